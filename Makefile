@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+# `make test` and `make check` set up the virtual environment they need.
+VENV := .venv
+PY   := $(VENV)/bin/python
+
+.PHONY: test lint venv clean
+
+venv: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@command -v python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null || \
+		{ apt-get update && apt-get install -y python3 python3-venv; }
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+lint: venv
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+test: lint
+	$(PY) -m pytest
+
+clean:
+	rm -rf build
