@@ -1,0 +1,573 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The tracer: the first touch of each page of a volume in each epoch.
+ *
+ * A volume's files are ranked as they are first touched: file n gets the ranks
+ * that follow those of file n - 1, one for each page. A page's rank indexes its
+ * state, one byte: which kinds were seen in this epoch, and which of those the
+ * reader was not told of yet. A page waits in the queue at most once, so the
+ * queue, one word for each page, cannot overflow.
+ */
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/poll.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+#include <linux/uaccess.h>
+#include <linux/wait.h>
+
+#include "sb.h"
+
+#define MAX_VOLUMES		8
+#define BATCH_BYTES		PAGE_SIZE
+#define BATCH_RECORDS \
+	((BATCH_BYTES - sizeof(struct tinyprof_batch)) / sizeof(u32))
+
+/* In a page's state: seen kinds below, kinds not yet reported above. */
+#define SEEN(kind)		BIT(kind)
+#define PENDING(kind)		BIT((kind) + TINYPROF_KINDS)
+#define PENDING_SHIFT		TINYPROF_KINDS
+
+struct file_ranks {
+	u32 first;			/* rank of the file's page 0 */
+	u32 page_id;			/* page id of the file's page 0 */
+};
+
+struct tinyprof_trace {
+	spinlock_t lock;		/* guards all but the identity */
+	struct super_block *sb;
+	u32 crc, edition, blocks, files;
+	u8 name[16];
+
+	bool recording;
+	u32 epoch;
+	u32 counts[TINYPROF_KINDS];
+	u32 untraced;
+
+	u32 ranks, max_ranks;
+	u32 ranked_files, max_files;
+	struct file_ranks *ranks_of;	/* by rank, ascending */
+	u8 *state;			/* by rank */
+	u32 *queue;			/* ranks, a ring of max_ranks */
+	u32 head, queued;
+};
+
+/* The one reader's batch; it stays here until it is copied out whole. */
+struct tinyprof_reader {
+	struct tinyprof_batch head;
+	u32 records[BATCH_RECORDS];
+};
+
+static bool tinyprof_on;
+module_param_named(tinyprof, tinyprof_on, bool, 0444);
+MODULE_PARM_DESC(tinyprof, "record from the mount on");
+
+static DEFINE_MUTEX(volumes_lock);
+static struct tinyprof_trace *volumes[MAX_VOLUMES];
+static DECLARE_WAIT_QUEUE_HEAD(records_wait);
+static atomic_t readers = ATOMIC_INIT(0);
+static u64 boot_id;
+
+static struct tinyprof_trace *trace_of(struct super_block *sb)
+{
+	struct cramfs_sb_info *sbi = sb->s_fs_info;
+
+	return sbi->trace;
+}
+
+static u32 boottime_ms(void)
+{
+	return (u32)ktime_to_ms(ktime_get_boottime());
+}
+
+/* Touching */
+
+/*
+ * The rank of a file's first page plus one, or 0 where the volume's own count
+ * of blocks leaves no room. i_private remembers it; an inode that was evicted
+ * and read again finds its old ranks.
+ */
+static unsigned long file_rank(struct tinyprof_trace *t, struct inode *inode)
+{
+	u32 page_id = inode->i_ino >> 2;
+	u32 pages = DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
+	u32 n;
+
+	if (inode->i_private)
+		return (unsigned long)inode->i_private;
+
+	for (n = 0; n < t->ranked_files; n++)
+		if (t->ranks_of[n].page_id == page_id)
+			goto found;
+
+	if (n == t->max_files || pages > t->max_ranks - t->ranks)
+		return 0;
+	t->ranks_of[n].first = t->ranks;
+	t->ranks_of[n].page_id = page_id;
+	t->ranks += pages;
+	t->ranked_files++;
+found:
+	inode->i_private = (void *)(unsigned long)(t->ranks_of[n].first + 1);
+	return (unsigned long)inode->i_private;
+}
+
+static void touch_page(struct tinyprof_trace *t, u32 rank, unsigned int kind)
+{
+	u8 *state = &t->state[rank];
+
+	if (*state & SEEN(kind))
+		return;
+	if (!(*state >> PENDING_SHIFT)) {
+		u32 tail = t->head + t->queued++;
+
+		t->queue[tail < t->max_ranks ? tail : tail - t->max_ranks] = rank;
+	}
+	*state |= SEEN(kind) | PENDING(kind);
+	t->counts[kind]++;
+}
+
+bool tinyprof_recording(struct super_block *sb)
+{
+	struct tinyprof_trace *t = trace_of(sb);
+
+	return t && READ_ONCE(t->recording);
+}
+
+bool tinyprof_touch(struct inode *inode, pgoff_t first, pgoff_t last,
+		    unsigned int kind)
+{
+	pgoff_t pages = DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
+	struct tinyprof_trace *t = trace_of(inode->i_sb);
+	bool wake = false;
+	unsigned long rank;
+
+	if (!t || !READ_ONCE(t->recording))
+		return false;
+
+	spin_lock(&t->lock);
+	rank = file_rank(t, inode);
+	if (rank) {
+		wake = !t->queued;
+		for (; first <= last && first < pages; first++)
+			touch_page(t, rank - 1 + first, kind);
+		wake = wake && t->queued;
+	} else {
+		t->untraced++;
+	}
+	spin_unlock(&t->lock);
+
+	if (wake)
+		wake_up_interruptible(&records_wait);
+	return true;
+}
+
+/* Reading */
+
+static u32 page_id_of(const struct tinyprof_trace *t, u32 rank)
+{
+	u32 low = 0, high = t->ranked_files;
+
+	while (high - low > 1) {
+		u32 middle = low + (high - low) / 2;
+
+		if (t->ranks_of[middle].first <= rank)
+			low = middle;
+		else
+			high = middle;
+	}
+	return t->ranks_of[low].page_id + rank - t->ranks_of[low].first;
+}
+
+static u32 pop_record(struct tinyprof_trace *t)
+{
+	u32 rank = t->queue[t->head];
+	u32 kinds = t->state[rank] >> PENDING_SHIFT;
+
+	t->state[rank] &= BIT(PENDING_SHIFT) - 1;
+	t->head = t->head + 1 < t->max_ranks ? t->head + 1 : 0;
+	t->queued--;
+	return kinds << TINYPROF_KIND_SHIFT |
+	       (page_id_of(t, rank) & TINYPROF_PAGE_ID_MASK);
+}
+
+/* Take up to max records of the first volume that has any. */
+static void fill_batch(struct tinyprof_reader *reader, u32 max)
+{
+	struct tinyprof_trace *t;
+	u32 n;
+
+	mutex_lock(&volumes_lock);
+	for (n = 0; n < MAX_VOLUMES && !reader->head.count; n++) {
+		t = volumes[n];
+		if (!t)
+			continue;
+		spin_lock(&t->lock);
+		reader->head.volume = n;
+		reader->head.epoch = t->epoch;
+		reader->head.ms = boottime_ms();
+		while (t->queued && reader->head.count < max)
+			reader->records[reader->head.count++] = pop_record(t);
+		spin_unlock(&t->lock);
+	}
+	mutex_unlock(&volumes_lock);
+}
+
+static bool records_queued(void)
+{
+	bool any = false;
+	int n;
+
+	mutex_lock(&volumes_lock);
+	for (n = 0; n < MAX_VOLUMES; n++)
+		any |= volumes[n] && READ_ONCE(volumes[n]->queued);
+	mutex_unlock(&volumes_lock);
+	return any;
+}
+
+static size_t batch_bytes(const struct tinyprof_reader *reader)
+{
+	return sizeof(reader->head) + reader->head.count * sizeof(u32);
+}
+
+static ssize_t tinyprof_read(struct file *file, char __user *to, size_t size,
+			     loff_t *pos)
+{
+	struct tinyprof_reader *reader = file->private_data;
+	int ret;
+
+	if (size < sizeof(reader->head) + sizeof(u32))
+		return -EINVAL;
+	while (!reader->head.count) {
+		fill_batch(reader, min_t(size_t, BATCH_RECORDS,
+					 (size - sizeof(reader->head)) / sizeof(u32)));
+		if (reader->head.count)
+			break;
+		if (file->f_flags & O_NONBLOCK)
+			return -EAGAIN;
+		ret = wait_event_interruptible(records_wait, records_queued());
+		if (ret)
+			return ret;
+	}
+
+	/* A batch that an earlier read() could not take is still whole here. */
+	if (size < batch_bytes(reader))
+		return -EINVAL;
+	size = batch_bytes(reader);
+	if (copy_to_user(to, reader, size))
+		return -EFAULT;
+	reader->head.count = 0;
+	return size;
+}
+
+static __poll_t tinyprof_poll(struct file *file, poll_table *wait)
+{
+	struct tinyprof_reader *reader = file->private_data;
+
+	poll_wait(file, &records_wait, wait);
+	return reader->head.count || records_queued() ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+/* Commands */
+
+/*
+ * Make every page of the volume fault again. Entries that map the flash go
+ * too, and private copies stay: unmap_mapping_range() without even_cows.
+ */
+static void unmap_volume(struct super_block *sb)
+{
+	struct inode *inode, *done = NULL;
+
+	spin_lock(&sb->s_inode_list_lock);
+	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
+		spin_lock(&inode->i_lock);
+		if (inode->i_state & (I_FREEING | I_WILL_FREE | I_NEW) ||
+		    !mapping_mapped(inode->i_mapping)) {
+			spin_unlock(&inode->i_lock);
+			continue;
+		}
+		ihold(inode);
+		spin_unlock(&inode->i_lock);
+		spin_unlock(&sb->s_inode_list_lock);
+
+		unmap_mapping_range(inode->i_mapping, 0, 0, 0);
+		iput(done);
+		done = inode;
+		cond_resched();
+
+		spin_lock(&sb->s_inode_list_lock);
+	}
+	spin_unlock(&sb->s_inode_list_lock);
+	iput(done);
+}
+
+static void forget_epoch(struct tinyprof_trace *t)
+{
+	memset(t->state, 0, t->ranks);
+	memset(t->counts, 0, sizeof(t->counts));
+	t->head = 0;
+	t->queued = 0;
+	t->epoch++;
+}
+
+static void free_tables(struct tinyprof_trace *t)
+{
+	kvfree(t->ranks_of);
+	kvfree(t->state);
+	kvfree(t->queue);
+}
+
+/* Memory for every page and file that the volume says it has, kept until it is unmounted. */
+static int allocate_tables(struct tinyprof_trace *t)
+{
+	struct cramfs_sb_info *sbi = t->sb->s_fs_info;
+
+	if (t->state)
+		return 0;
+	/* Each page has a block pointer and each file an inode in the image. */
+	t->max_ranks = min_t(unsigned long, t->blocks, sbi->size / sizeof(u32));
+	t->max_files = min_t(unsigned long, t->files,
+			     sbi->size / sizeof(struct cramfs_inode));
+	if (!t->max_ranks || !t->max_files)
+		return -EINVAL;
+	t->ranks_of = kvcalloc(t->max_files, sizeof(*t->ranks_of), GFP_KERNEL);
+	t->queue = kvcalloc(t->max_ranks, sizeof(*t->queue), GFP_KERNEL);
+	t->state = kvzalloc(t->max_ranks, GFP_KERNEL);
+	if (t->ranks_of && t->queue && t->state)
+		return 0;
+	free_tables(t);
+	t->ranks_of = NULL;
+	t->queue = NULL;
+	t->state = NULL;
+	return -ENOMEM;
+}
+
+static int start_recording(struct tinyprof_trace *t)
+{
+	int ret;
+
+	if (t->recording)
+		return 0;
+	ret = allocate_tables(t);
+	if (ret)
+		return ret;
+	spin_lock(&t->lock);
+	forget_epoch(t);
+	WRITE_ONCE(t->recording, true);
+	spin_unlock(&t->lock);
+	return 0;
+}
+
+static int rearm(struct tinyprof_trace *t, struct tinyprof_epoch *ended)
+{
+	spin_lock(&t->lock);
+	if (t->queued) {
+		spin_unlock(&t->lock);
+		return -EAGAIN;
+	}
+	ended->epoch = t->epoch;
+	ended->ms = boottime_ms();
+	memcpy(ended->records, t->counts, sizeof(t->counts));
+	if (t->state)
+		forget_epoch(t);
+	spin_unlock(&t->lock);
+	unmap_volume(t->sb);
+	return 0;
+}
+
+static void describe(struct tinyprof_trace *t, struct tinyprof_volume *volume)
+{
+	struct cramfs_sb_info *sbi = t->sb->s_fs_info;
+
+	spin_lock(&t->lock);
+	volume->flags = t->recording ? TINYPROF_RECORDING : 0;
+	volume->epoch = t->epoch;
+	volume->queued = t->queued;
+	volume->untraced = t->untraced;
+	spin_unlock(&t->lock);
+	volume->crc = t->crc;
+	volume->edition = t->edition;
+	volume->blocks = t->blocks;
+	volume->files = t->files;
+	volume->size = sbi->size;
+	memcpy(volume->name, t->name, sizeof(volume->name));
+}
+
+static int volume_command(struct tinyprof_reader *reader,
+			  struct tinyprof_trace *t, unsigned int cmd, void *arg)
+{
+	int ret = 0;
+
+	switch (cmd) {
+	case TINYPROF_IOC_VOLUME:
+		describe(t, arg);
+		return 0;
+	case TINYPROF_IOC_START:
+		ret = start_recording(t);
+		if (!ret)
+			unmap_volume(t->sb);
+		return ret;
+	case TINYPROF_IOC_STOP:
+		WRITE_ONCE(t->recording, false);
+		return 0;
+	case TINYPROF_IOC_REARM:
+		return reader->head.count ? -EAGAIN : rearm(t, arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static long tinyprof_ioctl(struct file *file, unsigned int cmd,
+			   unsigned long user)
+{
+	union {
+		u32 volume;		/* the first field of all but info */
+		struct tinyprof_info info;
+		struct tinyprof_volume description;
+		struct tinyprof_epoch epoch;
+	} arg = { };
+	size_t size = _IOC_SIZE(cmd);
+	struct tinyprof_trace *t;
+	long ret;
+
+	if (_IOC_TYPE(cmd) != 'T' || size > sizeof(arg))
+		return -ENOTTY;
+	if (cmd == TINYPROF_IOC_INFO) {
+		arg.info.abi = TINYPROF_ABI;
+		arg.info.volumes = MAX_VOLUMES;
+		arg.info.boot_id = boot_id;
+		return copy_to_user((void __user *)user, &arg, size) ? -EFAULT : 0;
+	}
+
+	if (size < sizeof(arg.volume))
+		return -ENOTTY;
+	if (copy_from_user(&arg, (void __user *)user, size))
+		return -EFAULT;
+	if (arg.volume >= MAX_VOLUMES)
+		return -ENOENT;
+	mutex_lock(&volumes_lock);
+	t = volumes[arg.volume];
+	ret = t ? volume_command(file->private_data, t, cmd, &arg) : -ENOENT;
+	mutex_unlock(&volumes_lock);
+	if (!ret && _IOC_DIR(cmd) & _IOC_READ &&
+	    copy_to_user((void __user *)user, &arg, size))
+		return -EFAULT;
+	return ret;
+}
+
+static int tinyprof_open(struct inode *inode, struct file *file)
+{
+	struct tinyprof_reader *reader;
+
+	if (atomic_cmpxchg(&readers, 0, 1))
+		return -EBUSY;
+	reader = kzalloc(sizeof(*reader), GFP_KERNEL);
+	if (!reader) {
+		atomic_set(&readers, 0);
+		return -ENOMEM;
+	}
+	file->private_data = reader;
+	return 0;
+}
+
+static int tinyprof_release(struct inode *inode, struct file *file)
+{
+	kfree(file->private_data);
+	atomic_set(&readers, 0);
+	return 0;
+}
+
+static const struct file_operations tinyprof_fops = {
+	.owner		= THIS_MODULE,
+	.open		= tinyprof_open,
+	.release	= tinyprof_release,
+	.read		= tinyprof_read,
+	.poll		= tinyprof_poll,
+	.unlocked_ioctl	= tinyprof_ioctl,
+	.llseek		= noop_llseek,
+};
+
+static struct miscdevice tinyprof_device = {
+	.minor		= MISC_DYNAMIC_MINOR,
+	.name		= "tinyprof",
+	.fops		= &tinyprof_fops,
+	.mode		= 0600,
+};
+
+/* Volumes come and go */
+
+static int add_volume(struct tinyprof_trace *t)
+{
+	int n;
+
+	mutex_lock(&volumes_lock);
+	for (n = 0; n < MAX_VOLUMES; n++)
+		if (!volumes[n]) {
+			volumes[n] = t;
+			break;
+		}
+	mutex_unlock(&volumes_lock);
+	return n < MAX_VOLUMES ? 0 : -ENOSPC;
+}
+
+/* A mount never fails for the tracer's sake: it goes untraced, and says so. */
+void tinyprof_mounted(struct super_block *sb, const struct cramfs_super *super)
+{
+	struct cramfs_sb_info *sbi = sb->s_fs_info;
+	struct tinyprof_trace *t;
+
+	if (!(super->flags & CRAMFS_FLAG_FSID_VERSION_2))
+		return;
+	t = kzalloc(sizeof(*t), GFP_KERNEL);
+	if (!t)
+		return;
+	spin_lock_init(&t->lock);
+	t->sb = sb;
+	t->crc = super->fsid.crc;
+	t->edition = super->fsid.edition;
+	t->blocks = super->fsid.blocks;
+	t->files = super->fsid.files;
+	memcpy(t->name, super->name, sizeof(t->name));
+	if (tinyprof_on && start_recording(t))
+		pr_warn("cramfs: tinyprof: cannot record %s\n", sb->s_id);
+	if (add_volume(t)) {
+		pr_warn("cramfs: tinyprof: too many volumes, %s is not traced\n",
+			sb->s_id);
+		free_tables(t);
+		kfree(t);
+		return;
+	}
+	sbi->trace = t;
+}
+
+void tinyprof_unmount(struct super_block *sb)
+{
+	struct cramfs_sb_info *sbi = sb->s_fs_info;
+	struct tinyprof_trace *t = sbi ? sbi->trace : NULL;
+	int n;
+
+	if (!t)
+		return;
+	mutex_lock(&volumes_lock);
+	for (n = 0; n < MAX_VOLUMES; n++)
+		if (volumes[n] == t)
+			volumes[n] = NULL;
+	mutex_unlock(&volumes_lock);
+	sbi->trace = NULL;
+	free_tables(t);
+	kfree(t);
+}
+
+int __init tinyprof_init(void)
+{
+	get_random_bytes(&boot_id, sizeof(boot_id));
+	return misc_register(&tinyprof_device);
+}
+
+void tinyprof_exit(void)
+{
+	misc_deregister(&tinyprof_device);
+}

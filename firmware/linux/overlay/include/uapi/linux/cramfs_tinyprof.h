@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * /dev/tinyprof: which pages of mounted CramFS volumes are touched.
+ *
+ * One reader at a time. read() drains one volume's queue; the ioctls name
+ * volumes, start and stop recording, and end an epoch. See docs/kernel.md.
+ */
+#ifndef _UAPI_LINUX_CRAMFS_TINYPROF_H
+#define _UAPI_LINUX_CRAMFS_TINYPROF_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* Grows when anything below changes its meaning or its size. */
+#define TINYPROF_ABI			1
+
+/*
+ * A record as read() returns it: the page id in the low 27 bits, and above it
+ * one bit for each kind of access first seen since the page was last reported
+ * in this epoch. At least one kind bit is set.
+ *
+ * A page id is (inode number >> 2) + page index: the word address, in the
+ * image, of the page's block pointer.
+ */
+#define TINYPROF_PAGE_ID_MASK		0x07ffffffu
+#define TINYPROF_KIND_SHIFT		28
+
+/* Kinds, as bit numbers. */
+#define TINYPROF_EXEC			0	/* mapped for execution */
+#define TINYPROF_READ			1	/* mapped, not for execution */
+#define TINYPROF_WRITE			2	/* private page about to be copied */
+#define TINYPROF_FILE			3	/* read(), splice(), sendfile() */
+#define TINYPROF_KINDS			4
+
+/* What precedes the records of one read(). */
+struct tinyprof_batch {
+	__u32 volume;			/* index of the volume */
+	__u32 epoch;			/* epoch the records belong to */
+	__u32 ms;			/* CLOCK_BOOTTIME in ms, modulo 2^32 */
+	__u32 count;			/* records that follow, each a __u32 */
+};
+
+struct tinyprof_info {
+	__u32 abi;			/* TINYPROF_ABI */
+	__u32 volumes;			/* indices 0 to volumes - 1 are in use or free */
+	__u64 boot_id;			/* random, made once a boot */
+};
+
+/* tinyprof_volume.flags */
+#define TINYPROF_RECORDING		1	/* touches are being queued */
+
+struct tinyprof_volume {
+	__u32 volume;			/* in: which; ENOENT where none is mounted */
+	__u32 flags;
+	__u32 crc;			/* the superblock's fsid ... */
+	__u32 edition;
+	__u32 blocks;
+	__u32 files;
+	__u32 size;			/* ... and the image's size in bytes */
+	__u32 epoch;			/* current epoch, from 1 */
+	__u32 queued;			/* records waiting for read() */
+	__u32 untraced;	/* touches that the volume's own counts left no room for */
+	__u8 name[16];			/* as in the superblock, not always terminated */
+};
+
+struct tinyprof_epoch {
+	__u32 volume;			/* in: which */
+	__u32 epoch;			/* the epoch that has just ended */
+	__u32 ms;			/* when, as in tinyprof_batch */
+	__u32 records[TINYPROF_KINDS];	/* how many records it had, by kind */
+};
+
+#define TINYPROF_IOC_INFO	_IOR('T', 0xc0, struct tinyprof_info)
+#define TINYPROF_IOC_VOLUME	_IOWR('T', 0xc1, struct tinyprof_volume)
+#define TINYPROF_IOC_START	_IOW('T', 0xc2, __u32)
+#define TINYPROF_IOC_STOP	_IOW('T', 0xc3, __u32)
+/* End the epoch and re-arm. EAGAIN while the volume's queue is not empty. */
+#define TINYPROF_IOC_REARM	_IOWR('T', 0xc4, struct tinyprof_epoch)
+
+#endif
