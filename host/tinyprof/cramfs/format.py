@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""The CramFS format: its numbers and its three structures (include/uapi/linux/cramfs_fs.h).
+
+Superblock and inode go between bytes and frozen records here; what they point to is for the reader and the
+writer. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from enum import Enum, IntFlag
+from typing import Literal
+
+from tinyprof.errors import TinyprofError
+
+PAGE_SIZE = 4096
+MAGIC = 0x28CD3D45
+SIGNATURE = b"Compressed ROMFS"
+SUPER_SIZE = 76
+INODE_SIZE = 12
+CRC_OFFSET = 32
+
+FILE_MAX = (1 << 24) - 1
+NAME_MAX = 63 * 4
+UID_MAX = (1 << 16) - 1
+GID_MAX = (1 << 8) - 1
+INODE_OFFSET_MAX = ((1 << 26) - 1) * 4
+"""An inode's offset field has 26 bits and counts words: tables and directories lie below 256 MiB."""
+
+BLOCK_UNCOMPRESSED = 1 << 31
+BLOCK_DIRECT = 1 << 30
+BLOCK_FLAGS = BLOCK_UNCOMPRESSED | BLOCK_DIRECT
+
+ByteOrder = Literal["little", "big"]
+
+
+class SuperFlag(IntFlag):
+    """superblock.flags; kernels refuse a bit from 0x100 on that they do not know."""
+
+    FSID_VERSION_2 = 0x001
+    SORTED_DIRS = 0x002
+    HOLES = 0x100
+    WRONG_SIGNATURE = 0x200
+    SHIFTED_ROOT_OFFSET = 0x400
+    EXT_BLOCK_POINTERS = 0x800
+
+
+SUPPORTED_FLAGS = 0xFF | 0x100 | 0x200 | 0x400 | 0x800
+
+
+class EntryKind(Enum):
+    """What an entry is, by the format bits of its mode."""
+
+    FIFO = 0o010000
+    CHAR = 0o020000
+    DIRECTORY = 0o040000
+    BLOCK = 0o060000
+    FILE = 0o100000
+    SYMLINK = 0o120000
+    SOCKET = 0o140000
+
+    @property
+    def has_data(self) -> bool:
+        return self in (EntryKind.FILE, EntryKind.DIRECTORY, EntryKind.SYMLINK)
+
+
+class ImageError(TinyprofError):
+    """An image that cannot be read as CramFS: what is wrong and at which byte or path."""
+
+
+class TreeError(TinyprofError):
+    """A tree that CramFS cannot hold: the path, and the limit it is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fsid:
+    """What the superblock calls an image: CRC-32 of its bytes, edition, blocks of data, number of nodes."""
+
+    crc: int
+    edition: int
+    blocks: int
+    files: int
+
+    def __str__(self) -> str:
+        return f"{self.crc:08x}/{self.edition}/{self.blocks}/{self.files}"
+
+
+@dataclass(frozen=True, slots=True)
+class Inode:
+    """The 12 bytes in front of a name; `offset` in bytes, 0 where there is no data."""
+
+    mode: int
+    uid: int
+    size: int
+    gid: int
+    name_words: int
+    offset: int
+
+    def pack(self, order: ByteOrder) -> bytes:
+        if order == "little":
+            words = (
+                self.mode | self.uid << 16,
+                self.size | self.gid << 24,
+                self.name_words | (self.offset >> 2) << 6,
+            )
+            return struct.pack("<3I", *words)
+        # C bit fields fill from the top on big-endian targets.
+        words = (
+            self.mode << 16 | self.uid,
+            self.size << 8 | self.gid,
+            self.name_words << 26 | self.offset >> 2,
+        )
+        return struct.pack(">3I", *words)
+
+    @classmethod
+    def unpack(cls, data: bytes | memoryview, at: int, order: ByteOrder) -> Inode:
+        if order == "little":
+            first, second, third = struct.unpack_from("<3I", data, at)
+            return cls(
+                first & 0xFFFF, first >> 16, second & 0xFFFFFF, second >> 24, third & 63, third >> 6 << 2
+            )
+        first, second, third = struct.unpack_from(">3I", data, at)
+        return cls(
+            first >> 16, first & 0xFFFF, second >> 8, second & 0xFF, third >> 26, (third & 0x3FFFFFF) << 2
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Superblock:
+    """The image's head; `size` in bytes, `offset` where in the data it stands (0 or 512)."""
+
+    byte_order: ByteOrder
+    size: int
+    flags: SuperFlag
+    fsid: Fsid
+    name: str
+    root: Inode
+    offset: int = 0
+
+    def pack(self) -> bytes:
+        prefix = "<" if self.byte_order == "little" else ">"
+        ids = (self.fsid.crc, self.fsid.edition, self.fsid.blocks, self.fsid.files)
+        head = struct.pack(f"{prefix}4I16s4I", MAGIC, self.size, int(self.flags), 0, SIGNATURE, *ids)
+        name = self.name.encode("utf-8", "surrogateescape")[:16].ljust(16, b"\0")
+        return head + name + self.root.pack(self.byte_order)
+
+
+def unpack_superblock(data: bytes | memoryview) -> Superblock:
+    """The superblock at byte 0 or 512, as cramfs_read_super() looks for it; raises ImageError."""
+    for offset in (0, 512):
+        for order, prefix in (("little", "<"), ("big", ">")):
+            if (
+                len(data) >= offset + SUPER_SIZE
+                and struct.unpack_from(f"{prefix}I", data, offset)[0] == MAGIC
+            ):
+                return _unpack_at(data, offset, "little" if order == "little" else "big")
+    raise ImageError("not a cramfs image: no magic number at byte 0 or 512", "give the image file itself")
+
+
+def _unpack_at(data: bytes | memoryview, offset: int, order: ByteOrder) -> Superblock:
+    prefix = "<" if order == "little" else ">"
+    _, size, flags, _, signature, crc, edition, blocks, files = struct.unpack_from(
+        f"{prefix}4I16s4I", data, offset
+    )
+    if signature != SIGNATURE:
+        raise ImageError(f"not a cramfs image: wrong signature at byte {offset + 16}")
+    if flags & ~SUPPORTED_FLAGS:
+        raise ImageError(f"image needs features {flags & ~SUPPORTED_FLAGS:#x} that no kernel has")
+    if not flags & SuperFlag.FSID_VERSION_2:
+        size, crc, edition, blocks, files = len(data), 0, 0, 0, 0
+    if size > len(data):
+        raise ImageError(
+            f"image is cut short: {size} bytes by its superblock, {len(data)} here", "copy it again"
+        )
+    name = bytes(data[offset + 48 : offset + 64]).split(b"\0")[0].decode("utf-8", "surrogateescape")
+    root = Inode.unpack(data, offset + 64, order)
+    return Superblock(order, size, SuperFlag(flags), Fsid(crc, edition, blocks, files), name, root, offset)

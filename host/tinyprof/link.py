@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: MIT
+"""The host's end of the line: one place that opens whatever PORT names and moves bytes.
+
+A port's name comes in; a `Link` that reads and writes without ever blocking past its timeout goes out.
+It never interprets a byte, and closing it never waits for a peer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import grp
+import os
+import select
+import socket
+import stat
+import termios
+import time
+import tty
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import serial
+from serial.tools import list_ports
+
+from tinyprof.errors import TinyprofError
+
+CHUNK = 1 << 16
+CONNECT_SECONDS = 5.0
+WRITE_SECONDS = 1.0
+
+
+class LinkError(TinyprofError):
+    """A port that cannot be opened, or that failed while in use."""
+
+
+class Link(Protocol):
+    """An open line."""
+
+    @property
+    def writable(self) -> bool:
+        """Whether there may be a way back to the target."""
+        ...
+
+    def read(self, timeout: float) -> bytes | None:
+        """Bytes as they come; b"" after `timeout` seconds of silence; None when the line has ended."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send what the line takes within a second; the rest is given up. Raises LinkError."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the port at once, whatever is still unsent."""
+        ...
+
+
+def open_link(port: str, baud: int = 115_200) -> Link:
+    """Open a serial device, pty, file, pipe, `unix:PATH`, `socket://HOST:PORT` or any other pyserial URL.
+
+    `baud` matters to serial devices only. Raises LinkError with what to do next.
+    """
+    if port == "-":
+        return DescriptorLink(os.dup(0), port, writable=False)
+    if port.startswith("unix:"):
+        return _open_unix(port)
+    if port.startswith("socket://"):
+        return _open_tcp(port)
+    if "://" in port:
+        return _open_pyserial_url(port, baud)
+    try:
+        mode = Path(port).stat().st_mode
+    except (OSError, ValueError) as error:
+        raise _cannot_open(port, error) from None
+    if stat.S_ISSOCK(mode):
+        return _open_unix(f"unix:{port}")
+    if stat.S_ISDIR(mode) or stat.S_ISBLK(mode):
+        what = "a directory" if stat.S_ISDIR(mode) else "a block device"
+        raise LinkError(f"{port} is {what}, not a port", _known_ports())
+    return _open_character_device(port, baud) if stat.S_ISCHR(mode) else _open_file(port)
+
+
+class DescriptorLink:
+    """A line behind a file descriptor: file, pipe, pty or socket."""
+
+    def __init__(self, fd: int, name: str, *, writable: bool) -> None:
+        os.set_blocking(fd, False)
+        self._fd = fd
+        self._name = name
+        self.writable = writable
+
+    def read(self, timeout: float) -> bytes | None:
+        try:
+            if not select.select([self._fd], [], [], timeout)[0]:
+                return b""
+            return os.read(self._fd, CHUNK) or None
+        except (BlockingIOError, InterruptedError):
+            return b""
+        except OSError as error:
+            # A pty whose other side has closed reads as EIO, a reset socket as ECONNRESET: the line ended.
+            if error.errno in (errno.EIO, errno.ECONNRESET, errno.ENXIO, errno.ENODEV):
+                return None
+            raise LinkError(f"{self._name}: reading failed: {error.strerror}") from None
+
+    def write(self, data: bytes) -> None:
+        deadline = time.monotonic() + WRITE_SECONDS
+        try:
+            while data:
+                left = max(0.0, deadline - time.monotonic())
+                if not select.select([], [self._fd], [], left)[1]:
+                    return
+                data = data[os.write(self._fd, data) :]
+        except (BlockingIOError, BrokenPipeError, ConnectionResetError):
+            return
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise LinkError(f"{self._name}: writing failed: {error.strerror}") from None
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+
+
+class SerialLink:
+    """A line behind pyserial: a real serial device or a URL of pyserial's."""
+
+    writable = True
+
+    def __init__(self, port: serial.Serial, name: str) -> None:
+        self._port = port
+        self._name = name
+
+    def read(self, timeout: float) -> bytes | None:
+        try:
+            self._port.timeout = timeout
+            first: bytes = self._port.read(1)
+            waiting = self._port.in_waiting if first else 0
+            return first + self._port.read(min(waiting, CHUNK)) if waiting else first
+        except (serial.SerialException, OSError, TypeError):
+            # pyserial reports an unplugged device in all three ways.
+            return None
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._port.write(data)
+        except serial.SerialTimeoutException:
+            return
+        except (serial.SerialException, OSError) as error:
+            raise LinkError(f"{self._name}: writing failed: {error}") from None
+
+    def close(self) -> None:
+        # Unsent bytes make the driver's close wait up to 30 s for a peer that takes none.
+        with contextlib.suppress(Exception):
+            self._port.reset_output_buffer()
+        with contextlib.suppress(Exception):
+            self._port.close()
+
+
+def _open_unix(port: str) -> Link:
+    path = port.removeprefix("unix:")
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        line.settimeout(CONNECT_SECONDS)
+        line.connect(path)
+    except (OSError, ValueError) as error:
+        line.close()
+        if isinstance(error, ConnectionRefusedError):
+            raise LinkError(f"nobody listens on {path}", "start the program that serves it first") from None
+        raise _cannot_open(path, error) from None
+    return DescriptorLink(line.detach(), port, writable=True)
+
+
+def _open_tcp(port: str) -> Link:
+    # Not pyserial's socket://, which drops the bytes it has already taken when the peer closes.
+    try:
+        parts = urlsplit(port)
+        host, number = parts.hostname, parts.port
+    except ValueError:
+        host = number = None
+    if not host or not number:
+        raise LinkError(f"{port} is no address", "write it as socket://HOST:PORT")
+    try:
+        line = socket.create_connection((host, number), timeout=CONNECT_SECONDS)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise LinkError(
+            f"cannot connect to {host}:{number}: {reason}", "check that it is listening"
+        ) from None
+    return DescriptorLink(line.detach(), port, writable=True)
+
+
+def _open_pyserial_url(port: str, baud: int) -> Link:
+    try:
+        line = serial.serial_for_url(port, baudrate=baud, timeout=0, write_timeout=WRITE_SECONDS)
+    except (serial.SerialException, OSError, ValueError, ImportError) as error:
+        raise LinkError(f"cannot open {port}: {_one_line(error)}", "URLs are those of pyserial") from None
+    return SerialLink(line, port)
+
+
+def _open_file(port: str) -> Link:
+    try:
+        fd = os.open(port, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise _cannot_open(port, error) from None
+    return DescriptorLink(fd, port, writable=False)
+
+
+def _open_character_device(port: str, baud: int) -> Link:
+    try:
+        fd = os.open(port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise _cannot_open(port, error) from None
+    try:
+        real = os.ttyname(fd)
+    except OSError:
+        return DescriptorLink(fd, port, writable=False)
+    if real.startswith("/dev/pts/"):
+        return _open_pty(fd, port)
+    os.close(fd)
+    return _open_serial_device(port, baud)
+
+
+def _open_pty(fd: int, port: str) -> Link:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # TCSANOW: the default would throw away what the other side has already written.
+        tty.setraw(fd, termios.TCSANOW)
+    except (OSError, termios.error) as error:
+        os.close(fd)
+        raise _cannot_open(port, error) from None
+    return DescriptorLink(fd, port, writable=True)
+
+
+def _open_serial_device(port: str, baud: int) -> Link:
+    try:
+        line = serial.Serial(port, baud, timeout=0, write_timeout=WRITE_SECONDS, exclusive=True)
+    except ValueError as error:
+        raise LinkError(
+            f"cannot open {port}: {_one_line(error)}", "choose a baud rate the device has"
+        ) from None
+    except OSError as error:
+        raise _cannot_open(port, error) from None
+    return SerialLink(line, port)
+
+
+def _cannot_open(port: str, error: Exception) -> LinkError:
+    number = getattr(error, "errno", None)
+    if isinstance(error, FileNotFoundError) or number in (errno.ENOENT, errno.ENXIO, errno.ENODEV):
+        return LinkError(f"no such port: {port}", _known_ports())
+    if isinstance(error, PermissionError) or number in (errno.EACCES, errno.EPERM):
+        return LinkError(f"cannot open {port}: permission denied", _how_to_be_allowed(port))
+    if number in (errno.EBUSY, errno.EWOULDBLOCK) or "lock port" in str(error):
+        return LinkError(
+            f"{port} is in use by another program", f"close that one first; 'fuser {port}' names it"
+        )
+    return LinkError(f"cannot open {port}: {_one_line(error)}", _known_ports())
+
+
+def _known_ports() -> str:
+    by_id = Path("/dev/serial/by-id")
+    with contextlib.suppress(OSError):
+        if names := sorted(str(path) for path in by_id.iterdir()):
+            return f"ports here: {', '.join(names)}"
+    names = sorted(port.device for port in list_ports.comports())
+    return f"ports here: {', '.join(names)}" if names else "this machine has no serial port: is the cable in?"
+
+
+def _how_to_be_allowed(port: str) -> str:
+    try:
+        group = grp.getgrgid(Path(port).stat().st_gid).gr_name
+    except (OSError, KeyError):
+        return "ask its owner for access"
+    if group == "root":
+        return "it belongs to root alone: add a udev rule that gives it a group, or run as root"
+    return f"it belongs to group {group}: run 'sudo usermod -aG {group} $USER', then log in again"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(getattr(error, "strerror", None) or error).split())

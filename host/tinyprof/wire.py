@@ -1,0 +1,449 @@
+# SPDX-License-Identifier: MIT
+"""The serial line's bytes as messages: docs/wire-format.md in Python.
+
+Raw bytes come in, in pieces of any size; frames, console text and corrupt stretches go out, in the order of
+the line. It never keeps more than one run of bytes, trusts no field, and never raises on what a line says.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import accumulate
+from typing import Any
+
+import msgpack
+from cobs import cobs
+
+from tinyprof.cramfs import Fsid
+
+PROTOCOL = 1
+PAGE_ID_LIMIT = 1 << 27
+FRAME_MAX = 254
+"""Bytes of body and CRC together: COBS then costs exactly one byte."""
+
+RUN_MAX = 4096
+"""A run of this many bytes without a zero is no frame and is handed on, so that memory stays bounded."""
+
+_SEQ_MODULO = 1 << 16
+_U32 = 1 << 32
+_SHOWN_CONTROLS = {ord(c): None for c in "\a\b\t\n\v\f\r\x1b"}
+
+
+class Kind(IntEnum):
+    """How a page was touched (the kernel's TINYPROF_* bit numbers)."""
+
+    EXEC = 0
+    READ = 1
+    WRITE = 2
+    FILE = 3
+
+
+class MessageType(IntEnum):
+    """The first element of a frame's body."""
+
+    HELLO = 1
+    PAGES = 2
+    EPOCH_END = 3
+    STATUS = 4
+    HELLO_PLEASE = 16
+    EPOCH_LENGTH = 17
+    REARM = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """One mounted cramfs as the agent names it; `size` in bytes."""
+
+    index: int
+    fsid: Fsid
+    size: int
+    name: str
+    recording: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Who is sending; `epoch_ms` 0: epochs never end by time; `tracer` 0: the kernel has none."""
+
+    protocol: int
+    agent: str
+    kernel: str
+    arch: str
+    page_size: int
+    boot_id: bytes
+    epoch_ms: int
+    tracer: int
+    volumes: tuple[Volume, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """First touches in their order: `page_ids[i]` was touched as `Kind(kinds[i])`; `ms` modulo 2^32."""
+
+    volume: int
+    epoch: int
+    ms: int
+    page_ids: tuple[int, ...]
+    kinds: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEnd:
+    """How many records of each kind, in the order of `Kind`, the ended epoch had on the target."""
+
+    volume: int
+    epoch: int
+    ms: int
+    records: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Counters of the target since its start: records waiting, touches not traced, frames not written."""
+
+    ms: int
+    queued: int
+    untraced: int
+    write_errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class HelloPlease:
+    """From the host: send a hello."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochLength:
+    """From the host: end epochs after `ms`; 0 never."""
+
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rearm:
+    """From the host: end the epoch now."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownMessage:
+    """A well-formed frame of a type this version does not know: skipped, counted and shown."""
+
+    type: int
+
+
+Message = Hello | Pages | EpochEnd | Status | HelloPlease | EpochLength | Rearm | UnknownMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One good frame; `lost` frames of the sender are missing immediately before it."""
+
+    seq: int
+    lost: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleText:
+    """Printable bytes that stood between frames."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CorruptFrame:
+    """Bytes between zeros that are neither a frame nor text, and why."""
+
+    reason: str
+    data: bytes
+
+
+Event = Frame | ConsoleText | CorruptFrame
+
+
+class MalformedMessage(ValueError):
+    """A body that passed its CRC and still is not what the format says."""
+
+
+class FrameDecoder:
+    """Cuts a byte stream at its zeros and classifies each run. Feed it pieces of any size."""
+
+    def __init__(self) -> None:
+        self._run = b""
+        self._overlong = False
+        self._expected_seq: int | None = None
+
+    @property
+    def pending(self) -> bytes:
+        """The unfinished run: fewer than RUN_MAX bytes that no zero has ended yet."""
+        return self._run
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Return the events that `data` completed, in the order of the line."""
+        events: list[Event] = []
+        *ended, rest = data.split(b"\0")
+        for piece in ended:
+            run, self._run = self._run + piece, b""
+            if run:
+                self._end_run(run, events)
+            self._overlong = False
+        self._run += rest
+        while len(self._run) >= RUN_MAX:
+            self._overlong = True
+            self._not_a_frame(self._run[:RUN_MAX], "no frame end", events)
+            self._run = self._run[RUN_MAX:]
+        return events
+
+    def finish(self) -> list[Event]:
+        """Classify what is left when the line ended: a frame without its closing zero is still a frame."""
+        return self.feed(b"\0")
+
+    def _end_run(self, run: bytes, events: list[Event]) -> None:
+        if self._overlong or len(run) > FRAME_MAX + 1:
+            for start in range(0, len(run), RUN_MAX):
+                self._not_a_frame(run[start : start + RUN_MAX], "too long for a frame", events)
+            return
+        body = _checked_body(run)
+        if body is None:
+            self._not_a_frame(run, "bad checksum", events)
+            return
+        try:
+            elements = _unpack(body)
+            seq = _uint(elements[1], _SEQ_MODULO, "seq")
+        except MalformedMessage as error:
+            events.append(CorruptFrame(str(error), run))
+            return
+        lost = self._lost_before(seq)
+        try:
+            message = parse_message(elements)
+        except MalformedMessage as error:
+            events.append(CorruptFrame(str(error), run))
+            return
+        events.append(Frame(seq, lost, message))
+
+    def _lost_before(self, seq: int) -> int:
+        """Frames missing before `seq`. A step backwards is a sender that started again from 0."""
+        expected, self._expected_seq = self._expected_seq, (seq + 1) % _SEQ_MODULO
+        if expected is None:
+            return 0
+        gap = (seq - expected) % _SEQ_MODULO
+        return gap if gap < _SEQ_MODULO // 2 else seq
+
+    def _not_a_frame(self, run: bytes, reason: str, events: list[Event]) -> None:
+        text = mostly_text(run) if self._overlong or len(run) > FRAME_MAX + 1 else is_text(run)
+        events.append(ConsoleText(run) if text else CorruptFrame(reason, run))
+
+
+def is_text(run: bytes) -> bool:
+    """Whether every byte could be console output: printable UTF-8 and the controls a terminal acts on."""
+    try:
+        return run.decode("utf-8").translate(_SHOWN_CONTROLS).isprintable()
+    except UnicodeDecodeError:
+        return False
+
+
+def mostly_text(run: bytes) -> bool:
+    """Whether nine tenths of a long run are printable: it may be cut inside a character."""
+    shown = sum(c in b"\a\b\t\n\v\f\r\x1b" or 0x20 <= c < 0x7F for c in run)
+    return is_text(run) or shown * 10 >= len(run) * 9
+
+
+def _checked_body(run: bytes) -> bytes | None:
+    try:
+        plain: bytes = cobs.decode(run)
+    except cobs.DecodeError:
+        return None
+    body = plain[:-4]
+    if len(plain) < 4 or zlib.crc32(body) != int.from_bytes(plain[-4:], "little"):
+        return None
+    return body
+
+
+def _unpack(body: bytes) -> list[Any]:
+    try:
+        elements = msgpack.unpackb(
+            body,
+            raw=False,
+            unicode_errors="surrogateescape",
+            strict_map_key=True,
+            max_str_len=FRAME_MAX,
+            max_bin_len=FRAME_MAX,
+            max_array_len=FRAME_MAX,
+            max_map_len=FRAME_MAX,
+            max_ext_len=FRAME_MAX,
+        )
+    except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as error:
+        raise MalformedMessage(f"body is not msgpack: {type(error).__name__}") from None
+    if type(elements) is not list or len(elements) < 2:
+        raise MalformedMessage("body is not an array of type and seq")
+    return elements
+
+
+def parse_message(elements: Sequence[Any]) -> Message:
+    """Check a body's elements against docs/wire-format.md; raises MalformedMessage naming the element."""
+    kind, fields = _uint(elements[0], _U32, "type"), elements[2:]
+    parse = _PARSERS.get(kind)
+    if parse is None:
+        return UnknownMessage(kind)
+    needed, parser = parse
+    if len(fields) < needed:
+        raise MalformedMessage(f"{MessageType(kind).name.lower()} has {len(fields)} elements, not {needed}")
+    message: Message = parser(fields)
+    return message
+
+
+def _parse_hello(fields: Sequence[Any]) -> Hello:
+    boot_id = fields[5]
+    if type(boot_id) is not bytes or len(boot_id) != 8:
+        raise MalformedMessage("boot id is not 8 bytes")
+    return Hello(
+        protocol=_uint(fields[0], _U32, "protocol"),
+        agent=_text(fields[1], 31, "agent"),
+        kernel=_text(fields[2], 31, "kernel"),
+        arch=_text(fields[3], 31, "arch"),
+        page_size=_uint(fields[4], _U32, "page size"),
+        boot_id=boot_id,
+        epoch_ms=_uint(fields[6], _U32, "epoch length"),
+        tracer=_uint(fields[7], _U32, "tracer"),
+        volumes=tuple(_parse_volume(volume) for volume in _array(fields[8], 0, "volumes")),
+    )
+
+
+def _parse_volume(value: Any) -> Volume:
+    index, crc, edition, blocks, files, size, name, flags = _array(value, 8, "volume")[:8]
+    return Volume(
+        index=_uint(index, _U32, "volume"),
+        fsid=Fsid(
+            crc=_uint(crc, _U32, "crc"),
+            edition=_uint(edition, _U32, "edition"),
+            blocks=_uint(blocks, _U32, "blocks"),
+            files=_uint(files, _U32, "files"),
+        ),
+        size=_uint(size, _U32, "size"),
+        name=_text(name, 16, "name"),
+        recording=bool(_uint(flags, _U32, "flags") & 1),
+    )
+
+
+def _parse_pages(fields: Sequence[Any]) -> Pages:
+    page_ids, kinds = split_records(fields[3])
+    return Pages(
+        _uint(fields[0], _U32, "volume"), _epoch(fields[1]), _uint(fields[2], _U32, "ms"), page_ids, kinds
+    )
+
+
+def split_records(values: Any) -> tuple[tuple[int, ...], bytes]:
+    """Undo the deltas of a pages message: page ids and kinds. Raises MalformedMessage."""
+    if type(values) is not list or not set(map(type, values)) <= {int}:
+        raise MalformedMessage("records are not an array of integers")
+    page_ids = tuple(accumulate([value >> 2 for value in values]))
+    if page_ids and not 0 <= min(page_ids) <= max(page_ids) < PAGE_ID_LIMIT:
+        raise MalformedMessage("page id out of range")
+    return page_ids, bytes([value & 3 for value in values])
+
+
+def join_records(page_ids: Sequence[int], kinds: bytes) -> list[int]:
+    """The signed integers a pages message carries: `(page id − previous) × 4 + kind`."""
+    return [(p - q) * 4 + k for p, q, k in zip(page_ids, (0, *page_ids[:-1]), kinds, strict=True)]
+
+
+def _parse_epoch_end(fields: Sequence[Any]) -> EpochEnd:
+    volume, epoch, ms = _uint(fields[0], _U32, "volume"), _epoch(fields[1]), _uint(fields[2], _U32, "ms")
+    exec_, read, write, file = (_uint(n, _U32, "record count") for n in _array(fields[3], 4, "records")[:4])
+    return EpochEnd(volume, epoch, ms, (exec_, read, write, file))
+
+
+def _parse_status(fields: Sequence[Any]) -> Status:
+    ms, queued, untraced, errors = (_uint(value, _U32, "status counter") for value in fields[:4])
+    return Status(ms, queued, untraced, errors)
+
+
+_PARSERS: dict[int, tuple[int, Any]] = {
+    MessageType.HELLO: (9, _parse_hello),
+    MessageType.PAGES: (4, _parse_pages),
+    MessageType.EPOCH_END: (4, _parse_epoch_end),
+    MessageType.STATUS: (4, _parse_status),
+    MessageType.HELLO_PLEASE: (0, lambda _: HelloPlease()),
+    MessageType.EPOCH_LENGTH: (1, lambda fields: EpochLength(_uint(fields[0], _U32, "epoch length"))),
+    MessageType.REARM: (0, lambda _: Rearm()),
+}
+
+
+def _uint(value: Any, limit: int, what: str) -> int:
+    if type(value) is not int or not 0 <= value < limit:
+        raise MalformedMessage(f"{what} is not an unsigned integer below {limit}")
+    return value
+
+
+def _epoch(value: Any) -> int:
+    if _uint(value, _U32, "epoch") == 0:
+        raise MalformedMessage("epoch is 0")
+    return int(value)
+
+
+def _text(value: Any, limit: int, what: str) -> str:
+    if type(value) is not str or len(value.encode("utf-8", "surrogateescape")) > limit:
+        raise MalformedMessage(f"{what} is not a string of at most {limit} bytes")
+    return value
+
+
+def _array(value: Any, least: int, what: str) -> list[Any]:
+    if type(value) is not list or len(value) < least:
+        raise MalformedMessage(f"{what} is not an array of at least {least} elements")
+    return value
+
+
+def message_elements(message: Message) -> list[Any]:
+    """A message as the elements that follow `[type, seq` on the wire; the inverse of `parse_message`."""
+    match message:
+        case Hello(protocol, agent, kernel, arch, page_size, boot_id, epoch_ms, tracer, volumes):
+            named = [_volume_elements(volume) for volume in volumes]
+            return [protocol, agent, kernel, arch, page_size, boot_id, epoch_ms, tracer, named]
+        case Pages(volume, epoch, ms, page_ids, kinds):
+            return [volume, epoch, ms, join_records(page_ids, kinds)]
+        case EpochEnd(volume, epoch, ms, records):
+            return [volume, epoch, ms, list(records)]
+        case Status(ms, queued, untraced, write_errors):
+            return [ms, queued, untraced, write_errors]
+        case EpochLength(ms):
+            return [ms]
+        case _:
+            return []
+
+
+def _volume_elements(volume: Volume) -> list[Any]:
+    fsid = volume.fsid
+    ids = [fsid.crc, fsid.edition, fsid.blocks, fsid.files]
+    return [volume.index, *ids, volume.size, volume.name, int(volume.recording)]
+
+
+_TYPES: dict[type, MessageType] = {
+    Hello: MessageType.HELLO,
+    Pages: MessageType.PAGES,
+    EpochEnd: MessageType.EPOCH_END,
+    Status: MessageType.STATUS,
+    HelloPlease: MessageType.HELLO_PLEASE,
+    EpochLength: MessageType.EPOCH_LENGTH,
+    Rearm: MessageType.REARM,
+}
+
+
+def encode_message(message: Message, seq: int) -> bytes:
+    """One whole frame with both zeros. Raises ValueError where the message does not fit FRAME_MAX."""
+    kind = message.type if isinstance(message, UnknownMessage) else _TYPES[type(message)]
+    packed: bytes = msgpack.packb(
+        [int(kind), seq % _SEQ_MODULO, *message_elements(message)], unicode_errors="surrogateescape"
+    )
+    return encode_frame(packed)
+
+
+def encode_frame(body: bytes) -> bytes:
+    """Frame a packed body: CRC, COBS, zeros. Raises ValueError above FRAME_MAX."""
+    if len(body) + 4 > FRAME_MAX:
+        raise ValueError(f"a body of {len(body)} bytes does not fit a frame of {FRAME_MAX}")
+    coded: bytes = cobs.encode(body + struct.pack("<I", zlib.crc32(body)))
+    return b"\0" + coded + b"\0"

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: MIT
+"""The frame decoder against lines that cut, merge, lose, garble and interleave what the target sent."""
+
+from __future__ import annotations
+
+import random
+
+import msgpack
+import pytest
+
+from tinyprof.cramfs import Fsid
+from tinyprof.wire import (
+    FRAME_MAX,
+    RUN_MAX,
+    ConsoleText,
+    CorruptFrame,
+    EpochEnd,
+    EpochLength,
+    Event,
+    Frame,
+    FrameDecoder,
+    Hello,
+    HelloPlease,
+    Kind,
+    Message,
+    Pages,
+    Rearm,
+    Status,
+    UnknownMessage,
+    Volume,
+    encode_frame,
+    encode_message,
+)
+
+SEED = 20261124
+VOLUME = Volume(0, Fsid(0xE7D3B8E0, 0, 6449, 412), 12_988_416, "Compressed", True)
+HELLO = Hello(1, "0.1.0", "6.1.192", "armv7l", 4096, bytes(range(8)), 1000, 1, (VOLUME,))
+PAGES = Pages(0, 1, 701, (0x627A0, 0x1CE0B, 0x1CE0C, 0x1CE0C), bytes([Kind.FILE, 0, 0, Kind.READ]))
+MESSAGES: tuple[Message, ...] = (
+    HELLO,
+    PAGES,
+    EpochEnd(0, 1, 1000, (2, 1, 0, 1)),
+    Status(1001, 0, 0, 0),
+    HelloPlease(),
+    EpochLength(250),
+    Rearm(),
+)
+
+
+def line_of(messages: tuple[Message, ...]) -> bytes:
+    return b"".join(encode_message(message, seq) for seq, message in enumerate(messages))
+
+
+def messages_in(events: list[Event]) -> list[Message]:
+    return [event.message for event in events if isinstance(event, Frame)]
+
+
+def test_every_message_comes_back_as_it_was_sent() -> None:
+    assert messages_in(FrameDecoder().feed(line_of(MESSAGES))) == list(MESSAGES)
+
+
+def test_a_line_cut_anywhere_decodes_the_same() -> None:
+    line = line_of(MESSAGES)
+    for cut in range(len(line) + 1):
+        decoder = FrameDecoder()
+        assert messages_in(decoder.feed(line[:cut]) + decoder.feed(line[cut:])) == list(MESSAGES)
+
+
+def test_the_next_page_of_a_file_costs_one_byte() -> None:
+    one = encode_message(Pages(0, 1, 5, (100_000,), b"\0"), 0)
+    two = encode_message(Pages(0, 1, 5, (100_000, 100_001), b"\0\3"), 0)
+    assert len(two) - len(one) == 1
+
+
+def test_console_text_between_frames_is_kept_apart() -> None:
+    line = b"[ 0.1] booting\r\n" + encode_message(HELLO, 0) + "käfig\n".encode() + encode_message(PAGES, 1)
+    events = FrameDecoder().feed(line)
+    assert [event.data for event in events if isinstance(event, ConsoleText)] == [
+        b"[ 0.1] booting\r\n",
+        "käfig\n".encode(),
+    ]
+    assert messages_in(events) == [HELLO, PAGES]
+
+
+def test_missing_frames_are_counted_before_the_next_good_one() -> None:
+    decoder = FrameDecoder()
+    decoder.feed(encode_message(HELLO, 65_535))
+    (event,) = decoder.feed(encode_message(PAGES, 3))
+    assert isinstance(event, Frame)
+    assert event.lost == 3
+
+
+def test_a_flipped_bit_costs_one_frame_and_no_other() -> None:
+    print(f"seed {SEED}")
+    rng = random.Random(SEED)
+    frames = [encode_message(message, seq) for seq, message in enumerate(MESSAGES)]
+    for _ in range(2_000):
+        hit = rng.randrange(len(frames))
+        broken = bytearray(frames[hit])
+        at = rng.randrange(1, len(broken) - 1)
+        broken[at] ^= 1 << rng.randrange(8)
+        line = b"".join(bytes(broken) if i == hit else frame for i, frame in enumerate(frames))
+        expected = [message for i, message in enumerate(MESSAGES) if i != hit]
+        assert messages_in(FrameDecoder().feed(line)) == expected
+
+
+def test_an_unknown_type_is_counted_not_refused() -> None:
+    (event,) = FrameDecoder().feed(encode_frame(msgpack.packb([99, 0, "later"])))
+    assert isinstance(event, Frame)
+    assert event.message == UnknownMessage(99)
+
+
+def test_elements_added_by_a_later_version_are_ignored() -> None:
+    (event,) = FrameDecoder().feed(encode_frame(msgpack.packb([4, 0, 1, 2, 3, 4, "new"])))
+    assert isinstance(event, Frame)
+    assert event.message == Status(1, 2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [2, 0, 0, 1, 5],
+        [2, 0, 0, 1, 5, "records"],
+        [2, 0, 0, 1, 5, [-4]],
+        [2, 0, 0, 1, 5, [(1 << 27) * 4]],
+        [2, 0, 0, 1, 5, [True]],
+        [3, 0, 0, 1, 5, [1, 2, 3]],
+        [3, 0, 0, 1, 5, [1, 2, 3, -1]],
+        [1, 0, 1, "a" * 32, "k", "a", 4096, bytes(8), 0, 1, []],
+        [1, 0, 1, "a", "k", "a", 4096, bytes(7), 0, 1, []],
+        ["pages", 0],
+        [2, 65_536, 0, 1, 5, []],
+        [],
+    ],
+)
+def test_a_body_that_breaks_the_contract_is_corrupt(body: list[object]) -> None:
+    (event,) = FrameDecoder().feed(encode_frame(msgpack.packb(body)))
+    assert isinstance(event, CorruptFrame)
+
+
+def test_a_run_without_zeros_does_not_grow_memory() -> None:
+    decoder = FrameDecoder()
+    for _ in range(100):
+        decoder.feed(b"\xfe" * 1000)
+        assert len(decoder.pending) < RUN_MAX
+
+
+def test_no_byte_is_lost_from_what_is_not_a_frame() -> None:
+    print(f"seed {SEED}")
+    rng = random.Random(SEED)
+    garbage = bytes(rng.randrange(1, 256) for _ in range(20_000))
+    decoder = FrameDecoder()
+    events = decoder.feed(garbage) + decoder.finish()
+    assert b"".join(e.data for e in events if isinstance(e, ConsoleText | CorruptFrame)) == garbage
+
+
+def test_mutated_lines_never_raise() -> None:
+    print(f"seed {SEED}")
+    rng = random.Random(SEED)
+    line = line_of(MESSAGES)
+    for _ in range(20_000):
+        mutated = bytearray(line)
+        for _ in range(rng.randrange(1, 6)):
+            mutated[rng.randrange(len(mutated))] = rng.randrange(256)
+        decoder = FrameDecoder()
+        decoder.feed(bytes(mutated))
+        decoder.finish()
+
+
+def test_a_message_too_long_for_a_frame_is_refused_by_the_encoder() -> None:
+    with pytest.raises(ValueError, match=str(FRAME_MAX)):
+        encode_message(Pages(0, 1, 5, tuple(range(0, 1 << 20, 1 << 10)), bytes(1 << 10)), 0)
