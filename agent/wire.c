@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+#include "crc32.h"
+#include "msgpack.h"
+#include "wire.h"
+
+enum {
+	HELLO = 1,
+	PAGES = 2,
+	EPOCH_END = 3,
+	STATUS = 4,
+};
+
+/* The most that msgpack takes for each. */
+#define UINT_MAX_SIZE		5
+#define STR_MAX_SIZE		(1 + MSGPACK_STR_MAX)
+#define NAME_MAX_SIZE		(1 + 16)
+#define BOOT_ID_SIZE		(2 + 8)
+#define HEAD_MAX_SIZE		(1 + 1 + 3)
+#define VOLUME_MAX_SIZE		(1 + 7 * UINT_MAX_SIZE + NAME_MAX_SIZE)
+
+_Static_assert(HEAD_MAX_SIZE + 1 + 3 * STR_MAX_SIZE + 3 + BOOT_ID_SIZE +
+	       2 * UINT_MAX_SIZE + 1 + WIRE_VOLUMES_MAX * VOLUME_MAX_SIZE <=
+	       WIRE_BODY_MAX, "every hello fits one frame");
+
+static struct msgpack_writer begin(struct wire_frame *f, uint32_t type,
+				   uint32_t elements)
+{
+	struct msgpack_writer w = {
+		.at = f->line + 2,
+		.end = f->line + 2 + WIRE_BODY_MAX,
+	};
+
+	msgpack_array(&w, 2 + elements);
+	msgpack_uint(&w, type);
+	msgpack_uint(&w, f->seq++);
+	return w;
+}
+
+static void finish(struct wire_frame *f, const struct msgpack_writer *w)
+{
+	uint8_t *body = f->line + 2;
+	uint8_t *at = w->at;
+	uint32_t crc = crc32(body, at - body);
+	int i;
+
+	for (i = 0; i < WIRE_CRC_SIZE; i++)
+		*at++ = crc >> (8 * i);
+	cobs_encode(f->line + 1, at - body);
+	f->line[0] = 0;
+	*at++ = 0;
+	f->len = at - f->line;
+}
+
+static void put_volume(struct msgpack_writer *w,
+		       const struct tinyprof_volume *v)
+{
+	msgpack_array(w, 8);
+	msgpack_uint(w, v->volume);
+	msgpack_uint(w, v->crc);
+	msgpack_uint(w, v->edition);
+	msgpack_uint(w, v->blocks);
+	msgpack_uint(w, v->files);
+	msgpack_uint(w, v->size);
+	msgpack_str(w, (const char *)v->name, sizeof(v->name));
+	msgpack_uint(w, v->flags);
+}
+
+void wire_hello(struct wire_frame *f, const struct wire_hello *hello)
+{
+	struct msgpack_writer w = begin(f, HELLO, 9);
+	size_t i;
+
+	msgpack_uint(&w, WIRE_PROTOCOL);
+	msgpack_str(&w, hello->agent, MSGPACK_STR_MAX);
+	msgpack_str(&w, hello->kernel, MSGPACK_STR_MAX);
+	msgpack_str(&w, hello->arch, MSGPACK_STR_MAX);
+	msgpack_uint(&w, WIRE_PAGE_SIZE);
+	msgpack_bin(&w, &hello->tracer.boot_id, sizeof(hello->tracer.boot_id));
+	msgpack_uint(&w, hello->epoch_ms);
+	msgpack_uint(&w, hello->tracer.abi);
+	msgpack_array(&w, hello->count);
+	for (i = 0; i < hello->count; i++)
+		put_volume(&w, &hello->volumes[i]);
+	finish(f, &w);
+}
+
+/* How many values a record still stands for: one for each kind bit. */
+static uint32_t values(uint32_t record)
+{
+	uint32_t n = 0;
+
+	for (record >>= TINYPROF_KIND_SHIFT; record; record &= record - 1)
+		n++;
+	return n;
+}
+
+/* Moves a record's values to w; returns how many fitted. */
+static uint32_t put_record(struct msgpack_writer *w, uint32_t *record,
+			   uint32_t previous)
+{
+	uint32_t id = *record & TINYPROF_PAGE_ID_MASK;
+	uint32_t n = 0;
+	int kind;
+
+	for (kind = 0; kind < TINYPROF_KINDS; kind++) {
+		uint32_t bit = 1u << (TINYPROF_KIND_SHIFT + kind);
+
+		if (!(*record & bit))
+			continue;
+		if (!msgpack_int(w, (int32_t)(id - previous) * 4 + kind))
+			break;
+		*record &= ~bit;
+		previous = id;
+		n++;
+	}
+	return n;
+}
+
+size_t wire_pages(struct wire_frame *f, const struct tinyprof_batch *batch,
+		  uint32_t *records, size_t count)
+{
+	struct msgpack_writer w = begin(f, PAGES, 4);
+	struct msgpack_writer head;
+	uint32_t previous = 0;
+	uint32_t wanted = 0;
+	uint32_t fitted = 0;
+	size_t done;
+
+	msgpack_uint(&w, batch->volume);
+	msgpack_uint(&w, batch->epoch);
+	msgpack_uint(&w, batch->ms);
+
+	/*
+	 * How many values fit is known afterwards. The head may be rewritten
+	 * then, for it keeps its size: if not all fit, at least 16 do.
+	 */
+	for (done = 0; done < count; done++)
+		wanted += values(records[done]);
+	head = w;
+	msgpack_array(&w, wanted);
+
+	for (done = 0; done < count; done++) {
+		uint32_t n = put_record(&w, &records[done], previous);
+
+		fitted += n;
+		if (values(records[done]))
+			break;
+		if (n)
+			previous = records[done] & TINYPROF_PAGE_ID_MASK;
+	}
+	msgpack_array(&head, fitted);
+	finish(f, &w);
+	return done;
+}
+
+void wire_epoch_end(struct wire_frame *f, const struct tinyprof_epoch *epoch)
+{
+	struct msgpack_writer w = begin(f, EPOCH_END, 4);
+	int kind;
+
+	msgpack_uint(&w, epoch->volume);
+	msgpack_uint(&w, epoch->epoch);
+	msgpack_uint(&w, epoch->ms);
+	msgpack_array(&w, TINYPROF_KINDS);
+	for (kind = 0; kind < TINYPROF_KINDS; kind++)
+		msgpack_uint(&w, epoch->records[kind]);
+	finish(f, &w);
+}
+
+void wire_status(struct wire_frame *f, const struct wire_status *status)
+{
+	struct msgpack_writer w = begin(f, STATUS, 4);
+
+	msgpack_uint(&w, status->ms);
+	msgpack_uint(&w, status->queued);
+	msgpack_uint(&w, status->untraced);
+	msgpack_uint(&w, status->write_errors);
+	finish(f, &w);
+}
+
+/* The length of the body of a frame that its CRC proves; 0 for any other. */
+static size_t checked_body(uint8_t *run, size_t len)
+{
+	size_t body = cobs_decode(run, len);
+	uint32_t crc = 0;
+	int i;
+
+	if (body <= WIRE_CRC_SIZE)
+		return 0;
+	body -= WIRE_CRC_SIZE;
+	for (i = WIRE_CRC_SIZE; i--;)
+		crc = crc << 8 | run[body + i];
+	return crc == crc32(run, body) ? body : 0;
+}
+
+static bool parse_command(struct msgpack_reader *r, struct wire_command *c)
+{
+	uint32_t elements, type, seq;
+	uint32_t needed = 2;
+
+	if (!msgpack_read_array(r, &elements) || !msgpack_read_uint(r, &type) ||
+	    !msgpack_read_uint(r, &seq) || seq > UINT16_MAX)
+		return false;
+	if (type < WIRE_HELLO_PLEASE || type > WIRE_REARM)
+		return false;
+	c->type = type;
+	c->epoch_ms = 0;
+	if (type == WIRE_EPOCH_LENGTH) {
+		needed = 3;
+		if (!msgpack_read_uint(r, &c->epoch_ms))
+			return false;
+	}
+	/* More elements are a later version's, and for its eyes only. */
+	return elements > needed || (elements == needed && r->at == r->end);
+}
+
+bool wire_receive(struct wire_receiver *r, uint8_t byte,
+		  struct wire_command *command)
+{
+	struct msgpack_reader reader = { .at = r->run };
+	size_t len = r->len;
+
+	if (byte) {
+		if (len < sizeof(r->run))
+			r->run[r->len++] = byte;
+		return false;
+	}
+	r->len = 0;
+	if (len == sizeof(r->run))
+		return false;
+	len = checked_body(r->run, len);
+	reader.end = r->run + len;
+	return len && parse_command(&reader, command);
+}

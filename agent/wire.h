@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * docs/wire-format.md in C: messages to frames, and the host's frames back to
+ * commands. Bytes come in and go out; nothing here touches a device or a clock.
+ * tests/vectors/wire.json holds it to the host's implementation.
+ */
+#ifndef WIRE_H
+#define WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/cramfs_tinyprof.h>
+
+#include "cobs.h"
+
+#define WIRE_PROTOCOL		1
+#define WIRE_PAGE_SIZE		4096
+
+/* Body and CRC together. */
+#define WIRE_FRAME_MAX		COBS_PAYLOAD_MAX
+#define WIRE_CRC_SIZE		4
+#define WIRE_BODY_MAX		(WIRE_FRAME_MAX - WIRE_CRC_SIZE)
+
+/* On the line: a zero, the COBS code byte, body and CRC, a zero. */
+#define WIRE_LINE_MAX		(WIRE_FRAME_MAX + 3)
+
+/* A hello names no more, so that it always fits one frame. */
+#define WIRE_VOLUMES_MAX	2
+
+/*
+ * The frame being sent. Start with all zero. Each function below writes one
+ * whole frame of len bytes to line, both zeros included, and counts seq.
+ */
+struct wire_frame {
+	uint8_t line[WIRE_LINE_MAX];
+	size_t len;
+	uint16_t seq;
+};
+
+struct wire_hello {
+	const char *agent;			/* versions; cut at 31 bytes */
+	const char *kernel;
+	const char *arch;
+	uint32_t epoch_ms;			/* 0: never ends by time */
+	struct tinyprof_info tracer;		/* abi 0: none */
+	const struct tinyprof_volume *volumes;
+	size_t count;				/* at most WIRE_VOLUMES_MAX */
+};
+
+void wire_hello(struct wire_frame *f, const struct wire_hello *hello);
+
+/*
+ * Sends records of one batch, as many as fit.
+ *
+ * A record with several kind bits is one value for each, and the frame may end
+ * between two of them: the bits sent are cleared in records, so that a record
+ * holds what is still to be sent.
+ *
+ * Returns how many records, from the first, are done. Call again for the rest.
+ */
+size_t wire_pages(struct wire_frame *f, const struct tinyprof_batch *batch,
+		  uint32_t *records, size_t count);
+
+void wire_epoch_end(struct wire_frame *f, const struct tinyprof_epoch *epoch);
+
+struct wire_status {
+	uint32_t ms;				/* CLOCK_BOOTTIME, modulo 2^32 */
+	uint32_t queued;			/* records */
+	uint32_t untraced;			/* touches */
+	uint32_t write_errors;			/* frames */
+};
+
+void wire_status(struct wire_frame *f, const struct wire_status *status);
+
+enum wire_command_type {
+	WIRE_HELLO_PLEASE = 16,
+	WIRE_EPOCH_LENGTH = 17,
+	WIRE_REARM = 18,
+};
+
+struct wire_command {
+	enum wire_command_type type;
+	uint32_t epoch_ms;			/* of WIRE_EPOCH_LENGTH */
+};
+
+/* Bytes since the last zero. Start with all zero. */
+struct wire_receiver {
+	/* One more than any frame has: if it is full, the run is none. */
+	uint8_t run[WIRE_FRAME_MAX + 2];
+	size_t len;
+};
+
+/*
+ * Takes one byte off the line, which may hold anything.
+ *
+ * Returns true when it ended a valid command, which is then in *command. All
+ * else is passed over in silence: console input, noise, unknown types.
+ */
+bool wire_receive(struct wire_receiver *r, uint8_t byte,
+		  struct wire_command *command);
+
+#endif
