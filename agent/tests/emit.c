@@ -11,40 +11,38 @@
 
 #define WORDS_MAX	(1 << 20)
 
-static uint16_t seq;
-
-static void send(const struct body *body)
+static void send(const struct wire_frame *frame)
 {
-	uint8_t line[FRAME_LINE_MAX];
-
-	fwrite(line, 1, frame_encode(line, body->bytes, body->size), stdout);
-	seq++;
+	fwrite(frame->line, 1, frame->len, stdout);
 }
 
 int main(void)
 {
 	static uint32_t words[WORDS_MAX];
+	static struct wire_frame frame;
+	struct tinyprof_volume volume = {
+		.flags = 1, .crc = 0xe7d3b8e0, .edition = 1, .blocks = 6449, .files = 412,
+		.size = 12988416, .name = "sixteen bytes ok",
+	};
 	struct wire_hello hello = {
 		.agent = "0.1.0", .kernel = "6.1.192-a-release-longer-than-31-bytes", .arch = "armv7l",
-		.boot_id = 0x0807060504030201, .epoch_ms = 1000, .tracer = TINYPROF_ABI, .volumes = 1,
-		.volume = { { .flags = 1, .crc = 0xe7d3b8e0, .edition = 1, .blocks = 6449, .files = 412,
-			      .size = 12988416, .name = "sixteen bytes ok" } },
+		.epoch_ms = 1000, .tracer = { .abi = TINYPROF_ABI, .boot_id = 0x0807060504030201 },
+		.volumes = &volume, .count = 1,
 	};
 	struct tinyprof_epoch end = { .epoch = 7, .ms = 0xffffffff, .records = { 1, 200, 3000, 400000 } };
 	struct wire_status status = { .ms = 70000, .queued = 127, .untraced = 128, .write_errors = 255 };
 	struct tinyprof_batch batch = { .volume = 0, .epoch = 7, .ms = 12345 };
-	struct body body;
+	size_t done, count = fread(words, sizeof(words[0]), WORDS_MAX, stdin);
 
-	batch.count = (uint32_t)fread(words, sizeof(words[0]), WORDS_MAX, stdin);
-	wire_hello(&body, seq, &hello);
-	send(&body);
-	for (uint32_t next = 0; next < batch.count;) {
-		next = wire_pages(&body, seq, &batch, words, next);
-		send(&body);
+	wire_hello(&frame, &hello);
+	send(&frame);
+	for (done = 0; done < count;) {
+		done += wire_pages(&frame, &batch, words + done, count - done);
+		send(&frame);
 	}
-	wire_epoch_end(&body, seq, &end);
-	send(&body);
-	wire_status(&body, seq, &status);
-	send(&body);
+	wire_epoch_end(&frame, &end);
+	send(&frame);
+	wire_status(&frame, &status);
+	send(&frame);
 	return EXIT_SUCCESS;
 }
