@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""The command line. A command's module is imported when the command runs, so that help stays quick.
+
+This module alone turns errors into one line on stderr and an exit code.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from enum import IntEnum
+
+import click
+
+from tinyprof import __version__
+from tinyprof.errors import TinyprofError
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    LOSS_OR_STALE = 3
+    INTERRUPTED = 130
+
+
+COMMANDS = {
+    "record": "Record the page accesses of a target.",
+    "profile": "Resolve captures into a profile.",
+    "build": "Build a CramFS image with the hot pages in place.",
+    "report": "Show what a profile says.",
+    "image": "Look into CramFS images.",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"tinyprof.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=_Commands)
+@click.version_option(__version__)
+def cli() -> None:
+    """Find the pages of a CramFS root filesystem that are used, and execute exactly those in place."""
+
+
+def main() -> None:
+    """The program: every error ends in one line and an exit code."""
+    try:
+        sys.exit(cli.main(standalone_mode=False) or Exit.OK)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.UsageError as error:
+        _fail(error.format_message(), Exit.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted", Exit.INTERRUPTED)
+    except TinyprofError as error:
+        _fail(str(error), Exit.FAILED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(Exit.FAILED)
+    except OSError as error:
+        _fail(f"{error.filename or 'input or output'}: {error.strerror}", Exit.FAILED)
+
+
+def _fail(message: str, code: Exit) -> None:
+    click.echo(f"tinyprof: {message}", err=True)
+    sys.exit(code)
