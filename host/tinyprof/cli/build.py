@@ -24,9 +24,7 @@ def _plan(tree: Tree, profile: Path | None, everything: bool) -> HotPlan:
 @click.command(help="Build IMAGE from the folder ROOTFS, all compressed but for the pages chosen.")
 @click.argument("rootfs", type=click.Path(path_type=Path))
 @click.argument("image", type=click.Path(path_type=Path))
-@click.option(
-    "--profile", type=click.Path(path_type=Path), help="Store the pages in place that it finds hot."
-)
+@click.option("--profile", type=click.Path(path_type=Path), help="Store in place what it finds hot.")
 @click.option("--xip-all", is_flag=True, help="Store every page of every ELF file in place.")
 @click.option("--kernel", type=click.Choice(["patched", "mainline"]), default="patched", show_default=True)
 @click.option("--level", type=click.IntRange(1, 12), default=9, show_default=True)
