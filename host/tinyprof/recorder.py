@@ -44,6 +44,7 @@ class Totals:
     lost_frames: int = 0
     corrupt_frames: int = 0
     missing_records: int = 0
+    interrupted: bool = False
     unfinished: Counter[tuple[int, int]] = field(default_factory=Counter)
 
     @property
@@ -60,20 +61,25 @@ def record(
     epochs: int | None = None,
     progress: Callable[[Totals, float], None] | None = None,
 ) -> Totals:
-    """Record until the link ends, or after so many seconds or epochs."""
+    """Record until the link ends, Ctrl-C is pressed, or after so many seconds or epochs."""
     totals, decoder, began = Totals(), FrameDecoder(), monotonic()
     if link.writable:
         link.write(encode_message(HelloPlease(), 0))
         if epoch_ms is not None:
             link.write(encode_message(EpochLength(epoch_ms), 1))
-    while (data := link.read(POLL_SECONDS)) is not None:
-        elapsed = monotonic() - began
-        totals.bytes += len(data)
-        _take(decoder.feed(data), writer, totals)
-        if progress:
-            progress(totals, elapsed)
-        if (seconds is not None and elapsed >= seconds) or (epochs is not None and totals.epochs >= epochs):
-            break
+    try:
+        while (data := link.read(POLL_SECONDS)) is not None:
+            elapsed = monotonic() - began
+            totals.bytes += len(data)
+            _take(decoder.feed(data), writer, totals)
+            if progress:
+                progress(totals, elapsed)
+            if (seconds is not None and elapsed >= seconds) or (
+                epochs is not None and totals.epochs >= epochs
+            ):
+                break
+    except KeyboardInterrupt:
+        totals.interrupted = True
     _take(decoder.finish(), writer, totals)
     return totals
 

@@ -14,6 +14,25 @@ from tinyprof.errors import TinyprofError
 from tinyprof.link import open_link
 from tinyprof.recorder import Totals, record
 
+SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Time(click.ParamType[float]):
+    """A time with its unit, in seconds."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        text = str(value)
+        number = text.rstrip("smh")
+        unit = SECONDS.get(text[len(number) :])
+        if not number.isdecimal() or unit is None:
+            self.fail(f"{text!r} is no time; write 250ms, 1s, 2m or 1h", param, ctx)
+        return int(number) * unit
+
+
+TIME = Time()
+
 
 def _progress(totals: Totals, elapsed: float) -> None:
     if not sys.stderr.isatty():
@@ -35,17 +54,24 @@ def _check_hello(totals: Totals) -> None:
         )
 
 
-@click.command(help="Record the page accesses of a target on PORT until the line ends.")
+@click.command(help="Record the page accesses of a target on PORT until the line ends or you press Ctrl-C.")
 @click.argument("port")
 @click.option(
     "-o", "output", type=click.Path(path_type=Path), default=Path("record.tpcap"), show_default=True
 )
 @click.option("--baud", type=int, default=115_200, show_default=True)
-@click.option("--epoch-ms", type=click.IntRange(0), help="Ask the target for epochs of this length.")
-@click.option("--duration", type=float, help="Stop after so many seconds.")
+@click.option("--epoch", type=TIME, help="Ask the target for epochs of this length: 250ms, 1s, 2m.")
+@click.option("--duration", type=TIME, help="Stop after this time: 60s, 5m.")
 @click.option("--epochs", type=click.IntRange(1), help="Stop after so many epochs.")
+@click.option("--no-tui", is_flag=True, help="A progress line only; there is nothing else yet.")
 def command(
-    port: str, output: Path, baud: int, epoch_ms: int | None, duration: float | None, epochs: int | None
+    port: str,
+    output: Path,
+    baud: int,
+    epoch: float | None,
+    duration: float | None,
+    epochs: int | None,
+    no_tui: bool,
 ) -> Exit:
     if output.exists():
         raise TinyprofError(f"{output} exists", "name another file with -o")
@@ -55,7 +81,7 @@ def command(
             totals = record(
                 link,
                 CaptureWriter(file),
-                epoch_ms=epoch_ms,
+                epoch_ms=None if epoch is None else round(epoch * 1000),
                 seconds=duration,
                 epochs=epochs,
                 progress=_progress,
@@ -69,4 +95,6 @@ def command(
         f"{totals.corrupt_frames} corrupt stretches",
         err=True,
     )
+    if totals.interrupted:
+        return Exit.INTERRUPTED
     return Exit.OK if totals.lossless else Exit.LOSS_OR_STALE

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""The program as a user meets it: one line and an exit code for every mistake."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+
+
+def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*RUN, *map(str, words)], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["record", "/dev/none-such"], 1, "no such port"),
+        (["record", "x", "--epoch", "soon"], 2, "is no time"),
+        (["build", "/none-such", "out"], 1, "not a directory"),
+        (["image", "info", "/none-such"], 1, "No such file"),
+        (["image", "info", "/bin/sh"], 1, "not a cramfs image"),
+        (["report", "/bin/sh"], 1, "not a tinyprof profile"),
+        (["profile", "/bin/sh", "--image", "/bin/sh", "-o", "out"], 1, "not a tinyprof capture"),
+        (["nonsense"], 2, "No such command"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(words: list[str], code: int, said: str) -> None:
+    run = tinyprof(*words)
+    assert run.returncode == code
+    assert run.stdout == ""
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("tinyprof: ")
+    assert said in line
+
+
+def test_help_and_build_never_import_the_live_view() -> None:
+    check = "import sys, tinyprof.cli.build, tinyprof.cli; sys.exit('textual' in sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_what_is_built_is_what_image_shows(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "odd\x1b[2J").write_bytes(b"\x7fELF" + bytes(8000))
+    assert tinyprof("build", tmp_path / "root", tmp_path / "image", "--xip-all").returncode == 0
+    assert '"pages_in_place": 2' in tinyprof("image", "info", "--json", tmp_path / "image").stdout
+    listed = tinyprof("image", "ls", tmp_path / "image").stdout
+    assert "\x1b" not in listed
+    assert r"odd\x1b[2J" in listed
+
+
+def test_ctrl_c_leaves_a_complete_capture_and_says_so(tmp_path: Path) -> None:
+    capture = tmp_path / "capture"
+    # The capture exists once the port is open, so its appearance is the event to wait for.
+    master = subprocess.Popen(
+        [sys.executable, "-c", PTY, capture, *RUN], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    _, said = master.communicate(timeout=60)
+    assert master.returncode == 0, said
+    assert capture.read_bytes().startswith(b"TPCAP")
+
+
+PTY = f"""
+import os, pty, select, subprocess, sys, tty
+from tinyprof.wire import Hello, encode_message
+capture, *run = sys.argv[1:]
+master, slave = pty.openpty()
+tty.setraw(slave)
+words = [*run, "record", os.ttyname(slave), "-o", capture]
+record = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+assert os.read(master, 1) == bytes(1)
+os.write(master, encode_message(Hello(1, "a", "k", "m", 4096, bytes(8), 0, 1, ()), 0))
+while not os.path.exists(capture) or os.path.getsize(capture) < 20:
+    select.select([], [], [], 0.01)
+record.send_signal({int(signal.SIGINT)})
+said = record.communicate()[1]
+sys.exit(0 if record.returncode == 130 and "records of" in said else said)
+"""
