@@ -59,19 +59,24 @@ static int open_port(const char *path, uint32_t baud)
 	int fd = sys_open(path, O_RDWR | O_NOCTTY | O_NONBLOCK);
 	struct termios2 mode;
 
-	if (fd < 0 || !baud || sys_ioctl(fd, TCGETS2, &mode))
+	if (fd < 0 || sys_ioctl(fd, TCGETS2, &mode))
 		return fd < 0 ? -1 : fd;
 	mode.c_iflag = 0;
 	mode.c_oflag = 0;
 	mode.c_lflag = 0;
-	mode.c_cflag = CS8 | CREAD | CLOCAL | BOTHER;
-	mode.c_ispeed = baud;
-	mode.c_ospeed = baud;
+	mode.c_cc[VMIN] = 1;	/* read() of 0 bytes then means a hang-up */
+	mode.c_cc[VTIME] = 0;
+	if (baud) {
+		mode.c_cflag = CS8 | CREAD | CLOCAL | BOTHER;
+		mode.c_ispeed = baud;
+		mode.c_ospeed = baud;
+	}
 	sys_ioctl(fd, TCSETS2, &mode);
 	return fd;
 }
 
-static bool write_all(int fd, const uint8_t *bytes, size_t size)
+/* Returns how many bytes the port did not take before it vanished; 0: all sent. */
+static size_t write_all(int fd, const uint8_t *bytes, size_t size)
 {
 	while (size) {
 		struct pollfd port = { .fd = fd, .events = POLLOUT };
@@ -81,27 +86,43 @@ static bool write_all(int fd, const uint8_t *bytes, size_t size)
 			bytes += written;
 			size -= (size_t)written;
 		} else if (written != -EAGAIN && written != -EINTR) {
-			return false;
-		} else if (sys_poll(&port, 1, -1) > 0 && port.revents & (POLLERR | POLLNVAL)) {
-			return false;
+			break;
+		} else if (sys_poll(&port, 1, -1) > 0 && port.revents & (POLLERR | POLLHUP | POLLNVAL)) {
+			break;
 		}
 	}
-	return true;
+	return size;
 }
 
-/* Send the frame that was just made. A port that vanished is opened again. */
-static void send(struct agent *a)
+static void close_port(struct agent *a)
 {
-	while (a->tty < 0) {
-		a->tty = open_port(a->tty_path, a->baud);
-		if (a->tty < 0)
-			wait_ms(RETRY_MS);
-	}
-	if (write_all(a->tty, a->frame.line, a->frame.len))
-		return;
-	a->write_errors++;
 	sys_close(a->tty);
 	a->tty = -1;
+}
+
+/*
+ * Send the frame that was just made. A port that vanished is opened again, and
+ * gets the whole frame again: its records are no longer in the kernel. Without
+ * its closing zero alone it is whole, for the next frame opens with one.
+ */
+static void send(struct agent *a)
+{
+	for (;;) {
+		while (a->tty < 0) {
+			a->tty = open_port(a->tty_path, a->baud);
+			if (a->tty < 0)
+				wait_ms(RETRY_MS);
+		}
+		size_t unsent = write_all(a->tty, a->frame.line, a->frame.len);
+
+		if (!unsent)
+			return;
+		a->write_errors++;
+		close_port(a);
+		if (unsent == 1)
+			return;
+		wait_ms(RETRY_MS);
+	}
 }
 
 /* The tracer */
@@ -214,19 +235,24 @@ static void listen(struct agent *a)
 {
 	struct wire_command command;
 	uint8_t bytes[64];
-	long size;
+	long size = -EAGAIN;
 
 	while (a->tty >= 0 && (size = sys_read(a->tty, bytes, sizeof(bytes))) > 0)
 		for (long i = 0; i < size; i++)
 			if (wire_receive(&a->receiver, bytes[i], &command))
 				obey(a, &command);
+	/* A port that hung up would wake poll() again at once. */
+	if (a->tty >= 0 && size != -EAGAIN && size != -EINTR)
+		close_port(a);
 }
 
 static int ms_until(uint32_t since, uint32_t period)
 {
 	uint32_t gone = now_ms() - since;
 
-	return gone < period ? (int)(period - gone) : 0;
+	if (gone >= period)
+		return 0;
+	return period - gone < INT32_MAX ? (int)(period - gone) : INT32_MAX;
 }
 
 static int sooner(int one, int other)
@@ -295,7 +321,7 @@ static uint32_t number(const char *digits)
 
 static void become_init(char **argv, char **environment)
 {
-	static const char * const inits[] = { "/sbin/init", "/etc/init", "/bin/init", "/bin/sh" };
+	static const char inits[][sizeof("/sbin/init")] = { "/sbin/init", "/etc/init", "/bin/init", "/bin/sh" };
 
 	argv[0] = (char *)setting(environment, "TINYPROF_INIT", inits[0]);
 	sys_execve(argv[0], argv, environment);
