@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Encodes the messages that standard input names, one per line as numbers and
+ * words, and writes each frame to standard output. The shared vectors are
+ * turned into such lines (tests/agent); they hold the encoder to every byte.
+ *
+ *	H seq agent kernel arch boot_id epoch_ms tracer count, then per volume
+ *	  volume crc edition blocks files size flags name (the rest of the line)
+ *	P seq volume epoch ms count words...
+ *	E seq volume epoch ms exec read write file
+ *	S seq ms queued untraced write_errors
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "wire.h"
+
+#define WORDS_MAX	1024
+
+static struct wire_frame frame;
+
+static uint32_t number(void)
+{
+	uint32_t n;
+
+	if (scanf("%" SCNu32, &n) != 1)
+		exit(EXIT_FAILURE);
+	return n;
+}
+
+static void send(void)
+{
+	fwrite(frame.line, 1, frame.len, stdout);
+}
+
+static void hello(void)
+{
+	static struct tinyprof_volume volumes[WIRE_VOLUMES_MAX];
+	char agent[64], kernel[64], arch[64], name[32];
+	struct wire_hello h = {
+		.agent = agent, .kernel = kernel, .arch = arch, .volumes = volumes,
+	};
+	uint8_t *id = (uint8_t *)&h.tracer.boot_id;
+	size_t i, c;
+
+	if (scanf("%63s %63s %63s ", agent, kernel, arch) != 3)
+		exit(EXIT_FAILURE);
+	for (i = 0; i < sizeof(h.tracer.boot_id); i++)
+		if (scanf("%2hhx", &id[i]) != 1)
+			exit(EXIT_FAILURE);
+	h.epoch_ms = number();
+	h.tracer.abi = number();
+	h.count = number();
+	if (h.count > WIRE_VOLUMES_MAX)
+		exit(EXIT_FAILURE);
+	for (i = 0; i < h.count; i++) {
+		struct tinyprof_volume *v = &volumes[i];
+
+		v->volume = number();
+		v->crc = number();
+		v->edition = number();
+		v->blocks = number();
+		v->files = number();
+		v->size = number();
+		v->flags = number();
+		if (scanf(" %31[^\n]", name) != 1)
+			exit(EXIT_FAILURE);
+		for (c = 0; c < sizeof(v->name) && name[c]; c++)
+			v->name[c] = (uint8_t)name[c];
+		if (c < sizeof(v->name))
+			v->name[c] = 0;
+	}
+	wire_hello(&frame, &h);
+	send();
+}
+
+static void pages(void)
+{
+	struct tinyprof_batch batch = { .volume = number() };
+	/* As large as the batch, so that a sanitizer sees one step beyond. */
+	uint32_t *words;
+	size_t i, done, count;
+
+	batch.epoch = number();
+	batch.ms = number();
+	count = number();
+	words = count <= WORDS_MAX ? malloc(count * sizeof(*words)) : NULL;
+	if (!words)
+		exit(EXIT_FAILURE);
+	for (i = 0; i < count; i++)
+		words[i] = number();
+	for (done = 0; done < count;) {
+		done += wire_pages(&frame, &batch, words + done, count - done);
+		send();
+	}
+	free(words);
+}
+
+static void epoch_end(void)
+{
+	struct tinyprof_epoch end = { .volume = number() };
+	int kind;
+
+	end.epoch = number();
+	end.ms = number();
+	for (kind = 0; kind < TINYPROF_KINDS; kind++)
+		end.records[kind] = number();
+	wire_epoch_end(&frame, &end);
+	send();
+}
+
+static void status(void)
+{
+	struct wire_status s = { .ms = number() };
+
+	s.queued = number();
+	s.untraced = number();
+	s.write_errors = number();
+	wire_status(&frame, &s);
+	send();
+}
+
+int main(void)
+{
+	char message;
+
+	while (scanf(" %c", &message) == 1) {
+		frame.seq = (uint16_t)number();
+		switch (message) {
+		case 'H':
+			hello();
+			break;
+		case 'P':
+			pages();
+			break;
+		case 'E':
+			epoch_end();
+			break;
+		case 'S':
+			status();
+			break;
+		default:
+			return EXIT_FAILURE;
+		}
+	}
+	return EXIT_SUCCESS;
+}

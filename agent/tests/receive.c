@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Feeds standard input to the agent's receiver, byte by byte, and writes a line
+ * "type epoch_ms" for each command it obeys and "-" for each other zero. The
+ * shared vectors and fuzzed runs hold it to the format (tests/agent).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "wire.h"
+
+int main(void)
+{
+	static struct wire_receiver receiver;
+	struct wire_command command;
+	int byte;
+
+	while ((byte = getchar()) != EOF) {
+		if (wire_receive(&receiver, (uint8_t)byte, &command))
+			printf("%d %u\n", (int)command.type, command.epoch_ms);
+		else if (!byte)
+			puts("-");
+	}
+	return EXIT_SUCCESS;
+}

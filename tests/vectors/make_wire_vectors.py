@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: MIT
+"""Writes wire.json, the frames that hold every implementation of docs/wire-format.md to the same bytes.
+
+Nothing comes in; the JSON goes to standard output. It uses msgpack, cobs and zlib and no line of tinyprof,
+so that a mistake of ours cannot agree with itself. The same program gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import zlib
+from typing import Any
+
+import msgpack
+from cobs import cobs
+
+SEED = 20_240_817
+BODY_MAX = 250
+U32 = 0xFFFFFFFF
+LAST_ID = (1 << 27) - 1
+
+Elements = list[Any]
+
+
+def packed(elements: Elements) -> bytes:
+    body: bytes = msgpack.packb(elements)
+    return body
+
+
+def framed(body: bytes) -> str:
+    """The whole frame, both zeros included, in hexadecimal."""
+    coded: bytes = cobs.encode(body + zlib.crc32(body).to_bytes(4, "little"))
+    return (b"\0" + coded + b"\0").hex()
+
+
+def hello(name: str, seq: int, volumes: list[Elements], **changed: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "protocol": 1,
+        "agent": "0.1.0",
+        "kernel": "6.1.0",
+        "arch": "armv7l",
+        "page_size": 4096,
+        "boot_id": "0102030405060708",
+        "epoch_ms": 1000,
+        "tracer": 1,
+        "volumes": volumes,
+    } | changed
+    values = [bytes.fromhex(v) if k == "boot_id" else v for k, v in fields.items()]
+    return {"name": name, "type": 1, "seq": seq, **fields, "frame": framed(packed([1, seq, *values]))}
+
+
+def hellos() -> list[dict[str, Any]]:
+    root = [0, 0xE7D3B8E0, 1, 6449, 412, 12_988_416, "Compressed", 1]
+    full = [U32, U32, U32, U32, U32, U32, "sixteen bytes ok", 1]
+    long = {"agent": "a" * 31, "kernel": "k" * 31, "arch": "m" * 31, "epoch_ms": U32, "tracer": U32}
+    return [
+        hello("hello of one volume", 0, [root]),
+        hello("hello without a tracer", 1, [], tracer=0),
+        hello("hello whose epochs never end by time", 127, [root], epoch_ms=0, boot_id="0000000000000000"),
+        hello("hello as long as it can be", 0xFFFF, [full, full], **long),
+    ]
+
+
+def counters() -> list[dict[str, Any]]:
+    found = []
+    for seq, n in enumerate([0, 1, 127, 128, 255, 256, 65_535, 65_536, U32], start=120):
+        end = [n % 2, max(n, 1), n, [n, n // 2, 0, n]]
+        found.append(
+            {
+                "name": f"epoch end of {n} records",
+                "type": 3,
+                "seq": seq,
+                "volume": end[0],
+                "epoch": end[1],
+                "ms": n,
+                "records": end[3],
+                "frame": framed(packed([3, seq, *end])),
+            }
+        )
+        found.append(
+            {
+                "name": f"status with {n}",
+                "type": 4,
+                "seq": seq,
+                "ms": n,
+                "queued": n // 2,
+                "untraced": n // 3,
+                "write_errors": n,
+                "frame": framed(packed([4, seq, n, n // 2, n // 3, n])),
+            }
+        )
+    return found
+
+
+def touches(words: list[int]) -> list[tuple[int, int]]:
+    """The kernel's record words as (page id, kind); a word with several kind bits is one for each."""
+    return [(word & LAST_ID, kind) for word in words for kind in range(4) if word >> 28 + kind & 1]
+
+
+def values(pairs: list[tuple[int, int]]) -> list[int]:
+    before = [0, *(page for page, _ in pairs)]
+    return [(page - previous) * 4 + kind for previous, (page, kind) in zip(before, pairs, strict=False)]
+
+
+def batch(name: str, seq: int, words: list[int], head: tuple[int, int, int] = (0, 1, 5)) -> dict[str, Any]:
+    """All frames of one batch, each as full as it can be, found by trying each length."""
+    left, frames, at = touches(words), [], seq
+    while left:
+        n = len(left)
+        while len(packed([2, at, *head, values(left[:n])])) > BODY_MAX:
+            n -= 1
+        frames.append(framed(packed([2, at, *head, values(left[:n])])))
+        left, at = left[n:], (at + 1) % 65_536
+    volume, epoch, ms = head
+    return {
+        "name": name,
+        "seq": seq,
+        "volume": volume,
+        "epoch": epoch,
+        "ms": ms,
+        "words": words,
+        "frames": frames,
+    }
+
+
+def batches() -> list[dict[str, Any]]:
+    rng = random.Random(SEED)
+    exec_, read, all_kinds = 1 << 28, 2 << 28, 15 << 28
+    scattered = [rng.randrange(1 << 27) | rng.randrange(1, 16) << 28 for _ in range(252)]
+    local = [5000 + rng.randrange(300) | rng.randrange(1, 16) << 28 for _ in range(252)]
+    edges = [
+        base + step
+        for step in (7, 8, 9, 31, 32, 33, 63, 64, 8191, 8192, 8193)
+        for base in (100_000, 100_000 - 2 * step)
+    ]
+    return [
+        batch("one record", 0, [19 | exec_]),
+        batch("every kind of one page", 1, [19 | all_kinds]),
+        batch("the first and the last page id", 2, [0 | exec_, LAST_ID | all_kinds, 0 | read]),
+        batch("deltas where msgpack changes its form", 3, [page | exec_ for page in edges]),
+        batch("fifteen records, the last short array", 4, [100 + n | exec_ for n in range(15)]),
+        batch("sixteen records, the first long array", 5, [100 + n | exec_ for n in range(16)]),
+        batch("a run of neighbours over two frames", 6, [1000 + n | exec_ for n in range(252)]),
+        batch(
+            "a batch whose second frame ends between two kinds",
+            7,
+            [9000 - 3 * n | all_kinds for n in range(120)],
+        ),
+        batch("local touches of all kinds", 0xFFFE, local, (1, 300, 70_000)),
+        batch("scattered touches of all kinds", 200, scattered, (1, U32, U32)),
+    ]
+
+
+def commands() -> list[dict[str, Any]]:
+    """What a target obeys. More elements than version 1 names are for a later one, and do not matter."""
+    known: list[tuple[str, Elements, int, int]] = [
+        ("hello, please", [16, 0], 16, 0),
+        ("hello, please, from a later version", [16, 1, "more", [1, 2]], 16, 0),
+        ("epochs that never end by time", [17, 2, 0], 17, 0),
+        ("epochs of 128 ms", [17, 128, 128], 17, 128),
+        ("epochs of 1 s", [17, 3, 1000], 17, 1000),
+        ("epochs as long as can be said", [17, 0xFFFF, U32], 17, U32),
+        ("re-arm now", [18, 4], 18, 0),
+    ]
+    return [
+        {"name": name, "type": kind, "epoch_ms": ms, "frame": framed(packed(elements))}
+        for name, elements, kind, ms in known
+    ]
+
+
+def ignored() -> list[dict[str, str]]:
+    """What a target passes over."""
+    good = bytes.fromhex(framed(packed([16, 0])))
+    bodies = [
+        ("a type only targets send", packed([1, 0])),
+        ("an unknown type", packed([19, 0])),
+        ("no seq", packed([16])),
+        ("seq above 65,535", packed([16, 65_536])),
+        ("seq as a string", packed([16, "0"])),
+        ("a negative seq", packed([16, -1])),
+        ("an epoch length left out", packed([17, 0])),
+        ("an epoch length of 33 bits", packed([17, 0, U32 + 1])),
+        ("an epoch length as a float", packed([17, 0, 1.5])),
+        ("a map", packed([{}, 0])),
+        ("an empty array", packed([])),
+        ("bytes after the array", packed([18, 0]) + b"\0"),
+        ("an array cut short", b"\x92\x10"),
+        ("an integer cut short", b"\x93\x11\x00\xce\x00\x00"),
+        ("an integer not in its shortest form", b"\x92\xcc\x10\x00"),
+        ("an array not in its shortest form", b"\xdc\x00\x02\x10\x00"),
+        ("no body", b""),
+    ]
+    damaged = [
+        ("a checksum that is not right", (good[:2] + bytes([good[2] ^ 0x01]) + good[3:]).hex()),
+        ("a code byte beyond the end", (b"\0\xfe" + good[2:]).hex()),
+        ("console text", (b"\0root@target:~# reboot\r\n\0").hex()),
+        ("a run too long for a frame", (b"\0" + b"\xff" * 300 + b"\0").hex()),
+    ]
+    return [{"name": n, "frame": framed(b)} for n, b in bodies] + [
+        {"name": n, "frame": f} for n, f in damaged
+    ]
+
+
+def vectors() -> dict[str, Any]:
+    return {
+        "format": "docs/wire-format.md, version 1; written by make_wire_vectors.py",
+        "messages": hellos() + counters(),
+        "batches": batches(),
+        "commands": commands(),
+        "ignored_by_target": ignored(),
+    }
+
+
+def text() -> str:
+    """wire.json: one line per vector, so that a change shows as what it is."""
+    parts = []
+    for key, value in vectors().items():
+        if isinstance(value, list):
+            rows = ",\n".join("  " + json.dumps(row) for row in value)
+            parts.append(f" {json.dumps(key)}: [\n{rows}\n ]")
+        else:
+            parts.append(f" {json.dumps(key)}: {json.dumps(value)}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+if __name__ == "__main__":
+    print(text(), end="")
