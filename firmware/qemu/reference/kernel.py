@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: MIT
+"""The board's kernel: Debian's linux-source package in, a zImage and a device tree out.
+
+The stock and the patched kernel are built in one tree with one configuration: the second takes seconds,
+and they differ in nothing but our patch. The tree stays in the cache; the results are kept beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+from reference.cache import appearing, cache_root, key_of, locked
+from reference.errors import BoardError
+from reference.packages import need, version_of
+
+FIRMWARE = Path(__file__).resolve().parents[2]
+LINUX = FIRMWARE / "linux"
+CROSS = "arm-linux-gnueabihf-"
+TOOLS = (
+    "gcc-arm-linux-gnueabihf",
+    "libc6-dev-armhf-cross",
+    "gcc",
+    "libc6-dev",
+    "make",
+    "flex",
+    "bison",
+    "bc",
+    "patch",
+    "perl",
+    "xz-utils",
+)
+PATCHED_FOLDER = "fs/cramfs"
+"""All that our patches may touch: this folder is taken anew from the package before each build."""
+
+PROGRESS_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A built kernel: what QEMU is given."""
+
+    zimage: Path
+    device_tree: Path
+
+
+def versions() -> list[str]:
+    """The kernel versions that there are patches for."""
+    return sorted(folder.name for folder in (LINUX / "patches").iterdir())
+
+
+def kernel(version: str, *, stock: bool) -> Kernel:
+    """The kernel of this version, built if the cache has none of the same ingredients."""
+    if version not in versions():
+        raise BoardError(f"no patches for kernel {version}", f"there are some for {', '.join(versions())}")
+    package = f"linux-source-{version}"
+    need(package, *TOOLS)
+    inputs = _config_files(stock) + [_board_dts()] + ([] if stock else _our_files(version))
+    words = [f"{package} {version_of(package)}", f"gcc {version_of('gcc-arm-linux-gnueabihf')}"]
+    kind = "stock" if stock else "patched"
+    folder = cache_root() / "kernel" / f"{version}-{kind}-{key_of(words, inputs)}"
+    built = Kernel(folder / "zImage", folder / "vexpress-a9.dtb")
+    with locked(f"kernel-{version}"):
+        if not folder.exists():
+            _build(version, folder, stock=stock)
+    return built
+
+
+def source_tree(version: str) -> Path:
+    """The unpacked source of a kernel version: for its headers, and for scripts/checkpatch.pl."""
+    package = f"linux-source-{version}"
+    need(package, "xz-utils")
+    tree = cache_root() / "kernel-tree" / f"{version}-{key_of([str(version_of(package))])}"
+    if not tree.exists():
+        _say(f"kernel {version}: unpacking the source")
+        with appearing(tree) as filling:
+            _unpack(version, filling / "source")
+    return tree / "source"
+
+
+def _unpack(version: str, into: Path, *members: str) -> None:
+    """Unpack members of Debian's tarball, all without any, as if they had been written just now."""
+    archive = f"/usr/src/linux-source-{version}.tar.xz"
+    into.mkdir(exist_ok=True)
+    top = f"linux-source-{version}"
+    wanted = [f"{top}/{member}" for member in members]
+    # make must see a file that came back as newer than its object.
+    command = ["tar", "-x", "--touch", "--strip-components=1", "-C", str(into), "-f", archive, *wanted]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise BoardError(f"cannot unpack {archive}: {run.stderr.strip()}", "reinstall its package")
+
+
+def _config_files(stock: bool) -> list[Path]:
+    files = [FIRMWARE / "qemu" / "kernel.config"]
+    return files if stock else [*files, LINUX / "tinyprof.config"]
+
+
+def _board_dts() -> Path:
+    return FIRMWARE / "qemu" / "vexpress-a9.dts"
+
+
+def _overlay_files() -> list[Path]:
+    return sorted(path for path in (LINUX / "overlay").rglob("*") if path.is_file())
+
+
+def _patches(version: str) -> list[Path]:
+    return sorted((LINUX / "patches" / version).glob("*.patch"))
+
+
+def _our_files(version: str) -> list[Path]:
+    return _overlay_files() + _patches(version)
+
+
+def _build(version: str, folder: Path, *, stock: bool) -> None:
+    source = source_tree(version)
+    _take_anew(version, source)
+    if not stock:
+        _apply(version, source)
+    build = source.parent / "build"
+    _configure(source, build, _config_files(stock))
+    _compile(version, source, build, "stock" if stock else "patched")
+    with appearing(folder) as filling:
+        shutil.copy(build / "arch/arm/boot/zImage", filling)
+        shutil.copy(build / ".config", filling / "config")
+        _device_tree(source, build, filling / "vexpress-a9.dtb")
+
+
+def _take_anew(version: str, source: Path) -> None:
+    for file in _overlay_files():
+        (source / file.relative_to(LINUX / "overlay")).unlink(missing_ok=True)
+    shutil.rmtree(source / PATCHED_FOLDER)
+    _unpack(version, source, PATCHED_FOLDER)
+
+
+def _apply(version: str, source: Path) -> None:
+    for file in _overlay_files():
+        shutil.copyfile(file, source / file.relative_to(LINUX / "overlay"))
+    for patch in _patches(version):
+        touched = [line.split()[1] for line in patch.read_text().splitlines() if line.startswith("--- a/")]
+        if outside := [name for name in touched if not name.startswith(f"a/{PATCHED_FOLDER}/")]:
+            raise BoardError(
+                f"{patch.name} touches {outside[0]}", f"patches may touch {PATCHED_FOLDER} alone"
+            )
+        command = ["patch", "-p1", "--forward", "--fuzz=0", "--no-backup-if-mismatch", "-i", str(patch)]
+        run = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
+        if run.returncode:
+            raise BoardError(f"{patch.name} does not apply to {version}: {run.stdout.strip()}")
+
+
+def _make(source: Path, build: Path, *targets: str) -> list[str]:
+    jobs = len(os.sched_getaffinity(0))
+    return [
+        "make",
+        f"-j{jobs}",
+        "-C",
+        str(source),
+        f"O={build}",
+        "ARCH=arm",
+        f"CROSS_COMPILE={CROSS}",
+        *targets,
+    ]
+
+
+def _configure(source: Path, build: Path, wanted: list[Path]) -> None:
+    build.mkdir(exist_ok=True)
+    lines = [line for file in wanted for line in file.read_text().splitlines() if line.startswith("CONFIG_")]
+    (build / "wanted.config").write_text("\n".join(lines) + "\n")
+    command = [*_make(source, build), f"KCONFIG_ALLCONFIG={build / 'wanted.config'}", "allnoconfig"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise BoardError(f"the kernel cannot be configured: {run.stderr.strip()[-400:]}")
+    # allnoconfig drops without a word what depends on something that is not there.
+    got = set((build / ".config").read_text().splitlines())
+    if lost := [line for line in lines if line not in got]:
+        raise BoardError(f"this kernel does not take {', '.join(lost)}", "see firmware/qemu/kernel.config")
+
+
+def _compile(version: str, source: Path, build: Path, kind: str) -> None:
+    log_path = build / "build.log"
+    last: deque[str] = deque(maxlen=20)
+    began = shown = time.monotonic()
+    count = 0
+    _say(f"kernel {version} ({kind}): compiling; the first time takes minutes")
+    with log_path.open("w") as log:
+        make = subprocess.Popen(
+            _make(source, build, "zImage"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert make.stdout
+        for line in make.stdout:
+            log.write(line)
+            last.append(line)
+            count += line.startswith("  ")
+            now = time.monotonic()
+            if now - shown >= (1 if sys.stderr.isatty() else PROGRESS_SECONDS):
+                shown = now
+                _progress(f"kernel {version} ({kind}): {count} steps, {now - began:.0f} s")
+        failed = make.wait()
+    if failed:
+        raise BoardError(f"the kernel does not compile, see {log_path}:\n{''.join(last)}")
+    _say(f"kernel {version} ({kind}): {count} steps in {time.monotonic() - began:.0f} s")
+
+
+def _device_tree(source: Path, build: Path, output: Path) -> None:
+    """Compile our device tree, which includes the kernel's, with the kernel's own dtc."""
+    include = [f"-I{source / 'arch/arm/boot/dts'}", f"-I{source / 'include'}"]
+    preprocess = ["gcc", "-E", "-nostdinc", *include, "-undef", "-D__DTS__", "-x", "assembler-with-cpp"]
+    text = subprocess.run([*preprocess, _board_dts()], capture_output=True, check=True).stdout
+    dtc = [str(build / "scripts/dtc/dtc"), "-q", "-I", "dts", "-O", "dtb", "-o", str(output), "-"]
+    subprocess.run(dtc, input=text, check=True)
+
+
+def _progress(line: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{line}\x1b[K")
+        sys.stderr.flush()
+    else:
+        _say(line)
+
+
+def _say(line: str) -> None:
+    start = "\r\x1b[K" if sys.stderr.isatty() else ""
+    print(f"{start}board: {line}", file=sys.stderr, flush=True)

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+"""The agent's line as the user asked for it: a pty, a unix socket, or none.
+
+A line keeps what was sent until somebody takes it. On a socket, listeners may come and go.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import selectors
+import socket
+import termios
+import time
+import tty
+from fcntl import ioctl
+from pathlib import Path
+
+from reference.errors import BoardError
+
+CHUNK = 1 << 16
+NAME_MAX = 107
+"""What the kernel takes for a unix socket's path, in bytes."""
+
+
+class NoLine:
+    """Nobody wants to hear the agent."""
+
+    name = ""
+
+    def send(self, data: bytes) -> None:
+        """Keep bytes for the listener."""
+
+    def pump(self) -> bytes:
+        """Hand on what can be handed on; return what the listener sent to the target."""
+        return b""
+
+    def register(self, selector: selectors.BaseSelector) -> None:
+        """Name the events after which pump() has something to do."""
+
+    def drain(self, seconds: float) -> None:
+        """Give a listener so long to take what is left, then close."""
+
+
+class _Kept:
+    """A line with a descriptor to a listener, or with -1 while there is none."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._fd = -1
+        self._unsent = bytearray()
+
+    def send(self, data: bytes) -> None:
+        self._unsent += data
+        self._push()
+
+    def _push(self) -> None:
+        while self._unsent and self._fd >= 0:
+            try:
+                del self._unsent[: os.write(self._fd, self._unsent[:CHUNK])]
+            except BlockingIOError:
+                return
+            except OSError:
+                self._gone()
+
+    def pump(self) -> bytes:
+        self._push()
+        if self._fd < 0:
+            return b""
+        try:
+            data = os.read(self._fd, CHUNK)
+        except BlockingIOError:
+            return b""
+        except OSError:
+            data = b""
+        if not data:
+            self._gone()
+        return data
+
+    def register(self, selector: selectors.BaseSelector) -> None:
+        if self._fd >= 0:
+            write = selectors.EVENT_WRITE if self._unsent else 0
+            selector.register(self._fd, selectors.EVENT_READ | write)
+
+    def _gone(self) -> None:
+        raise NotImplementedError
+
+
+class PtyLine(_Kept):
+    """A pseudo-terminal; `name` is what to open."""
+
+    def __init__(self) -> None:
+        master, self._slave = os.openpty()
+        super().__init__(os.ttyname(self._slave))
+        # Raw before anybody opens it, and open on our side for good: a listener that leaves is no hang-up.
+        tty.setraw(self._slave, termios.TCSANOW)
+        os.set_blocking(master, False)
+        self._fd = master
+
+    def _gone(self) -> None:
+        raise BoardError(f"{self.name} is gone")
+
+    def _untaken(self) -> int:
+        """Bytes that wait in the pty itself, which closing it would throw away."""
+        count = bytearray(4)
+        ioctl(self._slave, termios.FIONREAD, count)
+        return int.from_bytes(count, "little") + len(self._unsent)
+
+    def drain(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while (left := self._untaken()) and time.monotonic() < deadline:
+            self._push()
+            # A pty has no event for "the other side has read": look again, as long as somebody reads.
+            time.sleep(0.05)
+            if self._untaken() < left:
+                deadline = time.monotonic() + seconds
+        os.close(self._fd)
+        os.close(self._slave)
+
+
+class SocketLine(_Kept):
+    """A listening unix socket; one listener at a time, the next one continues where the last one left."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"unix:{path}")
+        if len(os.fsencode(path)) > NAME_MAX:
+            raise BoardError(f"{path} is too long for a socket", f"its path may have {NAME_MAX} bytes")
+        self._path = path
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._listener.bind(str(path))
+        except OSError as error:
+            hint = "remove it" if error.errno == errno.EADDRINUSE else ""
+            raise BoardError(f"cannot listen on {path}: {error.strerror}", hint) from None
+        self._listener.listen(1)
+        self._listener.setblocking(False)
+
+    def pump(self) -> bytes:
+        if self._fd < 0:
+            try:
+                client = self._listener.accept()[0]
+            except BlockingIOError:
+                return b""
+            client.setblocking(False)
+            self._fd = client.detach()
+        return super().pump()
+
+    def register(self, selector: selectors.BaseSelector) -> None:
+        if self._fd < 0:
+            selector.register(self._listener, selectors.EVENT_READ)
+        super().register(selector)
+
+    def _gone(self) -> None:
+        os.close(self._fd)
+        self._fd = -1
+
+    def drain(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while self._unsent and self._fd >= 0 and time.monotonic() < deadline:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._fd, selectors.EVENT_WRITE)
+                selector.select(deadline - time.monotonic())
+            self._push()
+        if self._fd >= 0:
+            self._gone()
+        self._listener.close()
+        self._path.unlink(missing_ok=True)
+
+
+Line = NoLine | PtyLine | SocketLine
+
+
+def open_line(wanted: str | None) -> Line:
+    """The line for `--serial`: `pty`, `unix:PATH`, or None. Raises BoardError."""
+    if wanted is None:
+        return NoLine()
+    if wanted == "pty":
+        return PtyLine()
+    if wanted.startswith("unix:") and wanted != "unix:":
+        return SocketLine(Path(wanted.removeprefix("unix:")))
+    raise BoardError(f"no such serial line: {wanted}", "write pty or unix:PATH")

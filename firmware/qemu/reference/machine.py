@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: MIT
+"""A run of the board: an image in flash and a kernel in, the guest's console out, its agent's line served.
+
+QEMU speaks to this process over a socket of its own, and this process to whoever listens: what the agent said
+before anybody listened waits here, so that a recording may start at any time and still holds the first byte.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from reference.errors import BoardError
+from reference.kernel import Kernel
+from reference.line import Line, NoLine
+from reference.packages import need
+
+FLASH_BYTES = 64 << 20
+"""One bank of the vexpress-a9's NOR flash; QEMU wants a drive of just that size."""
+
+SEED_PLACE = b"random bytes of each run go here"
+"""What stands in the device tree where the seed belongs."""
+
+TIMED_OUT = 124
+PANIC = b"Kernel panic - not syncing"
+CHUNK = 1 << 16
+POLL_SECONDS = 0.5
+GRACE_SECONDS = 5.0
+"""How long a listener may take to fetch the last bytes after the guest has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to run: RAM in MiB, words for the kernel's command line, host seconds at most (0: no limit)."""
+
+    mem: int = 64
+    append: str = ""
+    timeout: float = 60.0
+    icount: bool = False
+
+
+class _QemuFailed(Exception):
+    """QEMU ended by itself, and not because the guest was done."""
+
+
+def run(image: Path, kernel: Kernel, line: Line, settings: Settings) -> int:
+    """Boot and wait: 0 when the guest reboots or powers off, 124 when the time is up.
+
+    Raises BoardError for an image that does not fit, a kernel panic, or a QEMU that fails.
+    """
+    need("qemu-system-arm")
+    with tempfile.TemporaryDirectory(prefix="tinyprof-board-") as folder:
+        flash = _flash(image, Path(folder))
+        listener = _listen(Path(folder) / "agent") if not isinstance(line, NoLine) else None
+        device_tree = Path(folder) / "board.dtb"
+        device_tree.write_bytes(_seeded(kernel.device_tree.read_bytes()))
+        command = _command(kernel.zimage, device_tree, flash, listener, settings)
+        # QEMU complains of sound that nobody wants: its words are shown where it fails.
+        words = Path(folder) / "qemu.said"
+        with words.open("wb") as said:
+            qemu = subprocess.Popen(command, stdin=_stdin(), stdout=subprocess.PIPE, stderr=said)
+        try:
+            uart = _accept(listener, qemu) if listener else None
+            return _attend(qemu, uart, line, settings.timeout)
+        except _QemuFailed as failed:
+            raise BoardError(f"{failed}: {words.read_text(errors='replace').strip()}") from None
+        finally:
+            qemu.kill()
+            qemu.wait()
+            if listener:
+                listener.close()
+
+
+def _flash(image: Path, folder: Path) -> Path:
+    try:
+        size = image.stat().st_size
+        if size > FLASH_BYTES:
+            raise BoardError(f"{image} has {size} bytes", f"the board's flash holds {FLASH_BYTES}")
+        flash = folder / "flash"
+        shutil.copyfile(image, flash)
+        os.truncate(flash, FLASH_BYTES)
+    except OSError as error:
+        raise BoardError(f"{image}: {error.strerror}") from None
+    return flash
+
+
+def _seeded(device_tree: bytes) -> bytes:
+    """The board has no source of randomness, so each run puts one into /chosen/rng-seed."""
+    if device_tree.count(SEED_PLACE) != 1:
+        raise BoardError("the device tree has no place for a random seed", "see vexpress-a9.dts")
+    return device_tree.replace(SEED_PLACE, os.urandom(len(SEED_PLACE)))
+
+
+def _command(
+    zimage: Path, device_tree: Path, flash: Path, listener: socket.socket | None, settings: Settings
+) -> list[str]:
+    words = f"root=mtd0 rootfstype=cramfs console=ttyAMA0 {settings.append}".strip()
+    agent = f"socket,id=agent,path={listener.getsockname()}" if listener else "null,id=agent"
+    return [
+        "qemu-system-arm",
+        *("-M", "vexpress-a9", "-m", str(settings.mem), "-display", "none", "-monitor", "none"),
+        *("-nic", "none", "-no-reboot"),
+        *("-kernel", str(zimage), "-dtb", str(device_tree), "-append", words),
+        *("-drive", f"if=pflash,format=raw,file={flash}"),
+        *("-chardev", "stdio,id=console,signal=on", "-serial", "chardev:console"),
+        *("-chardev", agent, "-serial", "chardev:agent"),
+        *(("-icount", "shift=3,sleep=off") if settings.icount else ()),
+    ]
+
+
+def _stdin() -> int | None:
+    """A person may type to the guest's console; anything else stays with whom it belongs to."""
+    return None if sys.stdin and sys.stdin.isatty() else subprocess.DEVNULL
+
+
+def _listen(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    listener.listen(1)
+    return listener
+
+
+def _accept(listener: socket.socket, qemu: subprocess.Popen[bytes]) -> socket.socket:
+    """QEMU connects before it starts the guest, or ends with a message of its own."""
+    listener.settimeout(0.1)
+    while qemu.poll() is None:
+        try:
+            return listener.accept()[0]
+        except TimeoutError:
+            continue
+    raise _QemuFailed(f"QEMU did not start, exit code {qemu.returncode}")
+
+
+class _Console:
+    """The guest's console on our stdout, watched for the one thing that a script must not miss."""
+
+    def __init__(self) -> None:
+        self._tail = b""
+        self.panicked = False
+
+    def show(self, data: bytes) -> None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        self._tail = self._tail[-len(PANIC) :] + data
+        self.panicked |= PANIC in self._tail
+
+
+def _attend(qemu: subprocess.Popen[bytes], uart: socket.socket | None, line: Line, timeout: float) -> int:
+    """Move bytes until QEMU has ended and all it said has been passed on, or the time is up."""
+    assert qemu.stdout
+    said = qemu.stdout.fileno()
+    deadline = time.monotonic() + timeout if timeout else float("inf")
+    console = _Console()
+    takers: dict[int, Callable[[bytes], None]] = {said: console.show}
+    typed = bytearray()
+    if uart:
+        uart.setblocking(False)
+        takers[uart.fileno()] = line.send
+    while said in takers and not console.panicked:
+        if time.monotonic() >= deadline:
+            return TIMED_OUT
+        for fd in _ready(takers, line, min(POLL_SECONDS, deadline - time.monotonic())):
+            if data := _read(fd):
+                takers[fd](data)
+            else:
+                del takers[fd]
+        if uart and len(typed) < CHUNK:
+            typed += line.pump()
+            del typed[: _written(uart, typed)]
+    line.drain(GRACE_SECONDS)
+    if console.panicked:
+        raise BoardError("the guest's kernel panicked", "its last words are above")
+    if code := qemu.wait():
+        raise _QemuFailed(f"QEMU ended with exit code {code}")
+    return 0
+
+
+def _ready(takers: Iterable[int], line: Line, seconds: float) -> list[int]:
+    """Which of QEMU's descriptors have something; returns early as well when the line can go on."""
+    with selectors.DefaultSelector() as selector:
+        for fd in takers:
+            selector.register(fd, selectors.EVENT_READ)
+        line.register(selector)
+        return [key.fd for key, _ in selector.select(max(0.0, seconds)) if key.fd in takers]
+
+
+def _read(fd: int) -> bytes:
+    try:
+        return os.read(fd, CHUNK)
+    except ConnectionResetError:
+        return b""
+
+
+def _written(uart: socket.socket, data: bytearray) -> int:
+    """A guest that does not listen to its line must not stop the run."""
+    try:
+        return uart.send(data) if data else 0
+    except (BlockingIOError, BrokenPipeError, ConnectionResetError):
+        return 0

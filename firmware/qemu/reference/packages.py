@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""Debian packages: those that this machine needs, and those of the board that it fetches without installing.
+
+The board's packages are of another architecture. apt gets folders of its own for them, so that the machine's
+own dpkg never hears of that architecture.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from reference.errors import BoardError
+
+PAUSES = (2, 10, 30)
+"""Seconds between tries: mirrors are sometimes caught in the middle of an update."""
+
+
+def version_of(package: str) -> str | None:
+    """The installed version of a package of this machine, None where it is not installed."""
+    query = ["dpkg-query", "-W", "-f=${db:Status-Status} ${Version}", package]
+    try:
+        run = subprocess.run(query, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise BoardError(
+            "dpkg-query not found", "the board is built from Debian packages, on Debian"
+        ) from None
+    status, _, version = run.stdout.partition(" ")
+    return version if status == "installed" else None
+
+
+def need(*packages: str) -> None:
+    """Raises BoardError with the one command that installs what is missing."""
+    missing = [package for package in packages if version_of(package) is None]
+    if missing:
+        names = " ".join(missing)
+        raise BoardError(
+            f"missing Debian packages: {names}", f"run: apt-get install --no-install-recommends {names}"
+        )
+
+
+def download(packages: Sequence[str], architecture: str, state: Path, into: Path) -> list[Path]:
+    """Fetch packages of an architecture into a folder; `state` holds apt's lists between runs.
+
+    Returns their files in the order of their names. Raises BoardError with apt's own words.
+    """
+    for folder in (state / "lists" / "partial", state / "archives" / "partial", into):
+        folder.mkdir(parents=True, exist_ok=True)
+    apt = [
+        "apt-get",
+        "-q",
+        f"-oAPT::Architecture={architecture}",
+        f"-oAPT::Architectures={architecture}",
+        f"-oDir::State::Lists={state / 'lists'}",
+        f"-oDir::Cache={state}",
+        "-oAcquire::Retries=3",
+        "-oAPT::Sandbox::User=root",
+    ]
+    for pause in (*PAUSES, 0):
+        # Where one of several lists could not be had, the others may hold all that is wanted.
+        update = _run([*apt, "update"], into)
+        said = _run([*apt, "download", *packages], into)
+        if not said:
+            return sorted(into.glob("*.deb"))
+        time.sleep(pause)
+    raise BoardError(
+        f"cannot download {architecture} packages: {update or said}", "check the network, try again"
+    )
+
+
+def _run(command: list[str], folder: Path) -> str:
+    """Run apt; its last words where it failed, an empty string where it did not."""
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if run.returncode == 0:
+        return ""
+    words = [line for line in run.stderr.splitlines() if line.startswith("E:")] or run.stderr.splitlines()
+    return words[0] if words else f"apt-get exited with {run.returncode}"
