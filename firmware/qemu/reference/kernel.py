@@ -141,7 +141,9 @@ def _take_anew(version: str, source: Path) -> None:
 
 def _apply(version: str, source: Path) -> None:
     for file in _overlay_files():
-        shutil.copyfile(file, source / file.relative_to(LINUX / "overlay"))
+        place = source / file.relative_to(LINUX / "overlay")
+        place.parent.mkdir(exist_ok=True)
+        shutil.copyfile(file, place)
     for patch in _patches(version):
         touched = [line.split()[1] for line in patch.read_text().splitlines() if line.startswith("--- a/")]
         if outside := [name for name in touched if not name.startswith(f"a/{PATCHED_FOLDER}/")]:

@@ -45,12 +45,15 @@ void tinyprof_unmount(struct super_block *sb);
 
 /*
  * Note the first touch of the pages first to last of a regular file, kind one
- * of TINYPROF_EXEC and so on. Returns whether the volume is being recorded,
- * in which case nothing may be mapped that was not touched.
+ * of TINYPROF_EXEC and so on. Returns the epoch that it counts for, or 0 where
+ * the volume is not being recorded. During an epoch nothing may be mapped that
+ * was not touched.
  */
-bool tinyprof_touch(struct inode *inode, pgoff_t first, pgoff_t last,
-		    unsigned int kind);
-bool tinyprof_recording(struct super_block *sb);
+u32 tinyprof_touch(struct inode *inode, pgoff_t first, pgoff_t last,
+		   unsigned int kind);
+
+/* The running epoch, or 0 where the volume is not being recorded. */
+u32 tinyprof_epoch(struct super_block *sb);
 #else
 static inline int tinyprof_init(void)
 {
@@ -64,15 +67,15 @@ static inline void tinyprof_mounted(struct super_block *sb,
 
 static inline void tinyprof_unmount(struct super_block *sb) { }
 
-static inline bool tinyprof_touch(struct inode *inode, pgoff_t first,
-				  pgoff_t last, unsigned int kind)
+static inline u32 tinyprof_touch(struct inode *inode, pgoff_t first,
+				 pgoff_t last, unsigned int kind)
 {
-	return false;
+	return 0;
 }
 
-static inline bool tinyprof_recording(struct super_block *sb)
+static inline u32 tinyprof_epoch(struct super_block *sb)
 {
-	return false;
+	return 0;
 }
 #endif
 

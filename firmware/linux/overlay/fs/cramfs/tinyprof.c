@@ -130,25 +130,27 @@ static void touch_page(struct tinyprof_trace *t, u32 rank, unsigned int kind)
 	t->counts[kind]++;
 }
 
-bool tinyprof_recording(struct super_block *sb)
+u32 tinyprof_epoch(struct super_block *sb)
 {
 	struct tinyprof_trace *t = trace_of(sb);
 
-	return t && READ_ONCE(t->recording);
+	return t && READ_ONCE(t->recording) ? READ_ONCE(t->epoch) : 0;
 }
 
-bool tinyprof_touch(struct inode *inode, pgoff_t first, pgoff_t last,
-		    unsigned int kind)
+u32 tinyprof_touch(struct inode *inode, pgoff_t first, pgoff_t last,
+		   unsigned int kind)
 {
 	pgoff_t pages = DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
 	struct tinyprof_trace *t = trace_of(inode->i_sb);
 	bool wake = false;
 	unsigned long rank;
+	u32 epoch;
 
 	if (!t || !READ_ONCE(t->recording))
-		return false;
+		return 0;
 
 	spin_lock(&t->lock);
+	epoch = t->epoch;
 	rank = file_rank(t, inode);
 	if (rank) {
 		wake = !t->queued;
@@ -162,7 +164,7 @@ bool tinyprof_touch(struct inode *inode, pgoff_t first, pgoff_t last,
 
 	if (wake)
 		wake_up_interruptible(&records_wait);
-	return true;
+	return epoch;
 }
 
 /* Reading */
@@ -310,7 +312,7 @@ static void forget_epoch(struct tinyprof_trace *t)
 	memset(t->counts, 0, sizeof(t->counts));
 	t->head = 0;
 	t->queued = 0;
-	t->epoch++;
+	WRITE_ONCE(t->epoch, t->epoch + 1);
 }
 
 static void free_tables(struct tinyprof_trace *t)

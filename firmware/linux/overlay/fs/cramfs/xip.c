@@ -131,11 +131,9 @@ static unsigned int fault_kind(struct vm_fault *vmf)
 	return TINYPROF_READ;
 }
 
-static vm_fault_t cramfs_xip_fault(struct vm_fault *vmf)
+/* Map one page; its neighbours too, unless each of them is to fault by itself. */
+static vm_fault_t map_or_cache(struct vm_fault *vmf, bool neighbours)
 {
-	struct inode *inode = file_inode(vmf->vma->vm_file);
-	bool recording = tinyprof_touch(inode, vmf->pgoff, vmf->pgoff,
-					fault_kind(vmf));
 	vm_fault_t ret;
 
 	/*
@@ -148,9 +146,25 @@ static vm_fault_t cramfs_xip_fault(struct vm_fault *vmf)
 	ret = map_block(vmf->vma, vmf->pgoff);
 	if (ret & VM_FAULT_ERROR)
 		return ret;
-	if (!recording)
+	if (neighbours)
 		map_neighbours(vmf);
 	return ret ? ret : filemap_fault(vmf);
+}
+
+static vm_fault_t cramfs_xip_fault(struct vm_fault *vmf)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	unsigned int kind = fault_kind(vmf);
+	u32 epoch = tinyprof_touch(inode, vmf->pgoff, vmf->pgoff, kind);
+	vm_fault_t ret = map_or_cache(vmf, !epoch);
+
+	/*
+	 * A re-arm since the record may have passed this page before it was
+	 * mapped. It would not fault again, so it counts for the new epoch too.
+	 */
+	if (epoch && tinyprof_epoch(inode->i_sb) != epoch)
+		tinyprof_touch(inode, vmf->pgoff, vmf->pgoff, kind);
+	return ret;
 }
 
 /* Fault-around, so that mapping in place costs no more faults than caching. */
@@ -159,7 +173,7 @@ static vm_fault_t cramfs_xip_map_pages(struct vm_fault *vmf, pgoff_t first,
 {
 	vm_fault_t ret;
 
-	if (tinyprof_recording(vmf->vma->vm_file->f_inode->i_sb))
+	if (tinyprof_epoch(file_inode(vmf->vma->vm_file)->i_sb))
 		return 0;
 
 	ret = filemap_map_pages(vmf, first, last);
