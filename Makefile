@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: MIT
-# `make test` and `make check` set up the virtual environment they need.
-VENV := .venv
-PY   := $(VENV)/bin/python
-PACKAGES := python3 python3-venv gcc libc6-dev make util-linux-extra
+# demo and test set up what they need: Debian packages (as root), the virtual environment, the kernels.
+VENV  := .venv
+PY    := $(VENV)/bin/python
+BOARD := firmware/qemu/board
 
-.PHONY: test lint venv clean
+# Beside what the board names itself (firmware/qemu/board packages): the environment, and what the tests hold us to.
+PACKAGES := python3 python3-venv gcc libc6-dev make util-linux-extra clang-tidy
 
-venv: $(VENV)/.ready
+.PHONY: demo test bench lint packages venv clean
 
-$(VENV)/.ready: pyproject.toml constraints.txt
-	@command -v python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null && \
-		command -v gcc >/dev/null && test -x /sbin/fsck.cramfs && test -x /sbin/mkfs.cramfs || \
-		{ apt-get update && apt-get install -y --no-install-recommends $(PACKAGES); }
-	python3 -m venv $(VENV)
-	$(VENV)/bin/pip install -q -c constraints.txt -e '.[dev]'
-	touch $@
+demo: venv
+	firmware/qemu/demo build/demo --tinyprof $(VENV)/bin/tinyprof
+
+test: lint
+	$(PY) -m pytest
+
+bench: venv
+	$(PY) tests/bench/all.py
 
 lint: venv
 	$(VENV)/bin/ruff check .
@@ -22,8 +24,27 @@ lint: venv
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-test: lint
-	$(PY) -m pytest
+venv: packages $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+# The names of the packages of $(1) that are not installed.
+missing = $$(dpkg-query -W -f='$${db:Status-Status} $${Package}\n' $(1) 2>/dev/null | \
+	sed -n 's/^installed //p' | sort | comm -13 - <(printf '%s\n' $(1) | sort -u))
+
+# python3 comes first: the board is written in it.
+packages: SHELL := bash
+packages:
+	@install() { \
+		[ -z "$$*" ] && return; \
+		[ "$$(id -u)" = 0 ] || { echo "run as root: apt-get install $$*" >&2; exit 1; }; \
+		[ -n "$$updated" ] || apt-get -q update; updated=1; \
+		DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$$@"; \
+	}; \
+	set -e; install $(call missing,$(PACKAGES)); install $$($(BOARD) packages --missing)
 
 clean:
 	rm -rf build

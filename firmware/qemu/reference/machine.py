@@ -24,6 +24,7 @@ from reference.kernel import Kernel
 from reference.line import Line, NoLine
 from reference.packages import need
 
+QEMU = "qemu-system-arm"
 FLASH_BYTES = 64 << 20
 """One bank of the vexpress-a9's NOR flash; QEMU wants a drive of just that size."""
 
@@ -57,7 +58,7 @@ def run(image: Path, kernel: Kernel, line: Line, settings: Settings) -> int:
 
     Raises BoardError for an image that does not fit, a kernel panic, or a QEMU that fails.
     """
-    need("qemu-system-arm")
+    need(QEMU)
     with tempfile.TemporaryDirectory(prefix="tinyprof-board-") as folder:
         flash = _flash(image, Path(folder))
         listener = _listen(Path(folder) / "agent") if not isinstance(line, NoLine) else None
@@ -106,7 +107,7 @@ def _command(
     words = f"root=mtd0 rootfstype=cramfs console=ttyAMA0 {settings.append}".strip()
     agent = f"socket,id=agent,path={listener.getsockname()}" if listener else "null,id=agent"
     return [
-        "qemu-system-arm",
+        QEMU,
         *("-M", "vexpress-a9", "-m", str(settings.mem), "-display", "none", "-monitor", "none"),
         *("-nic", "none", "-no-reboot"),
         *("-kernel", str(zimage), "-dtb", str(device_tree), "-append", words),

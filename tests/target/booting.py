@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""A real kernel in QEMU: the board's commands, images booted, recordings made of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinyprof.cramfs import PAGE_SIZE, Tree, WriteOptions, write_image
+
+ROOT = Path(__file__).resolve().parents[2]
+BOARD = ROOT / "firmware/qemu/board"
+TINYPROF = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+RECORD_FROM_THE_START = "init=/sbin/tinyprof-agent cramfs.tinyprof=1"
+
+
+PAGES = 48
+PATTERN = b"".join(bytes([page + 1]) * PAGE_SIZE for page in range(PAGES))[: -PAGE_SIZE // 2]
+
+
+def board(*words: str | Path) -> str:
+    """Run a board command that must succeed; its last line on stdout."""
+    run = subprocess.run([BOARD, *words], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.splitlines()[-1]
+
+
+def boot(image: Path, *words: str) -> str:
+    """Boot until the guest reboots; what it printed on its console."""
+    run = subprocess.run(
+        [BOARD, "run", image, "--icount", *words],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    assert run.returncode == 0, f"{run.stderr}\n{run.stdout[-2000:]}"
+    return run.stdout
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What `tinyprof record` did with a boot, and what the guest said meanwhile."""
+
+    capture: Path
+    code: int
+    said: str
+    console: str
+
+
+def record(image: Path, capture: Path, *words: str, options: tuple[str | Path, ...] = ()) -> Recording:
+    """Boot an image and record it over a pty; `words` go to the board, `options` to tinyprof."""
+    command: list[str | Path] = [BOARD, "run", image, "--icount", "--serial", "pty", *words]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+    ) as running:
+        assert running.stdout
+        assert running.stderr
+        port = next((line.split()[-1] for line in running.stderr if "line is" in line), "")
+        recorder = subprocess.Popen(
+            [*TINYPROF, "record", port, "-o", capture, *options], stderr=subprocess.PIPE, text=True
+        )
+        console = running.stdout.read()
+        _, said = recorder.communicate()
+    return Recording(capture, recorder.returncode, said, console)
+
+
+def pattern_image(folder: Path, program: Path, in_place: Sequence[int]) -> Path:
+    """An image of /pattern, byte n + 1 throughout page n, with a program as its init."""
+    for name in ("dev", "proc", "sbin"):
+        (folder / "root" / name).mkdir(parents=True)
+    (folder / "root/pattern").write_bytes(PATTERN)
+    init = folder / "root/sbin/init"
+    init.write_bytes(program.read_bytes())
+    init.chmod(0o755)
+    image = folder / "image"
+    tree = Tree.from_directory(folder / "root")
+    image.write_bytes(write_image(tree, {"/pattern": in_place}, WriteOptions()).image)
+    return image
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What `make demo` leaves behind, and what it printed."""
+
+    folder: Path
+    printed: str

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""What the target tests share: guest programs, the agent, and one run of the demo."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from target.booting import ROOT, Demo, board
+
+GUEST = Path(__file__).with_name("guest")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.target)
+
+
+@pytest.fixture(scope="session")
+def guest(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Builds a program of tests/target/guest for the board, static, once."""
+    out = tmp_path_factory.mktemp("guest")
+
+    def build(name: str) -> Path:
+        program = out / name
+        if not program.exists():
+            flags = ["-Wall", "-Wextra", "-Werror", "-O2", "-static", "-D_FILE_OFFSET_BITS=64"]
+            command: list[str | Path] = [
+                "arm-linux-gnueabihf-gcc",
+                *flags,
+                "-o",
+                program,
+                GUEST / f"{name}.c",
+            ]
+            subprocess.run(command, check=True)
+        return program
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def agent() -> Path:
+    """The agent, built for the board."""
+    return Path(board("agent"))
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """The whole loop, run once for all tests that look at one of its sides."""
+    folder = tmp_path_factory.mktemp("demo") / "demo"
+    program = folder.parent / "tinyprof"
+    program.write_text(f"#!{sys.executable}\nfrom tinyprof.cli import main\nmain()\n")
+    program.chmod(0o755)
+    command: list[str | Path] = [ROOT / "firmware/qemu/demo", folder, "--tinyprof", program]
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+    return Demo(folder, run.stdout)

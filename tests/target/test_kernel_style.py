@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""The kernel part is held to the kernel's own style: checkpatch.pl --strict finds nothing at all."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from target.booting import ROOT, board
+
+LINUX = ROOT / "firmware/linux"
+SOURCES = sorted(path for path in (LINUX / "overlay").rglob("*.[ch]"))
+PATCHES = sorted((LINUX / "patches").rglob("*.patch"))
+
+
+def checkpatch(*words: str, patch: bytes = b"") -> str:
+    """What it complains of, a line each."""
+    source = Path(board("source"))
+    command: list[str | Path] = [
+        "perl",
+        source / "scripts/checkpatch.pl",
+        "--strict",
+        "--no-signoff",
+        "--terse",
+    ]
+    run = subprocess.run([*command, *words], input=patch, cwd=source, stdout=subprocess.PIPE, check=False)
+    return "\n".join(line for line in run.stdout.decode().splitlines() if not line.startswith("total: "))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+def test_a_source_file_is_in_the_kernels_style(source: Path) -> None:
+    assert checkpatch("-f", str(source)) == ""
+
+
+@pytest.mark.parametrize("patch", PATCHES, ids=lambda path: path.name)
+def test_a_patch_is_in_the_kernels_style(patch: Path) -> None:
+    assert checkpatch("-", patch=patch.read_bytes()) == ""
+
+
+def test_checkpatch_itself_finds_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "bad.c").write_text("// SPDX-License-Identifier: MIT\nint f( int a ) { return a ; }\n")
+    assert "ERROR" in checkpatch("-f", str(tmp_path / "bad.c"))
