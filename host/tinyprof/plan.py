@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tinyprof.cramfs import Tree
 from tinyprof.profile import PageUse, Profile
+from tinyprof.wire import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +24,33 @@ class HotPlan:
 
 
 def plan_hot(profile: Profile, tree: Tree) -> HotPlan:
-    """All pages that pay, in files that are what they were when they were profiled."""
-    nodes = {node.path: node for node in tree.files()}
+    """All pages that pay, in files whose content was profiled, under whatever path.
+
+    Stale is a path of which no profiled content is left: a merged profile may hold several of one path.
+    """
+    contents = _contents(profile, tree)
     pages: dict[str, list[int]] = {}
-    stale: list[str] = []
     for file in profile.files:
-        node = nodes.get(file.path)
-        if node is None or hashlib.sha256(node.content()).hexdigest() != file.sha256:
-            stale.append(file.path)
-            continue
-        pages[file.path] = sorted(index for index, use in file.pages.items() if pays(use))
-    return HotPlan(pages, tuple(stale))
+        if path := contents.get((file.sha256, file.size)):
+            pages[path] = sorted(index for index, use in file.pages.items() if pays(use))
+    fresh = {file.path for file in profile.files if (file.sha256, file.size) in contents}
+    return HotPlan(pages, tuple(sorted({file.path for file in profile.files} - fresh)))
+
+
+def _contents(profile: Profile, tree: Tree) -> dict[tuple[str, int], str]:
+    """A path for each profiled content that the tree holds; one is enough, as equal files share blocks."""
+    wanted = {(file.sha256, file.size) for file in profile.files}
+    sizes = {size for _, size in wanted}
+    contents: dict[tuple[str, int], str] = {}
+    for node in tree.files():
+        if node.size in sizes:
+            contents.setdefault((hashlib.sha256(node.content()).hexdigest(), node.size), node.path)
+    return {content: contents[content] for content in wanted & contents.keys()}
 
 
 def pays(use: PageUse) -> bool:
     """Whether storing the page in place saves RAM."""
-    return "x" in use.kinds or "r" in use.kinds
+    return bool(use.by_kind[Kind.EXEC] or use.by_kind[Kind.READ])
 
 
 def plan_all(tree: Tree) -> dict[str, list[int]]:

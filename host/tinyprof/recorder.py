@@ -1,120 +1,207 @@
 # SPDX-License-Identifier: MIT
 """One recording: a link in, a capture and running totals out.
 
-What arrives is stored before it is counted. Every loss is known: from gaps in the frames' numbers, and from
-the epoch ends, which say how many records an epoch had.
+What arrives is stored before it is looked at, so nothing that is said about it can cost a byte. Every loss is
+known: from gaps in the frames' numbers, and from the epoch ends, which say how many records an epoch had.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import islice
 from time import monotonic
+from typing import Protocol
 
-from tinyprof.capture import CaptureWriter
-from tinyprof.link import Link
+from tinyprof.capture import CaptureError, CaptureWriter, Ending
+from tinyprof.errors import TinyprofError
+from tinyprof.heat import NO_LOSSES, PAGES_MAX, Losses, Run
+from tinyprof.link import Link, LinkError
+from tinyprof.watch import LineWarning, LineWatch, NoTracerError
 from tinyprof.wire import (
     ConsoleText,
-    CorruptFrame,
-    EpochEnd,
     EpochLength,
     Event,
-    Frame,
     FrameDecoder,
     Hello,
     HelloPlease,
-    Message,
-    Pages,
     encode_message,
 )
 
 POLL_SECONDS = 0.25
+_REBOOTED = LineWarning("the target has rebooted", "its epochs start again; a profile counts another run")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Totals:
-    """What was seen so far; `missing_records` is exact, from the epochs that ended."""
+    """What was seen so far, over all runs, in `seconds`.
 
+    `pages` are distinct ones, `epochs` those that ended, of the volume with the most.
+    """
+
+    seconds: float = 0.0
     hello: Hello | None = None
+    runs: int = 0
     bytes: int = 0
+    console_bytes: int = 0
+    corrupt_bytes: int = 0
     records: int = 0
-    pages: set[tuple[int, int]] = field(default_factory=set)
+    pages: int = 0
     epochs: int = 0
-    lost_frames: int = 0
-    corrupt_frames: int = 0
-    missing_records: int = 0
-    interrupted: bool = False
-    unfinished: Counter[tuple[int, int]] = field(default_factory=Counter)
+    unknown_messages: int = 0
+    losses: Losses = NO_LOSSES
 
-    @property
-    def lossless(self) -> bool:
-        return not (self.lost_frames or self.corrupt_frames or self.missing_records)
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A finished recording. `fault` is what made it fail first; `ending` is None where that ended it."""
+
+    totals: Totals
+    ending: Ending | None
+    fault: TinyprofError | None = None
+
+
+class Observer(Protocol):
+    """Is told what happens, as it happens."""
+
+    def progress(self, totals: Callable[[], Totals]) -> None:
+        """Called after every read and every quarter second of silence; asking for the totals costs time."""
+        ...
+
+    def console(self, text: bytes) -> None:
+        """The target printed this."""
+        ...
+
+    def warning(self, warning: TinyprofError) -> None:
+        """Something is wrong; the recording goes on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When to stop: after `seconds`, after `epochs` ended, or once `stop()` says so."""
+
+    seconds: float | None = None
+    epochs: int | None = None
+    stop: Callable[[], bool] = lambda: False
 
 
 def record(
     link: Link,
     writer: CaptureWriter,
+    watch: LineWatch,
+    observer: Observer,
+    limits: Limits = Limits(),
     *,
     epoch_ms: int | None = None,
-    seconds: float | None = None,
-    epochs: int | None = None,
-    progress: Callable[[Totals, float], None] | None = None,
-) -> Totals:
-    """Record until the link ends, Ctrl-C is pressed, or after so many seconds or epochs."""
-    totals, decoder, began = Totals(), FrameDecoder(), monotonic()
-    if link.writable:
-        link.write(encode_message(HelloPlease(), 0))
-        if epoch_ms is not None:
-            link.write(encode_message(EpochLength(epoch_ms), 1))
+) -> Recording:
+    """Record until the link ends, a limit is reached, the target turns out to have no tracer, or a fault."""
+    session = _Session(writer, watch, observer)
     try:
-        while (data := link.read(POLL_SECONDS)) is not None:
-            elapsed = monotonic() - began
-            totals.bytes += len(data)
-            _take(decoder.feed(data), writer, totals)
-            if progress:
-                progress(totals, elapsed)
-            if (seconds is not None and elapsed >= seconds) or (
-                epochs is not None and totals.epochs >= epochs
-            ):
-                break
-    except KeyboardInterrupt:
-        totals.interrupted = True
-    _take(decoder.finish(), writer, totals)
-    return totals
+        if link.writable:
+            link.write(encode_message(HelloPlease(), 0))
+            if epoch_ms is not None:
+                link.write(encode_message(EpochLength(epoch_ms), 1))
+        while not session.over(limits):
+            data = link.read(session.patience(limits))
+            if data is None:
+                session.ending = Ending.LINE_ENDED
+            else:
+                session.take(data)
+        session.finish()
+    except (CaptureError, LinkError) as error:
+        session.fault = session.fault or error
+    return Recording(session.totals(), session.ending, session.fault)
 
 
-def _take(events: list[Event], writer: CaptureWriter, totals: Totals) -> None:
-    messages: list[Message] = []
-    for event in events:
-        match event:
-            case Frame(_, lost, message):
-                if lost:
-                    totals.lost_frames += lost
-                    writer.loss(lost, 0)
-                messages.append(message)
-            case ConsoleText(data):
-                writer.console(data)
-            case CorruptFrame():
-                # Before the first hello it is a line joined in the middle of a frame.
-                if totals.hello:
-                    totals.corrupt_frames += 1
-                    writer.loss(0, 1)
-    writer.messages(messages)
-    for message in messages:
-        _count(message, totals)
+class _Session:
+    """What a recording knows while it runs."""
+
+    def __init__(self, writer: CaptureWriter, watch: LineWatch, observer: Observer) -> None:
+        self._writer, self._watch, self._observer = writer, watch, observer
+        self._decoder = FrameDecoder()
+        self._began = monotonic()
+        self._bytes = 0
+        self._run = Run()
+        self._before = Totals()
+        self._pages_before: dict[int, set[int]] = {}
+        self.ending: Ending | None = None
+        self.fault: TinyprofError | None = None
+
+    def over(self, limits: Limits) -> bool:
+        """Whether there is an end, by what came or by a limit."""
+        if self.ending is None:
+            if limits.stop():
+                self.ending = Ending.INTERRUPTED
+            elif limits.seconds is not None and self._elapsed() >= limits.seconds:
+                self.ending = Ending.DURATION
+            elif limits.epochs is not None and self._before.epochs + _ended(self._run) >= limits.epochs:
+                self.ending = Ending.EPOCHS
+        return self.ending is not None
+
+    def patience(self, limits: Limits) -> float:
+        """Seconds to wait for the next byte."""
+        left = POLL_SECONDS if limits.seconds is None else limits.seconds - self._elapsed()
+        return min(POLL_SECONDS, max(0.0, left))
+
+    def take(self, data: bytes) -> None:
+        if data:
+            self._writer.line(data)
+            self._bytes += len(data)
+        events = self._decoder.feed(data)
+        self._count(events)
+        for warning in self._watch.take(self._elapsed(), data, events, self._decoder.pending):
+            if isinstance(warning, NoTracerError):
+                self.ending = Ending.NO_TRACER
+            else:
+                self._observer.warning(warning)
+            if not isinstance(warning, LineWarning):
+                self.fault = self.fault or warning
+        self._observer.progress(self.totals)
+
+    def finish(self) -> None:
+        self._count(self._decoder.finish(line_ended=self.ending is Ending.LINE_ENDED))
+        if self.ending is not None:
+            self._writer.end(self.ending)
+
+    def _count(self, events: list[Event]) -> None:
+        for event in events:
+            if self._run.ends_before(event):
+                self._observer.warning(_REBOOTED)
+                self._end_run()
+            self._run.take(event)
+            if isinstance(event, ConsoleText):
+                self._observer.console(event.data)
+
+    def _end_run(self) -> None:
+        self._run.finish()
+        self._before = self.totals()
+        for index, volume in self._run.volumes.items():
+            known = self._pages_before.setdefault(index, set())
+            known.update(islice(volume.pages, max(0, PAGES_MAX - len(known))))
+        self._run = Run()
+
+    def totals(self) -> Totals:
+        run, before = self._run, self._before
+        volumes = run.volumes.items()
+        known = sum(len(pages) for pages in self._pages_before.values())
+        return Totals(
+            seconds=self._elapsed(),
+            hello=run.hello or before.hello,
+            runs=before.runs + 1,
+            bytes=self._bytes,
+            console_bytes=before.console_bytes + run.console_bytes,
+            corrupt_bytes=before.corrupt_bytes + run.corrupt_bytes,
+            records=before.records + sum(volume.records for _, volume in volumes),
+            pages=known + sum(v.distinct_pages(self._pages_before.get(i, set())) for i, v in volumes),
+            epochs=before.epochs + _ended(run),
+            unknown_messages=before.unknown_messages + run.unknown_messages,
+            losses=before.losses + run.losses,
+        )
+
+    def _elapsed(self) -> float:
+        return monotonic() - self._began
 
 
-def _count(message: Message, totals: Totals) -> None:
-    match message:
-        case Hello():
-            totals.hello = message
-        case Pages(volume, epoch, _, page_ids, _):
-            totals.records += len(page_ids)
-            totals.pages.update((volume, page_id) for page_id in page_ids)
-            totals.unfinished[volume, epoch] += len(page_ids)
-        case EpochEnd(volume, epoch, _, records):
-            totals.epochs += 1
-            totals.missing_records += sum(records) - totals.unfinished.pop((volume, epoch), 0)
-        case _:
-            pass
+def _ended(run: Run) -> int:
+    return max((volume.ended for volume in run.volumes.values()), default=0)

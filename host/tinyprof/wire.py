@@ -140,11 +140,15 @@ Message = Hello | Pages | EpochEnd | Status | HelloPlease | EpochLength | Rearm 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One good frame; `lost` frames of the sender are missing immediately before it."""
+    """One good frame; `lost` frames of the sender are missing immediately before it.
+
+    `restarted`: the sender has begun to number its frames again, as it does when the target reboots.
+    """
 
     seq: int
     lost: int
     message: Message
+    restarted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +180,8 @@ class FrameDecoder:
         self._run = b""
         self._overlong = False
         self._expected_seq: int | None = None
+        self._boot_id: bytes | None = None
+        self._last_frame = b""
 
     @property
     def pending(self) -> bytes:
@@ -198,14 +204,21 @@ class FrameDecoder:
             self._run = self._run[RUN_MAX:]
         return events
 
-    def finish(self) -> list[Event]:
-        """Classify what is left when the line ended: a frame without its closing zero is still a frame."""
-        return self.feed(b"\0")
+    def finish(self, *, line_ended: bool = True) -> list[Event]:
+        """Classify what is left at the end: a frame without its closing zero is still a frame.
+
+        Where the line did not end and only listening did, the start of a frame is no corruption.
+        """
+        events = self.feed(b"\0")
+        return [event for event in events if line_ended or not isinstance(event, CorruptFrame)]
 
     def _end_run(self, run: bytes, events: list[Event]) -> None:
         if self._overlong or len(run) > FRAME_MAX + 1:
             for start in range(0, len(run), RUN_MAX):
                 self._not_a_frame(run[start : start + RUN_MAX], "too long for a frame", events)
+            return
+        if run == self._last_frame:
+            # A sender whose port vanished in the middle of a frame sends it again, and both may arrive.
             return
         body = _checked_body(run)
         if body is None:
@@ -217,21 +230,31 @@ class FrameDecoder:
         except MalformedMessage as error:
             events.append(CorruptFrame(str(error), run))
             return
-        lost = self._lost_before(seq)
         try:
             message = parse_message(elements)
         except MalformedMessage as error:
+            # It came, so it is not missing as well.
+            self._expected_seq = (seq + 1) % _SEQ_MODULO
             events.append(CorruptFrame(str(error), run))
             return
-        events.append(Frame(seq, lost, message))
+        self._last_frame = run
+        lost, restarted = self._lost_before(seq, message)
+        events.append(Frame(seq, lost, message, restarted))
 
-    def _lost_before(self, seq: int) -> int:
-        """Frames missing before `seq`. A step backwards is a sender that started again from 0."""
+    def _lost_before(self, seq: int, message: Message) -> tuple[int, bool]:
+        """Frames missing before `seq`, and whether the sender started again from 0.
+
+        It did where the number steps backwards, and where a hello names another boot.
+        """
         expected, self._expected_seq = self._expected_seq, (seq + 1) % _SEQ_MODULO
-        if expected is None:
-            return 0
+        rebooted = False
+        if isinstance(message, Hello):
+            rebooted = self._boot_id not in (None, message.boot_id)
+            self._boot_id = message.boot_id
+        if expected in (None, seq):
+            return 0, False
         gap = (seq - expected) % _SEQ_MODULO
-        return gap if gap < _SEQ_MODULO // 2 else seq
+        return (seq, True) if rebooted or gap >= _SEQ_MODULO // 2 else (gap, False)
 
     def _not_a_frame(self, run: bytes, reason: str, events: list[Event]) -> None:
         text = mostly_text(run) if self._overlong or len(run) > FRAME_MAX + 1 else is_text(run)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes result files, whole or not at all, and shows names without what a terminal would obey."""
+"""Writes result files, whole or not at all, and shows names and text without what a terminal would obey."""
 
 from __future__ import annotations
 
@@ -24,5 +24,10 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def shown(name: str) -> str:
-    """A name from an image with control and undecodable characters escaped."""
+    """A name from an image or a target with control, invisible and undecodable characters escaped."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+
+
+def shown_line(line: bytes) -> str:
+    """A line of console text, without its end: tabs stay, every other control is escaped."""
+    return "\t".join(map(shown, line.decode("utf-8", "surrogateescape").rstrip("\r\n").split("\t")))

@@ -7,22 +7,29 @@ from pathlib import Path
 
 import click
 
-from tinyprof.capture import read_capture
-from tinyprof.cli.output import replace_file
-from tinyprof.cramfs import read_image
-from tinyprof.profile import dump_profile, make_profile
+from tinyprof.cli import Exit
+from tinyprof.cli.output import replace_file, shown
+from tinyprof.cli.profiles import profile_of_captures
+from tinyprof.profile import dump_profile
+from tinyprof.report import run_text
 
 
-@click.command(help="Resolve and merge CAPTURES of the image that was in flash.")
+@click.command(help="Resolve and merge CAPTURES into a profile, a run for each boot of a target.")
 @click.argument("captures", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--image", required=True, type=click.Path(path_type=Path), help="The image that was in flash.")
+@click.option(
+    "--image", type=click.Path(path_type=Path), help="The image in flash, for captures recorded without it."
+)
 @click.option("-o", "output", required=True, type=click.Path(path_type=Path))
-def command(captures: tuple[Path, ...], image: Path, output: Path) -> None:
-    read = [read_capture(path.read_bytes()) for path in captures]
-    for path, capture in zip(captures, read, strict=True):
-        if capture.cut_at is not None:
-            click.echo(f"tinyprof: {path}: cut short at byte {capture.cut_at}; used up to there", err=True)
-    profile = make_profile(read, read_image(image.read_bytes()))
+def command(captures: tuple[Path, ...], image: Path | None, output: Path) -> Exit:
+    profile, whole = profile_of_captures(captures, image)
     replace_file(output, dump_profile(profile).encode())
+    for run in profile.runs:
+        if run.losses:
+            click.echo(f"tinyprof: {shown(run_text(run))}", err=True)
     pages = sum(len(file.pages) for file in profile.files)
-    click.echo(f"{output}: {pages} pages of {len(profile.files)} files, {profile.epochs} epochs", err=True)
+    click.echo(
+        f"{output}: {pages} pages of {len(profile.files)} files, {profile.epochs} epochs in "
+        f"{len(profile.runs)} runs",
+        err=True,
+    )
+    return Exit.OK if whole else Exit.LOSS_OR_STALE

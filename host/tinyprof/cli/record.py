@@ -3,18 +3,33 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import signal
 import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
-from tinyprof.capture import CaptureWriter
+from tinyprof import __version__
+from tinyprof.capture import CaptureWriter, Ending, Meta
 from tinyprof.cli import Exit
+from tinyprof.cli.output import shown
+from tinyprof.cli.profiles import index_of
+from tinyprof.cli.screen import Screen
 from tinyprof.errors import TinyprofError
 from tinyprof.link import open_link
-from tinyprof.recorder import Totals, record
+from tinyprof.recorder import Limits, Recording, Totals, record
+from tinyprof.report import losses_text
+from tinyprof.watch import LineWatch
+from tinyprof.wire import Hello
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+EPOCH_MS_LIMIT = 1 << 32
 
 
 class Time(click.ParamType[float]):
@@ -26,7 +41,7 @@ class Time(click.ParamType[float]):
         text = str(value)
         number = text.rstrip("smh")
         unit = SECONDS.get(text[len(number) :])
-        if not number.isdecimal() or unit is None:
+        if not (number.isascii() and number.isdecimal() and len(number) < 10) or unit is None:
             self.fail(f"{text!r} is no time; write 250ms, 1s, 2m or 1h", param, ctx)
         return int(number) * unit
 
@@ -34,67 +49,155 @@ class Time(click.ParamType[float]):
 TIME = Time()
 
 
-def _progress(totals: Totals, elapsed: float) -> None:
-    if not sys.stderr.isatty():
-        return
-    rate = totals.records / elapsed if elapsed else 0
-    loss = "no loss" if totals.lossless else f"{totals.lost_frames} frames lost"
-    line = f"{elapsed:6.1f} s {rate:6.0f} records/s {len(totals.pages)} pages {totals.epochs} epochs {loss}"
-    click.echo("\r" + line + "\x1b[K", err=True, nl=False)
-
-
-def _check_hello(totals: Totals) -> None:
-    if totals.hello is None:
-        seen = f"{totals.bytes} bytes, none of them a hello" if totals.bytes else "nothing arrived"
-        raise TinyprofError(f"no target was heard: {seen}", "check the baud rate and that the agent runs")
-    if not totals.hello.tracer:
-        raise TinyprofError(
-            f"the target's kernel {totals.hello.kernel!r} has no tracer",
-            "build it with CONFIG_CRAMFS_TINYPROF=y and boot with cramfs.tinyprof=1 (docs/kernel.md)",
-        )
-
-
 @click.command(help="Record the page accesses of a target on PORT until the line ends or you press Ctrl-C.")
 @click.argument("port")
 @click.option(
     "-o", "output", type=click.Path(path_type=Path), default=Path("record.tpcap"), show_default=True
 )
-@click.option("--baud", type=int, default=115_200, show_default=True)
+@click.option(
+    "--image", type=click.Path(path_type=Path), help="The image in flash: its index goes into the capture."
+)
+@click.option("--baud", type=click.IntRange(1), default=115_200, show_default=True)
 @click.option("--epoch", type=TIME, help="Ask the target for epochs of this length: 250ms, 1s, 2m.")
 @click.option("--duration", type=TIME, help="Stop after this time: 60s, 5m.")
 @click.option("--epochs", type=click.IntRange(1), help="Stop after so many epochs.")
+@click.option("--console", type=click.Path(path_type=Path), help="Keep what the target prints, as it is.")
 @click.option("--no-tui", is_flag=True, help="A progress line only; there is nothing else yet.")
+@click.option("--json", "as_json", is_flag=True, help="A summary as one JSON document on stdout.")
 def command(
     port: str,
     output: Path,
+    image: Path | None,
     baud: int,
     epoch: float | None,
     duration: float | None,
     epochs: int | None,
+    console: Path | None,
     no_tui: bool,
+    as_json: bool,
 ) -> Exit:
+    if epoch is not None and round(epoch * 1000) >= EPOCH_MS_LIMIT:
+        raise click.UsageError("--epoch is over 49 days, more than the target can count")
     if output.exists():
         raise TinyprofError(f"{output} exists", "name another file with -o")
-    link = open_link(port, baud)
-    try:
-        with output.open("xb") as file:
-            totals = record(
+    index = index_of(image) if image else None
+    with contextlib.ExitStack() as open_files:
+        link = open_link(port, baud)
+        open_files.callback(link.close)
+        console_file = open_files.enter_context(console.open("wb", buffering=0)) if console else None
+        capture = open_files.enter_context(output.open("xb", buffering=0))
+        screen = Screen(sys.stderr, sys.stderr.isatty(), time.monotonic, console_file)
+        with _until_signalled() as stop:
+            recording = record(
                 link,
-                CaptureWriter(file),
+                CaptureWriter(capture, Meta(__version__, port, baud, int(time.time())), index),
+                LineWatch(port, baud, index),
+                screen,
+                Limits(duration, epochs, stop),
                 epoch_ms=None if epoch is None else round(epoch * 1000),
-                seconds=duration,
-                epochs=epochs,
-                progress=_progress,
             )
+        screen.finish()
+    if as_json:
+        image_fsid = str(index.fsid) if index else None
+        click.echo(json.dumps(_summary(recording, output, port, baud, image_fsid)))
+    screen.say(f"{shown(str(output))}: {_text(recording.totals)}")
+    return _verdict(recording, baud)
+
+
+@contextlib.contextmanager
+def _until_signalled() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C, and being told to terminate, ask for an end; what was read by then is kept."""
+    asked = False
+
+    def ask(number: int, frame: object) -> None:
+        nonlocal asked
+        asked = True
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
     finally:
-        link.close()
-    _check_hello(totals)
-    click.echo(
-        f"{output}: {totals.records} records of {len(totals.pages)} pages in {totals.epochs} epochs, "
-        f"{totals.bytes} bytes; lost: {totals.lost_frames} frames, {totals.missing_records} records; "
-        f"{totals.corrupt_frames} corrupt stretches",
-        err=True,
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _text(totals: Totals) -> str:
+    runs = f" and {totals.runs} runs" if totals.runs > 1 else ""
+    cost = f" ({per_record:.2f} a record)" if (per_record := _bytes_per_record(totals)) else ""
+    return (
+        f"{totals.records} records of {totals.pages} pages in {totals.epochs} epochs{runs}, "
+        f"{totals.bytes} bytes{cost}; lost: {losses_text(totals.losses)}"
     )
-    if totals.interrupted:
+
+
+def _bytes_per_record(totals: Totals) -> float | None:
+    """All frames of whatever type, without console text and garbage, over the records they brought."""
+    framed = totals.bytes - totals.console_bytes - totals.corrupt_bytes
+    return round(framed / totals.records, 3) if totals.records else None
+
+
+def _summary(
+    recording: Recording, output: Path, port: str, baud: int, image_fsid: str | None
+) -> dict[str, Any]:
+    totals, ending = recording.totals, recording.ending
+    return {
+        "capture": str(output),
+        "port": port,
+        "baud": baud,
+        "image": image_fsid,
+        "ended": ending.name.lower() if ending is not None else None,
+        "error": str(recording.fault) if recording.fault else None,
+        "seconds": round(totals.seconds, 3),
+        "runs": totals.runs,
+        "records": totals.records,
+        "pages": totals.pages,
+        "epochs": totals.epochs,
+        "bytes": totals.bytes,
+        "console_bytes": totals.console_bytes,
+        "corrupt_bytes": totals.corrupt_bytes,
+        "bytes_per_record": _bytes_per_record(totals),
+        "unknown_messages": totals.unknown_messages,
+        "lossless": not totals.losses,
+        "lost": asdict(totals.losses),
+        "hello": _hello_fields(totals.hello) if totals.hello else None,
+    }
+
+
+def _hello_fields(hello: Hello) -> dict[str, Any]:
+    volumes = [
+        {
+            "volume": volume.index,
+            "fsid": str(volume.fsid),
+            "size": volume.size,
+            "name": volume.name,
+            "recording": volume.recording,
+        }
+        for volume in hello.volumes
+    ]
+    return {
+        "protocol": hello.protocol,
+        "agent": hello.agent,
+        "kernel": hello.kernel,
+        "arch": hello.arch,
+        "page_size": hello.page_size,
+        "boot_id": hello.boot_id.hex(),
+        "epoch_ms": hello.epoch_ms,
+        "tracer": hello.tracer,
+        "volumes": volumes,
+    }
+
+
+def _verdict(recording: Recording, baud: int) -> Exit:
+    """The exit code. Raises TinyprofError where the recording failed."""
+    totals = recording.totals
+    if recording.fault:
+        raise recording.fault
+    if recording.ending is Ending.INTERRUPTED:
         return Exit.INTERRUPTED
-    return Exit.OK if totals.lossless else Exit.LOSS_OR_STALE
+    if totals.hello is None:
+        seen = f"{totals.bytes} bytes, none of them a hello" if totals.bytes else "nothing arrived"
+        raise TinyprofError(
+            f"no target was heard: {seen}",
+            f"check that {baud} baud is the target's rate and that init=/sbin/tinyprof-agent runs",
+        )
+    return Exit.LOSS_OR_STALE if totals.losses else Exit.OK

@@ -3,25 +3,26 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
 from tinyprof.cli.output import shown
-from tinyprof.plan import pays
-from tinyprof.profile import dump_profile, load_profile
+from tinyprof.cli.profiles import open_profile
+from tinyprof.report import summarize, summary_fields, summary_lines
 
 
-@click.command(help="Show the files of PROFILE with their used pages, most first.")
-@click.argument("profile", type=click.Path(path_type=Path))
+@click.command(help="Show what PROFILE, or captures in its place, says: runs, losses, files by used pages.")
+@click.argument("profile", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--image", type=click.Path(path_type=Path), help="The image in flash, for captures recorded without it."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def command(profile: Path, as_json: bool) -> None:
-    loaded = load_profile(profile.read_text(errors="replace"))
+def command(profile: tuple[Path, ...], image: Path | None, as_json: bool) -> None:
+    summary = summarize(open_profile(profile, image))
     if as_json:
-        click.echo(dump_profile(loaded), nl=False)
+        click.echo(json.dumps(summary_fields(summary)))
         return
-    click.echo(f"image {loaded.fsid}, kernel {shown(loaded.kernel)}, {loaded.epochs} epochs")
-    click.echo("  used  worth XIP  of pages  file")
-    for file in sorted(loaded.files, key=lambda file: (-len(file.pages), file.path)):
-        worth = sum(pays(use) for use in file.pages.values())
-        click.echo(f"{len(file.pages):6}{worth:11}{-(-file.size // 4096):10}  {shown(file.path)}")
+    for line in summary_lines(summary):
+        click.echo(shown(line))

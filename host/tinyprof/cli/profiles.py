@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""Opens whatever stands for a profile: a profile, or captures that one is made of.
+
+Every command that wants a profile takes its file names through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from tinyprof.capture import MAGIC, CaptureReader
+from tinyprof.cli.output import shown
+from tinyprof.cramfs import read_image
+from tinyprof.errors import TinyprofError
+from tinyprof.image_index import ImageIndex, index_image
+from tinyprof.profile import Profile, ProfileError, load_profile, make_profile
+
+PROFILE_MAX = 1 << 28
+
+
+def open_profile(paths: Sequence[Path], image: Path | None = None) -> Profile:
+    """One profile, or a merge of captures. `image` is for captures that carry no index, or a wrong one.
+
+    Raises TinyprofError naming the file; warns on stderr of captures that are cut short.
+    """
+    if len(paths) == 1 and not is_capture(paths[0]):
+        return _load(paths[0])
+    return profile_of_captures(paths, image)[0]
+
+
+def is_capture(path: Path) -> bool:
+    """Whether a file begins as a capture does, of whatever version."""
+    with path.open("rb") as file:
+        return file.read(5) == MAGIC[:5]
+
+
+def profile_of_captures(paths: Sequence[Path], image: Path | None) -> tuple[Profile, bool]:
+    """The merge of captures, and whether all of them were whole."""
+    index = index_of(image) if image else None
+    readers: list[CaptureReader] = []
+
+    def opened() -> Iterator[CaptureReader]:
+        for path in paths:
+            with path.open("rb") as file:
+                readers.append(CaptureReader(file, shown(str(path))))
+                yield readers[-1]
+
+    profile = make_profile(opened(), index)
+    for reader in readers:
+        if reader.cut_at is not None:
+            click.echo(
+                f"tinyprof: {reader.name}: cut short or damaged at byte {reader.cut_at}; used up to there",
+                err=True,
+            )
+    return profile, all(reader.cut_at is None for reader in readers)
+
+
+def index_of(image: Path) -> ImageIndex:
+    """The index of an image file. Raises TinyprofError naming the file."""
+    try:
+        return index_image(read_image(image.read_bytes()))
+    except TinyprofError as error:
+        raise type(error)(f"{shown(str(image))}: {error.message}", error.hint) from None
+
+
+def _load(path: Path) -> Profile:
+    if path.stat().st_size > PROFILE_MAX:
+        raise ProfileError(f"{shown(str(path))}: larger than any profile: over {PROFILE_MAX} bytes")
+    try:
+        return load_profile(path.read_text(encoding="ascii", errors="replace"))
+    except ProfileError as error:
+        raise ProfileError(f"{shown(str(path))}: {error.message}", error.hint) from None

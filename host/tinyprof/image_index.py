@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: MIT
+"""The image index: what it takes to resolve page ids without the image itself.
+
+A parsed image comes in; a list of its regular files goes out, each with inode, size, content hash and how
+its pages are stored; and that as bytes for a capture, and back (docs/capture-format.md). Bytes are untrusted:
+a broken index ends in ImageIndexError, with memory bounded by their number. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from dataclasses import dataclass
+from enum import IntFlag
+from typing import Any
+
+from tinyprof.cramfs import PAGE_SIZE, EntryKind, Fsid, Image
+from tinyprof.errors import TinyprofError
+from tinyprof.wire import Hello
+
+INDEX_MAX = 1 << 26
+"""An index of this many bytes has over ten million pages, more than any CramFS image of real files."""
+
+_HEAD = struct.Struct("<B5I")
+_COUNT = struct.Struct("<I")
+_LENGTH = struct.Struct("<H")
+_FILE = struct.Struct("<2I32sH")
+_PAGE = struct.Struct("<HB")
+_BYTE_ORDERS = ("little", "big")
+_FILE_SIZE_LIMIT = 1 << 24
+
+
+class ImageIndexError(TinyprofError):
+    """An index that is damaged, or an image that is too large for one."""
+
+
+class WrongImageError(TinyprofError):
+    """The image that was given is not the one that the target runs."""
+
+
+class PageFlag(IntFlag):
+    """How a page is stored: by a direct pointer, uncompressed, so that a patched kernel maps it in place."""
+
+    DIRECT = 1
+    UNCOMPRESSED = 2
+    IN_PLACE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedFile:
+    """One name of a regular file; `stored[i]` bytes and `flags[i]` (PageFlag) describe page i."""
+
+    path: str
+    ino: int
+    size: int
+    sha256: str
+    stored: tuple[int, ...]
+    flags: bytes
+
+    @property
+    def page_ids(self) -> range:
+        """The ids of its pages: the word addresses of their block pointers."""
+        first = self.ino >> 2
+        return range(first, first + -(-self.size // PAGE_SIZE))
+
+
+@dataclass(frozen=True, slots=True)
+class ImageIndex:
+    """An image's identity and its regular files, sorted by path; `size` in bytes."""
+
+    byte_order: str
+    size: int
+    fsid: Fsid
+    name: str
+    files: tuple[IndexedFile, ...]
+
+    def volume_of(self, hello: Hello) -> int:
+        """The number of the volume on which the target runs this image. Raises WrongImageError."""
+        for volume in hello.volumes:
+            if volume.fsid == self.fsid:
+                return volume.index
+        theirs = ", ".join(str(volume.fsid) for volume in hello.volumes) or "no cramfs volume"
+        raise WrongImageError(
+            f"the target runs {theirs}, the image is {self.fsid}",
+            "the recording is good: give 'tinyprof profile' the image that was in flash, with --image",
+        )
+
+
+def index_image(image: Image) -> ImageIndex:
+    """Read every regular file of an image. Raises ImageError where one cannot be read."""
+    digests: dict[tuple[int, int], str] = {}
+    files = []
+    for entry in sorted(image.entries, key=lambda entry: entry.path):
+        if entry.kind is not EntryKind.FILE:
+            continue
+        content = (entry.ino, entry.size)
+        if content not in digests:
+            digests[content] = hashlib.sha256(image.read(entry)).hexdigest()
+        blocks = image.blocks(entry)
+        flags = bytes(
+            block.direct * PageFlag.DIRECT
+            | block.uncompressed * PageFlag.UNCOMPRESSED
+            | block.in_place * PageFlag.IN_PLACE
+            for block in blocks
+        )
+        stored = tuple(block.stored for block in blocks)
+        files.append(IndexedFile(entry.path, entry.ino, entry.size, digests[content], stored, flags))
+    head = image.superblock
+    return ImageIndex(head.byte_order, head.size, head.fsid, head.name, tuple(files))
+
+
+def pack_index(index: ImageIndex) -> bytes:
+    """The index as a capture carries it. Raises ImageIndexError for one that does not fit."""
+    fsid = index.fsid
+    order = _BYTE_ORDERS.index(index.byte_order)
+    parts = [_HEAD.pack(order, index.size, fsid.crc, fsid.edition, fsid.blocks, fsid.files)]
+    parts += [_packed_text(index.name), _COUNT.pack(len(index.files))]
+    for file in index.files:
+        path = os.fsencode(file.path)
+        if len(path) > 0xFFFF:
+            raise ImageIndexError(
+                f"a path of {len(path)} bytes: {file.path[:60]}…", "no system could open it"
+            )
+        parts += [_FILE.pack(file.ino, file.size, bytes.fromhex(file.sha256), len(path)), path]
+        parts += [_PAGE.pack(*page) for page in zip(file.stored, file.flags, strict=True)]
+    packed = b"".join(parts)
+    if len(packed) > INDEX_MAX:
+        raise ImageIndexError(f"the image's index has {len(packed)} bytes, over {INDEX_MAX}")
+    return packed
+
+
+def _packed_text(text: str) -> bytes:
+    raw = os.fsencode(text)
+    return _LENGTH.pack(len(raw)) + raw
+
+
+def unpack_index(data: bytes) -> ImageIndex:
+    """The index in a capture. Raises ImageIndexError naming the byte where it breaks."""
+    cursor = _Cursor(data)
+    order, size, *ids = cursor.fields(_HEAD)
+    if order >= len(_BYTE_ORDERS):
+        raise ImageIndexError(f"the image index names byte order {order}")
+    name = cursor.text(cursor.fields(_LENGTH)[0])
+    files = tuple(_unpack_file(cursor) for _ in range(cursor.fields(_COUNT)[0]))
+    if cursor.at != len(data):
+        raise ImageIndexError(f"the image index goes on after its last file, at byte {cursor.at}")
+    return ImageIndex(_BYTE_ORDERS[order], size, Fsid(*ids), name, files)
+
+
+def _unpack_file(cursor: _Cursor) -> IndexedFile:
+    ino, size, digest, length = cursor.fields(_FILE)
+    path = cursor.text(length)
+    if size >= _FILE_SIZE_LIMIT:
+        raise ImageIndexError(f"the image index names a file of {size} bytes, more than CramFS holds")
+    if not path.startswith("/") or "\0" in path:
+        raise ImageIndexError(f"the image index has an impossible path at byte {cursor.at}")
+    pages = cursor.take(-(-size // PAGE_SIZE) * _PAGE.size)
+    stored = tuple(stored for stored, _ in _PAGE.iter_unpack(pages))
+    return IndexedFile(path, ino, size, digest.hex(), stored, pages[2 :: _PAGE.size])
+
+
+class _Cursor:
+    """Reads on from a place in bytes; never past their end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.at = 0
+
+    def take(self, size: int) -> bytes:
+        if self.at + size > len(self._data):
+            raise ImageIndexError(f"the image index is cut short at byte {self.at}")
+        self.at += size
+        return self._data[self.at - size : self.at]
+
+    def fields(self, layout: struct.Struct) -> tuple[Any, ...]:
+        return layout.unpack(self.take(layout.size))
+
+    def text(self, size: int) -> str:
+        return os.fsdecode(self.take(size))

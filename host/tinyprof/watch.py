@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""What is wrong with a line, said while it is being recorded and not after.
+
+What arrived, what it decoded to and when comes in; warnings with what to do next go out, each once. It holds
+no clock and prints nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tinyprof.cramfs import PAGE_SIZE
+from tinyprof.errors import TinyprofError
+from tinyprof.image_index import ImageIndex, WrongImageError
+from tinyprof.wire import PROTOCOL, ConsoleText, Event, Frame, Hello, UnknownMessage, mostly_text
+
+SILENCE_SECONDS = 3.0
+GARBAGE_SECONDS = 2.0
+GARBAGE_LEAST = 16
+"""Fewer unreadable bytes may be the rest of a frame whose start was missed, or a glitch at power-on."""
+
+TOPICS_MAX = 32
+"""A target that names ever new message types is not let fill the screen."""
+
+
+class LineWarning(TinyprofError):
+    """Something that keeps a recording from being what was wanted, though the recording goes on."""
+
+
+class NoTracerError(TinyprofError):
+    """The target's kernel cannot record."""
+
+
+class LineWatch:
+    """Judges one line. `baud` is named in what it says about garbage."""
+
+    def __init__(self, port: str, baud: int, index: ImageIndex | None = None) -> None:
+        self._port = port
+        self._baud = baud
+        self._index = index
+        self._heard = False
+        self._garbage_since: float | None = None
+        self._garbage_until = 0.0
+        self._unread = 0
+        self._said: set[str] = set()
+
+    def take(
+        self, now: float, data: bytes, events: Sequence[Event], pending: bytes
+    ) -> Iterator[TinyprofError]:
+        """Look at one read, at `now` seconds since the recording began; `pending` is the decoder's."""
+        self._heard = self._heard or bool(data)
+        if not self._heard:
+            if now >= SILENCE_SECONDS:
+                yield from self._once("silence", self._silence(now))
+            return
+        for event in events:
+            if isinstance(event, Frame):
+                yield from self._look_at(event)
+        if (unread := self._garbage(now, data, events, pending)) is not None:
+            yield from self._once("garbage", self._wrong_baud(unread))
+
+    def _once(self, topic: str, warning: TinyprofError) -> Iterator[TinyprofError]:
+        if topic not in self._said and len(self._said) < TOPICS_MAX:
+            self._said.add(topic)
+            yield warning
+
+    def _silence(self, now: float) -> LineWarning:
+        return LineWarning(
+            f"nothing has arrived from {self._port} for {now:.0f} s",
+            "check that this is the port, that receive and transmit are crossed, and that the target is on "
+            "and runs init=/sbin/tinyprof-agent; still listening",
+        )
+
+    def _garbage(self, now: float, data: bytes, events: Sequence[Event], pending: bytes) -> int | None:
+        """How many bytes could not be read since the last frame, once that has gone on for too long."""
+        if any(isinstance(event, Frame) for event in events):
+            self._garbage_since, self._unread = None, 0
+            return None
+        # Bytes still pending are judged when a zero ends them, or below.
+        self._unread += len(data) - sum(len(event.data) for event in events if isinstance(event, ConsoleText))
+        if data and self._unread >= GARBAGE_LEAST:
+            self._garbage_since = now if self._garbage_since is None else self._garbage_since
+            self._garbage_until = now
+        if self._garbage_since is None or now - self._garbage_since < GARBAGE_SECONDS:
+            return None
+        unread = self._unread - (len(pending) if mostly_text(pending) else 0)
+        lasted = self._garbage_until - self._garbage_since >= GARBAGE_SECONDS / 4
+        return unread if unread >= GARBAGE_LEAST and lasted else None
+
+    def _wrong_baud(self, unread: int) -> LineWarning:
+        others = [rate for rate in (115_200, 921_600, 1_500_000, 57_600, 9_600) if rate != self._baud]
+        tries = ", ".join(f"--baud {rate}" for rate in others[:3])
+        return LineWarning(
+            f"garbage: {unread} bytes and no frame in {GARBAGE_SECONDS:.0f} s at {self._baud} baud, which is "
+            "probably not the target's baud rate",
+            f"try {tries}; still recording",
+        )
+
+    def _look_at(self, frame: Frame) -> Iterator[TinyprofError]:
+        match frame.message:
+            case Hello() as hello:
+                yield from self._look_at_hello(hello)
+            case UnknownMessage(kind):
+                yield from self._once(
+                    f"type {kind}",
+                    LineWarning(
+                        f"a message of unknown type {kind}: kept in the capture, not understood",
+                        "a newer tinyprof may read it",
+                    ),
+                )
+
+    def _look_at_hello(self, hello: Hello) -> Iterator[TinyprofError]:
+        if not hello.tracer:
+            # It has no volumes either, so the image cannot be compared.
+            yield NoTracerError(
+                f"the target's kernel {hello.kernel} has no tracer",
+                "build it with CONFIG_CRAMFS_TINYPROF=y and boot it with cramfs.tinyprof=1 (docs/kernel.md)",
+            )
+            return
+        if hello.protocol != PROTOCOL:
+            yield from self._once(
+                "protocol",
+                LineWarning(
+                    f"the target speaks protocol {hello.protocol}, this tinyprof {PROTOCOL}",
+                    "use the agent and the tinyprof of one release; recording what can be read",
+                ),
+            )
+        if hello.page_size != PAGE_SIZE:
+            yield from self._once(
+                "page size",
+                LineWarning(
+                    f"the target's pages have {hello.page_size} bytes, not {PAGE_SIZE}",
+                    "build its kernel with 4 KiB pages",
+                ),
+            )
+        if self._index:
+            try:
+                self._index.volume_of(hello)
+            except WrongImageError as error:
+                yield from self._once("image", error)

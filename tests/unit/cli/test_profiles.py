@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""Profiles and captures, wherever a profile is wanted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tinyprof.capture import CaptureWriter, Ending
+from tinyprof.cli.profiles import open_profile
+from tinyprof.errors import TinyprofError
+from tinyprof.image_index import ImageIndex
+from tinyprof.wire import Message, encode_message
+
+RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+
+
+@pytest.fixture
+def capture(tmp_path: Path, story: list[Message], index: ImageIndex) -> Path:
+    path = tmp_path / "it.tpcap"
+    with path.open("xb", buffering=0) as file:
+        writer = CaptureWriter(file, index=index)
+        for seq, message in enumerate(story):
+            writer.line(encode_message(message, seq))
+        writer.end(Ending.LINE_ENDED)
+    return path
+
+
+def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*RUN, *map(str, words)], capture_output=True, text=True, check=False)
+
+
+def test_a_profile_and_the_captures_it_is_made_of_report_the_same(tmp_path: Path, capture: Path) -> None:
+    assert tinyprof("profile", capture, capture, "-o", tmp_path / "it.tprof").returncode == 0
+    of_profile = tinyprof("report", "--json", tmp_path / "it.tprof")
+    of_captures = tinyprof("report", "--json", capture, capture)
+    assert of_profile.returncode == of_captures.returncode == 0
+    assert json.loads(of_profile.stdout) == json.loads(of_captures.stdout)
+    assert "/program" in tinyprof("report", capture).stdout
+
+
+def test_a_capture_cut_short_is_used_and_said_with_exit_3(tmp_path: Path, capture: Path) -> None:
+    capture.write_bytes(capture.read_bytes()[:-20])
+    run = tinyprof("profile", capture, "-o", tmp_path / "it.tprof")
+    assert run.returncode == 3
+    assert f"{capture}: cut short or damaged at byte" in run.stderr
+    assert open_profile([tmp_path / "it.tprof"]).files
+
+
+def test_a_profile_among_captures_is_refused_by_name(tmp_path: Path, capture: Path) -> None:
+    (tmp_path / "it.tprof").write_text("{}")
+    with pytest.raises(TinyprofError, match=r"it\.tprof: not a tinyprof capture"):
+        open_profile([capture, tmp_path / "it.tprof"])

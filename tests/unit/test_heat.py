@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""Epochs, runs and losses out of a line's events, from honest targets and from others."""
+
+from __future__ import annotations
+
+import tracemalloc
+from dataclasses import replace
+
+import pytest
+
+from tinyprof.heat import OPEN_EPOCHS_MAX, Losses, PageHeat, Run, split_runs
+from tinyprof.wire import EpochEnd, Frame, FrameDecoder, Hello, Kind, Message, Pages, Status, encode_message
+
+
+def run_of(messages: list[Message]) -> Run:
+    (run,) = runs_of(messages)
+    return run
+
+
+def runs_of(messages: list[Message], start: int = 0) -> list[Run]:
+    return list(split_runs(Frame(start + seq, 0, message) for seq, message in enumerate(messages)))
+
+
+def touches(epoch: int, ids: list[int], kind: Kind = Kind.EXEC, volume: int = 0) -> Pages:
+    return Pages(volume, epoch, 0, tuple(ids), bytes([kind]) * len(ids))
+
+
+def test_a_page_counts_once_an_epoch_and_by_kind() -> None:
+    run = run_of(
+        [
+            touches(2, [7]),
+            touches(2, [7], Kind.READ),
+            touches(2, [7]),
+            EpochEnd(0, 2, 0, (1, 1, 0, 0)),
+            touches(3, [7]),
+            EpochEnd(0, 3, 0, (1, 0, 0, 0)),
+        ]
+    )
+    assert run.volumes[0].pages[7] == PageHeat(2, 2, [2, 1, 0, 0], 3)
+    assert run.losses == Losses()
+
+
+def test_an_epoch_without_end_counts_as_seen() -> None:
+    run = run_of([touches(1, [1]), EpochEnd(0, 1, 0, (1, 0, 0, 0)), touches(2, [1])])
+    assert (run.volumes[0].ended, run.volumes[0].epochs, run.volumes[0].pages[1].epochs) == (1, 2, 2)
+
+
+def test_what_an_epoch_had_and_did_not_arrive_is_missing() -> None:
+    assert run_of([touches(1, [1, 2]), EpochEnd(0, 1, 0, (5, 0, 0, 0))]).losses == Losses(records=3)
+
+
+def test_an_end_that_comes_twice_counts_once() -> None:
+    end = EpochEnd(0, 1, 0, (1, 0, 0, 0))
+    run = run_of([touches(1, [1]), end, end])
+    assert (run.volumes[0].ended, run.losses) == (1, Losses())
+
+
+def test_what_the_target_could_not_trace_or_write_is_a_loss() -> None:
+    assert run_of([Status(0, 9, 2, 3)]).losses == Losses(untraced=2, write_errors=3)
+
+
+def test_another_boot_is_another_run(hello: Hello) -> None:
+    again = replace(hello, boot_id=b"2nd boot")
+    first, second = runs_of([hello, touches(1, [1]), again, touches(1, [2])])
+    assert (set(first.volumes[0].pages), set(second.volumes[0].pages)) == ({1}, {2})
+
+
+@pytest.mark.parametrize("old", [3, 40_000])
+def test_a_reboot_is_no_loss_whatever_the_number_before_it(hello: Hello, old: int) -> None:
+    again = replace(hello, boot_id=b"2nd boot")
+    line = encode_message(hello, old) + encode_message(again, 0) + encode_message(touches(1, [1]), 1)
+    runs = list(split_runs(FrameDecoder().feed(line)))
+    assert [run.losses for run in runs] == [Losses(), Losses()]
+
+
+def test_a_reboot_whose_hello_was_lost_is_another_run_too(hello: Hello) -> None:
+    again = replace(hello, boot_id=b"2nd boot")
+    line = encode_message(hello, 50) + encode_message(touches(9, [1]), 51)
+    line += encode_message(touches(1, [2]), 1) + encode_message(again, 2)
+    first, second = split_runs(FrameDecoder().feed(line))
+    assert (set(first.volumes[0].pages), set(second.volumes[0].pages)) == ({1}, {2})
+    assert (first.hello, second.hello) == (hello, again)
+    assert second.losses == Losses(frames=1)
+
+
+def test_epochs_that_never_end_are_closed_before_they_pile_up() -> None:
+    run = Run()
+    tracemalloc.start()
+    try:
+        for epoch in range(1, 20_000):
+            run.take(Frame(0, 0, touches(epoch, [5])))
+            run.take(Frame(0, 0, touches(1, [5], volume=epoch)))
+        assert tracemalloc.get_traced_memory()[0] < 100_000
+    finally:
+        tracemalloc.stop()
+    assert run.volumes[0].unfinished == 19_999 - OPEN_EPOCHS_MAX
+    assert run.losses.beyond_limits == 19_999 - 7

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""The image index: everything that page ids need, and nothing that bytes can abuse."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from tinyprof.cramfs import Image, Tree, WriteOptions, read_image, write_image
+from tinyprof.image_index import ImageIndex, ImageIndexError, PageFlag, index_image, pack_index, unpack_index
+
+
+def test_an_index_packed_and_unpacked_is_the_same(index: ImageIndex) -> None:
+    assert unpack_index(pack_index(index)) == index
+
+
+def test_it_tells_content_and_storage_of_every_page(rootfs: Path) -> None:
+    (rootfs / "twin").write_bytes((rootfs / "program").read_bytes())
+    (rootfs / "empty").touch()
+    os.mkfifo(rootfs / "pipe")
+    tree = Tree.from_directory(rootfs)
+    image = read_image(write_image(tree, {"/program": [2]}, WriteOptions()).image)
+    empty, program, twin = index_image(image).files
+    assert (empty.path, empty.size, list(empty.page_ids)) == ("/empty", 0, [])
+    assert (program.path, twin.path) == ("/program", "/twin")
+    assert program.sha256 == twin.sha256 == hashlib.sha256((rootfs / "program").read_bytes()).hexdigest()
+    assert program.page_ids == twin.page_ids
+    in_place = [bool(flags & PageFlag.IN_PLACE) for flags in program.flags]
+    assert in_place == [page == 2 for page in range(8)]
+    assert program.stored[2] == 4096
+
+
+def test_an_index_cut_anywhere_is_refused(index: ImageIndex) -> None:
+    packed = pack_index(index)
+    for size in range(len(packed)):
+        with pytest.raises(ImageIndexError):
+            unpack_index(packed[:size])
+    with pytest.raises(ImageIndexError, match="goes on"):
+        unpack_index(packed + b"\0")
+
+
+def test_an_index_of_impossible_counts_costs_no_memory(image: Image) -> None:
+    packed = pack_index(ImageIndex("little", 0, image.superblock.fsid, "", ()))
+    with pytest.raises(ImageIndexError, match="cut short"):
+        unpack_index(packed[:-4] + b"\xff\xff\xff\xff")

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: MIT
+"""Captures into a profile: resolved, merged by content, and read back with suspicion."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinyprof.capture import CaptureReader
+from tinyprof.cramfs import Tree, WriteOptions, read_image, write_image
+from tinyprof.errors import TinyprofError
+from tinyprof.heat import Losses
+from tinyprof.image_index import ImageIndex, WrongImageError, index_image
+from tinyprof.profile import PageUse, Profile, ProfileError, dump_profile, load_profile, make_profile
+from tinyprof.wire import EpochEnd, Hello, Kind, Message, Pages, Volume
+
+SEED = 20261124
+CaptureOf = Callable[..., CaptureReader]
+
+
+def rebuilt(rootfs: Path, **options: Any) -> ImageIndex:
+    return index_image(
+        read_image(write_image(Tree.from_directory(rootfs), {}, WriteOptions(**options)).image)
+    )
+
+
+def boot_of(
+    index: ImageIndex, pages: list[int], path: str = "/program", boot: bytes = b"1st boot"
+) -> list[Message]:
+    """A boot that executes these pages of one file in its first epoch."""
+    (file,) = (file for file in index.files if file.path == path)
+    volume = Volume(1, index.fsid, index.size, index.name, True)
+    hello = Hello(1, "0.1.0", "6.1.192", "armv7l", 4096, boot, 1000, 1, (volume,))
+    ids = tuple(file.page_ids[page] for page in pages)
+    return [hello, Pages(1, 1, 5, ids, bytes(len(ids))), EpochEnd(1, 1, 9, (len(ids), 0, 0, 0))]
+
+
+def test_page_ids_become_pages_of_files(
+    capture_of: CaptureOf, story: list[Message], index: ImageIndex
+) -> None:
+    profile = make_profile([capture_of(story, index)])
+    (file,) = profile.files
+    assert (file.path, file.size, file.sha256) == ("/program", 8 * 4096, index.files[0].sha256)
+    assert file.pages == {
+        0: PageUse(1, 1, (0, 0, 0, 1)),
+        3: PageUse(1, 1, (1, 0, 0, 1)),
+        5: PageUse(1, 1, (0, 0, 1, 0)),
+    }
+    assert [file.pages[page].kinds for page in (0, 3, 5)] == ["f", "xf", "w"]
+
+
+def test_a_capture_without_index_takes_the_image_given(
+    capture_of: CaptureOf, story: list[Message], index: ImageIndex
+) -> None:
+    assert make_profile([capture_of(story)], index) == make_profile([capture_of(story, index)])
+    with pytest.raises(ProfileError, match=r"no image index.*--image"):
+        make_profile([capture_of(story)])
+
+
+def test_the_image_given_helps_where_the_recorded_index_is_of_another(
+    capture_of: CaptureOf, rootfs: Path, story: list[Message], index: ImageIndex
+) -> None:
+    other = rebuilt(rootfs, edition=7)
+    assert make_profile([capture_of(story, other)], index) == make_profile([capture_of(story, index)])
+
+
+def test_another_image_is_refused_naming_both(
+    capture_of: CaptureOf, rootfs: Path, story: list[Message], index: ImageIndex
+) -> None:
+    other = rebuilt(rootfs, edition=7)
+    with pytest.raises(WrongImageError, match=f"{index.fsid}.*{other.fsid}"):
+        make_profile([capture_of(story, other)])
+
+
+def test_a_reboot_splits_runs(capture_of: CaptureOf, index: ImageIndex) -> None:
+    profile = make_profile(
+        [capture_of(boot_of(index, [1, 2]) + boot_of(index, [2, 3], boot=b"2nd boot"), index)]
+    )
+    assert [run.epochs for run in profile.runs] == [1, 1]
+    assert {page: use.epochs for page, use in profile.files[0].pages.items()} == {1: 1, 2: 2, 3: 1}
+
+
+def test_builds_merge_where_files_have_the_same_content(
+    capture_of: CaptureOf, rootfs: Path, index: ImageIndex
+) -> None:
+    first = capture_of(boot_of(index, [1]), index)
+    (rootfs / "changed").write_bytes(b"first" * 4096)
+    with_more = rebuilt(rootfs)
+    second = capture_of(boot_of(with_more, [0], "/changed"), with_more)
+    (rootfs / "changed").write_bytes(b"other" * 4096)
+    (rootfs / "program").rename(rootfs / "moved")
+    last = rebuilt(rootfs)
+    third = capture_of(boot_of(last, [1, 4], "/moved"), last)
+    fourth = capture_of(boot_of(last, [0], "/changed"), last)
+    profile = make_profile([first, second, third, fourth])
+    assert [(file.path, sorted(file.pages)) for file in profile.files] == [
+        ("/changed", [0]),
+        ("/changed", [0]),
+        ("/moved", [1, 4]),
+    ]
+    assert profile.files[2].pages[1].epochs == 2
+    assert len({run.fsid for run in profile.runs}) == 3
+
+
+def test_the_order_of_captures_does_not_matter(
+    capture_of: CaptureOf, rootfs: Path, index: ImageIndex
+) -> None:
+    other = rebuilt(rootfs, edition=7)
+
+    def captures() -> list[CaptureReader]:
+        return [capture_of(boot_of(index, [1]), index), capture_of(boot_of(other, [2, 3]), other)]
+
+    assert dump_profile(make_profile(captures())) == dump_profile(make_profile(captures()[::-1]))
+
+
+def test_pages_of_no_file_are_counted(capture_of: CaptureOf, index: ImageIndex) -> None:
+    hello, _, end = boot_of(index, [0])
+    profile = make_profile([capture_of([hello, Pages(1, 1, 0, (1, 2), bytes(2)), end], index)])
+    assert (profile.unknown_pages, profile.files) == (2, ())
+
+
+def test_losses_and_unended_epochs_are_in_the_profile(capture_of: CaptureOf, index: ImageIndex) -> None:
+    hello, pages, end = boot_of(index, [0])
+    assert isinstance(pages, Pages)
+    assert isinstance(end, EpochEnd)
+    more = replace(end, records=(3, 0, 0, 0))
+    profile = make_profile([capture_of([hello, pages, more, replace(pages, epoch=2)], index)])
+    (run,) = profile.runs
+    assert (run.epochs, run.losses) == (2, Losses(records=2))
+
+
+def test_a_capture_without_hello_is_refused(capture_of: CaptureOf, index: ImageIndex) -> None:
+    with pytest.raises(ProfileError, match="no target"):
+        make_profile([capture_of(boot_of(index, [0])[1:], index)])
+
+
+@pytest.fixture
+def profile(capture_of: CaptureOf, rootfs: Path, story: list[Message], index: ImageIndex) -> Profile:
+    other = rebuilt(rootfs, edition=7)
+    return make_profile([capture_of(story, index), capture_of(boot_of(other, [7]), other)])
+
+
+def test_a_profile_read_back_is_the_same(profile: Profile) -> None:
+    assert load_profile(dump_profile(profile)) == profile
+
+
+def test_a_name_that_is_no_text_comes_back(profile: Profile) -> None:
+    odd = replace(profile, files=(replace(profile.files[0], path='/\udcff"\x1b[2J\n'),))
+    text = dump_profile(odd)
+    assert text.isascii()
+    assert len(text.splitlines()) == 6
+    assert load_profile(text) == odd
+
+
+def test_each_run_and_each_file_is_a_line(profile: Profile) -> None:
+    lines = dump_profile(profile).splitlines()
+    assert [line[:8] for line in lines] == ['{"format', '{"image"', '{"image"', '],"files', '{"path":', "]}"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        "null",
+        "1",
+        '{"format":2}',
+        '{"format":1}',
+        '{"format":1,"files":[1]}',
+        "[" * 99_999,
+        '{"format":1,"format":1}',
+        "9" * 9999,
+        '{"format":NaN}',
+    ],
+)
+def test_what_is_no_profile_is_refused(text: str) -> None:
+    with pytest.raises(ProfileError):
+        load_profile(text)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "said"),
+    [
+        (lambda p: p["files"][0]["pages"][0].__setitem__(0, -1), "file 0 page is no whole number"),
+        (lambda p: p["files"][0]["pages"][0].__setitem__(0, 8), "from 0 to 7"),
+        (lambda p: p["files"][0]["pages"].append(p["files"][0]["pages"][0]), "a page twice"),
+        (lambda p: p["files"][0]["pages"][0].__setitem__(1, 1.0), "epochs is no whole"),
+        (lambda p: p["files"][0]["pages"][0].__setitem__(1, True), "epochs is no whole"),
+        (lambda p: p["files"][0]["pages"][0].__setitem__(2, 0), "first epoch"),
+        (lambda p: p["files"][0]["pages"][0].__setitem__(3, 2), "by kind"),
+        (lambda p: p["files"][0]["pages"][0].__setitem__(6, 0), "add up"),
+        (lambda p: p["files"][0]["pages"][0].pop(), "7 numbers"),
+        (lambda p: p["files"][0].__setitem__("size", 1 << 24), "size"),
+        (lambda p: p["files"][0].__setitem__("path", "program"), "absolute"),
+        (lambda p: p["files"][0].__setitem__("sha256", "0" * 63), "hash"),
+        (lambda p: p["files"][0].pop("path"), "has no path"),
+        (lambda p: p["files"].append(p["files"][0]), "twice"),
+        (lambda p: p["runs"].clear(), "more epochs than there were"),
+        (lambda p: p["runs"][0].__setitem__("image", "\x1b[2J"), "fsid"),
+        (lambda p: p["runs"][0].__setitem__("lost", 5), "run 0 lost has no frames"),
+        (lambda p: p.__setitem__("unknown_pages", 1 << 60), "unknown_pages"),
+        (lambda p: p.__setitem__("files", {}), "no list"),
+    ],
+)
+def test_a_broken_profile_is_refused_naming_the_place(
+    profile: Profile, break_it: Callable[[Any], Any], said: str
+) -> None:
+    fields = json.loads(dump_profile(profile))
+    break_it(fields)
+    with pytest.raises(ProfileError, match=said):
+        load_profile(json.dumps(fields))
+
+
+def test_a_mutated_profile_never_raises_anything_of_python(profile: Profile) -> None:
+    print(f"seed {SEED}")
+    rng = random.Random(SEED)
+    text = dump_profile(profile)
+    words = ["-1", "1e999", "null", '"', "[", "}", "\\ud800", "99999999999999999999", "{}", ",", "\x00", "é"]
+    for _ in range(5_000):
+        mutated = text
+        for _ in range(rng.randrange(1, 4)):
+            at = rng.randrange(len(mutated))
+            mutated = mutated[:at] + rng.choice(words) + mutated[at + rng.randrange(4) :]
+        try:
+            assert dump_profile(load_profile(mutated))
+        except TinyprofError:
+            continue
+
+
+def test_kinds_are_in_the_order_of_the_wire() -> None:
+    assert [kind.name for kind in Kind] == ["EXEC", "READ", "WRITE", "FILE"]

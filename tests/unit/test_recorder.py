@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: MIT
+"""One recording from a link: stored first, counted exactly, ended for a known reason."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tinyprof.capture import CaptureError, CaptureReader, CaptureWriter, Ending
+from tinyprof.errors import TinyprofError
+from tinyprof.heat import Losses
+from tinyprof.image_index import ImageIndex, WrongImageError
+from tinyprof.link import LinkError
+from tinyprof.recorder import Limits, Recording, Totals, record
+from tinyprof.watch import LineWatch, NoTracerError
+from tinyprof.wire import (
+    EpochLength,
+    Frame,
+    FrameDecoder,
+    Hello,
+    HelloPlease,
+    Message,
+    Pages,
+    encode_frame,
+    encode_message,
+)
+
+
+class Script:
+    """A link that reads as written down, then ends or fails; it keeps what is sent to it."""
+
+    writable = True
+
+    def __init__(self, reads: list[bytes], then: TinyprofError | None = None) -> None:
+        self._reads = reads
+        self._then = then
+        self.sent = b""
+
+    def read(self, timeout: float) -> bytes | None:
+        if self._reads:
+            return self._reads.pop(0)
+        if self._then:
+            raise self._then
+        return None
+
+    def write(self, data: bytes) -> None:
+        self.sent += data
+
+    def close(self) -> None:
+        pass
+
+
+class Notes:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.text = b""
+        self.warnings: list[str] = []
+
+    def progress(self, totals: Callable[[], Totals]) -> None:
+        totals()
+
+    def console(self, text: bytes) -> None:
+        self.text += text
+
+    def warning(self, warning: TinyprofError) -> None:
+        self.warnings.append(str(warning))
+
+
+class Recorded:
+    def __init__(
+        self,
+        reads: list[bytes],
+        limits: Limits | None = None,
+        index: ImageIndex | None = None,
+        then: TinyprofError | None = None,
+        epoch_ms: int | None = None,
+    ) -> None:
+        self.link, self.notes, file = Script(reads, then), Notes(), io.BytesIO()
+        watch = LineWatch("port", 115_200, index)
+        writer = CaptureWriter(file, index=index)
+        self.recording: Recording = record(
+            self.link, writer, watch, self.notes, limits or Limits(), epoch_ms=epoch_ms
+        )
+        self.totals = self.recording.totals
+        file.seek(0)
+        self.capture = CaptureReader(file)
+        self.events = list(self.capture.events())
+
+
+def line_of(messages: list[Message]) -> list[bytes]:
+    return [encode_message(message, seq) for seq, message in enumerate(messages)]
+
+
+def test_a_recording_holds_what_was_sent_and_counts_it(story: list[Message], hello: Hello) -> None:
+    line = line_of(story)
+    it = Recorded(list(line))
+    assert [event.message for event in it.events if isinstance(event, Frame)] == story
+    assert (it.recording.ending, it.capture.ending, it.recording.fault) == (
+        Ending.LINE_ENDED,
+        Ending.LINE_ENDED,
+        None,
+    )
+    totals = it.totals
+    assert (totals.hello, totals.records, totals.pages, totals.epochs, totals.runs) == (hello, 4, 3, 1, 1)
+    assert totals.bytes == sum(map(len, line))
+    assert not totals.losses
+
+
+def test_the_target_is_asked_for_a_hello_and_for_epochs(story: list[Message]) -> None:
+    asked = FrameDecoder().feed(Recorded(line_of(story), epoch_ms=250).link.sent)
+    assert [event.message for event in asked if isinstance(event, Frame)] == [HelloPlease(), EpochLength(250)]
+
+
+def test_a_lost_frame_is_counted_in_frames_and_in_records(story: list[Message]) -> None:
+    hello, _, end = line_of(story)
+    assert Recorded([hello, end]).totals.losses == Losses(frames=1, records=4)
+
+
+def test_a_frame_sent_twice_is_no_loss(story: list[Message]) -> None:
+    hello, pages, end = line_of(story)
+    assert not Recorded([hello, pages, pages, end, end]).totals.losses
+
+
+def test_console_text_is_told_and_kept(story: list[Message]) -> None:
+    hello, *rest = line_of(story)
+    it = Recorded([hello, b"log", b"in: ", *rest])
+    assert it.notes.text == b"login: "
+    assert it.totals.console_bytes == 7
+    assert not it.totals.losses
+
+
+def test_a_message_of_an_unknown_type_is_kept_and_counted(story: list[Message]) -> None:
+    unknown = encode_frame(b"\x93\x63\x03\xa5later")
+    it = Recorded([*line_of(story), unknown])
+    assert it.totals.unknown_messages == 1
+    assert not it.totals.losses
+    file = it.capture._file
+    file.seek(0)
+    assert b"later" in file.read()
+
+
+def test_a_reboot_is_said_and_counts_another_run(story: list[Message], hello: Hello) -> None:
+    again = [replace(hello, boot_id=b"2nd boot"), *story[1:]]
+    it = Recorded(line_of(story) + line_of(list(again)))
+    assert (it.totals.runs, it.totals.epochs, it.totals.records, it.totals.pages) == (2, 2, 8, 3)
+    assert not it.totals.losses
+    assert any("rebooted" in warning for warning in it.notes.warnings)
+
+
+def test_it_stops_after_so_many_epochs_in_the_middle_of_a_frame(story: list[Message]) -> None:
+    line = line_of(story)
+    it = Recorded([b"".join(line) + line[1][:9], b"never read"], Limits(epochs=1))
+    assert it.recording.ending is it.capture.ending is Ending.EPOCHS
+    assert it.link._reads == [b"never read"]
+    assert not it.totals.losses
+
+
+def test_it_stops_when_it_is_told_to(story: list[Message]) -> None:
+    answers = iter([False, False, True])
+    it = Recorded([*line_of(story)[:2], b"never read"], Limits(stop=lambda: next(answers)))
+    assert it.recording.ending is it.capture.ending is Ending.INTERRUPTED
+    assert it.totals.records == 4
+
+
+def test_it_stops_in_time() -> None:
+    assert Recorded([b""] * 10, Limits(seconds=0)).recording.ending is Ending.DURATION
+
+
+def test_a_kernel_without_tracer_ends_it(hello: Hello, index: ImageIndex) -> None:
+    it = Recorded([encode_message(replace(hello, tracer=0, volumes=()), 0), b"never read"], index=index)
+    assert isinstance(it.recording.fault, NoTracerError)
+    assert it.capture.ending is Ending.NO_TRACER
+
+
+def test_another_image_is_a_fault_and_the_recording_is_whole(story: list[Message], index: ImageIndex) -> None:
+    other = replace(index, fsid=replace(index.fsid, edition=7))
+    it = Recorded(line_of(story), index=other)
+    assert isinstance(it.recording.fault, WrongImageError)
+    assert len(it.notes.warnings) == 1
+    assert it.totals.records == 4
+    assert it.capture.ending is Ending.LINE_ENDED
+
+
+def test_a_link_that_fails_leaves_what_came_before(story: list[Message]) -> None:
+    it = Recorded(line_of(story), then=LinkError("unplugged"))
+    assert isinstance(it.recording.fault, LinkError)
+    assert (it.recording.ending, it.totals.records, len(it.events)) == (None, 4, 3)
+
+
+def test_a_disk_that_fills_up_leaves_what_came_before(story: list[Message]) -> None:
+    hello, *rest = line_of(story)
+
+    class Full(CaptureWriter):
+        def line(self, data: bytes) -> None:
+            if data != hello:
+                raise CaptureError("the capture cannot be written on: No space left on device")
+            super().line(data)
+
+    file = io.BytesIO()
+    recording = record(Script([hello, *rest]), Full(file), LineWatch("port", 1), Notes())
+    assert isinstance(recording.fault, CaptureError)
+    file.seek(0)
+    assert len(list(CaptureReader(file).events())) == 1
+
+
+@pytest.mark.parametrize("volume", [0, 9])
+def test_pages_alone_need_no_hello(volume: int) -> None:
+    it = Recorded([encode_message(Pages(volume, 1, 0, (5,), b"\0"), 7)])
+    assert (it.totals.hello, it.totals.records) == (None, 1)
