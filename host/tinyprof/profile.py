@@ -155,7 +155,9 @@ class _Merge:
         epochs = volume.epochs if volume else 0
         self._runs.append(RunFacts(str(index.fsid), run.hello.kernel, epochs, run.losses))
         known: set[int] = set()
-        for content, (path, uses) in _by_content(heat, index, known).items():
+        # A target that does nothing but reboot has as many runs as it sent hellos.
+        by_content = _by_content(heat, index, known) if heat else {}
+        for content, (path, uses) in by_content.items():
             merged = self._files.setdefault(content, _MergedFile(path))
             merged.path = min(merged.path, path)
             for page, use in uses.items():

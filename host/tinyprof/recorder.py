@@ -15,7 +15,7 @@ from typing import Protocol
 
 from tinyprof.capture import CaptureError, CaptureWriter, Ending
 from tinyprof.errors import TinyprofError
-from tinyprof.heat import NO_LOSSES, PAGES_MAX, Losses, Run
+from tinyprof.heat import NO_LOSSES, PAGES_MAX, VOLUMES_MAX, Losses, Run
 from tinyprof.link import Link, LinkError
 from tinyprof.watch import LineWarning, LineWatch, NoTracerError
 from tinyprof.wire import (
@@ -29,6 +29,7 @@ from tinyprof.wire import (
 )
 
 POLL_SECONDS = 0.25
+REBOOTS_SAID = 16
 _REBOOTED = LineWarning("the target has rebooted", "its epochs start again; a profile counts another run")
 
 
@@ -167,7 +168,8 @@ class _Session:
     def _count(self, events: list[Event]) -> None:
         for event in events:
             if self._run.ends_before(event):
-                self._observer.warning(_REBOOTED)
+                if self._before.runs < REBOOTS_SAID:
+                    self._observer.warning(_REBOOTED)
                 self._end_run()
             self._run.take(event)
             if isinstance(event, ConsoleText):
@@ -177,6 +179,8 @@ class _Session:
         self._run.finish()
         self._before = self.totals()
         for index, volume in self._run.volumes.items():
+            if index not in self._pages_before and len(self._pages_before) >= VOLUMES_MAX:
+                continue
             known = self._pages_before.setdefault(index, set())
             known.update(islice(volume.pages, max(0, PAGES_MAX - len(known))))
         self._run = Run()

@@ -12,7 +12,16 @@ from collections.abc import Iterator, Sequence
 from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex, WrongImageError
-from tinyprof.wire import PROTOCOL, ConsoleText, Event, Frame, Hello, UnknownMessage, mostly_text
+from tinyprof.wire import (
+    PROTOCOL,
+    ConsoleText,
+    Event,
+    Frame,
+    Hello,
+    UnknownMessage,
+    UnknownProtocol,
+    mostly_text,
+)
 
 SILENCE_SECONDS = 3.0
 GARBAGE_SECONDS = 2.0
@@ -100,6 +109,8 @@ class LineWatch:
         match frame.message:
             case Hello() as hello:
                 yield from self._look_at_hello(hello)
+            case UnknownProtocol(protocol):
+                yield from self._once("protocol", _other_protocol(protocol))
             case UnknownMessage(kind):
                 yield from self._once(
                     f"type {kind}",
@@ -118,13 +129,7 @@ class LineWatch:
             )
             return
         if hello.protocol != PROTOCOL:
-            yield from self._once(
-                "protocol",
-                LineWarning(
-                    f"the target speaks protocol {hello.protocol}, this tinyprof {PROTOCOL}",
-                    "use the agent and the tinyprof of one release; recording what can be read",
-                ),
-            )
+            yield from self._once("protocol", _other_protocol(hello.protocol))
         if hello.page_size != PAGE_SIZE:
             yield from self._once(
                 "page size",
@@ -138,3 +143,10 @@ class LineWatch:
                 self._index.volume_of(hello)
             except WrongImageError as error:
                 yield from self._once("image", error)
+
+
+def _other_protocol(protocol: int) -> LineWarning:
+    return LineWarning(
+        f"the target speaks protocol {protocol}, this tinyprof {PROTOCOL}",
+        "use the agent and the tinyprof of one release; recording all that comes",
+    )

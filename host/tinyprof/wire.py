@@ -135,7 +135,16 @@ class UnknownMessage:
     type: int
 
 
-Message = Hello | Pages | EpochEnd | Status | HelloPlease | EpochLength | Rearm | UnknownMessage
+@dataclass(frozen=True, slots=True)
+class UnknownProtocol:
+    """A hello of another protocol version, laid out in a way that this version cannot read."""
+
+    protocol: int
+
+
+Message = (
+    Hello | Pages | EpochEnd | Status | HelloPlease | EpochLength | Rearm | UnknownMessage | UnknownProtocol
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +328,16 @@ def parse_message(elements: Sequence[Any]) -> Message:
     return message
 
 
+def _parse_any_hello(fields: Sequence[Any]) -> Hello | UnknownProtocol:
+    protocol = _uint(fields[0], _U32, "protocol")
+    try:
+        return _parse_hello(_array(fields, 9, "hello"))
+    except MalformedMessage:
+        if protocol == PROTOCOL:
+            raise
+        return UnknownProtocol(protocol)
+
+
 def _parse_hello(fields: Sequence[Any]) -> Hello:
     boot_id = fields[5]
     if type(boot_id) is not bytes or len(boot_id) != 8:
@@ -386,7 +405,7 @@ def _parse_status(fields: Sequence[Any]) -> Status:
 
 
 _PARSERS: dict[int, tuple[int, Any]] = {
-    MessageType.HELLO: (9, _parse_hello),
+    MessageType.HELLO: (1, _parse_any_hello),
     MessageType.PAGES: (4, _parse_pages),
     MessageType.EPOCH_END: (4, _parse_epoch_end),
     MessageType.STATUS: (4, _parse_status),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from tinyprof.errors import TinyprofError
 from tinyprof.heat import Losses
 from tinyprof.image_index import ImageIndex, WrongImageError
 from tinyprof.link import LinkError
-from tinyprof.recorder import Limits, Recording, Totals, record
+from tinyprof.recorder import REBOOTS_SAID, Limits, Recording, Totals, record
 from tinyprof.watch import LineWatch, NoTracerError
 from tinyprof.wire import (
     EpochLength,
@@ -78,6 +79,7 @@ class Recorded:
         index: ImageIndex | None = None,
         then: TinyprofError | None = None,
         epoch_ms: int | None = None,
+        keep: bool = True,
     ) -> None:
         self.link, self.notes, file = Script(reads, then), Notes(), io.BytesIO()
         watch = LineWatch("port", 115_200, index)
@@ -88,7 +90,7 @@ class Recorded:
         self.totals = self.recording.totals
         file.seek(0)
         self.capture = CaptureReader(file)
-        self.events = list(self.capture.events())
+        self.events = list(self.capture.events()) if keep else []
 
 
 def line_of(messages: list[Message]) -> list[bytes]:
@@ -149,6 +151,23 @@ def test_a_reboot_is_said_and_counts_another_run(story: list[Message], hello: He
     assert (it.totals.runs, it.totals.epochs, it.totals.records, it.totals.pages) == (2, 2, 8, 3)
     assert not it.totals.losses
     assert any("rebooted" in warning for warning in it.notes.warnings)
+
+
+def test_a_target_that_reboots_for_ever_costs_no_memory(story: list[Message], hello: Hello) -> None:
+    def boot(number: int) -> bytes:
+        pages = Pages(number, 1, 0, (number,), b"\0")
+        again = replace(hello, boot_id=number.to_bytes(8, "big"))
+        return encode_message(again, 0) + encode_message(pages, 1)
+
+    tracemalloc.start()
+    try:
+        it = Recorded([b"".join(map(boot, range(at, at + 50))) for at in range(0, 5_000, 50)], keep=False)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert it.totals.runs == 5_000
+    assert len(it.notes.warnings) == REBOOTS_SAID
+    assert peak < 3_000_000
 
 
 def test_it_stops_after_so_many_epochs_in_the_middle_of_a_frame(story: list[Message]) -> None:

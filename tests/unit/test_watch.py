@@ -82,6 +82,11 @@ def test_a_protocol_of_later_times_is_said_once(hello: Hello) -> None:
     assert line.at(1, encode_message(later, 1)) == []
 
 
+def test_a_hello_that_only_its_own_protocol_can_read_is_said() -> None:
+    (said,) = Line().at(0, encode_frame(b"\x94\x01\x00\x07\xa3new"))
+    assert "protocol 7" in said
+
+
 def test_an_unknown_message_is_said_once_a_type() -> None:
     line = Line()
     (said,) = line.at(0, encode_frame(b"\x93\x63\x00\x01"))

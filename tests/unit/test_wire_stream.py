@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import msgpack
 import pytest
@@ -88,6 +89,21 @@ def test_missing_frames_are_counted_before_the_next_good_one() -> None:
     (event,) = decoder.feed(encode_message(PAGES, 3))
     assert isinstance(event, Frame)
     assert event.lost == 3
+
+
+def test_a_frame_that_comes_twice_in_a_row_counts_once() -> None:
+    frame = encode_message(PAGES, 5)
+    events = FrameDecoder().feed(frame + frame + encode_message(Rearm(), 6))
+    assert [(event.seq, event.lost) for event in events if isinstance(event, Frame)] == [(5, 0), (6, 0)]
+
+
+@pytest.mark.parametrize("before", [3, 40_000])
+def test_a_hello_of_another_boot_starts_the_numbers_again(before: int) -> None:
+    again = replace(HELLO, boot_id=b"2nd boot")
+    line = encode_message(HELLO, before) + encode_message(again, 2) + encode_message(PAGES, 3)
+    events = FrameDecoder().feed(line)
+    assert [event.lost for event in events if isinstance(event, Frame)] == [0, 2, 0]
+    assert [event.restarted for event in events if isinstance(event, Frame)] == [False, True, False]
 
 
 def test_a_flipped_bit_costs_one_frame_and_no_other() -> None:

@@ -70,6 +70,10 @@ def _load(path: Path) -> Profile:
     if path.stat().st_size > PROFILE_MAX:
         raise ProfileError(f"{shown(str(path))}: larger than any profile: over {PROFILE_MAX} bytes")
     try:
-        return load_profile(path.read_text(encoding="ascii", errors="replace"))
+        return load_profile(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise ProfileError(
+            f"{shown(str(path))}: not a tinyprof profile: not text", "make one with 'tinyprof profile'"
+        ) from None
     except ProfileError as error:
         raise ProfileError(f"{shown(str(path))}: {error.message}", error.hint) from None

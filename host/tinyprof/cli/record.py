@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import sys
 import time
@@ -86,7 +87,7 @@ def command(
         open_files.callback(link.close)
         console_file = open_files.enter_context(console.open("wb", buffering=0)) if console else None
         capture = open_files.enter_context(output.open("xb", buffering=0))
-        screen = Screen(sys.stderr, sys.stderr.isatty(), time.monotonic, console_file)
+        screen = Screen(sys.stderr, _columns(), time.monotonic, console_file)
         with _until_signalled() as stop:
             recording = record(
                 link,
@@ -102,6 +103,14 @@ def command(
         click.echo(json.dumps(_summary(recording, output, port, baud, image_fsid)))
     screen.say(f"{shown(str(output))}: {_text(recording.totals)}")
     return _verdict(recording, baud)
+
+
+def _columns() -> int | None:
+    """The width of the terminal behind stderr, if there is one."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except OSError:
+        return None
 
 
 @contextlib.contextmanager

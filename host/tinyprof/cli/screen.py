@@ -21,13 +21,22 @@ CONSOLE_LINE_MAX = 1024
 
 
 class Screen:
-    """An Observer of a recording. `console_file` gets the console text as it came; `clock` is in seconds."""
+    """An Observer of a recording.
+
+    `columns` is the width of the terminal, None where `out` is none. `console_file` gets the console text as
+    it came; `clock` is in seconds.
+    """
 
     def __init__(
-        self, out: TextIO, terminal: bool, clock: Callable[[], float], console_file: IO[bytes] | None = None
+        self,
+        out: TextIO,
+        columns: int | None,
+        clock: Callable[[], float],
+        console_file: IO[bytes] | None = None,
     ) -> None:
         self._out = out
-        self._terminal = terminal
+        self._terminal = columns is not None
+        self._columns = columns or 0
         self._clock = clock
         self._console_file = console_file
         self._console = b""
@@ -43,7 +52,8 @@ class Screen:
         line = progress_text(now, (now.records - self._shown_records) / since)
         self._shown_at, self._shown_records = self._clock(), now.records
         if self._terminal:
-            self._write(f"\r{line}\x1b[K")
+            # A line that wraps could not be drawn over.
+            self._write(f"\r{line[: self._columns - 1]}\x1b[K")
             self._drawn = True
         else:
             self._write(line + "\n")

@@ -74,15 +74,21 @@ def summary_fields(summary: Summary) -> dict[str, Any]:
 
 def losses_text(losses: Losses) -> str:
     """What is missing, by cause, in words."""
-    causes = {
-        "frames": losses.frames,
-        "corrupt stretches": losses.corrupt,
-        "records": losses.records,
-        "touches not traced": losses.untraced,
-        "frames not written": losses.write_errors,
-        "records beyond all limits": losses.beyond_limits,
-    }
-    return ", ".join(f"{count} {cause}" for cause, count in causes.items() if count) or "nothing"
+    causes = (
+        (losses.frames, "frame", ""),
+        (losses.corrupt, "stretch", " of garbage"),
+        (losses.records, "record", ""),
+        (losses.untraced, "touch", " not traced"),
+        (losses.write_errors, "frame", " not written"),
+        (losses.beyond_limits, "record", " beyond all limits"),
+    )
+    return ", ".join(f"{_counted(count, what)}{how}" for count, what, how in causes if count) or "nothing"
+
+
+def _counted(count: int, what: str) -> str:
+    if count == 1:
+        return f"1 {what}"
+    return f"{count} {what}es" if what.endswith("ch") else f"{count} {what}s"
 
 
 def run_text(run: RunFacts) -> str:

@@ -115,7 +115,7 @@ def test_a_loss_is_exit_3_and_named(tmp_path: Path, story: list[Message]) -> Non
     it = Record(tmp_path, encode_message(story[0], 0) + encode_message(story[2], 2))
     assert it.code == 3
     assert (it.summary["lossless"], it.summary["lost"]["records"]) == (False, 4)
-    assert "1 frames, 4 records" in it.said
+    assert "lost: 1 frame, 4 records" in it.said
 
 
 def test_another_image_is_exit_1_and_the_recording_is_kept(

@@ -30,7 +30,7 @@ def at(clock: Seconds, screen: Screen, second: float) -> None:
 
 def test_a_terminal_gets_one_line_in_place_with_rate_pages_epochs_and_loss() -> None:
     out, clock = io.StringIO(), Seconds()
-    screen = Screen(out, True, clock)
+    screen = Screen(out, 100, clock)
     at(clock, screen, 0.1)
     assert out.getvalue() == ""
     at(clock, screen, 0.5)
@@ -41,9 +41,15 @@ def test_a_terminal_gets_one_line_in_place_with_rate_pages_epochs_and_loss() -> 
         assert fact in line
 
 
+def test_the_progress_line_never_wraps() -> None:
+    out, clock = io.StringIO(), Seconds()
+    at(clock, Screen(out, 40, clock), 1)
+    assert len(out.getvalue().removeprefix("\r").removesuffix("\x1b[K")) == 39
+
+
 def test_elsewhere_a_line_comes_every_ten_seconds() -> None:
     out, clock = io.StringIO(), Seconds()
-    screen = Screen(out, False, clock)
+    screen = Screen(out, None, clock)
     for second in range(25):
         at(clock, screen, second)
     assert out.getvalue().count("\n") == 2
@@ -53,7 +59,7 @@ def test_elsewhere_a_line_comes_every_ten_seconds() -> None:
 
 def test_what_is_said_clears_the_progress_line_first() -> None:
     out, clock = io.StringIO(), Seconds()
-    screen = Screen(out, True, clock)
+    screen = Screen(out, 100, clock)
     at(clock, screen, 1)
     screen.warning(TinyprofError("the\x1b[2Jthing", "do this"))
     assert out.getvalue().endswith("\r\x1b[Ktinyprof: the\\x1b[2Jthing; do this\n")
@@ -61,7 +67,7 @@ def test_what_is_said_clears_the_progress_line_first() -> None:
 
 def test_console_text_is_shown_a_line_at_a_time_without_controls() -> None:
     out, kept = io.StringIO(), io.BytesIO()
-    screen = Screen(out, False, Seconds(), kept)
+    screen = Screen(out, None, Seconds(), kept)
     for piece in (b"one\ttab\r\ntw", b"o \x9b31m\xe2\x80", b"\xae\n", b"login: \x1b[c"):
         screen.console(piece)
     screen.finish()
@@ -71,7 +77,7 @@ def test_console_text_is_shown_a_line_at_a_time_without_controls() -> None:
 
 def test_a_line_without_end_does_not_grow_memory() -> None:
     out = io.StringIO()
-    screen = Screen(out, False, Seconds())
+    screen = Screen(out, None, Seconds())
     for _ in range(100):
         screen.console(b"x" * 100)
     assert len(out.getvalue()) > 8_000
@@ -83,7 +89,7 @@ def test_console_text_that_cannot_be_kept_is_said_once() -> None:
             raise OSError(28, "No space left on device")
 
     out = io.StringIO()
-    screen = Screen(out, False, Seconds(), cast(io.BytesIO, Full()))
+    screen = Screen(out, None, Seconds(), cast(io.BytesIO, Full()))
     screen.console(b"a\n")
     screen.console(b"b\n")
     assert out.getvalue().count("No space left") == 1
