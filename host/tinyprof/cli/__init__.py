@@ -14,6 +14,7 @@ from enum import IntEnum
 import click
 
 from tinyprof import __version__
+from tinyprof.cli.output import shown
 from tinyprof.errors import TinyprofError
 
 
@@ -78,5 +79,6 @@ def main() -> None:
 
 
 def _fail(message: str, code: Exit) -> None:
-    click.echo(f"tinyprof: {message}", err=True)
+    # A message may quote a target or a file.
+    click.echo(f"tinyprof: {shown(message)}", err=True)
     sys.exit(code)

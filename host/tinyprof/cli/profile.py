@@ -28,7 +28,7 @@ def command(captures: tuple[Path, ...], image: Path | None, output: Path) -> Exi
             click.echo(f"tinyprof: {shown(run_text(run))}", err=True)
     pages = sum(len(file.pages) for file in profile.files)
     click.echo(
-        f"{output}: {pages} pages of {len(profile.files)} files, {profile.epochs} epochs in "
+        f"{shown(str(output))}: {pages} pages of {len(profile.files)} files, {profile.epochs} epochs in "
         f"{len(profile.runs)} runs",
         err=True,
     )

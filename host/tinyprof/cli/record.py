@@ -135,7 +135,7 @@ def _text(totals: Totals) -> str:
     cost = f" ({per_record:.2f} a record)" if (per_record := _bytes_per_record(totals)) else ""
     return (
         f"{totals.records} records of {totals.pages} pages in {totals.epochs} epochs{runs}, "
-        f"{totals.bytes} bytes{cost}; lost: {losses_text(totals.losses)}"
+        f"{totals.bytes} bytes{cost}; lost: {losses_text(totals.losses) if totals.hello else 'unknown'}"
     )
 
 
@@ -166,7 +166,7 @@ def _summary(
         "corrupt_bytes": totals.corrupt_bytes,
         "bytes_per_record": _bytes_per_record(totals),
         "unknown_messages": totals.unknown_messages,
-        "lossless": not totals.losses,
+        "lossless": totals.hello is not None and not totals.losses,
         "lost": asdict(totals.losses),
         "hello": _hello_fields(totals.hello) if totals.hello else None,
     }

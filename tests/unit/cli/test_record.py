@@ -154,9 +154,17 @@ def test_console_text_is_harmless_on_screen_and_raw_in_its_file(tmp_path: Path, 
     assert (tmp_path / "console").read_bytes() == text
 
 
-def test_a_target_names_itself_without_touching_the_terminal(tmp_path: Path, hello: Hello) -> None:
-    it = Record(tmp_path, line_of([replace(hello, kernel="6.1\x1b[2J", tracer=0)]))
-    assert "\x1b" not in it.said
+def test_a_target_cannot_reach_the_terminal_with_its_name(
+    tmp_path: Path, hello: Hello, pty: tuple[int, str]
+) -> None:
+    (tmp_path / "line").write_bytes(line_of([replace(hello, kernel="6.1\x1b[2J", tracer=0)]))
+    # On a terminal, because click strips such sequences everywhere else.
+    with Path(pty[1]).open("wb", buffering=0) as terminal:
+        command: list[str | Path] = [*RUN, "record", tmp_path / "line", "-o", tmp_path / "capture"]
+        subprocess.run(command, stderr=terminal, check=False)
+    said = os.read(pty[0], 4096)
+    assert rb"6.1\x1b[2J" in said
+    assert b"\x1b[2J" not in said
 
 
 def test_a_full_disk_ends_it_with_everything_before_readable(tmp_path: Path, story: list[Message]) -> None:
