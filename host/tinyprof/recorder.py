@@ -22,6 +22,7 @@ from tinyprof.wire import (
     ConsoleText,
     EpochLength,
     Event,
+    Frame,
     FrameDecoder,
     Hello,
     HelloPlease,
@@ -37,7 +38,8 @@ _REBOOTED = LineWarning("the target has rebooted", "its epochs start again; a pr
 class Totals:
     """What was seen so far, over all runs, in `seconds`.
 
-    `pages` are distinct ones, `epochs` those that ended, of the volume with the most.
+    `pages` are distinct ones, `epochs` those that ended, of the volume with the most. `joined_late`: the
+    first frame was not the target's first, so the records that its epoch had before count as missing.
     """
 
     seconds: float = 0.0
@@ -50,6 +52,7 @@ class Totals:
     pages: int = 0
     epochs: int = 0
     unknown_messages: int = 0
+    joined_late: bool = False
     losses: Losses = NO_LOSSES
 
 
@@ -123,6 +126,7 @@ class _Session:
         self._decoder = FrameDecoder()
         self._began = monotonic()
         self._bytes = 0
+        self._joined_late: bool | None = None
         self._run = Run()
         self._before = Totals()
         self._pages_before: dict[int, set[int]] = {}
@@ -174,6 +178,8 @@ class _Session:
             self._run.take(event)
             if isinstance(event, ConsoleText):
                 self._observer.console(event.data)
+            elif self._joined_late is None and isinstance(event, Frame):
+                self._joined_late = event.seq > 0
 
     def _end_run(self) -> None:
         self._run.finish()
@@ -200,6 +206,7 @@ class _Session:
             pages=known + sum(v.distinct_pages(self._pages_before.get(i, set())) for i, v in volumes),
             epochs=before.epochs + _ended(run),
             unknown_messages=before.unknown_messages + run.unknown_messages,
+            joined_late=bool(self._joined_late),
             losses=before.losses + run.losses,
         )
 

@@ -132,10 +132,12 @@ def _until_signalled() -> Iterator[Callable[[], bool]]:
 
 def _text(totals: Totals) -> str:
     runs = f" and {totals.runs} runs" if totals.runs > 1 else ""
+    late = ", what its first epoch had before this recording included" if totals.joined_late else ""
     cost = f" ({per_record:.2f} a record)" if (per_record := _bytes_per_record(totals)) else ""
     return (
         f"{totals.records} records of {totals.pages} pages in {totals.epochs} epochs{runs}, "
         f"{totals.bytes} bytes{cost}; lost: {losses_text(totals.losses) if totals.hello else 'unknown'}"
+        + (late if totals.losses.records else "")
     )
 
 
@@ -166,6 +168,7 @@ def _summary(
         "corrupt_bytes": totals.corrupt_bytes,
         "bytes_per_record": _bytes_per_record(totals),
         "unknown_messages": totals.unknown_messages,
+        "joined_late": totals.joined_late,
         "lossless": totals.hello is not None and not totals.losses,
         "lost": asdict(totals.losses),
         "hello": _hello_fields(totals.hello) if totals.hello else None,

@@ -80,6 +80,7 @@ def test_the_summary_is_one_document_with_every_figure(
         "corrupt_bytes": 0,
         "bytes_per_record": round(len(line) / 4, 3),
         "unknown_messages": 0,
+        "joined_late": False,
         "lossless": True,
         "lost": {
             "frames": 0,
@@ -116,6 +117,12 @@ def test_a_loss_is_exit_3_and_named(tmp_path: Path, story: list[Message]) -> Non
     assert it.code == 3
     assert (it.summary["lossless"], it.summary["lost"]["records"]) == (False, 4)
     assert "lost: 1 frame, 4 records" in it.said
+
+
+def test_a_target_that_ran_already_is_told_from_one_that_lost(tmp_path: Path, story: list[Message]) -> None:
+    it = Record(tmp_path, encode_message(story[0], 70) + encode_message(story[2], 71))
+    assert (it.code, it.summary["joined_late"], it.summary["lost"]["records"]) == (3, True, 4)
+    assert "what its first epoch had before this recording included" in it.said
 
 
 def test_another_image_is_exit_1_and_the_recording_is_kept(
