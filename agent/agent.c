@@ -1,103 +1,30 @@
 // SPDX-License-Identifier: MIT
-/*
- * The agent: page accesses from /dev/tinyprof out of a serial port.
- *
- * As init (init=/sbin/tinyprof-agent) it forks; the parent becomes the real
- * init and the child records, so that nothing waits for it. What the line
- * cannot take stays in the kernel's queue: a slow line stretches the epoch.
- *
- * Settings come as environment, which is where the kernel puts the words
- * NAME=value of its command line that it does not know itself:
- *
- *	TINYPROF_TTY	the port, /dev/ttyAMA1
- *	TINYPROF_BAUD	its rate, 115200; 0 leaves the port as it is
- *	TINYPROF_EPOCH	milliseconds an epoch lasts, 1000; 0 for ever
- *	TINYPROF_INIT	the real init, /sbin/init
- */
-#include <asm/ioctls.h>
-#include <asm/termbits.h>
 #include <linux/utsname.h>
 
+#include "agent.h"
+#include "port.h"
 #include "sys.h"
-#include "wire.h"
+#include "tracer.h"
 
 #define AGENT_VERSION	"0.1.0"
-#define TRACER		"/dev/tinyprof"
-#define BATCH_RECORDS	1020
 
 #define GATHER_MS	20	/* touches come in bursts: let a frame fill */
 #define STATUS_MS	1000
 #define HELLO_MS	10000
-#define RETRY_MS	1000
+#define LOOK_MS		2000	/* between looks for a tracer, each with a hello */
+#define RETRY_MS	1000	/* between looks for the port */
 
-struct agent {
-	const char *tty_path;
-	uint32_t baud;
-	uint32_t epoch_ms;
-	int tty, tracer;	/* negative: not open */
-	bool rearm;		/* the host asked for it */
-	struct wire_frame frame;
-	struct wire_receiver receiver;
-	uint32_t write_errors;
-	uint32_t epoch_began, said_hello, said_status;	/* ms */
-};
-
-struct batch {
-	struct tinyprof_batch head;
-	uint32_t records[BATCH_RECORDS];
-};
+/* The port */
 
 static void wait_ms(int ms)
 {
 	sys_poll(NULL, 0, ms);
 }
 
-/* The port */
-
-static int open_port(const char *path, uint32_t baud)
-{
-	int fd = sys_open(path, O_RDWR | O_NOCTTY | O_NONBLOCK);
-	struct termios2 mode;
-
-	if (fd < 0 || sys_ioctl(fd, TCGETS2, &mode))
-		return fd < 0 ? -1 : fd;
-	mode.c_iflag = 0;
-	mode.c_oflag = 0;
-	mode.c_lflag = 0;
-	mode.c_cc[VMIN] = 1;	/* read() of 0 bytes then means a hang-up */
-	mode.c_cc[VTIME] = 0;
-	if (baud) {
-		mode.c_cflag = CS8 | CREAD | CLOCAL | BOTHER;
-		mode.c_ispeed = baud;
-		mode.c_ospeed = baud;
-	}
-	sys_ioctl(fd, TCSETS2, &mode);
-	return fd;
-}
-
-/* Returns how many bytes the port did not take before it vanished; 0: all sent. */
-static size_t write_all(int fd, const uint8_t *bytes, size_t size)
-{
-	while (size) {
-		struct pollfd port = { .fd = fd, .events = POLLOUT };
-		long written = sys_write(fd, bytes, size);
-
-		if (written > 0) {
-			bytes += written;
-			size -= (size_t)written;
-		} else if (written != -EAGAIN && written != -EINTR) {
-			break;
-		} else if (sys_poll(&port, 1, -1) > 0 && port.revents & (POLLERR | POLLHUP | POLLNVAL)) {
-			break;
-		}
-	}
-	return size;
-}
-
 static void close_port(struct agent *a)
 {
-	sys_close(a->tty);
-	a->tty = -1;
+	port_close(a->port);
+	a->port = -1;
 }
 
 /*
@@ -107,14 +34,15 @@ static void close_port(struct agent *a)
  */
 static void send(struct agent *a)
 {
+	size_t unsent;
+
 	for (;;) {
-		while (a->tty < 0) {
-			a->tty = open_port(a->tty_path, a->baud);
-			if (a->tty < 0)
+		while (a->port < 0) {
+			a->port = port_open(a->tty, a->baud);
+			if (a->port < 0)
 				wait_ms(RETRY_MS);
 		}
-		size_t unsent = write_all(a->tty, a->frame.line, a->frame.len);
-
+		unsent = port_write(a->port, a->frame.line, a->frame.len);
 		if (!unsent)
 			return;
 		a->write_errors++;
@@ -130,88 +58,150 @@ static void send(struct agent *a)
 static bool describe(struct agent *a, uint32_t index, struct tinyprof_volume *volume)
 {
 	volume->volume = index;
-	return a->tracer >= 0 && !sys_ioctl(a->tracer, TINYPROF_IOC_VOLUME, volume);
+	return !tracer_command(a->tracer, TINYPROF_IOC_VOLUME, volume);
 }
 
-/* Volumes that nobody records yet are recorded from here on. */
-static void start(struct agent *a)
+/*
+ * Running the agent asks for a recording of every volume, also of one mounted
+ * later. One that came or went is told at once.
+ */
+static void look_at_volumes(struct agent *a, struct wire_status *status)
 {
 	struct tinyprof_volume volume;
+	uint32_t seen = 0;
 
-	a->tracer = sys_open(TRACER, O_RDONLY | O_NONBLOCK);
-	if (a->tracer < 0)
-		return;
-	for (uint32_t i = 0; i < WIRE_VOLUMES_MAX; i++)
-		if (describe(a, i, &volume) && !(volume.flags & TINYPROF_RECORDING))
-			sys_ioctl(a->tracer, TINYPROF_IOC_START, &i);
-}
-
-static void say_hello(struct agent *a)
-{
-	struct tinyprof_volume volumes[WIRE_VOLUMES_MAX];
-	struct wire_hello hello = { .agent = AGENT_VERSION, .epoch_ms = a->epoch_ms, .volumes = volumes };
-	struct new_utsname uts;
-
-	sys_uname(&uts);
-	hello.kernel = uts.release;
-	hello.arch = uts.machine;
-	if (a->tracer >= 0)
-		sys_ioctl(a->tracer, TINYPROF_IOC_INFO, &hello.tracer);
-	for (uint32_t i = 0; i < WIRE_VOLUMES_MAX; i++)
-		if (describe(a, i, &volumes[hello.count]))
-			hello.count++;
-	wire_hello(&a->frame, &hello);
-	send(a);
-	a->said_hello = now_ms();
-}
-
-static void say_status(struct agent *a)
-{
-	struct wire_status status = { .ms = now_ms(), .write_errors = a->write_errors };
-	struct tinyprof_volume volume;
-
-	for (uint32_t i = 0; i < WIRE_VOLUMES_MAX; i++) {
+	for (uint32_t i = 0; i < a->info.volumes; i++) {
+		seen *= 31;
 		if (!describe(a, i, &volume))
 			continue;
-		status.queued += volume.queued;
-		status.untraced += volume.untraced;
+		seen += volume.crc + 1;
+		status->queued += volume.queued;
+		status->untraced += volume.untraced;
+		if (!(volume.flags & TINYPROF_RECORDING))
+			tracer_command(a->tracer, TINYPROF_IOC_START, &i);
 	}
-	wire_status(&a->frame, &status);
-	send(a);
-	a->said_status = status.ms;
+	a->say_hello |= seen != a->seen;
+	a->seen = seen;
 }
 
-/* Send what the kernel has queued, until it has no more. */
+static void lose_tracer(struct agent *a)
+{
+	tracer_close(a->tracer);
+	a->tracer = -1;
+	a->info.volumes = 0;
+}
+
+void agent_find_tracer(struct agent *a)
+{
+	struct wire_status unused = { 0 };
+
+	a->info = (struct tinyprof_info){ 0 };
+	a->tracer = tracer_open();
+	if (a->tracer < 0)
+		return;
+	if (tracer_command(a->tracer, TINYPROF_IOC_INFO, &a->info) || a->info.abi != TINYPROF_ABI)
+		lose_tracer(a);
+	if (a->info.volumes > AGENT_VOLUMES_MAX)
+		a->info.volumes = AGENT_VOLUMES_MAX;
+	look_at_volumes(a, &unused);
+}
+
+/* Send some of what the kernel has queued. */
 static void drain(struct agent *a)
 {
-	struct batch batch;
+	struct tracer_batch batch;
+	uint32_t done = 0;
+	long size;
 
-	while (a->tracer >= 0 && sys_read(a->tracer, &batch, sizeof(batch)) > 0) {
-		for (uint32_t done = 0; done < batch.head.count;) {
-			done += wire_pages(&a->frame, &batch.head, batch.records + done,
-					   batch.head.count - done);
-			send(a);
-		}
+	if (!a->more && !a->ending)
+		wait_ms(GATHER_MS);
+	batch.head.count = 0;
+	size = tracer_read(a->tracer, &batch);
+	if (size <= 0 && size != -EAGAIN && size != -EINTR)
+		lose_tracer(a);
+	while (done < batch.head.count) {
+		done += wire_pages(&a->frame, &batch.head, batch.records + done,
+				   batch.head.count - done);
+		send(a);
 	}
+	a->more = done == TRACER_BATCH_RECORDS;
 }
 
-/* Every record of an epoch is on the line before its end is. */
-static void end_epoch(struct agent *a)
+static void begin_end(struct agent *a)
+{
+	a->ending = (1u << a->info.volumes) - 1;
+}
+
+/*
+ * End the epoch of each volume whose queue is empty: every record of an epoch
+ * is on the line before its end is. The others follow when they are drained.
+ */
+static void end_epochs(struct agent *a)
 {
 	struct tinyprof_epoch end;
-	int ret;
+	long ret;
 
-	for (uint32_t i = 0; a->tracer >= 0 && i < WIRE_VOLUMES_MAX; i++) {
+	for (uint32_t i = 0; i < a->info.volumes; i++) {
+		if (!(a->ending >> i & 1))
+			continue;
 		end.volume = i;
-		while ((ret = sys_ioctl(a->tracer, TINYPROF_IOC_REARM, &end)) == -EAGAIN)
-			drain(a);
-		if (ret)
+		ret = tracer_command(a->tracer, TINYPROF_IOC_REARM, &end);
+		if (ret == -EAGAIN)
+			continue;
+		a->ending &= ~(1u << i);
+		/* Epoch 0: this volume could not be started. */
+		if (ret || !end.epoch)
 			continue;
 		wire_epoch_end(&a->frame, &end);
 		send(a);
 	}
-	a->epoch_began = now_ms();
-	a->rearm = false;
+	if (!a->ending)
+		a->epoch_began = sys_now_ms();
+}
+
+/* Messages */
+
+/* One hello after the other until every volume is named; always at least one. */
+static void say_hello(struct agent *a)
+{
+	struct tinyprof_volume volumes[WIRE_VOLUMES_MAX];
+	struct wire_hello hello = {
+		.agent = AGENT_VERSION,
+		.volumes = volumes,
+	};
+	struct new_utsname uts;
+	uint32_t next = 0;
+	bool said = false;
+
+	if (a->tracer < 0)
+		agent_find_tracer(a);
+	sys_uname(&uts);
+	hello.kernel = uts.release;
+	hello.arch = uts.machine;
+	hello.epoch_ms = a->epoch_ms;
+	hello.tracer = a->info;
+	a->say_hello = false;
+	do {
+		hello.count = 0;
+		while (next < a->info.volumes && hello.count < WIRE_VOLUMES_MAX)
+			hello.count += describe(a, next++, &volumes[hello.count]);
+		if (said && !hello.count)
+			break;
+		wire_hello(&a->frame, &hello);
+		send(a);
+		said = true;
+	} while (next < a->info.volumes);
+	a->said_hello = sys_now_ms();
+}
+
+static void say_status(struct agent *a)
+{
+	struct wire_status status = { .ms = sys_now_ms(), .write_errors = a->write_errors };
+
+	look_at_volumes(a, &status);
+	wire_status(&a->frame, &status);
+	send(a);
+	a->said_status = status.ms;
 }
 
 /* Commands */
@@ -220,13 +210,13 @@ static void obey(struct agent *a, const struct wire_command *command)
 {
 	switch (command->type) {
 	case WIRE_HELLO_PLEASE:
-		say_hello(a);
+		a->say_hello = true;
 		break;
 	case WIRE_EPOCH_LENGTH:
 		a->epoch_ms = command->epoch_ms;
 		break;
 	case WIRE_REARM:
-		a->rearm = true;
+		begin_end(a);
 		break;
 	}
 }
@@ -235,20 +225,21 @@ static void listen(struct agent *a)
 {
 	struct wire_command command;
 	uint8_t bytes[64];
-	long size = -EAGAIN;
+	long size = port_read(a->port, bytes, sizeof(bytes));
 
-	while (a->tty >= 0 && (size = sys_read(a->tty, bytes, sizeof(bytes))) > 0)
-		for (long i = 0; i < size; i++)
-			if (wire_receive(&a->receiver, bytes[i], &command))
-				obey(a, &command);
 	/* A port that hung up would wake poll() again at once. */
-	if (a->tty >= 0 && size != -EAGAIN && size != -EINTR)
+	if (size < 0)
 		close_port(a);
+	for (long i = 0; i < size; i++)
+		if (wire_receive(&a->receiver, bytes[i], &command))
+			obey(a, &command);
 }
+
+/* Time */
 
 static int ms_until(uint32_t since, uint32_t period)
 {
-	uint32_t gone = now_ms() - since;
+	uint32_t gone = sys_now_ms() - since;
 
 	if (gone >= period)
 		return 0;
@@ -260,99 +251,52 @@ static int sooner(int one, int other)
 	return one < other ? one : other;
 }
 
-static int ms_until_due(const struct agent *a)
+static int ms_until_hello(const struct agent *a)
 {
-	int wait = sooner(ms_until(a->said_status, STATUS_MS), ms_until(a->said_hello, HELLO_MS));
-
-	return a->epoch_ms ? sooner(wait, ms_until(a->epoch_began, a->epoch_ms)) : wait;
+	if (a->say_hello)
+		return 0;
+	return ms_until(a->said_hello, a->tracer < 0 ? LOOK_MS : HELLO_MS);
 }
 
-static void record(struct agent *a)
+static int ms_until_epoch_end(const struct agent *a)
 {
-	start(a);
-	say_hello(a);
-	say_status(a);
-	a->epoch_began = now_ms();
+	return a->epoch_ms ? ms_until(a->epoch_began, a->epoch_ms) : INT32_MAX;
+}
+
+static int ms_until_due(const struct agent *a)
+{
+	int ms = ms_until_hello(a);
+
+	if (a->tracer < 0)
+		return ms;
+	return sooner(ms, sooner(ms_until(a->said_status, STATUS_MS), ms_until_epoch_end(a)));
+}
+
+_Noreturn void agent_run(struct agent *a)
+{
+	a->say_hello = true;
+	a->epoch_began = sys_now_ms();
 	for (;;) {
 		/* poll() passes over a negative descriptor. */
 		struct pollfd events[] = {
+			{ .fd = a->port, .events = POLLIN },
 			{ .fd = a->tracer, .events = POLLIN },
-			{ .fd = a->tty, .events = POLLIN },
 		};
 
 		sys_poll(events, 2, ms_until_due(a));
-		listen(a);
-		if (events[0].revents & POLLIN) {
-			wait_ms(GATHER_MS);
+		if (events[0].revents)
+			listen(a);
+		if (!ms_until_hello(a))
+			say_hello(a);
+		if (a->tracer < 0)
+			continue;
+		if (events[1].revents)
 			drain(a);
-		}
-		if (a->rearm || (a->epoch_ms && !ms_until(a->epoch_began, a->epoch_ms)))
-			end_epoch(a);
+		if (!a->ending && !ms_until_epoch_end(a))
+			begin_end(a);
+		if (a->ending)
+			end_epochs(a);
 		if (!ms_until(a->said_status, STATUS_MS))
 			say_status(a);
-		if (!ms_until(a->said_hello, HELLO_MS))
-			say_hello(a);
 	}
-}
-
-/* Settings */
-
-static const char *setting(char **environment, const char *name, const char *otherwise)
-{
-	for (; *environment; environment++) {
-		const char *word = *environment, *letter = name;
-
-		while (*letter && *letter == *word)
-			letter++, word++;
-		if (!*letter && *word == '=')
-			return word + 1;
-	}
-	return otherwise;
-}
-
-static uint32_t number(const char *digits)
-{
-	uint32_t value = 0;
-
-	while (*digits >= '0' && *digits <= '9')
-		value = value * 10 + (uint32_t)(*digits++ - '0');
-	return value;
-}
-
-static void become_init(char **argv, char **environment)
-{
-	static const char inits[][sizeof("/sbin/init")] = { "/sbin/init", "/etc/init", "/bin/init", "/bin/sh" };
-
-	argv[0] = (char *)setting(environment, "TINYPROF_INIT", inits[0]);
-	sys_execve(argv[0], argv, environment);
-	for (unsigned int i = 0; i < sizeof(inits) / sizeof(inits[0]); i++) {
-		argv[0] = (char *)inits[i];
-		sys_execve(inits[i], argv, environment);
-	}
-	sys_exit(127);
-}
-
-__attribute__((used)) int main(int argc, char **argv, char **environment)
-{
-	struct agent a = {
-		.tty_path = setting(environment, "TINYPROF_TTY", "/dev/ttyAMA1"),
-		.baud = number(setting(environment, "TINYPROF_BAUD", "115200")),
-		.epoch_ms = number(setting(environment, "TINYPROF_EPOCH", "1000")),
-		.tty = -1,
-	};
-
-	(void)argc;
-	if (sys_getpid() == 1) {
-		int tracer = sys_open(TRACER, O_RDONLY);
-
-		if (tracer < 0)
-			sys_mount("devtmpfs", "/dev");
-		else
-			sys_close(tracer);
-		if (sys_fork())
-			become_init(argv, environment);
-		sys_setsid();
-	}
-	record(&a);
-	return 0;
 }

@@ -13,7 +13,8 @@
 
 static void send(const struct wire_frame *frame)
 {
-	fwrite(frame->line, 1, frame->len, stdout);
+	if (fwrite(frame->line, 1, frame->len, stdout) != frame->len)
+		exit(EXIT_FAILURE);
 }
 
 int main(void)

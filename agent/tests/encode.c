@@ -31,7 +31,8 @@ static uint32_t number(void)
 
 static void send(void)
 {
-	fwrite(frame.line, 1, frame.len, stdout);
+	if (fwrite(frame.line, 1, frame.len, stdout) != frame.len)
+		exit(EXIT_FAILURE);
 }
 
 static void hello(void)

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The agent: records from the tracer out of a port, the host's commands in.
+ *
+ * What the line cannot take stays in the kernel's queue: a slow line stretches
+ * the epoch. An absent port, tracer or host is waited for; nothing but the
+ * agent itself ever waits for them.
+ */
+#ifndef AGENT_H
+#define AGENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <linux/cramfs_tinyprof.h>
+
+#include "wire.h"
+
+/* Volume indices looked at: one bit each in ending. The kernel has 8. */
+#define AGENT_VOLUMES_MAX	31
+
+struct agent {
+	const char *tty;		/* path */
+	uint32_t baud;
+	uint32_t epoch_ms;		/* 0: epochs never end by time */
+
+	int port, tracer;		/* negative: not open */
+	struct tinyprof_info info;	/* all zero: no tracer */
+	uint32_t seen;			/* changes when volumes come or go */
+	uint32_t ending;		/* volumes whose epoch is to end, a bit each */
+	bool more;			/* the last batch was full */
+
+	struct wire_frame frame;
+	struct wire_receiver receiver;
+	uint32_t write_errors;
+	uint32_t epoch_began, said_hello, said_status;	/* ms */
+	bool say_hello;
+};
+
+/*
+ * Opens the tracer and starts every volume that is not being recorded. Where
+ * there is no tracer, agent_run() looks for it again.
+ */
+void agent_find_tracer(struct agent *a);
+
+/* Records for ever. Start with port and tracer negative, the rest zero. */
+_Noreturn void agent_run(struct agent *a);
+
+#endif

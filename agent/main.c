@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+/*
+ * tinyprof-agent: settings in, the agent out. As init (init=/sbin/tinyprof-agent)
+ * it forks; the parent becomes the real init at once and the child records. The
+ * real init finds its world as without us: descriptors, signals and mounts.
+ */
+#include <asm/signal.h>
+
+#include "agent.h"
+#include "settings.h"
+#include "sys.h"
+
+#define STDERR	2
+
+static void complain(const char *what, const char *subject)
+{
+	const char *parts[] = { "tinyprof-agent: ", what, subject, "\n" };
+
+	for (unsigned int i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		size_t size = 0;
+
+		while (parts[i][size])
+			size++;
+		sys_write(STDERR, parts[i], size);
+	}
+}
+
+/* In the kernel's own order, after the one asked for. */
+static void become_init(const char *init, char **argv, char **environment)
+{
+	static const char inits[][sizeof("/sbin/init")] = {
+		"/sbin/init", "/etc/init", "/bin/init", "/bin/sh",
+	};
+
+	for (unsigned int i = 0;; i++) {
+		argv[0] = (char *)init;
+		sys_execve(init, argv, environment);
+		complain("cannot run ", init);
+		if (i == sizeof(inits) / sizeof(inits[0]))
+			sys_exit(127);
+		init = inits[i];
+	}
+}
+
+/* The child of init: away from its console, its session and, if need be, its /dev. */
+static void step_aside(struct agent *a)
+{
+	sys_setsid();
+	for (int fd = 0; fd <= STDERR; fd++)
+		sys_close(fd);
+	if (a->tracer < 0 && !sys_own_mounts())
+		sys_mount("devtmpfs", "/dev");
+}
+
+/* A vanished terminal, port or shell ends no recording, nor stops it. */
+static void ignore_signals(void)
+{
+	static const uint8_t ignored[] = { SIGHUP, SIGPIPE, SIGTTIN, SIGTTOU };
+
+	for (unsigned int i = 0; i < sizeof(ignored); i++)
+		sys_ignore(ignored[i]);
+}
+
+__attribute__((used)) int main(int argc, char **argv, char **environment)
+{
+	struct agent a = { .port = -1, .tracer = -1 };
+	struct settings settings;
+
+	(void)argc;
+	settings_read(&settings, environment);
+	if (settings.refused)
+		complain("not a number: ", settings.refused);
+	a.tty = settings.tty;
+	a.baud = settings.baud;
+	a.epoch_ms = settings.epoch_ms;
+
+	if (sys_getpid() == 1) {
+		/* Before the fork: the real init's first instruction counts. */
+		agent_find_tracer(&a);
+		if (sys_fork())
+			become_init(settings.init, argv, environment);
+		step_aside(&a);
+	}
+	ignore_signals();
+	agent_run(&a);
+}

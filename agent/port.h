@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The serial port: bytes out and in. It may be missing, slow, or vanish at any
+ * time; nothing here opens it again by itself.
+ */
+#ifndef PORT_H
+#define PORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Opens a tty as a raw line of that many baud; 0 leaves its rate and its
+ * control flags as they are. What is no tty is taken as it is.
+ *
+ * Returns a descriptor, or a negative errno.
+ */
+int port_open(const char *path, uint32_t baud);
+
+void port_close(int port);
+
+/*
+ * Waits until the port has taken everything, for as long as it is there.
+ *
+ * Returns how many bytes it had not taken when it vanished; 0: it took all.
+ */
+size_t port_write(int port, const uint8_t *bytes, size_t size);
+
+/*
+ * Takes what has come in. Returns how many bytes that is, 0 for none yet, or a
+ * negative errno when the port has vanished.
+ */
+long port_read(int port, uint8_t *bytes, size_t size);
+
+#endif

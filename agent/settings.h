@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The agent's settings. They come as environment, which is where the kernel
+ * puts the words NAME=value of its command line that it does not know itself:
+ *
+ *	TINYPROF_TTY	the port, /dev/ttyAMA1
+ *	TINYPROF_BAUD	its rate, 115200; 0 leaves the port as it is
+ *	TINYPROF_EPOCH	milliseconds an epoch lasts, 1000; 0 for ever
+ *	TINYPROF_INIT	the real init, /sbin/init
+ *
+ * A setting that is empty, or no number of 32 bits where one belongs, counts
+ * as not given.
+ */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include <stdint.h>
+
+struct settings {
+	const char *tty;
+	const char *init;
+	uint32_t baud;
+	uint32_t epoch_ms;
+	const char *refused;		/* a word that was no number, or NULL */
+};
+
+/* environment ends with NULL; the strings stay where they are. */
+void settings_read(struct settings *s, char **environment);
+
+#endif

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""The real agent and a tracer that is missing, of another version, or has many volumes that come and go."""
+
+from __future__ import annotations
+
+import pytest
+from tests.link.kernel import INDICES, Volume
+from tests.link.target import Line, Target, adds_up
+
+from tinyprof.wire import EpochEnd, Hello, HelloPlease, Kind, Rearm, Status
+
+
+def named(line: Line) -> dict[int, int]:
+    """Which volume has which checksum, by all hellos so far."""
+    return {volume.index: volume.fsid.crc for hello in line.of(Hello) for volume in hello.volumes}
+
+
+def test_a_missing_tracer_is_told_and_looked_for_again(target: Target, line: Line) -> None:
+    target.tracer.mount(0, Volume(7))
+    target.start(TINYPROF_EPOCH="50")
+    line.until(lambda: len(line.of(Hello)) >= 2)
+    assert all((hello.tracer, hello.volumes) == (0, ()) for hello in line.of(Hello))
+    assert len(line.messages) == len(line.of(Hello))
+    target.tracer.appear()
+    line.until(lambda: named(line) == {0: 7})
+    target.tracer.touch(0, (5, Kind.EXEC))
+    line.until(lambda: bool(line.records))
+    line.until(lambda: (1, 0, 0, 0) in [end.records for end in line.of(EpochEnd)])
+
+
+def test_a_tracer_that_goes_away_is_looked_for_again(target: Target, line: Line) -> None:
+    target.tracer.mount(0, Volume(7, recording=True))
+    target.tracer.appear()
+    target.start()
+    line.until(lambda: named(line) == {0: 7})
+    target.tracer.disappear()
+    line.until(lambda: line.of(Hello)[-1].tracer == 0)
+    target.tracer.appear()
+    line.until(lambda: line.of(Hello)[-1].tracer == 1)
+    target.tracer.touch(0, (5, Kind.EXEC))
+    line.until(lambda: bool(line.records))
+
+
+def test_a_tracer_of_another_version_is_told_and_left_alone(target: Target, line: Line) -> None:
+    target.tracer.abi = 2
+    target.tracer.mount(0, Volume(7))
+    target.tracer.appear()
+    target.start()
+    line.until(lambda: len(line.of(Hello)) >= 2)
+    assert [(hello.tracer, hello.volumes) for hello in line.of(Hello)] == [(2, ())] * 2
+    assert not target.tracer.started
+
+
+def test_no_volume_is_one_hello_without_any(target: Target, line: Line) -> None:
+    target.tracer.appear()
+    target.start()
+    line.until(lambda: bool(line.of(Status)))
+    assert [(hello.tracer, hello.volumes) for hello in line.of(Hello)] == [(1, ())]
+
+
+@pytest.mark.parametrize("count", range(1, INDICES + 1))
+def test_every_volume_is_started_named_once_and_re_armed(target: Target, line: Line, count: int) -> None:
+    indices = range(INDICES - count, INDICES)
+    for index in indices:
+        target.tracer.mount(index, Volume(100 + index))
+    target.tracer.appear()
+    target.start()
+    line.until(lambda: len(named(line)) == count)
+    assert target.tracer.started == list(indices)
+    hellos = line.of(Hello)
+    assert [len(hello.volumes) for hello in hellos] == [2] * (count // 2) + [1] * (count % 2)
+    assert [volume.index for hello in hellos for volume in hello.volumes] == list(indices)
+    assert all(volume.recording for hello in hellos for volume in hello.volumes)
+    for index in indices:
+        target.tracer.touch(index, *((page, Kind.READ) for page in range(index * 50)))
+    line.say(Rearm())
+    line.until(lambda: len(line.of(EpochEnd)) == count)
+    assert [(end.volume, end.records[Kind.READ]) for end in line.of(EpochEnd)] == [
+        (index, index * 50) for index in indices
+    ]
+    assert adds_up(line)
+
+
+def test_a_volume_mounted_later_is_started_and_named(target: Target, line: Line) -> None:
+    target.tracer.mount(0, Volume(7, recording=True))
+    target.tracer.appear()
+    target.start()
+    line.until(lambda: named(line) == {0: 7})
+    target.tracer.mount(1, Volume(8))
+    line.until(lambda: named(line) == {0: 7, 1: 8})
+    assert line.of(Hello)[-1].volumes[-1].recording
+    target.tracer.mount(0, Volume(9))
+    line.until(lambda: named(line) == {0: 9, 1: 8})
+    assert target.tracer.started == [1, 0]
+
+
+def test_volumes_that_record_already_are_not_started_again(target: Target, line: Line) -> None:
+    target.tracer.mount(0, Volume(7, recording=True))
+    target.tracer.touch(0, (5, Kind.EXEC))
+    target.tracer.appear()
+    target.start()
+    line.say(HelloPlease(), Rearm())
+    line.until(lambda: bool(line.of(EpochEnd)))
+    assert line.records == [(0, 1, 5, Kind.EXEC)]
+    assert not target.tracer.started
+
+
+def test_a_volume_that_cannot_be_started_has_no_epochs(target: Target, line: Line) -> None:
+    target.tracer.mount(0, Volume(7, startable=False))
+    target.tracer.mount(1, Volume(8))
+    target.tracer.appear()
+    target.start()
+    line.say(Rearm())
+    line.until(lambda: bool(line.of(EpochEnd)))
+    assert [volume.recording for volume in line.of(Hello)[0].volumes] == [False, True]
+    assert [end.volume for end in line.of(EpochEnd)] == [1]
+    line.until(lambda: bool(line.of(Status)))
