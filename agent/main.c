@@ -69,7 +69,7 @@ __attribute__((used)) int main(int argc, char **argv, char **environment)
 	(void)argc;
 	settings_read(&settings, environment);
 	if (settings.refused)
-		complain("not a number: ", settings.refused);
+		complain("no number: TINYPROF_", settings.refused);
 	a.tty = settings.tty;
 	a.baud = settings.baud;
 	a.epoch_ms = settings.epoch_ms;

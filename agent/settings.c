@@ -4,14 +4,12 @@
 
 #include "settings.h"
 
-/* The value of NAME=value, or NULL where the word is another. */
-static const char *value_of(const char *word, const char *name)
+/* What follows prefix in word, or NULL where word begins otherwise. */
+static const char *after(const char *word, const char *prefix)
 {
-	while (*name && *name == *word) {
-		name++;
-		word++;
-	}
-	return !*name && *word == '=' && word[1] ? word + 1 : NULL;
+	while (word && *prefix)
+		word = *word++ == *prefix++ ? word : NULL;
+	return word;
 }
 
 static const char *text(char **environment, const char *name, const char *otherwise)
@@ -19,8 +17,8 @@ static const char *text(char **environment, const char *name, const char *otherw
 	const char *value;
 
 	for (; *environment; environment++) {
-		value = value_of(*environment, name);
-		if (value)
+		value = after(after(*environment, "TINYPROF_"), name);
+		if (value && *value)
 			return value;
 	}
 	return otherwise;
@@ -45,16 +43,20 @@ static uint32_t number(struct settings *s, char **environment, const char *name,
 {
 	const char *value = text(environment, name, NULL);
 
-	if (value && !parse(value, &otherwise))
+	if (value && !parse(value, &otherwise)) {
+		/* No name has another '_', and every word has the first. */
+		while (value[-1] != '_')
+			value--;
 		s->refused = value;
+	}
 	return otherwise;
 }
 
 void settings_read(struct settings *s, char **environment)
 {
 	s->refused = NULL;
-	s->tty = text(environment, "TINYPROF_TTY", "/dev/ttyAMA1");
-	s->init = text(environment, "TINYPROF_INIT", "/sbin/init");
-	s->baud = number(s, environment, "TINYPROF_BAUD", 115200);
-	s->epoch_ms = number(s, environment, "TINYPROF_EPOCH", 1000);
+	s->tty = text(environment, "TTY=", "/dev/ttyAMA1");
+	s->init = text(environment, "INIT=", "/sbin/init");
+	s->baud = number(s, environment, "BAUD=", 115200);
+	s->epoch_ms = number(s, environment, "EPOCH=", 1000);
 }

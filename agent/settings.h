@@ -9,7 +9,7 @@
  *	TINYPROF_INIT	the real init, /sbin/init
  *
  * A setting that is empty, or no number of 32 bits where one belongs, counts
- * as not given.
+ * as not given. NAME in refused is without its TINYPROF_.
  */
 #ifndef SETTINGS_H
 #define SETTINGS_H
@@ -21,7 +21,7 @@ struct settings {
 	const char *init;
 	uint32_t baud;
 	uint32_t epoch_ms;
-	const char *refused;		/* a word that was no number, or NULL */
+	const char *refused;		/* NAME=value that is no number, or NULL */
 };
 
 /* environment ends with NULL; the strings stay where they are. */
