@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""The agent as targets get it: freestanding, one read-only segment, small, and able to say hello.
+
+NOLIBC in the environment names a kernel tree's tools/include/nolibc; without it nothing can be built here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+from tests.link.target import Line
+
+from tinyprof.wire import Hello
+
+ROOT = Path(__file__).resolve().parents[2]
+NOLIBC = os.environ.get("NOLIBC")
+PAGE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """How to build for a machine, and how to run it here."""
+
+    arch: str
+    prefix: str
+    mode: tuple[str, ...] = ()
+    runner: tuple[str, ...] = ()
+
+
+MACHINES = {
+    "thumb": Machine("armv7l", "arm-linux-gnueabihf-", (), ("qemu-arm",)),
+    "arm": Machine("armv7l", "arm-linux-gnueabihf-", ("MODE=-marm",), ("qemu-arm",)),
+    "arm64": Machine("aarch64", "aarch64-linux-gnu-", (), ("qemu-aarch64",)),
+    "riscv64": Machine("riscv64", "riscv64-linux-gnu-", (), ("qemu-riscv64",)),
+    "x86_64": Machine("x86_64", "x86_64-linux-gnu-"),
+}
+
+pytestmark = pytest.mark.skipif(not NOLIBC, reason="NOLIBC does not name a kernel's tools/include/nolibc")
+
+
+@pytest.fixture(params=MACHINES)
+def machine(request: pytest.FixtureRequest) -> Machine:
+    machine = MACHINES[request.param]
+    if not shutil.which(f"{machine.prefix}gcc"):
+        pytest.skip(f"no {machine.prefix}gcc")
+    return machine
+
+
+def build(machine: Machine, out: Path) -> Path:
+    target = ["target", f"CROSS_COMPILE={machine.prefix}", f"NOLIBC={NOLIBC}", f"O={out}", *machine.mode]
+    subprocess.run(["make", "-s", "-C", str(ROOT / "agent"), *target], check=True)
+    return out / "tinyprof-agent"
+
+
+def test_it_is_one_segment_that_is_never_written(machine: Machine, tmp_path: Path) -> None:
+    with build(machine, tmp_path).open("rb") as file:
+        segments = [(s["p_type"], s["p_flags"]) for s in ELFFile(file).iter_segments()]
+    read_execute, read_write = 5, 6
+    loaded = [segment for segment in segments if segment[0] in ("PT_LOAD", "PT_DYNAMIC", "PT_INTERP")]
+    assert loaded == [("PT_LOAD", read_execute)]
+    assert ("PT_GNU_STACK", read_write) in segments
+
+
+def test_the_whole_file_is_one_page_in_thumb(tmp_path: Path) -> None:
+    machine = MACHINES["thumb"]
+    if not shutil.which(f"{machine.prefix}gcc"):
+        pytest.skip(f"no {machine.prefix}gcc")
+    assert build(machine, tmp_path).stat().st_size <= PAGE
+
+
+def test_it_says_hello_without_a_tracer(machine: Machine, tmp_path: Path) -> None:
+    if machine.runner and not shutil.which(machine.runner[0]):
+        pytest.skip(f"no {machine.runner[0]}")
+    if not machine.runner and os.uname().machine != machine.arch:
+        pytest.skip(f"not {machine.arch}")
+    program = build(machine, tmp_path)
+    line = Line()
+    agent = subprocess.Popen([*machine.runner, program], env={"TINYPROF_TTY": line.path})
+    try:
+        line.until(lambda: bool(line.events))
+    finally:
+        agent.kill()
+        agent.wait()
+        line.hang_up()
+    (hello,) = line.of(Hello)
+    assert (hello.arch, hello.tracer, hello.volumes) == (machine.arch, 0, ())
