@@ -38,7 +38,7 @@ static void send(struct agent *a)
 
 	for (;;) {
 		while (a->port < 0) {
-			a->port = port_open(a->tty, a->baud);
+			a->port = port_open(a->settings.tty, a->settings.baud);
 			if (a->port < 0)
 				wait_ms(RETRY_MS);
 		}
@@ -96,6 +96,7 @@ void agent_find_tracer(struct agent *a)
 	struct wire_status unused = { 0 };
 
 	a->info = (struct tinyprof_info){ 0 };
+	a->ending = 0;
 	a->tracer = tracer_open();
 	if (a->tracer < 0)
 		return;
@@ -178,7 +179,7 @@ static void say_hello(struct agent *a)
 	sys_uname(&uts);
 	hello.kernel = uts.release;
 	hello.arch = uts.machine;
-	hello.epoch_ms = a->epoch_ms;
+	hello.epoch_ms = a->settings.epoch_ms;
 	hello.tracer = a->info;
 	a->say_hello = false;
 	do {
@@ -213,7 +214,7 @@ static void obey(struct agent *a, const struct wire_command *command)
 		a->say_hello = true;
 		break;
 	case WIRE_EPOCH_LENGTH:
-		a->epoch_ms = command->epoch_ms;
+		a->settings.epoch_ms = command->epoch_ms;
 		break;
 	case WIRE_REARM:
 		begin_end(a);
@@ -260,7 +261,7 @@ static int ms_until_hello(const struct agent *a)
 
 static int ms_until_epoch_end(const struct agent *a)
 {
-	return a->epoch_ms ? ms_until(a->epoch_began, a->epoch_ms) : INT32_MAX;
+	return a->settings.epoch_ms ? ms_until(a->epoch_began, a->settings.epoch_ms) : INT32_MAX;
 }
 
 static int ms_until_due(const struct agent *a)

@@ -14,15 +14,14 @@
 
 #include <linux/cramfs_tinyprof.h>
 
+#include "settings.h"
 #include "wire.h"
 
 /* Volume indices looked at: one bit each in ending. The kernel has 8. */
 #define AGENT_VOLUMES_MAX	31
 
 struct agent {
-	const char *tty;		/* path */
-	uint32_t baud;
-	uint32_t epoch_ms;		/* 0: epochs never end by time */
+	struct settings settings;	/* epoch_ms is as the host last asked */
 
 	int port, tracer;		/* negative: not open */
 	struct tinyprof_info info;	/* all zero: no tracer */
@@ -43,7 +42,7 @@ struct agent {
  */
 void agent_find_tracer(struct agent *a);
 
-/* Records for ever. Start with port and tracer negative, the rest zero. */
+/* Records for ever. Start with settings read, port and tracer negative, the rest zero. */
 _Noreturn void agent_run(struct agent *a);
 
 #endif

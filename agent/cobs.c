@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+// SPDX-License-Identifier: MIT
 #include "cobs.h"
 
 /* The code byte of a full block: it ends without an implied zero. */

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+// SPDX-License-Identifier: MIT
 #include "crc32.h"
 
 /* What each value of the low four bits contributes. */

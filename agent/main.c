@@ -7,7 +7,6 @@
 #include <asm/signal.h>
 
 #include "agent.h"
-#include "settings.h"
 #include "sys.h"
 
 #define STDERR	2
@@ -64,21 +63,17 @@ static void ignore_signals(void)
 __attribute__((used)) int main(int argc, char **argv, char **environment)
 {
 	struct agent a = { .port = -1, .tracer = -1 };
-	struct settings settings;
 
 	(void)argc;
-	settings_read(&settings, environment);
-	if (settings.refused)
-		complain("no number: TINYPROF_", settings.refused);
-	a.tty = settings.tty;
-	a.baud = settings.baud;
-	a.epoch_ms = settings.epoch_ms;
+	settings_read(&a.settings, environment);
+	if (a.settings.refused)
+		complain("no number: TINYPROF_", a.settings.refused);
 
 	if (sys_getpid() == 1) {
 		/* Before the fork: the real init's first instruction counts. */
 		agent_find_tracer(&a);
 		if (sys_fork())
-			become_init(settings.init, argv, environment);
+			become_init(a.settings.init, argv, environment);
 		step_aside(&a);
 	}
 	ignore_signals();

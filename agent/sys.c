@@ -59,7 +59,9 @@ long sys_ioctl(int fd, unsigned long request, void *argument)
 
 long sys_poll(struct pollfd *fds, unsigned int count, int ms)
 {
-	struct sys_time limit = { ms / 1000, ms % 1000 * (int64_t)1000000 };
+	uint32_t sec = (uint32_t)ms / 1000;
+	uint32_t nsec = (uint32_t)ms % 1000 * 1000000;
+	struct sys_time limit = { sec, nsec };
 
 	return my_syscall5(NR_PPOLL, fds, count, ms < 0 ? NULL : &limit, NULL, 0);
 }

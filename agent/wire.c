@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+// SPDX-License-Identifier: MIT
 #include "crc32.h"
 #include "msgpack.h"
 #include "wire.h"

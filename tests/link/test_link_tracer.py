@@ -115,3 +115,4 @@ def test_a_volume_that_cannot_be_started_has_no_epochs(target: Target, line: Lin
     assert [volume.recording for volume in line.of(Hello)[0].volumes] == [False, True]
     assert [end.volume for end in line.of(EpochEnd)] == [1]
     line.until(lambda: bool(line.of(Status)))
+    assert len(line.events) == len(line.messages)
