@@ -8,11 +8,32 @@
 
 #define AGENT_VERSION	"0.1.0"
 
-#define GATHER_MS	20	/* touches come in bursts: let a frame fill */
+#define GATHER_MS	200	/* touches come in bursts: let frames fill */
 #define STATUS_MS	1000
 #define HELLO_MS	10000
 #define LOOK_MS		2000	/* between looks for a tracer, each with a hello */
 #define RETRY_MS	1000	/* between looks for the port */
+
+/* Time */
+
+static int ms_until(uint32_t since, uint32_t period)
+{
+	uint32_t gone = sys_now_ms() - since;
+
+	if (gone >= period)
+		return 0;
+	return period - gone < INT32_MAX ? (int)(period - gone) : INT32_MAX;
+}
+
+static int sooner(int one, int other)
+{
+	return one < other ? one : other;
+}
+
+static int ms_until_epoch_end(const struct agent *a)
+{
+	return a->settings.epoch_ms ? ms_until(a->epoch_began, a->settings.epoch_ms) : INT32_MAX;
+}
 
 /* The port */
 
@@ -115,7 +136,7 @@ static void drain(struct agent *a)
 	long size;
 
 	if (!a->more && !a->ending)
-		wait_ms(GATHER_MS);
+		wait_ms(sooner(GATHER_MS, ms_until_epoch_end(a)));
 	batch.head.count = 0;
 	size = tracer_read(a->tracer, &batch);
 	if (size <= 0 && size != -EAGAIN && size != -EINTR)
@@ -236,32 +257,13 @@ static void listen(struct agent *a)
 			obey(a, &command);
 }
 
-/* Time */
-
-static int ms_until(uint32_t since, uint32_t period)
-{
-	uint32_t gone = sys_now_ms() - since;
-
-	if (gone >= period)
-		return 0;
-	return period - gone < INT32_MAX ? (int)(period - gone) : INT32_MAX;
-}
-
-static int sooner(int one, int other)
-{
-	return one < other ? one : other;
-}
+/* What is due */
 
 static int ms_until_hello(const struct agent *a)
 {
 	if (a->say_hello)
 		return 0;
 	return ms_until(a->said_hello, a->tracer < 0 ? LOOK_MS : HELLO_MS);
-}
-
-static int ms_until_epoch_end(const struct agent *a)
-{
-	return a->settings.epoch_ms ? ms_until(a->epoch_began, a->settings.epoch_ms) : INT32_MAX;
 }
 
 static int ms_until_due(const struct agent *a)

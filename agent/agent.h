@@ -24,7 +24,7 @@ struct agent {
 	struct settings settings;	/* epoch_ms is as the host last asked */
 
 	int port, tracer;		/* negative: not open */
-	struct tinyprof_info info;	/* all zero: no tracer */
+	struct tinyprof_info info;	/* abi 0: no tracer; the boot id stays */
 	uint32_t seen;			/* changes when volumes come or go */
 	uint32_t ending;		/* volumes whose epoch is to end, a bit each */
 	bool more;			/* the last batch was full */

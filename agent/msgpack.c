@@ -68,6 +68,11 @@ bool msgpack_int(struct msgpack_writer *w, int32_t value)
 	return put(w, INT32, value, 4);
 }
 
+bool msgpack_constant(struct msgpack_writer *w, enum msgpack_constant constant)
+{
+	return put(w, constant, 0, 0);
+}
+
 bool msgpack_str(struct msgpack_writer *w, const char *text, size_t max)
 {
 	size_t len = 0;

@@ -24,11 +24,22 @@ struct msgpack_writer {
 	uint8_t *end;
 };
 
+/* The most that the head of an array takes. */
+#define MSGPACK_ARRAY_SIZE	3
+
 /* The head of an array of n elements, n below 65,536. */
 bool msgpack_array(struct msgpack_writer *w, uint32_t n);
 
 bool msgpack_uint(struct msgpack_writer *w, uint32_t value);
 bool msgpack_int(struct msgpack_writer *w, int32_t value);
+
+enum msgpack_constant {
+	MSGPACK_NIL = 0xc0,
+	MSGPACK_FALSE = 0xc2,
+	MSGPACK_TRUE = 0xc3,
+};
+
+bool msgpack_constant(struct msgpack_writer *w, enum msgpack_constant constant);
 
 /* Text up to its NUL, or up to max bytes if that comes first. */
 bool msgpack_str(struct msgpack_writer *w, const char *text, size_t max);

@@ -22,8 +22,8 @@ int port_open(const char *path, uint32_t baud)
 	mode.c_cc[VMIN] = 1;	/* read() of 0 bytes then means a hang-up */
 	mode.c_cc[VTIME] = 0;
 	if (baud) {
+		/* No CIBAUD: the input has the output's rate. */
 		mode.c_cflag = CS8 | CREAD | CLOCAL | BOTHER;
-		mode.c_ispeed = baud;
 		mode.c_ospeed = baud;
 	}
 	sys_ioctl(port, TCSETS2, &mode);

@@ -84,72 +84,117 @@ void wire_hello(struct wire_frame *f, const struct wire_hello *hello)
 	finish(f, &w);
 }
 
-/* How many values a record still stands for: one for each kind bit. */
-static uint32_t values(uint32_t record)
-{
-	uint32_t n = 0;
+/*
+ * Where the program was: a record is told by its distance from one of these,
+ * from the first if that is near, else from the nearest.
+ */
+#define PLACES			4
+#define NEAR_MIN		(-128)
+#define NEAR_MAX		255
 
-	for (record >>= TINYPROF_KIND_SHIFT; record; record &= record - 1)
-		n++;
-	return n;
+static uint32_t how_far(uint32_t id, uint32_t place)
+{
+	return id < place ? place - id : id - place;
 }
 
-/* Moves a record's values to w; returns how many fitted. */
-static uint32_t put_record(struct msgpack_writer *w, uint32_t *record,
-			   uint32_t previous)
+static bool is_near(uint32_t id, uint32_t place)
 {
-	uint32_t id = *record & TINYPROF_PAGE_ID_MASK;
-	uint32_t n = 0;
+	return id - place - NEAR_MIN <= NEAR_MAX - NEAR_MIN;
+}
+
+static int nearest(const uint32_t *places, uint32_t id)
+{
+	int best = 0;
+	int i;
+
+	for (i = 1; i < PLACES && !is_near(id, places[0]); i++)
+		if (how_far(id, places[i]) < how_far(id, places[best]))
+			best = i;
+	return best;
+}
+
+static void put_in_front(uint32_t *places, int from, uint32_t id)
+{
+	for (; from; from--)
+		places[from] = places[from - 1];
+	places[0] = id;
+}
+
+/* Returns how many elements it took to tell the touch, 0 if they do not fit. */
+static uint32_t put_touch(struct msgpack_writer *w, uint32_t *places,
+			  uint32_t id, int kind)
+{
+	static const uint8_t markers[PLACES] = {
+		0, MSGPACK_NIL, MSGPACK_FALSE, MSGPACK_TRUE,
+	};
+	int i = nearest(places, id);
+	uint32_t place = places[i];
+	uint32_t elements = i ? 2 : 1;
+	uint8_t *before = w->at;
+
+	if ((i && !msgpack_constant(w, markers[i])) ||
+	    (kind && !(msgpack_array(w, 2) && msgpack_uint(w, kind))) ||
+	    !msgpack_int(w, id - place)) {
+		w->at = before;
+		return 0;
+	}
+	if (!is_near(id, place)) {
+		put_in_front(places, i, place);
+		i = PLACES - 1;
+	}
+	put_in_front(places, i, id);
+	return elements;
+}
+
+/* Moves a record's touches to w, as many as fit; returns their elements. */
+static uint32_t put_record(struct msgpack_writer *w, uint32_t *places,
+			   uint32_t *record)
+{
+	uint32_t elements = 0;
 	int kind;
 
 	for (kind = 0; kind < TINYPROF_KINDS; kind++) {
 		uint32_t bit = 1u << (TINYPROF_KIND_SHIFT + kind);
+		uint32_t n;
 
 		if (!(*record & bit))
 			continue;
-		if (!msgpack_int(w, (int32_t)(id - previous) * 4 + kind))
+		n = put_touch(w, places, *record & TINYPROF_PAGE_ID_MASK, kind);
+		if (!n)
 			break;
 		*record &= ~bit;
-		previous = id;
-		n++;
+		elements += n;
 	}
-	return n;
+	return elements;
 }
 
 size_t wire_pages(struct wire_frame *f, const struct tinyprof_batch *batch,
 		  uint32_t *records, size_t count)
 {
-	struct msgpack_writer w = begin(f, PAGES, 4);
-	struct msgpack_writer head;
-	uint32_t previous = 0;
-	uint32_t wanted = 0;
-	uint32_t fitted = 0;
+	struct msgpack_writer head = begin(f, PAGES, 4);
+	uint32_t places[PLACES] = { 0 };
+	struct msgpack_writer w;
+	uint32_t elements = 0;
+	uint8_t *from;
 	size_t done;
 
-	msgpack_uint(&w, batch->volume);
-	msgpack_uint(&w, batch->epoch);
-	msgpack_uint(&w, batch->ms);
+	msgpack_uint(&head, batch->volume);
+	msgpack_uint(&head, batch->epoch);
+	msgpack_uint(&head, batch->ms);
 
-	/*
-	 * How many values fit is known afterwards. The head may be rewritten
-	 * then, for it keeps its size: if not all fit, at least 16 do.
-	 */
-	for (done = 0; done < count; done++)
-		wanted += values(records[done]);
-	head = w;
-	msgpack_array(&w, wanted);
-
+	/* How many elements there are, and so the head's size, shows afterwards. */
+	w = head;
+	w.at += MSGPACK_ARRAY_SIZE;
+	from = w.at;
 	for (done = 0; done < count; done++) {
-		uint32_t n = put_record(&w, &records[done], previous);
-
-		fitted += n;
-		if (values(records[done]))
+		elements += put_record(&w, places, &records[done]);
+		if (records[done] >> TINYPROF_KIND_SHIFT)
 			break;
-		if (n)
-			previous = records[done] & TINYPROF_PAGE_ID_MASK;
 	}
-	msgpack_array(&head, fitted);
-	finish(f, &w);
+	msgpack_array(&head, elements);
+	while (from < w.at)
+		*head.at++ = *from++;
+	finish(f, &head);
 	return done;
 }
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tinyprof.cramfs import Tree
 from tinyprof.profile import PageUse, Profile
-from tinyprof.wire import Kind
+from tinyprof.records import Kind
 
 
 @dataclass(frozen=True, slots=True)

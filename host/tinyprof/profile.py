@@ -18,7 +18,7 @@ from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.errors import TinyprofError
 from tinyprof.heat import Losses, PageHeat, Run, split_runs
 from tinyprof.image_index import ImageIndex, WrongImageError
-from tinyprof.wire import Kind
+from tinyprof.records import Kind
 
 FORMAT = 1
 KIND_LETTERS = {Kind.EXEC: "x", Kind.READ: "r", Kind.WRITE: "w", Kind.FILE: "f"}

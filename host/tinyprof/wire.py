@@ -12,16 +12,15 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import accumulate
 from typing import Any
 
 import msgpack
 from cobs import cobs
 
 from tinyprof.cramfs import Fsid
+from tinyprof.records import MalformedRecords, join_records, split_records
 
 PROTOCOL = 1
-PAGE_ID_LIMIT = 1 << 27
 FRAME_MAX = 254
 """Bytes of body and CRC together: COBS then costs exactly one byte."""
 
@@ -31,15 +30,6 @@ RUN_MAX = 4096
 _SEQ_MODULO = 1 << 16
 _U32 = 1 << 32
 _SHOWN_CONTROLS = {ord(c): None for c in "\a\b\t\n\v\f\r\x1b"}
-
-
-class Kind(IntEnum):
-    """How a page was touched (the kernel's TINYPROF_* bit numbers)."""
-
-    EXEC = 0
-    READ = 1
-    WRITE = 2
-    FILE = 3
 
 
 class MessageType(IntEnum):
@@ -372,25 +362,13 @@ def _parse_volume(value: Any) -> Volume:
 
 
 def _parse_pages(fields: Sequence[Any]) -> Pages:
-    page_ids, kinds = split_records(fields[3])
+    try:
+        page_ids, kinds = split_records(fields[3])
+    except MalformedRecords as error:
+        raise MalformedMessage(str(error)) from None
     return Pages(
         _uint(fields[0], _U32, "volume"), _epoch(fields[1]), _uint(fields[2], _U32, "ms"), page_ids, kinds
     )
-
-
-def split_records(values: Any) -> tuple[tuple[int, ...], bytes]:
-    """Undo the deltas of a pages message: page ids and kinds. Raises MalformedMessage."""
-    if type(values) is not list or not set(map(type, values)) <= {int}:
-        raise MalformedMessage("records are not an array of integers")
-    page_ids = tuple(accumulate([value >> 2 for value in values]))
-    if page_ids and not 0 <= min(page_ids) <= max(page_ids) < PAGE_ID_LIMIT:
-        raise MalformedMessage("page id out of range")
-    return page_ids, bytes([value & 3 for value in values])
-
-
-def join_records(page_ids: Sequence[int], kinds: bytes) -> list[int]:
-    """The signed integers a pages message carries: `(page id − previous) × 4 + kind`."""
-    return [(p - q) * 4 + k for p, q, k in zip(page_ids, (0, *page_ids[:-1]), kinds, strict=True)]
 
 
 def _parse_epoch_end(fields: Sequence[Any]) -> EpochEnd:

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The agent as targets get it: freestanding, one read-only segment, small, and able to say hello.
-
-NOLIBC in the environment names a kernel tree's tools/include/nolibc; without it nothing can be built here.
-"""
+"""The agent as targets get it: freestanding, one read-only segment, small, and able to say hello."""
 
 from __future__ import annotations
 
@@ -14,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
-from tests.link.target import Line
 
+from link.target import Line
+from target.booting import board
 from tinyprof.wire import Hello
 
 ROOT = Path(__file__).resolve().parents[2]
-NOLIBC = os.environ.get("NOLIBC")
 PAGE = 4096
 
 
@@ -41,7 +38,10 @@ MACHINES = {
     "x86_64": Machine("x86_64", "x86_64-linux-gnu-"),
 }
 
-pytestmark = pytest.mark.skipif(not NOLIBC, reason="NOLIBC does not name a kernel's tools/include/nolibc")
+
+@pytest.fixture(scope="session")
+def nolibc() -> Path:
+    return Path(board("source")) / "tools/include/nolibc"
 
 
 @pytest.fixture(params=MACHINES)
@@ -52,14 +52,14 @@ def machine(request: pytest.FixtureRequest) -> Machine:
     return machine
 
 
-def build(machine: Machine, out: Path) -> Path:
-    target = ["target", f"CROSS_COMPILE={machine.prefix}", f"NOLIBC={NOLIBC}", f"O={out}", *machine.mode]
+def build(machine: Machine, nolibc: Path, out: Path) -> Path:
+    target = ["target", f"CROSS_COMPILE={machine.prefix}", f"NOLIBC={nolibc}", f"O={out}", *machine.mode]
     subprocess.run(["make", "-s", "-C", str(ROOT / "agent"), *target], check=True)
     return out / "tinyprof-agent"
 
 
-def test_it_is_one_segment_that_is_never_written(machine: Machine, tmp_path: Path) -> None:
-    with build(machine, tmp_path).open("rb") as file:
+def test_it_is_one_segment_that_is_never_written(machine: Machine, nolibc: Path, tmp_path: Path) -> None:
+    with build(machine, nolibc, tmp_path).open("rb") as file:
         segments = [(s["p_type"], s["p_flags"]) for s in ELFFile(file).iter_segments()]
     read_execute, read_write = 5, 6
     loaded = [segment for segment in segments if segment[0] in ("PT_LOAD", "PT_DYNAMIC", "PT_INTERP")]
@@ -67,19 +67,19 @@ def test_it_is_one_segment_that_is_never_written(machine: Machine, tmp_path: Pat
     assert ("PT_GNU_STACK", read_write) in segments
 
 
-def test_the_whole_file_is_one_page_in_thumb(tmp_path: Path) -> None:
+def test_the_whole_file_is_one_page_in_thumb(nolibc: Path, tmp_path: Path) -> None:
     machine = MACHINES["thumb"]
     if not shutil.which(f"{machine.prefix}gcc"):
         pytest.skip(f"no {machine.prefix}gcc")
-    assert build(machine, tmp_path).stat().st_size <= PAGE
+    assert build(machine, nolibc, tmp_path).stat().st_size <= PAGE
 
 
-def test_it_says_hello_without_a_tracer(machine: Machine, tmp_path: Path) -> None:
+def test_it_says_hello_without_a_tracer(machine: Machine, nolibc: Path, tmp_path: Path) -> None:
     if machine.runner and not shutil.which(machine.runner[0]):
         pytest.skip(f"no {machine.runner[0]}")
     if not machine.runner and os.uname().machine != machine.arch:
         pytest.skip(f"not {machine.arch}")
-    program = build(machine, tmp_path)
+    program = build(machine, nolibc, tmp_path)
     line = Line()
     agent = subprocess.Popen([*machine.runner, program], env={"TINYPROF_TTY": line.path})
     try:

@@ -27,7 +27,7 @@ from tinyprof.wire import EpochEnd, FrameDecoder, Hello, Message, Pages, Volume,
 SEED = 20261124
 EPOCHS = 1500
 EPOCH_RECORDS = 480
-FRAME_RECORDS = 96
+FRAME_RECORDS = 80
 PAGES = 6449
 ROUNDS = 3
 
@@ -51,7 +51,7 @@ def messages() -> Iterator[Message]:
     yield Hello(1, "0.1.0", "6.1.192", "armv7l", 4096, bytes(8), 1000, 1, (volume,))
     for epoch in range(1, EPOCHS + 1):
         ids = _touched(rng)
-        kinds = bytes(rng.choice((0, 0, 0, 1, 3)) for _ in ids)
+        kinds = bytes(rng.choice((0,) * 18 + (1, 3)) for _ in ids)
         for at in range(0, len(ids), FRAME_RECORDS):
             yield Pages(
                 0, epoch, epoch * 1000, tuple(ids[at : at + FRAME_RECORDS]), kinds[at : at + FRAME_RECORDS]

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.link.target import Line, Target
+
+from link.target import Line, Target
 
 ROOT = Path(__file__).resolve().parents[2]
 

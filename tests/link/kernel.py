@@ -16,7 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tinyprof.wire import EpochEnd, Kind
+from tinyprof.records import Kind
+from tinyprof.wire import EpochEnd
 
 PATIENCE = 20.0
 """Seconds that a test waits for an event before it fails; nothing depends on how long it really takes."""

@@ -17,10 +17,10 @@ from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
-from tests.link.kernel import PATIENCE, Tracer
-
+from link.kernel import PATIENCE, Tracer
 from tinyprof.link import DescriptorLink
-from tinyprof.wire import EpochEnd, Event, Frame, FrameDecoder, Kind, Message, Pages, encode_message
+from tinyprof.records import Kind
+from tinyprof.wire import EpochEnd, Event, Frame, FrameDecoder, Message, Pages, encode_message
 
 M = TypeVar("M", bound=Message)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,20 +65,24 @@ def record(image: Path, capture: Path, *words: str, options: tuple[str | Path, .
         )
         console = running.stdout.read()
         _, said = recorder.communicate()
+        board_said = running.stderr.read()
+    assert running.returncode == 0, f"{board_said}\n{console[-2000:]}"
     return Recording(capture, recorder.returncode, said, console)
 
 
-def pattern_image(folder: Path, program: Path, in_place: Sequence[int]) -> Path:
-    """An image of /pattern, byte n + 1 throughout page n, with a program as its init."""
+def pattern_image(
+    folder: Path, program: Path, in_place: Sequence[int], others: Mapping[str, Path] | None = None
+) -> Path:
+    """An image of /pattern, byte n + 1 throughout page n, with a program as its init, and other programs."""
+    top = folder / "root"
     for name in ("dev", "proc", "sbin"):
-        (folder / "root" / name).mkdir(parents=True)
-    (folder / "root/pattern").write_bytes(PATTERN)
-    init = folder / "root/sbin/init"
-    init.write_bytes(program.read_bytes())
-    init.chmod(0o755)
+        (top / name).mkdir(parents=True)
+    (top / "pattern").write_bytes(PATTERN)
+    for name, source in {"sbin/init": program, **(others or {})}.items():
+        (top / name).write_bytes(source.read_bytes())
+        (top / name).chmod(0o755)
     image = folder / "image"
-    tree = Tree.from_directory(folder / "root")
-    image.write_bytes(write_image(tree, {"/pattern": in_place}, WriteOptions()).image)
+    image.write_bytes(write_image(Tree.from_directory(top), {"/pattern": in_place}, WriteOptions()).image)
     return image
 
 

@@ -13,7 +13,8 @@ import pytest
 from tinyprof.capture import CaptureReader, CaptureWriter, Ending
 from tinyprof.cramfs import PAGE_SIZE, EntryKind, Image, Tree, WriteOptions, read_image, write_image
 from tinyprof.image_index import ImageIndex, index_image
-from tinyprof.wire import EpochEnd, Hello, Kind, Message, Pages, Volume, encode_message
+from tinyprof.records import Kind
+from tinyprof.wire import EpochEnd, Hello, Message, Pages, Volume, encode_message
 
 MakeCapture = Callable[..., CaptureReader]
 

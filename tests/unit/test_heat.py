@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from tinyprof.heat import OPEN_EPOCHS_MAX, Losses, PageHeat, Run, split_runs
-from tinyprof.wire import EpochEnd, Frame, FrameDecoder, Hello, Kind, Message, Pages, Status, encode_message
+from tinyprof.records import Kind
+from tinyprof.wire import EpochEnd, Frame, FrameDecoder, Hello, Message, Pages, Status, encode_message
 
 
 def run_of(messages: list[Message]) -> Run:

@@ -18,7 +18,8 @@ from tinyprof.errors import TinyprofError
 from tinyprof.heat import Losses
 from tinyprof.image_index import ImageIndex, WrongImageError, index_image
 from tinyprof.profile import PageUse, Profile, ProfileError, dump_profile, load_profile, make_profile
-from tinyprof.wire import EpochEnd, Hello, Kind, Message, Pages, Volume
+from tinyprof.records import Kind
+from tinyprof.wire import EpochEnd, Hello, Message, Pages, Volume
 
 SEED = 20261124
 CaptureOf = Callable[..., CaptureReader]

@@ -10,6 +10,7 @@ import msgpack
 import pytest
 
 from tinyprof.cramfs import Fsid
+from tinyprof.records import Kind
 from tinyprof.wire import (
     FRAME_MAX,
     RUN_MAX,
@@ -22,7 +23,6 @@ from tinyprof.wire import (
     FrameDecoder,
     Hello,
     HelloPlease,
-    Kind,
     Message,
     Pages,
     Rearm,
@@ -67,10 +67,15 @@ def test_a_line_cut_anywhere_decodes_the_same() -> None:
         assert messages_in(decoder.feed(line[:cut]) + decoder.feed(line[cut:])) == list(MESSAGES)
 
 
-def test_the_next_page_of_a_file_costs_one_byte() -> None:
-    one = encode_message(Pages(0, 1, 5, (100_000,), b"\0"), 0)
-    two = encode_message(Pages(0, 1, 5, (100_000, 100_001), b"\0\3"), 0)
-    assert len(two) - len(one) == 1
+@pytest.mark.parametrize(
+    ("then", "kind", "size"), [(100_001, 0, 1), (100_001, 3, 3), (70_000, 0, 2), (50_000, 0, 4)]
+)
+def test_a_record_costs_by_its_distance_from_a_place_and_its_kind(then: int, kind: int, size: int) -> None:
+    """The next page, the same as read(), one where the program was before, and one farther off that."""
+    been = (70_000, 100_000)
+    one = encode_message(Pages(0, 1, 5, been, bytes(2)), 0)
+    two = encode_message(Pages(0, 1, 5, (*been, then), bytes([0, 0, kind])), 0)
+    assert len(two) - len(one) == size
 
 
 def test_console_text_between_frames_is_kept_apart() -> None:
@@ -139,7 +144,11 @@ def test_elements_added_by_a_later_version_are_ignored() -> None:
         [2, 0, 0, 1, 5, "records"],
         [2, 0, 0, 1, 5, [-4]],
         [2, 0, 0, 1, 5, [(1 << 27) * 4]],
-        [2, 0, 0, 1, 5, [True]],
+        [2, 0, 0, 1, 5, [1.5]],
+        [2, 0, 0, 1, 5, [[0, 7]]],
+        [2, 0, 0, 1, 5, [[4, 7]]],
+        [2, 0, 0, 1, 5, [[1, True]]],
+        [2, 0, 0, 1, 5, [[1, 7, 7]]],
         [3, 0, 0, 1, 5, [1, 2, 3]],
         [3, 0, 0, 1, 5, [1, 2, 3, -1]],
         [1, 0, 1, "a" * 32, "k", "a", 4096, bytes(8), 0, 1, []],

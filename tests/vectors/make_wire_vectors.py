@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import random
 import zlib
+from bisect import bisect_right
+from functools import partial
 from typing import Any
 
 import msgpack
@@ -21,6 +23,7 @@ U32 = 0xFFFFFFFF
 LAST_ID = (1 << 27) - 1
 
 Elements = list[Any]
+MARKERS: list[Elements] = [[], [None], [False], [True]]
 
 
 def packed(elements: Elements) -> bytes:
@@ -98,18 +101,30 @@ def touches(words: list[int]) -> list[tuple[int, int]]:
     return [(word & LAST_ID, kind) for word in words for kind in range(4) if word >> 28 + kind & 1]
 
 
-def values(pairs: list[tuple[int, int]]) -> list[int]:
-    before = [0, *(page for page, _ in pairs)]
-    return [(page - previous) * 4 + kind for previous, (page, kind) in zip(before, pairs, strict=False)]
+def values(pairs: list[tuple[int, int]]) -> list[Any]:
+    """The elements of a frame: each record from the first place if that is near, else from the nearest."""
+    told: list[Any] = []
+    places = [0, 0, 0, 0]
+    for page, kind in pairs:
+        ranked = sorted(range(4), key=lambda n, page=page, at=tuple(places): (abs(page - at[n]), n))  # type: ignore[misc]
+        chosen = 0 if -128 <= page - places[0] <= 255 else ranked[0]
+        distance = page - places.pop(chosen)
+        told += [*MARKERS[chosen], [kind, distance] if kind else distance]
+        left = [] if -128 <= distance <= 255 else [page - distance]
+        places = [page, *left, *places][:4]
+    return told
+
+
+def size_of(head: Elements, pairs: list[tuple[int, int]], n: int) -> int:
+    return len(packed([*head, values(pairs[:n])]))
 
 
 def batch(name: str, seq: int, words: list[int], head: tuple[int, int, int] = (0, 1, 5)) -> dict[str, Any]:
-    """All frames of one batch, each as full as it can be, found by trying each length."""
+    """All frames of one batch, each as full as it can be, found by trying lengths."""
     left, frames, at = touches(words), [], seq
     while left:
-        n = len(left)
-        while len(packed([2, at, *head, values(left[:n])])) > BODY_MAX:
-            n -= 1
+        sizes = partial(size_of, [2, at, *head], left)
+        n = bisect_right(range(len(left) + 1), BODY_MAX, key=sizes) - 1
         frames.append(framed(packed([2, at, *head, values(left[:n])])))
         left, at = left[n:], (at + 1) % 65_536
     volume, epoch, ms = head
@@ -131,14 +146,18 @@ def batches() -> list[dict[str, Any]]:
     local = [5000 + rng.randrange(300) | rng.randrange(1, 16) << 28 for _ in range(252)]
     edges = [
         base + step
-        for step in (7, 8, 9, 31, 32, 33, 63, 64, 8191, 8192, 8193)
+        for step in (31, 32, 33, 127, 128, 129, 255, 256, 32_767, 32_768, 32_769, 65_535, 65_536)
         for base in (100_000, 100_000 - 2 * step)
     ]
+    five_files = [10_000_000 * (n % 5) + 20 * n for n in range(60)]
+    returns = [1_000_000 * place + step for step, place in enumerate((1, 2, 3, 4, 4, 3, 2, 1, 3, 1, 5, 2, 4))]
     return [
         batch("one record", 0, [19 | exec_]),
         batch("every kind of one page", 1, [19 | all_kinds]),
         batch("the first and the last page id", 2, [0 | exec_, LAST_ID | all_kinds, 0 | read]),
-        batch("deltas where msgpack changes its form", 3, [page | exec_ for page in edges]),
+        batch("places left and come back to", 8, [page | exec_ for page in returns]),
+        batch("five files in turn, one more than there are places", 9, [page | exec_ for page in five_files]),
+        batch("distances where msgpack changes its form", 3, [page | exec_ for page in edges]),
         batch("fifteen records, the last short array", 4, [100 + n | exec_ for n in range(15)]),
         batch("sixteen records, the first long array", 5, [100 + n | exec_ for n in range(16)]),
         batch("a run of neighbours over two frames", 6, [1000 + n | exec_ for n in range(252)]),

@@ -15,7 +15,7 @@ from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.heat import Losses
 from tinyprof.plan import pays
 from tinyprof.profile import FileUse, Profile, RunFacts, run_fields
-from tinyprof.wire import Kind
+from tinyprof.records import Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.link.kernel import INDICES, Volume
-from tests.link.target import Line, Target, adds_up
 
-from tinyprof.wire import EpochEnd, Hello, HelloPlease, Kind, Rearm, Status
+from link.kernel import INDICES, Volume
+from link.target import Line, Target, adds_up
+from tinyprof.records import Kind
+from tinyprof.wire import EpochEnd, Hello, HelloPlease, Rearm, Status
 
 
 def named(line: Line) -> dict[int, int]:

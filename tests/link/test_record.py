@@ -13,14 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.link.kernel import Volume
-from tests.link.target import Line, Target
 
-from tinyprof.capture import read_capture
-from tinyprof.wire import EpochEnd, Hello, Kind, Pages
+from link.kernel import Volume
+from link.target import Line, Target
+from tinyprof.capture import CaptureReader
+from tinyprof.records import Kind
+from tinyprof.wire import EpochEnd, Frame, Hello, Pages
 
 SEED = 20261124
-RECORD = [sys.executable, "-c", "from tinyprof.cli import main; raise SystemExit(main())", "record"]
+RECORD = [sys.executable, "-c", "from tinyprof.cli import main; main()", "record"]
 
 
 class NullModem:
@@ -82,12 +83,13 @@ def test_record_captures_what_the_kernel_queued(target: Target, cable: NullModem
         timeout=120,
         check=False,
     )
-    capture = read_capture((tmp_path / "got.tpcap").read_bytes())
     assert done.returncode == 0, done.stderr
-    assert {v.index for m in capture.messages if isinstance(m, Hello) for v in m.volumes} == {0, 1}
+    with (tmp_path / "got.tpcap").open("rb") as file:
+        messages = [event.message for event in CaptureReader(file).events() if isinstance(event, Frame)]
+    assert {v.index for m in messages if isinstance(m, Hello) for v in m.volumes} == {0, 1}
     for volume in (0, 1):
-        pages = [m for m in capture.messages if isinstance(m, Pages) and (m.volume, m.epoch) == (volume, 1)]
+        pages = [m for m in messages if isinstance(m, Pages) and (m.volume, m.epoch) == (volume, 1)]
         got = [(page, Kind(k)) for m in pages for page, k in zip(m.page_ids, m.kinds, strict=True)]
         assert got == target.tracer.taken_of(volume, 1)
-        ends = [m for m in capture.messages if isinstance(m, EpochEnd) and m.volume == volume]
+        ends = [m for m in messages if isinstance(m, EpochEnd) and m.volume == volume]
         assert sum(ends[0].records) == len(got) > 2900

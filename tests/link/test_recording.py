@@ -7,10 +7,10 @@ import platform
 import random
 from functools import partial
 
-from tests.link.kernel import BOOT_ID, Record, Volume
-from tests.link.target import Line, Target, adds_up
-
-from tinyprof.wire import EpochEnd, Frame, Hello, Kind, Rearm, Status
+from link.kernel import BOOT_ID, Record, Volume
+from link.target import Line, Target, adds_up
+from tinyprof.records import Kind
+from tinyprof.wire import EpochEnd, Frame, Hello, Rearm, Status
 
 SEED = 20261124
 BURST = 65_536

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.link.kernel import Volume
-from tests.link.target import Line, Target
 
-from tinyprof.wire import Hello, Kind
+from link.kernel import Volume
+from link.target import Line, Target
+from tinyprof.records import Kind
+from tinyprof.wire import Hello
 
 UNSHARE = ["unshare", "--pid", "--fork", "--mount", "--kill-child"]
 INIT = "#!/bin/sh\necho $$ $*\nread line\n"

@@ -10,10 +10,11 @@ import termios
 from functools import partial
 
 import pytest
-from tests.link.kernel import Volume
-from tests.link.target import Line, Target, adds_up
 
-from tinyprof.wire import EpochEnd, EpochLength, Hello, HelloPlease, Kind, Rearm, Status
+from link.kernel import Volume
+from link.target import Line, Target, adds_up
+from tinyprof.records import Kind
+from tinyprof.wire import EpochEnd, EpochLength, Hello, HelloPlease, Rearm, Status
 
 SEED = 20261124
 SPIN_TICKS = 25

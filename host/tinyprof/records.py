@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""The records of a pages message: page ids and kinds from msgpack elements, and back.
+
+A program jumps between a few files and moves a little in each, so a record is told by its distance from one
+of the last four places (docs/wire-format.md, "Records"). Every element is untrusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any
+
+PAGE_ID_LIMIT = 1 << 27
+NEAR = range(-128, 256)
+"""Distances that msgpack writes in two bytes at most: the place moves along. Farther ones make a new one."""
+
+PLACES = 4
+_MARKERS = (None, False, True)
+"""Bring the second, third or fourth place to the front."""
+
+
+class Kind(IntEnum):
+    """How a page was touched (the kernel's TINYPROF_* bit numbers)."""
+
+    EXEC = 0
+    READ = 1
+    WRITE = 2
+    FILE = 3
+
+
+class MalformedRecords(ValueError):
+    """Elements that are no records."""
+
+
+def split_records(elements: Any) -> tuple[tuple[int, ...], bytes]:
+    """Page ids and kinds in the order of the touches. Raises MalformedRecords."""
+    if type(elements) is not list:
+        raise MalformedRecords("records are not an array")
+    page_ids: list[int] = []
+    kinds = bytearray()
+    first = second = third = fourth = 0
+    for element in elements:
+        # The commonest types first: this loop is what a fast recording waits for.
+        kind = 0
+        if type(element) is int:
+            distance = element
+        elif element is None:
+            first, second = second, first
+            continue
+        elif element is False:
+            first, second, third = third, first, second
+            continue
+        elif element is True:
+            first, second, third, fourth = fourth, first, second, third
+            continue
+        else:
+            kind, distance = _kind_and_distance(element)
+        page_id = first + distance
+        if not -128 <= distance <= 255:  # NEAR, which takes twice as long to ask
+            second, third, fourth = first, second, third
+        first = page_id
+        page_ids.append(page_id)
+        kinds.append(kind)
+    if page_ids and not 0 <= min(page_ids) <= max(page_ids) < PAGE_ID_LIMIT:
+        raise MalformedRecords("page id out of range")
+    return tuple(page_ids), bytes(kinds)
+
+
+def _kind_and_distance(element: Any) -> tuple[int, int]:
+    if type(element) is list and len(element) == 2:
+        kind, distance = element
+        if type(kind) is int and 1 <= kind <= 3 and type(distance) is int:
+            return kind, distance
+    raise MalformedRecords("a record is neither a distance nor a kind and a distance")
+
+
+def join_records(page_ids: Sequence[int], kinds: bytes) -> list[Any]:
+    """The elements that a pages message carries for these touches, as the agent chooses them."""
+    elements: list[Any] = []
+    places = [0] * PLACES
+    for page_id, kind in zip(page_ids, kinds, strict=True):
+        nearest = _nearest(places, page_id)
+        if nearest:
+            elements.append(_MARKERS[nearest - 1])
+        place = places.pop(nearest)
+        distance = page_id - place
+        elements.append([kind, distance] if kind else distance)
+        places = [page_id, *places] if distance in NEAR else [page_id, place, *places[: PLACES - 2]]
+    return elements
+
+
+def _nearest(places: Sequence[int], page_id: int) -> int:
+    """The first place if it is near, for it needs no marker; else the nearest."""
+    if page_id - places[0] in NEAR:
+        return 0
+    return min(range(PLACES), key=lambda index: abs(page_id - places[index]))

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""`make bench`: every figure that this project is held to, one line each, `name value unit`.
+
+Sizes and counts are what they are; times are given as ratios to a peer in the same run, on the same tree.
+What was made for it stays in build/bench.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BOARD = ROOT / "firmware/qemu/board"
+TINYPROF = Path(sys.executable).with_name("tinyprof")
+FOLDER = ROOT / "build/bench"
+
+
+def run(*words: str | Path) -> str:
+    return subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def show(name: str, value: float | str, unit: str) -> None:
+    print(f"{name} {value} {unit}", flush=True)
+
+
+def agent() -> None:
+    """The program that a target gets."""
+    program = Path(run(BOARD, "agent").strip())
+    show("agent-file", program.stat().st_size, "bytes")
+    sizes = run("arm-linux-gnueabihf-size", program).splitlines()[1].split()
+    show("agent-text", sizes[0], "bytes")
+
+
+def boot(rootfs: Path) -> None:
+    """The reference boot over the wire: what a record costs, everything included."""
+    image, capture = FOLDER / "plain.cramfs", FOLDER / "boot.tpcap"
+    run(TINYPROF, "build", rootfs, image)
+    capture.unlink(missing_ok=True)
+    words = ["--serial", "pty", "--icount", "--append", "init=/sbin/tinyprof-agent cramfs.tinyprof=1"]
+    with subprocess.Popen(
+        [BOARD, "run", image, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as board:
+        assert board.stderr
+        port = next(line.split()[-1] for line in board.stderr if "line is" in line)
+        recording = json.loads(run(TINYPROF, "record", port, "-o", capture, "--image", image, "--json"))
+    show("boot-records", recording["records"], "records")
+    show("boot-lost", sum(recording["lost"].values()), "losses")
+    show("boot-wire", round(recording["bytes_per_record"], 3), "bytes/record")
+
+
+def main() -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    rootfs = FOLDER / "rootfs"
+    shutil.rmtree(rootfs, ignore_errors=True)
+    run(BOARD, "rootfs", rootfs)
+    agent()
+    boot(rootfs)
+    for script, words in (("decoder.py", []), ("images.py", [rootfs])):
+        subprocess.run([sys.executable, Path(__file__).with_name(script), *words], check=True)
+
+
+if __name__ == "__main__":
+    main()
