@@ -7,6 +7,7 @@ writer. Nothing here does I/O.
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from enum import Enum, IntFlag
@@ -28,11 +29,19 @@ GID_MAX = (1 << 8) - 1
 INODE_OFFSET_MAX = ((1 << 26) - 1) * 4
 """An inode's offset field has 26 bits and counts words: tables and directories lie below 256 MiB."""
 
+DIRENT_READ = INODE_SIZE + NAME_MAX
+"""The kernel reads a directory entry with room for the longest name; cramfs_direct_read() gives zeros for
+what reaches beyond the image."""
+
 BLOCK_UNCOMPRESSED = 1 << 31
 BLOCK_DIRECT = 1 << 30
 BLOCK_FLAGS = BLOCK_UNCOMPRESSED | BLOCK_DIRECT
 
+BOOT_PAD = 512
+"""The only other place at which the kernel looks for a superblock; boot code may stand before it."""
+
 ByteOrder = Literal["little", "big"]
+ORDERS: tuple[ByteOrder, ByteOrder] = ("little", "big")
 
 
 class SuperFlag(IntFlag):
@@ -148,14 +157,33 @@ class Superblock:
 
 def unpack_superblock(data: bytes | memoryview) -> Superblock:
     """The superblock at byte 0 or 512, as cramfs_read_super() looks for it; raises ImageError."""
-    for offset in (0, 512):
-        for order, prefix in (("little", "<"), ("big", ">")):
-            if (
-                len(data) >= offset + SUPER_SIZE
-                and struct.unpack_from(f"{prefix}I", data, offset)[0] == MAGIC
-            ):
-                return _unpack_at(data, offset, "little" if order == "little" else "big")
+    for offset in (0, BOOT_PAD):
+        for order in ORDERS:
+            if _has_magic(data, offset, order):
+                return _unpack_at(data, offset, order)
+    found = find_images(data)
+    if found:
+        places = ", ".join(map(str, found[:8]))
+        raise ImageError("not a cramfs image at byte 0", f"it holds one at byte {places}: use --offset")
     raise ImageError("not a cramfs image: no magic number at byte 0 or 512", "give the image file itself")
+
+
+def _has_magic(data: bytes | memoryview, offset: int, order: ByteOrder) -> bool:
+    prefix = "<" if order == "little" else ">"
+    enough = 0 <= offset <= len(data) - SUPER_SIZE
+    return enough and bool(struct.unpack_from(f"{prefix}I", data, offset)[0] == MAGIC)
+
+
+def find_images(data: bytes | memoryview) -> list[int]:
+    """The bytes of a flash dump at which images begin, boot padding included."""
+    found: list[int] = []
+    for match in re.finditer(re.escape(SIGNATURE), data):
+        at = match.start() - 16
+        for order in ORDERS:
+            if _has_magic(data, at, order):
+                root = Inode.unpack(data, at + 64, order).offset
+                found.append(at - BOOT_PAD if root == BOOT_PAD + SUPER_SIZE and at >= BOOT_PAD else at)
+    return found
 
 
 def _unpack_at(data: bytes | memoryview, offset: int, order: ByteOrder) -> Superblock:
@@ -173,6 +201,8 @@ def _unpack_at(data: bytes | memoryview, offset: int, order: ByteOrder) -> Super
         raise ImageError(
             f"image is cut short: {size} bytes by its superblock, {len(data)} here", "copy it again"
         )
+    if size < offset + SUPER_SIZE:
+        raise ImageError(f"image of {size} bytes by its superblock, which has no room for the superblock")
     name = bytes(data[offset + 48 : offset + 64]).split(b"\0")[0].decode("utf-8", "surrogateescape")
     root = Inode.unpack(data, offset + 64, order)
     return Superblock(order, size, SuperFlag(flags), Fsid(crc, edition, blocks, files), name, root, offset)
