@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The plan: a profile and a tree in, the pages to store in place out.
+"""The plan: a profile and a tree in, the pages to store in place out; or a plan file, read and written.
 
 A page pays for its flash if it was mapped and not only written: a private page about to be copied, and a
 page that only read() touched, go through the page cache wherever they are stored.
@@ -8,19 +8,31 @@ page that only read() touched, go through the page cache wherever they are store
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tinyprof.cramfs import Tree
-from tinyprof.profile import PageUse, Profile
+from tinyprof.cramfs import EntryKind, Tree, executable_pages
+from tinyprof.errors import TinyprofError
 from tinyprof.records import Kind
+
+if TYPE_CHECKING:
+    from tinyprof.profile import PageUse, Profile
+
+FORMAT = 1
+
+
+class PlanError(TinyprofError):
+    """A plan that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class HotPlan:
     """Pages to store in place by path, and the profiled files that the tree has not, or not the same."""
 
-    pages: dict[str, list[int]]
-    stale: tuple[str, ...]
+    pages: Mapping[str, Collection[int]]
+    stale: tuple[str, ...] = ()
 
 
 def plan_hot(profile: Profile, tree: Tree) -> HotPlan:
@@ -53,7 +65,48 @@ def pays(use: PageUse) -> bool:
     return bool(use.by_kind[Kind.EXEC] or use.by_kind[Kind.READ])
 
 
-def plan_all(tree: Tree) -> dict[str, list[int]]:
-    """Every page of every ELF file: the most that can be in place."""
-    elf = (node for node in tree.files() if node.content().startswith(b"\x7fELF"))
-    return {node.path: list(range(node.pages)) for node in elf}
+def plan_programs(tree: Tree) -> HotPlan:
+    """Every page of a program that a loader maps without writing to it: the most that can be in place."""
+    pages = {node.path: executable_pages(node) for node in tree.walk() if node.kind is EntryKind.FILE}
+    return HotPlan({path: found for path, found in pages.items() if found})
+
+
+def load_plan(text: str) -> HotPlan:
+    """Read a plan file (docs/images.md). Raises PlanError naming what is wrong in it."""
+    try:
+        fields = json.loads(text)
+        if fields["format"] != FORMAT:
+            raise PlanError(f"plan format {fields['format']}, this is {FORMAT}", "use a newer tinyprof")
+        return HotPlan({str(path): _spelled_out(pages) for path, pages in fields["pages"].items()})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise PlanError(f"not a tinyprof plan: {error!r}", "docs/images.md shows one") from None
+
+
+PAGES_MAX = 4096
+"""No file has more (format.FILE_MAX)."""
+
+
+def _spelled_out(pages: Iterable[object]) -> list[int]:
+    found: set[int] = set()
+    for item in pages:
+        first, last = item if isinstance(item, list) else (item, item)
+        if type(first) is not int or type(last) is not int or not 0 <= first <= last < PAGES_MAX:
+            raise ValueError(f"{item!r} is no page and no range of pages")
+        found.update(range(first, last + 1))
+    return sorted(found)
+
+
+def dump_plan(plan: Mapping[str, Collection[int]]) -> str:
+    """A plan's text: one line a file, sorted."""
+    lines = [f"{json.dumps(path)}: {json.dumps(_ranges(pages))}" for path, pages in sorted(plan.items())]
+    return f'{{"format":{FORMAT},"pages":{{\n' + ",\n".join(lines) + "\n}}\n"
+
+
+def _ranges(pages: Collection[int]) -> list[int | list[int]]:
+    ranges: list[list[int]] = []
+    for page in sorted(set(pages)):
+        if ranges and page == ranges[-1][1] + 1:
+            ranges[-1][1] = page
+        else:
+            ranges.append([page, page])
+    return [first if first == last else [first, last] for first, last in ranges]

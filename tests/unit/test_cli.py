@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,11 @@ from pathlib import Path
 import pytest
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -21,7 +27,7 @@ def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
     [
         (["record", "/dev/none-such"], 1, "no such port"),
         (["record", "x", "--epoch", "soon"], 2, "is no time"),
-        (["build", "/none-such", "out"], 1, "not a directory"),
+        (["build", "/none-such", "out"], 1, "No such file"),
         (["image", "info", "/none-such"], 1, "No such file"),
         (["image", "info", "/bin/sh"], 1, "not a cramfs image"),
         (["report", "/bin/sh"], 1, "not a tinyprof profile"),
@@ -50,7 +56,9 @@ def test_help_and_build_never_import_the_live_view() -> None:
 def test_what_is_built_is_what_image_shows(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "odd\x1b[2J").write_bytes(b"\x7fELF" + bytes(8000))
-    assert tinyprof("build", tmp_path / "root", tmp_path / "image", "--xip-all").returncode == 0
+    (tmp_path / "plan").write_text(json.dumps({"format": 1, "pages": {"/odd\x1b[2J": [[0, 1]]}}))
+    words: list[str | Path] = ["build", tmp_path / "root", tmp_path / "image", "--plan", tmp_path / "plan"]
+    assert tinyprof(*words).returncode == 0
     assert '"pages_in_place": 2' in tinyprof("image", "info", "--json", tmp_path / "image").stdout
     listed = tinyprof("image", "ls", tmp_path / "image").stdout
     assert "\x1b" not in listed

@@ -1,54 +1,236 @@
 # SPDX-License-Identifier: MIT
-"""tinyprof build"""
+"""tinyprof build: mkcramfs's letters with mkcramfs's meanings, and the choice of pages in place."""
 
 from __future__ import annotations
 
+import json
+import os
+import stat
 from pathlib import Path
-from typing import Literal
 
 import click
+import deflate
 
 from tinyprof.cli import Exit
-from tinyprof.cli.output import replace_file, shown
-from tinyprof.cramfs import Tree, WriteOptions, write_image
-from tinyprof.plan import HotPlan, plan_all, plan_hot
-from tinyprof.profile import load_profile
+from tinyprof.cli.output import Bar, replace_file, shown
+from tinyprof.cramfs import (
+    KERNEL_MODELS,
+    ByteOrder,
+    DiskCache,
+    KernelModel,
+    Tree,
+    WriteOptions,
+    Written,
+    apply_device_table,
+    explain,
+    page_ranges,
+    write_image,
+)
+from tinyprof.errors import TinyprofError
+from tinyprof.plan import HotPlan, load_plan, plan_hot, plan_programs
+
+FILE = click.Path(path_type=Path)
+LISTED_MAX = 20
+EDITION_MAX = (1 << 32) - 1
+BYTE_ORDERS: dict[str, ByteOrder] = {"L": "little", "B": "big"}
 
 
-def _plan(tree: Tree, profile: Path | None, everything: bool) -> HotPlan:
+def _plan(tree: Tree, profile: Path | None, plan: Path | None, programs: int) -> HotPlan:
     if profile:
+        # What reads profiles takes longer to import than a small image to build.
+        from tinyprof.profile import load_profile  # noqa: PLC0415
+
         return plan_hot(load_profile(profile.read_text(errors="replace")), tree)
-    return HotPlan(plan_all(tree) if everything else {}, ())
+    if plan:
+        return load_plan(plan.read_text(errors="replace"))
+    return plan_programs(tree) if programs else HotPlan({})
 
 
-@click.command(help="Build IMAGE from the folder ROOTFS, all compressed but for the pages chosen.")
-@click.argument("rootfs", type=click.Path(path_type=Path))
-@click.argument("image", type=click.Path(path_type=Path))
-@click.option("--profile", type=click.Path(path_type=Path), help="Store in place what it finds hot.")
-@click.option("--xip-all", is_flag=True, help="Store every page of every ELF file in place.")
-@click.option("--kernel", type=click.Choice(["patched", "mainline"]), default="patched", show_default=True)
-@click.option("--level", type=click.IntRange(1, 12), default=9, show_default=True)
-@click.option("-n", "name", default="Compressed", show_default=True, help="The image's name.")
-@click.option("-e", "edition", type=click.IntRange(0, (1 << 32) - 1), default=0, help="The image's edition.")
+def _tree(rootfs: Path, table: Path | None, squash: bool) -> Tree:
+    tree = Tree.from_directory(rootfs, squash=squash)
+    # The table's owners are meant as they are, so it comes after squashing.
+    return apply_device_table(tree, table.read_text(errors="surrogateescape")) if table else tree
+
+
+def _cache(level: int, zopfli: bool, unused: bool) -> DiskCache | None:
+    if unused:
+        return None
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    # Unlike Path.home() this never fails, and a folder that cannot be made is a cache unused.
+    folder = Path(base) if base.startswith("/") else Path(os.path.expanduser("~/.cache"))  # noqa: PTH111
+    name = "zopfli" if zopfli else f"deflate-{deflate.__version__}-{level}"
+    return DiskCache(folder / "tinyprof", name)
+
+
+def _build(tree: Tree, plan: HotPlan, options: WriteOptions, no_cache: bool) -> Written:
+    cache = _cache(options.level, options.zopfli, no_cache)
+    bar = Bar("compressing")
+    try:
+        written = write_image(tree, plan.pages, options, bar, cache)
+        if cache:
+            cache.save()
+    finally:
+        bar.close()
+        if cache:
+            cache.close()
+    if cache and cache.problem:
+        click.echo(f"tinyprof: cache unused: {cache.problem}", err=True)
+    return written
+
+
+def _complaints(plan: HotPlan, written: Written) -> list[str]:
+    """What a profile or plan names and the tree has not."""
+    complaints = [
+        f"{shown(path)}: missing or changed since the profile; all compressed" for path in plan.stale
+    ]
+    missing: dict[tuple[str, str], list[int]] = {}
+    for refusal in written.refused:
+        if refusal.missing:
+            missing.setdefault((refusal.path, refusal.reason), []).append(refusal.page)
+    for (path, reason), pages in missing.items():
+        complaints.append(f"{shown(path)}: page {page_ranges(pages)}: {reason}")
+    return complaints
+
+
+def _show_nodes(tree: Tree) -> None:
+    for node in tree.walk():
+        owner = f"{node.uid:5}:{node.gid:<3}"
+        device = f"{node.device >> 8:4},{node.device & 255:4}" if node.device else f"{node.size:9}"
+        click.echo(f"{stat.filemode(node.mode)} {device} {owner} {shown(node.path)}", err=True)
+
+
+def _show_explanation(tree: Tree, written: Written) -> None:
+    explained = explain(tree, written)
+    for file in explained:
+        here = f": {page_ranges(file.in_place)}" if file.in_place else ""
+        click.echo(f"{shown(file.path)}: {len(file.in_place)} of {file.pages} pages in place{here}")
+        for reason, refused in file.refused:
+            click.echo(f"    {page_ranges(refused)}: {reason}")
+        if file.unplanned:
+            click.echo(f"    {file.unplanned} others are not in the plan")
+    paths = {file.path for file in explained}
+    others = [node for node in tree.files() if node.path not in paths]
+    pages = sum(node.pages for node in others)
+    click.echo(f"{len(others)} other files of {pages} pages are not in the plan")
+
+
+def _fields(image: Path, tree: Tree, plan: HotPlan, written: Written, explained: bool) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "image": str(image),
+        "size": len(written.image),
+        "pages_in_place": written.xip_pages,
+        "refused": [
+            {"path": refusal.path, "page": refusal.page, "reason": refusal.reason, "missing": refusal.missing}
+            for refusal in written.refused
+        ],
+        "stale": list(plan.stale),
+    }
+    if explained:
+        fields["files"] = [
+            {"path": file.path, "pages": file.pages, "in_place": file.in_place, "unplanned": file.unplanned}
+            for file in explain(tree, written)
+        ]
+    return fields
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Build IMAGE from the folder ROOTFS, all compressed but for the pages chosen.",
+)
+@click.argument("rootfs", type=FILE)
+@click.argument("image", type=FILE)
+@click.option("--profile", type=FILE, help="Store in place what it finds hot.")
+@click.option("--plan", "plan_file", type=FILE, help="Store in place what it lists.")
+@click.option("-X", "programs", count=True, help="Store programs in place; twice: for systems with an MMU.")
+@click.option("--kernel", type=click.Choice(KERNEL_MODELS), help="Who maps the pages.  [default: patched]")
+@click.option("--explain", "explained", is_flag=True, help="Say what is in place and why not more.")
+@click.option("--level", type=click.IntRange(1, 12), default=9, show_default=True, help="Effort.")
+@click.option("--zopfli", is_flag=True, help="Compress with Zopfli: smaller, and very slow.")
+@click.option("--no-cache", is_flag=True, help="Neither use nor keep compressed blocks of other builds.")
+@click.option("--jobs", type=click.IntRange(0), default=0, help="Threads.  [default: cores]")
+@click.option("-n", "name", default="Compressed", show_default=True, help="The image's name, 16 bytes.")
+@click.option("-e", "edition", type=click.IntRange(0, EDITION_MAX), default=0, help="The image's edition.")
+@click.option("-D", "table", type=FILE, help="Add the devices of this device table.")
+@click.option("-q", "squash", is_flag=True, help="Make everything owned by root.")
+@click.option("-p", "pad", is_flag=True, help="Leave 512 bytes for boot code in front.")
+@click.option("-i", "insert", type=FILE, help="Insert this file behind the superblock.")
+@click.option("-z", "holes", is_flag=True, help="Store pages of zeros as holes.")
+@click.option("-x", "extended", is_flag=True, help="Use block pointers of Linux 4.15: equal pages once.")
+@click.option("-B", "order", flag_value="B", help="Build for a big-endian target.")
+@click.option("-L", "order", flag_value="L", help="Build for a little-endian target.  [default]")
+@click.option("-E", "--strict", is_flag=True, help="Fail if a plan or profile names what is not there.")
+@click.option("-v", "verbose", count=True, help="List what goes in; twice: explain it too.")
+@click.option("-s", "_sorted", is_flag=True, hidden=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
     rootfs: Path,
     image: Path,
     profile: Path | None,
-    xip_all: bool,
-    kernel: Literal["patched", "mainline"],
+    plan_file: Path | None,
+    programs: int,
+    kernel: KernelModel | None,
+    explained: bool,
     level: int,
+    zopfli: bool,
+    no_cache: bool,
+    jobs: int,
     name: str,
     edition: int,
+    table: Path | None,
+    squash: bool,
+    pad: bool,
+    insert: Path | None,
+    holes: bool,
+    extended: bool,
+    order: str | None,
+    strict: bool,
+    verbose: int,
+    _sorted: bool,
+    as_json: bool,
 ) -> Exit:
-    if profile and xip_all:
-        raise click.UsageError("--profile and --xip-all exclude each other")
-    tree = Tree.from_directory(rootfs)
-    plan = _plan(tree, profile, xip_all)
-    written = write_image(tree, plan.pages, WriteOptions(name, level, edition, kernel=kernel))
+    if sum(map(bool, (profile, plan_file, programs))) > 1:
+        raise click.UsageError("--profile, --plan and -X exclude one another")
+    if len(os.fsencode(name)) > 16:
+        raise click.UsageError(f"-n {name}: an image's name has at most 16 bytes")
+    tree = _tree(rootfs, table, squash)
+    plan = _plan(tree, profile, plan_file, programs)
+    options = WriteOptions(
+        name=name,
+        level=level,
+        edition=edition,
+        byte_order=BYTE_ORDERS[order or "L"],
+        kernel=kernel or ("nommu" if programs == 1 else "patched"),
+        extended=extended or programs > 0,
+        holes=holes,
+        pad=pad,
+        insert=insert.read_bytes() if insert else b"",
+        zopfli=zopfli,
+        threads=jobs,
+    )
+    if verbose:
+        _show_nodes(tree)
+    written = _build(tree, plan, options, no_cache)
+    complaints = _complaints(plan, written)
+    _show_complaints(complaints)
+    if strict and complaints:
+        raise TinyprofError(f"{len(complaints)} files or pages are not there; no image written", "see above")
     replace_file(image, written.image)
-    for path in plan.stale:
-        click.echo(f"tinyprof: {shown(path)}: missing or changed since the profile; all compressed", err=True)
-    for refusal in written.refused:
-        click.echo(f"tinyprof: {shown(refusal.path)}: page {refusal.page}: {refusal.reason}", err=True)
-    click.echo(f"{image}: {len(written.image)} bytes, {written.xip_pages} pages in place", err=True)
-    return Exit.LOSS_OR_STALE if plan.stale else Exit.OK
+    if as_json:
+        click.echo(json.dumps(_fields(image, tree, plan, written, explained)))
+    elif explained or verbose > 1:
+        _show_explanation(tree, written)
+    _show_result(image, written)
+    return Exit.LOSS_OR_STALE if complaints else Exit.OK
+
+
+def _show_complaints(complaints: list[str]) -> None:
+    for complaint in complaints[:LISTED_MAX]:
+        click.echo(f"tinyprof: {complaint}", err=True)
+    if len(complaints) > LISTED_MAX:
+        click.echo(f"tinyprof: and {len(complaints) - LISTED_MAX} more; --json lists them all", err=True)
+
+
+def _show_result(image: Path, written: Written) -> None:
+    refused = sum(not refusal.missing for refusal in written.refused)
+    left = f"; {refused} pages of the plan are not, --explain says why" if refused else ""
+    click.echo(f"{image}: {len(written.image)} bytes, {written.xip_pages} pages in place{left}", err=True)

@@ -1,26 +1,54 @@
 # SPDX-License-Identifier: MIT
-"""Writes result files, whole or not at all, and shows names and text without what a terminal would obey."""
+"""Writes result files, whole or not at all, shows progress, and text without what a terminal would obey."""
 
 from __future__ import annotations
 
 import os
-import tempfile
+import stat
+import sys
+import time
 from pathlib import Path
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Put data at path in one step; on any error what was there stays as it was."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tinyprof.")
+    """Put data at path in one step; on any error what was there stays as it was.
+
+    What is no regular file, such as a flash partition or a pipe, is written to as it is.
+    """
+    path = path.resolve()
+    if _is_special(path):
+        with path.open("wb", buffering=0) as device:
+            _write_all(device.fileno(), data)
+        return
+    beside = path.with_name(f".tinyprof.{os.getpid()}-{os.urandom(4).hex()}")
+    # Only the umask restricts who may read a result.
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        try:
+            _write_all(handle, data)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from None
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise
+
+
+def _is_special(path: Path) -> bool:
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
 
 
 def shown(name: str) -> str:
@@ -31,3 +59,29 @@ def shown(name: str) -> str:
 def shown_line(line: bytes) -> str:
     """A line of console text, without its end: tabs stay, every other control is escaped."""
     return "\t".join(map(shown, line.decode("utf-8", "surrogateescape").rstrip("\r\n").split("\t")))
+
+
+class Bar:
+    """A progress bar on stderr, if that is a terminal; call it with what is done and what there is in all."""
+
+    WIDTH = 40
+    INTERVAL = 0.1
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._shown = sys.stderr.isatty()
+        self._next = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        if not self._shown or time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + self.INTERVAL
+        filled = self.WIDTH * done // max(total, 1)
+        bar = "#" * filled + "." * (self.WIDTH - filled)
+        sys.stderr.write(f"\r{self._title} [{bar}] {100 * done // max(total, 1):3} %")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        """Leave the line as it was."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")

@@ -2,20 +2,30 @@
 """CramFS images: read, built, and nothing else of tinyprof in them."""
 
 from tinyprof.cramfs.blocks import Block
+from tinyprof.cramfs.cache import DiskCache
 from tinyprof.cramfs.checker import Finding, Report, Rule, check_image
+from tinyprof.cramfs.contents import Plan, Refusal
+from tinyprof.cramfs.device_table import apply_device_table
 from tinyprof.cramfs.directory import Entry
-from tinyprof.cramfs.format import PAGE_SIZE, EntryKind, Fsid, ImageError, Superblock, TreeError
+from tinyprof.cramfs.elf import executable_pages
+from tinyprof.cramfs.explain import Explanation, explain, page_ranges
+from tinyprof.cramfs.format import PAGE_SIZE, ByteOrder, EntryKind, Fsid, ImageError, Superblock, TreeError
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
+from tinyprof.cramfs.packer import BlockCache
 from tinyprof.cramfs.reader import Image, read_image
 from tinyprof.cramfs.tree import Node, Tree
-from tinyprof.cramfs.writer import Plan, Refusal, WriteOptions, Written, write_image
+from tinyprof.cramfs.writer import Progress, WriteOptions, Written, write_image
 
 __all__ = [
     "KERNEL_MODELS",
     "PAGE_SIZE",
     "Block",
+    "BlockCache",
+    "ByteOrder",
+    "DiskCache",
     "Entry",
     "EntryKind",
+    "Explanation",
     "Finding",
     "Fsid",
     "Image",
@@ -23,6 +33,7 @@ __all__ = [
     "KernelModel",
     "Node",
     "Plan",
+    "Progress",
     "Refusal",
     "Report",
     "Rule",
@@ -31,7 +42,11 @@ __all__ = [
     "TreeError",
     "WriteOptions",
     "Written",
+    "apply_device_table",
     "check_image",
+    "executable_pages",
+    "explain",
+    "page_ranges",
     "read_image",
     "write_image",
 ]

@@ -1,12 +1,79 @@
 # SPDX-License-Identifier: MIT
-"""The kernels that an image may be for."""
+"""What a kernel can map in place: the pages wanted of one file in, those worth storing in place out.
+
+Each model follows cramfs_physmem_mmap() and cramfs_read_folio() of a kernel, and says of each page that is
+left out why. A page that no kernel would map from flash only makes an image larger.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Literal
+
+from tinyprof.cramfs.elf import Part, mapped_parts
+from tinyprof.cramfs.format import PAGE_SIZE
 
 KernelModel = Literal["patched", "mainline", "nommu"]
 """`patched` has tinyprof's fault handler (docs/kernel.md), `mainline` is a stock kernel, `nommu` a stock one
 without an MMU."""
 
 KERNEL_MODELS: tuple[KernelModel, ...] = ("patched", "mainline", "nommu")
+
+BEYOND = "beyond the end of the file"
+READS_ZEROS = "a whole last page stored in place reads as zeros on a stock kernel (cramfs_read_folio)"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Pages of one file that go in place, and why each other page that was wanted does not."""
+
+    in_place: frozenset[int]
+    refused: Mapping[int, str]
+
+
+def judge(kernel: KernelModel, head: bytes, size: int, wanted: Collection[int]) -> Verdict:
+    """Decide over the pages `wanted` of a file of `size` bytes that begins with `head` (elf.HEAD_SIZE)."""
+    pages = -(-size // PAGE_SIZE)
+    refused = {page: BEYOND for page in wanted if not 0 <= page < pages}
+    legal = set(wanted) - refused.keys()
+    if kernel == "patched":
+        return Verdict(frozenset(legal), refused)
+    if pages - 1 in legal and size % PAGE_SIZE == 0:
+        refused[pages - 1] = READS_ZEROS
+        legal.discard(pages - 1)
+    parts = mapped_parts(head, size)
+    if parts is None:
+        parts = (Part(0, pages, False, False),)
+    choose = _leading_runs if kernel == "mainline" else _whole_parts
+    useful, reasons = choose([part for part in parts if not part.writable], legal)
+    for page in legal - useful:
+        refused[page] = reasons.get(page, "no read-only mapping of a program shows it")
+    return Verdict(frozenset(useful), refused)
+
+
+def _leading_runs(parts: Iterable[Part], legal: set[int]) -> tuple[set[int], dict[int, str]]:
+    """A stock kernel maps the run of blocks that a mapping begins with (cramfs_get_block_range())."""
+    useful: set[int] = set()
+    reasons: dict[int, str] = {}
+    for part in parts:
+        gap = next((page for page in part.pages if page not in legal), part.end)
+        useful.update(range(part.first, gap))
+        reason = f"a stock kernel maps only up to page {gap}, the first of its mapping that is not in place"
+        reasons.update((page, reason) for page in range(gap, part.end))
+    return useful, reasons
+
+
+def _whole_parts(parts: Iterable[Part], legal: set[int]) -> tuple[set[int], dict[int, str]]:
+    """Without an MMU a mapping is one stretch of flash or none (cramfs_physmem_get_unmapped_area())."""
+    useful: set[int] = set()
+    reasons: dict[int, str] = {}
+    for part in parts:
+        if legal.issuperset(part.pages):
+            useful.update(part.pages)
+            continue
+        reason = (
+            f"without an MMU pages {part.first} to {part.end - 1} are mapped in place together or not at all"
+        )
+        reasons.update((page, reason) for page in part.pages)
+    return useful, reasons

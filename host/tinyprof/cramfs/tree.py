@@ -2,7 +2,7 @@
 """The files that an image is made of: a directory on disk in, a frozen tree out.
 
 Refuses, naming the path, whatever CramFS cannot hold; nothing is shortened to fit. Contents are read when
-the writer asks for them, once, and a file that changed meanwhile is an error.
+the writer asks for them, and a file that changed or vanished meanwhile is an error.
 """
 
 from __future__ import annotations
@@ -15,10 +15,17 @@ from pathlib import Path
 
 from tinyprof.cramfs.format import FILE_MAX, GID_MAX, NAME_MAX, PAGE_SIZE, UID_MAX, EntryKind, TreeError
 
+LINK_MAX = PAGE_SIZE - 1
+"""The kernel ends a link's target within its first page (nd_terminate_link())."""
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One file, directory or other entry; `path` is absolute in the image, `size` in bytes."""
+    """One file, directory or other entry; `path` is absolute in the image, `size` in bytes.
+
+    `source` is the file to read; without one the content is `link`. `stamp` is the time of its last change
+    in nanoseconds, as far as it is known.
+    """
 
     path: str
     kind: EntryKind
@@ -27,9 +34,10 @@ class Node:
     gid: int
     size: int
     device: int = 0
-    source: Path | None = None
+    source: str | None = None
     link: bytes = b""
     children: tuple[Node, ...] = ()
+    stamp: int | None = None
 
     @property
     def name(self) -> bytes:
@@ -39,16 +47,31 @@ class Node:
     def pages(self) -> int:
         return -(-self.size // PAGE_SIZE)
 
+    @property
+    def has_content(self) -> bool:
+        return self.size > 0 and self.kind in (EntryKind.FILE, EntryKind.SYMLINK)
+
     def content(self) -> bytes:
         """The bytes of a file or symlink. Raises TreeError where they cannot be read or have changed."""
+        return self.head(self.size + 1)
+
+    def head(self, size: int) -> bytes:
+        """The first `size` bytes of the content."""
         if self.source is None:
-            return self.link
+            return self.link[:size]
         try:
-            content = self.source.read_bytes()
+            with open(self.source, "rb", buffering=0) as file:  # noqa: PTH123 - Path.open takes twice the time
+                content = file.read(size) or b""
+                status = os.fstat(file.fileno())
         except OSError as error:
-            raise TreeError(f"{self.path}: cannot be read: {error.strerror}") from None
-        if len(content) != self.size:
-            raise TreeError(f"{self.path}: changed from {self.size} to {len(content)} bytes while being read")
+            raise TreeError(f"{self.path}: cannot be read: {error.strerror}", "build again") from None
+        if status.st_size != self.size or len(content) != min(size, self.size):
+            raise TreeError(
+                f"{self.path}: changed from {self.size} to {status.st_size} bytes while being read",
+                "build again",
+            )
+        if self.stamp is not None and status.st_mtime_ns != self.stamp:
+            raise TreeError(f"{self.path}: changed while being read", "build again")
         return content
 
 
@@ -59,12 +82,19 @@ class Tree:
     root: Node
 
     @classmethod
-    def from_directory(cls, path: Path | str) -> Tree:
-        """Take stock of a directory. Raises TreeError for what CramFS cannot hold."""
-        top = Path(path)
-        if not top.is_dir():
+    def from_directory(cls, path: Path | str, *, squash: bool = False) -> Tree:
+        """Take stock of a directory; with `squash` all is owned by root.
+
+        Raises TreeError for what CramFS cannot hold.
+        """
+        top = os.fspath(path)
+        try:
+            status = Path(top).stat()
+        except OSError as error:
+            raise TreeError(f"{top}: {error.strerror}", "give the root filesystem's folder") from None
+        if not stat.S_ISDIR(status.st_mode):
             raise TreeError(f"{top}: not a directory", "give the root filesystem's folder")
-        return cls(_node(top, "/"))
+        return cls(_Scan(squash).node(top, "/", status))
 
     def walk(self) -> Iterator[Node]:
         """Every node, parents first, names in byte order."""
@@ -79,54 +109,68 @@ class Tree:
         return (node for node in self.walk() if node.kind is EntryKind.FILE)
 
 
-def _node(source: Path, path: str) -> Node:
+_KINDS = {kind.value: kind for kind in EntryKind}
+
+
+class _Scan:
+    """One pass over a directory; every limit is checked before anything is read."""
+
+    def __init__(self, squash: bool) -> None:
+        self._squash = squash
+
+    def node(self, source: str, path: str, status: os.stat_result) -> Node:
+        mode = status.st_mode
+        kind = _KINDS.get(mode & 0o170000)
+        if kind is None:
+            raise TreeError(f"{path}: mode {mode:o} is of no type that cramfs knows")
+        uid, gid = (0, 0) if self._squash else (status.st_uid, status.st_gid)
+        refuse_over(path, "uid", uid, UID_MAX)
+        refuse_over(path, "gid", gid, GID_MAX)
+        if kind is EntryKind.DIRECTORY:
+            return Node(path, kind, mode, uid, gid, 0, children=self._children(source, path))
+        if kind is EntryKind.FILE:
+            size = status.st_size
+            refuse_over(path, "size in bytes", size, FILE_MAX)
+            return Node(path, kind, mode, uid, gid, size, source=source, stamp=status.st_mtime_ns)
+        if kind is EntryKind.SYMLINK:
+            link = _link(source, path)
+            return Node(path, kind, mode, uid, gid, len(link), link=link)
+        device = 0
+        if kind in (EntryKind.CHAR, EntryKind.BLOCK):
+            device = encode_device(path, os.major(status.st_rdev), os.minor(status.st_rdev))
+        return Node(path, kind, mode, uid, gid, 0, device)
+
+    def _children(self, source: str, path: str) -> tuple[Node, ...]:
+        prefix = path.rstrip("/") + "/"
+        try:
+            with os.scandir(source) as listing:
+                found = sorted((os.fsencode(item.name), item) for item in listing)
+            statuses = [(name, item, item.stat(follow_symlinks=False)) for name, item in found]
+        except OSError as error:
+            raise TreeError(f"{path}: cannot be listed: {error.strerror}", "build again") from None
+        for name, item, _ in statuses:
+            refuse_over(prefix + item.name, "length of the name in bytes", len(name), NAME_MAX)
+        return tuple(self.node(item.path, prefix + item.name, status) for _, item, status in statuses)
+
+
+def _link(source: str, path: str) -> bytes:
     try:
-        status = source.lstat()
+        link = os.fsencode(os.readlink(source))  # noqa: PTH115 - Path takes twice the time
     except OSError as error:
-        raise TreeError(f"{path}: cannot be read: {error.strerror}") from None
-    kind = _kind(path, status.st_mode)
-    _refuse_over(path, "uid", status.st_uid, UID_MAX)
-    _refuse_over(path, "gid", status.st_gid, GID_MAX)
-    name = os.fsencode(path.rpartition("/")[2])
-    _refuse_over(path, "length of the name in bytes", len(name), NAME_MAX)
-    if kind is EntryKind.DIRECTORY:
-        children = tuple(
-            _node(child, path.rstrip("/") + "/" + child.name) for child in _listing(source, path)
-        )
-        return Node(path, kind, status.st_mode, status.st_uid, status.st_gid, 0, children=children)
-    if kind is EntryKind.FILE:
-        _refuse_over(path, "size in bytes", status.st_size, FILE_MAX)
-        return Node(path, kind, status.st_mode, status.st_uid, status.st_gid, status.st_size, source=source)
-    if kind is EntryKind.SYMLINK:
-        link = os.fsencode(source.readlink())
-        return Node(path, kind, status.st_mode, status.st_uid, status.st_gid, len(link), link=link)
-    device = _device(path, status) if kind in (EntryKind.CHAR, EntryKind.BLOCK) else 0
-    return Node(path, kind, status.st_mode, status.st_uid, status.st_gid, 0, device)
+        raise TreeError(f"{path}: cannot be read: {error.strerror}", "build again") from None
+    refuse_over(path, "length of the link in bytes", len(link), LINK_MAX)
+    return link
 
 
-def _listing(source: Path, path: str) -> list[Path]:
-    try:
-        return sorted(source.iterdir(), key=lambda child: os.fsencode(child.name))
-    except OSError as error:
-        raise TreeError(f"{path}: cannot be listed: {error.strerror}") from None
-
-
-def _kind(path: str, mode: int) -> EntryKind:
-    try:
-        return EntryKind(stat.S_IFMT(mode))
-    except ValueError:
-        raise TreeError(f"{path}: mode {mode:o} is of no type that cramfs knows") from None
-
-
-def _device(path: str, status: os.stat_result) -> int:
+def encode_device(path: str, major: int, minor: int) -> int:
     """old_encode_dev(): eight bits each; the kernel decodes no more."""
-    major, minor = os.major(status.st_rdev), os.minor(status.st_rdev)
-    _refuse_over(path, "major number", major, 255)
-    _refuse_over(path, "minor number", minor, 255)
+    refuse_over(path, "major number", major, 255)
+    refuse_over(path, "minor number", minor, 255)
     return major << 8 | minor
 
 
-def _refuse_over(path: str, what: str, value: int, limit: int) -> None:
+def refuse_over(path: str, what: str, value: int, limit: int) -> None:
+    """Raise TreeError, naming the path, for a value that CramFS has no room for."""
     if value > limit:
         raise TreeError(
             f"{path}: {what} is {value}, cramfs holds at most {limit}", "change or leave out this file"

@@ -7,20 +7,18 @@ all pages in place in one aligned region, so that alignment is paid once. The sa
 
 from __future__ import annotations
 
-import hashlib
+import io
 import struct
-import zlib
-from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import deflate
 
+from tinyprof.cramfs.contents import Content, Plan, Refusal, Survey, survey
 from tinyprof.cramfs.format import (
-    BLOCK_DIRECT,
-    BLOCK_UNCOMPRESSED,
+    BOOT_PAD,
     CRC_OFFSET,
+    DIRENT_READ,
     FILE_MAX,
     INODE_OFFSET_MAX,
     INODE_SIZE,
@@ -34,224 +32,195 @@ from tinyprof.cramfs.format import (
     SuperFlag,
     TreeError,
 )
+from tinyprof.cramfs.kernel import KernelModel
+from tinyprof.cramfs.layout import Layout
+from tinyprof.cramfs.packer import BlockCache, Wish, choose_compressor, pack
+from tinyprof.cramfs.region import Region
 from tinyprof.cramfs.tree import Node, Tree
 
-Plan = Mapping[str, Collection[int]]
-"""Which pages go in place: page indices by absolute path."""
-
 Progress = Callable[[int, int], None]
-"""Called with contents done and contents in all."""
-
-INDIRECT_MAX = 1 << 30
-"""An indirect block pointer holds a byte offset in 30 bits."""
+"""Called with pages done and pages in all."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """`level` is libdeflate's, 1 to 12; `kernel` decides which pages may be in place."""
+    """How to write. `level` is libdeflate's, 1 to 12; `kernel` decides which pages may be in place.
+
+    `extended` permits what needs block pointers of Linux 4.15 even where no page is in place: equal pages
+    stored once, and pages that compression would not make smaller stored as they are. `holes`: pages of zeros
+    take no space. `pad`: 512 bytes for boot code come first. `insert`: bytes put behind the superblock.
+    `threads`: 0 is one for each core; the image does not depend on it.
+    """
 
     name: str = "Compressed"
     level: int = 9
     edition: int = 0
     byte_order: ByteOrder = "little"
-    kernel: Literal["patched", "mainline"] = "patched"
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A page that the plan wants in place and that is not, and why."""
-
-    path: str
-    page: int
-    reason: str
+    kernel: KernelModel = "patched"
+    extended: bool = False
+    holes: bool = False
+    pad: bool = False
+    insert: bytes = b""
+    zopfli: bool = False
+    threads: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The image; `xip_pages` counts pages stored in place, once where several files share one."""
+    """The image; `xip_pages` counts pages stored in place, once where several files share one.
+
+    `in_place` has for each path the pages that are, `refused` those that the plan wants and that are not.
+    """
 
     image: bytes
     xip_pages: int
     refused: tuple[Refusal, ...]
+    in_place: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Content:
-    """One distinct content: its pages, compressed or to be in place, and where its table went."""
+def write_image(
+    tree: Tree,
+    plan: Plan,
+    options: WriteOptions,
+    progress: Progress | None = None,
+    cache: BlockCache | None = None,
+) -> Written:
+    """Build an image. Raises TreeError for a tree that does not fit; lists pages that may not be in place.
 
-    node: Node
-    wanted: set[int] = field(default_factory=set)
-    compressed: list[bytes] = field(default_factory=list)
-    in_place: dict[int, bytes] = field(default_factory=dict)
-    offset: int = 0
-
-
-def write_image(tree: Tree, plan: Plan, options: WriteOptions, progress: Progress | None = None) -> Written:
-    """Build an image. Raises TreeError for a tree that does not fit; lists pages that may not be in place."""
-    nodes = list(tree.walk())
-    contents, content_of, refused = _contents(nodes, plan, options)
-    _compress(contents, options.level, progress)
-    directories, data_start = _place_directories(tree)
-    body, region = _place_contents(contents, data_start, options.byte_order)
-    image = bytearray(SUPER_SIZE)
-    inodes = _inodes(nodes, directories, content_of)
-    for directory in directories:
-        for child in sorted(directory.children, key=lambda child: child.name):
-            image += inodes[child.path].pack(options.byte_order) + _padded(child.name)
-    image += body
-    xip_pages = len(region) // PAGE_SIZE
-    if region:
-        image += bytes(-len(image) % PAGE_SIZE) + region
-    image += bytes(-len(image) % PAGE_SIZE)
-    _finish(image, nodes, inodes["/"], bool(region), options)
-    return Written(bytes(image), xip_pages, refused)
-
-
-def _contents(
-    nodes: list[Node], plan: Plan, options: WriteOptions
-) -> tuple[list[_Content], dict[str, _Content], tuple[Refusal, ...]]:
-    """The distinct contents in the order of the walk, those of each path, and the pages refused.
-
-    Files with one content share it, with the pages that any of them wants in place.
+    `cache` holds compressed blocks of earlier builds at the same level.
     """
-    distinct: dict[bytes, _Content] = {}
-    content_of: dict[str, _Content] = {}
-    refused: list[Refusal] = []
-    for node in nodes:
-        if node.kind not in (EntryKind.FILE, EntryKind.SYMLINK) or not node.size:
-            continue
-        digest = hashlib.sha256(node.content()).digest()
-        content = content_of[node.path] = distinct.setdefault(digest, _Content(node))
-        if node.kind is EntryKind.FILE:
-            for page in sorted(set(plan.get(node.path, ()))):
-                reason = _why_not(node, page, options)
-                if reason:
-                    refused.append(Refusal(node.path, page, reason))
-                else:
-                    content.wanted.add(page)
-    known = {node.path for node in nodes if node.kind is EntryKind.FILE}
-    gone = [
-        Refusal(path, page, "no such file") for path in sorted(plan.keys() - known) for page in plan[path]
-    ]
-    return list(distinct.values()), content_of, tuple(refused + gone)
+    nodes = list(tree.walk())
+    extended = options.extended or any(plan.values())
+    found = survey(nodes, plan, options.kernel, keyed=extended or cache is not None)
+    extended = options.extended or any(content.in_place for content in found.contents)
+    directories = [node for node in nodes if node.kind is EntryKind.DIRECTORY]
+    out = io.BytesIO()
+    head = (BOOT_PAD if options.pad else 0) + SUPER_SIZE + len(options.insert) + -len(options.insert) % 4
+    offsets, end = _place_directories(directories, head)
+    out.seek(end)
+    region = Region(by_page=options.kernel == "patched")
+    layout = _layout(out, found, region, options, extended)
+    tables = _add_contents(layout, found, options, extended, progress, cache)
+    layout.close()
+    offsets.update(
+        (path, (tables[id(content)], content.node.size)) for path, content in found.of_path.items()
+    )
+    _write_directories(out, directories, offsets, head, options.byte_order)
+    _finish(out, nodes, offsets, found, layout, options)
+    in_place = {
+        path: frozenset(content.in_place) for path, content in found.of_path.items() if content.in_place
+    }
+    return Written(out.getvalue(), len(region.pages), found.refused, in_place)
 
 
-def _why_not(node: Node, page: int, options: WriteOptions) -> str:
-    if not 0 <= page < node.pages:
-        return "beyond the end of the file"
-    if options.kernel == "mainline" and page == node.pages - 1 and node.size % PAGE_SIZE == 0:
-        return "a whole last page stored in place reads as zeros on a stock kernel (cramfs_read_folio)"
-    return ""
+def _layout(out: io.BytesIO, found: Survey, region: Region, options: WriteOptions, extended: bool) -> Layout:
+    if not extended:
+        return Layout(out, options.byte_order, region, (), ())
+    region_keys = {content.keys[index] for content in found.contents for index in content.in_place}
+    shared = {key for key, count in found.page_keys().items() if count > 1}
+    return Layout(out, options.byte_order, region, shared, region_keys)
 
 
-def _compress(contents: list[_Content], level: int, progress: Progress | None) -> None:
-    def one(content: _Content) -> None:
-        data = content.node.content()
-        for index in range(content.node.pages):
-            page = data[index * PAGE_SIZE : (index + 1) * PAGE_SIZE]
-            if index in content.wanted:
-                content.in_place[index] = page.ljust(PAGE_SIZE, b"\0")
-                content.compressed.append(b"")
-            else:
-                content.compressed.append(bytes(deflate.zlib_compress(page, level)))
+def _add_contents(
+    layout: Layout,
+    found: Survey,
+    options: WriteOptions,
+    extended: bool,
+    progress: Progress | None,
+    cache: BlockCache | None,
+) -> dict[int, int]:
+    """Lay every content out; the byte of each one's table."""
 
-    # libdeflate works without the interpreter's lock.
-    with ThreadPoolExecutor() as pool:
-        for done, _ in enumerate(pool.map(one, contents), 1):
-            if progress:
-                progress(done, len(contents))
+    def skip(content: Content, index: int, page: bytes) -> bool:
+        return options.holes and not any(page)
+
+    compress = choose_compressor(options.level, options.zopfli)
+    wish = Wish(compress, skip, extended, cache, options.threads)
+    total = sum(content.node.pages for content in found.contents)
+    done = 0
+    tables: dict[int, int] = {}
+    for packed in pack(found.contents, wish):
+        tables[id(packed.content)] = layout.add(packed)
+        if progress:
+            done += packed.content.node.pages
+            progress(done, total)
+    return tables
 
 
-def _place_directories(tree: Tree) -> tuple[list[Node], int]:
-    """Directories in the order they are stored, and the byte after the last of them."""
-    directories = [node for node in tree.walk() if node.kind is EntryKind.DIRECTORY]
-    return directories, SUPER_SIZE + sum(_directory_size(node) for node in directories)
+_Offsets = dict[str, tuple[int, int]]
+"""Byte and size of what an inode points to, by path."""
 
 
-def _directory_size(node: Node) -> int:
-    size = sum(INODE_SIZE + len(_padded(child.name)) for child in node.children)
-    if size > FILE_MAX:
-        raise TreeError(f"{node.path}: its names take {size} bytes, cramfs holds at most {FILE_MAX}")
-    return size
+def _place_directories(directories: list[Node], start: int) -> tuple[_Offsets, int]:
+    """Where each directory's names stand, one behind the other, and the byte after the last."""
+    offsets: _Offsets = {}
+    at = start
+    for directory in directories:
+        size = sum(INODE_SIZE + len(_padded(child.name)) for child in directory.children)
+        if size > FILE_MAX:
+            raise TreeError(f"{directory.path}: its names take {size} bytes, cramfs holds at most {FILE_MAX}")
+        if at > INODE_OFFSET_MAX:
+            raise TreeError(f"{directory.path}: the image grows beyond 256 MiB", "leave files out")
+        # The root's place is where the kernel looks for it, empty or not.
+        offsets[directory.path] = (at if size or directory.path == "/" else 0, size)
+        at += size
+    return offsets, at
 
 
 def _padded(name: bytes) -> bytes:
     return name + bytes(-len(name) % 4)
 
 
-def _place_contents(contents: list[_Content], start: int, order: ByteOrder) -> tuple[bytes, bytes]:
-    """Tables and compressed blocks from byte `start` on, and the region of pages in place."""
-    slots: dict[bytes, int] = {}
-    for content in contents:
-        for page in content.in_place.values():
-            slots.setdefault(page, len(slots))
-    # The region's place depends on the size of what precedes it, and only pointers depend on the region.
-    end = start
-    for content in contents:
-        end = len(_lay_out(content, end, slots, 0, order)) + end
-    region = end + -end % PAGE_SIZE
-    body = bytearray()
-    for content in contents:
-        content.offset = start + len(body)
-        body += _lay_out(content, content.offset, slots, region, order)
-    if content_past := next((c for c in contents if c.offset > INODE_OFFSET_MAX), None):
-        raise TreeError(f"{content_past.node.path}: the image grows beyond 256 MiB", "leave files out")
-    if region > INDIRECT_MAX:
-        raise TreeError("the image grows beyond 1 GiB", "leave files out")
-    return bytes(body), b"".join(slots)
-
-
-def _lay_out(content: _Content, offset: int, slots: dict[bytes, int], region: int, order: ByteOrder) -> bytes:
-    """A content's table and blocks, as they stand from byte `offset` (a multiple of 4) on.
-
-    A block's start is the end of its predecessor, so one that follows a page in place must be direct.
-    """
-    pointers: list[int] = []
-    at = offset + 4 * content.node.pages
-    blocks = bytearray()
-    chained = True
-    for index, block in enumerate(content.compressed):
-        page = content.in_place.get(index)
-        if page is not None:
-            pointers.append(region + slots[page] * PAGE_SIZE >> 2 | BLOCK_DIRECT | BLOCK_UNCOMPRESSED)
-            chained = False
-            continue
-        if chained:
-            blocks += block
-            pointers.append(at + len(blocks))
-            continue
-        blocks += bytes(-(at + len(blocks)) % 4)
-        pointers.append(at + len(blocks) >> 2 | BLOCK_DIRECT)
-        blocks += len(block).to_bytes(2, order) + block
-        chained = True
-    prefix = "<" if order == "little" else ">"
-    laid_out = struct.pack(f"{prefix}{len(pointers)}I", *pointers) + blocks
-    return laid_out + bytes(-len(laid_out) % 4)
-
-
-def _inodes(nodes: list[Node], directories: list[Node], content_of: dict[str, _Content]) -> dict[str, Inode]:
-    offsets: dict[str, tuple[int, int]] = {}
-    at = SUPER_SIZE
+def _write_directories(
+    out: io.BytesIO, directories: list[Node], offsets: _Offsets, start: int, order: ByteOrder
+) -> None:
+    out.seek(start)
     for directory in directories:
-        size = _directory_size(directory)
-        offsets[directory.path] = (at if size else 0, size)
-        at += size
-    for path, content in content_of.items():
-        offsets[path] = (content.offset, content.node.size)
-    return {node.path: _inode(node, *offsets.get(node.path, (0, node.device))) for node in nodes}
+        for child in directory.children:
+            out.write(_inode(child, offsets).pack(order) + _padded(child.name))
 
 
-def _inode(node: Node, offset: int, size: int) -> Inode:
+def _names_readable_to(nodes: list[Node], offsets: _Offsets) -> int:
+    """The least size of an image whose last name a kernel that maps the flash does not read as zeros."""
+    filled = [node for node in nodes if node.children]
+    if not filled:
+        return 0
+    last = max(filled, key=lambda node: offsets[node.path])
+    at, size = offsets[last.path]
+    return at + size - INODE_SIZE - len(_padded(last.children[-1].name)) + DIRENT_READ
+
+
+def _inode(node: Node, offsets: _Offsets) -> Inode:
+    offset, size = offsets.get(node.path, (0, node.device))
     return Inode(node.mode, node.uid, size, node.gid, len(_padded(node.name)) // 4, offset)
 
 
-def _finish(image: bytearray, nodes: list[Node], root: Inode, extended: bool, options: WriteOptions) -> None:
-    """Fill in the superblock; the CRC is over the whole image with its own field zero."""
+def _finish(
+    out: io.BytesIO,
+    nodes: list[Node],
+    offsets: _Offsets,
+    found: Survey,
+    layout: Layout,
+    options: WriteOptions,
+) -> None:
+    """Pad to whole pages and fill in the superblock; the CRC covers all behind the boot code."""
+    size = max(out.seek(0, io.SEEK_END), _names_readable_to(nodes, offsets))
+    size += -size % PAGE_SIZE
+    out.write(bytes(size - out.tell()))
     flags = SuperFlag.FSID_VERSION_2 | SuperFlag.SORTED_DIRS
-    if extended:
-        flags |= SuperFlag.EXT_BLOCK_POINTERS
-    blocks = sum(node.pages for node in nodes if node.kind in (EntryKind.FILE, EntryKind.SYMLINK))
+    for flag, used in (
+        (SuperFlag.EXT_BLOCK_POINTERS, layout.extended),
+        (SuperFlag.HOLES, layout.holes),
+        (SuperFlag.SHIFTED_ROOT_OFFSET, options.insert),
+    ):
+        flags |= flag if used else 0
+    at = BOOT_PAD if options.pad else 0
+    blocks = sum(content.node.pages for content in found.contents)
     fsid = Fsid(0, options.edition, blocks, len(nodes))
-    image[:SUPER_SIZE] = Superblock(options.byte_order, len(image), flags, fsid, options.name, root).pack()
-    prefix = "<" if options.byte_order == "little" else ">"
-    struct.pack_into(f"{prefix}I", image, CRC_OFFSET, zlib.crc32(image))
+    root = _inode(nodes[0], offsets)
+    superblock = Superblock(options.byte_order, size, flags, fsid, options.name, root, at)
+    out.seek(at)
+    out.write(superblock.pack() + options.insert)
+    with out.getbuffer() as image:
+        prefix = "<" if options.byte_order == "little" else ">"
+        struct.pack_into(f"{prefix}I", image, at + CRC_OFFSET, deflate.crc32(image[at:]))

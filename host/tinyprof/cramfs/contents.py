@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""What an image has to store: a tree and a plan in, its distinct contents and their pages in place out.
+
+Two files share one content, and so one inode number, only if their owner and mode are the same too: a kernel
+has one inode for each number (iget_locked()), and shows the first one's owner and mode for both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tinyprof.cramfs.elf import HEAD_SIZE
+from tinyprof.cramfs.format import PAGE_SIZE, EntryKind
+from tinyprof.cramfs.kernel import KernelModel, judge
+from tinyprof.cramfs.tree import Node
+
+Plan = Mapping[str, Collection[int]]
+"""Which pages go in place: page indices by absolute path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A page that the plan wants in place and that is not, and why; `missing` if there is no such page."""
+
+    path: str
+    page: int
+    reason: str
+    missing: bool = False
+
+
+@dataclass(slots=True)
+class Content:
+    """One distinct content: the node to read it from, its pages in place, and the digest of each page.
+
+    `keys` is empty if nobody needs digests.
+    """
+
+    node: Node
+    in_place: set[int] = field(default_factory=set)
+    keys: list[bytes] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The distinct contents in the order of the walk, the one of each path, and the pages refused."""
+
+    contents: list[Content]
+    of_path: dict[str, Content]
+    refused: tuple[Refusal, ...]
+
+    def page_keys(self) -> Counter[bytes]:
+        """How often each page occurs that is not in place anyway."""
+        counts: Counter[bytes] = Counter()
+        for content in self.contents:
+            if content.in_place:
+                counts.update(key for index, key in enumerate(content.keys) if index not in content.in_place)
+            else:
+                counts.update(content.keys)
+        return counts
+
+
+def survey(nodes: Iterable[Node], plan: Plan, kernel: KernelModel, *, keyed: bool) -> Survey:
+    """Find the distinct contents; with `keyed`, with the digest of every page. Raises TreeError."""
+    stored = [node for node in nodes if node.has_content]
+    twins = Counter(_likeness(node) for node in stored)
+    distinct: dict[object, Content] = {}
+    of_path: dict[str, Content] = {}
+    refused: list[Refusal] = []
+    for node in stored:
+        content = Content(node)
+        identity: object = node.path
+        if keyed or twins[_likeness(node)] > 1:
+            content.keys = page_keys(node.content())
+            identity = (_likeness(node), b"".join(content.keys))
+            if not keyed:
+                content.keys = []
+        content = of_path[node.path] = distinct.setdefault(identity, content)
+        wanted = plan.get(node.path)
+        if wanted and node.kind is EntryKind.FILE:
+            verdict = judge(kernel, node.head(HEAD_SIZE), node.size, wanted)
+            content.in_place |= verdict.in_place
+            refused += (
+                Refusal(node.path, page, reason, not 0 <= page < node.pages)
+                for page, reason in sorted(verdict.refused.items())
+            )
+    refused += _of_no_file(plan, {node.path: node for node in stored})
+    return Survey(list(distinct.values()), of_path, tuple(refused))
+
+
+def _likeness(node: Node) -> tuple[int, int, int, int]:
+    """What two nodes have to have in common to share a content."""
+    return node.size, node.mode, node.uid, node.gid
+
+
+def page_keys(content: bytes) -> list[bytes]:
+    """The SHA-256 of each page."""
+    sha256 = hashlib.sha256
+    return [sha256(content[at : at + PAGE_SIZE]).digest() for at in range(0, len(content), PAGE_SIZE)]
+
+
+def _of_no_file(plan: Plan, stored: Mapping[str, Node]) -> Iterable[Refusal]:
+    for path in sorted(plan):
+        node = stored.get(path)
+        if node is None or node.kind is not EntryKind.FILE:
+            for page in sorted(plan[path]):
+                yield Refusal(path, page, "no such file", missing=True)

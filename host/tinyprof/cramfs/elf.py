@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""What a loader maps of a program: the first bytes of a file in, the parts that are mapped out.
+
+Knows ELF of both classes and byte orders, and bFLT of systems without an MMU. A file is untrusted: one that
+is broken has no parts, as it has for a loader.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from tinyprof.cramfs.format import PAGE_SIZE
+from tinyprof.cramfs.tree import Node
+
+ELF_MAGIC = b"\x7fELF"
+FLAT_MAGIC = b"bFLT"
+HEAD_SIZE = 4096
+"""Program headers are looked for in a file's first page; linkers put them right after the ELF header."""
+
+PT_LOAD = 1
+PF_X, PF_W, PF_R = 1, 2, 4
+FLAT_LOADED = 1 | 2
+"""FLAT_FLAG_RAM, FLAT_FLAG_GZIP: such text is copied to RAM."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Pages `first` up to, not including, `end` of a file that one mapping shows."""
+
+    first: int
+    end: int
+    writable: bool
+    executable: bool
+
+    @property
+    def pages(self) -> range:
+        return range(self.first, self.end)
+
+
+def mapped_parts(head: bytes, size: int) -> tuple[Part, ...] | None:
+    """The parts of a file of `size` bytes that begins with `head`; None if it is no program at all."""
+    if head.startswith(ELF_MAGIC):
+        return _elf_parts(head, size)
+    if head.startswith(FLAT_MAGIC) and len(head) >= 40:
+        return _flat_parts(head, size)
+    return None
+
+
+def _elf_parts(head: bytes, size: int) -> tuple[Part, ...] | None:
+    try:
+        prefix = {1: "<", 2: ">"}[head[5]]
+        wide = {1: False, 2: True}[head[4]]
+        # e_phoff, then e_phentsize and e_phnum: Elf32_Ehdr and Elf64_Ehdr of elf.h.
+        (at,) = struct.unpack_from(f"{prefix}{'Q' if wide else 'I'}", head, 32 if wide else 28)
+        entry_size, count = struct.unpack_from(f"{prefix}2H", head, 54 if wide else 42)
+        parts = [_elf_part(head, at + number * entry_size, prefix, wide, size) for number in range(count)]
+    except (KeyError, IndexError, struct.error, OverflowError):
+        return ()
+    loads = tuple(part for part in parts if part is not None)
+    # An object file, such as a kernel module, is read like any other file.
+    return loads or None
+
+
+def _elf_part(head: bytes, at: int, prefix: str, wide: bool, size: int) -> Part | None:
+    if wide:
+        kind, flags, offset, _, _, length = struct.unpack_from(f"{prefix}2I4Q", head, at)
+    else:
+        kind, offset, _, _, length, _, flags = struct.unpack_from(f"{prefix}7I", head, at)
+    if kind != PT_LOAD or not length or offset + length > size:
+        return None
+    first, end = offset // PAGE_SIZE, -(-(offset + length) // PAGE_SIZE)
+    return Part(first, end, bool(flags & PF_W), bool(flags & PF_X))
+
+
+def _flat_parts(head: bytes, size: int) -> tuple[Part, ...]:
+    """struct flat_hdr of linux/flat.h: the text is mapped from the file's begin to data_start."""
+    (data_start,) = struct.unpack_from(">I", head, 12)
+    (flags,) = struct.unpack_from(">I", head, 36)
+    if flags & FLAT_LOADED or not 0 < data_start <= size:
+        return ()
+    return (Part(0, -(-data_start // PAGE_SIZE), False, True),)
+
+
+def executable_pages(node: Node) -> list[int]:
+    """The pages of a program's loadable segments that are not writable, as mkcramfs -X chooses them."""
+    if node.size < len(ELF_MAGIC):
+        return []
+    parts = mapped_parts(node.head(HEAD_SIZE), node.size) or ()
+    return sorted({page for part in parts if not part.writable for page in part.pages})

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""Explains an image: a tree and what was written in; of each file what is in place and why not more, out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writer import Written
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One file that the plan or a twin of it brought in: its pages in place, and the others by reason."""
+
+    path: str
+    pages: int
+    in_place: tuple[int, ...]
+    refused: tuple[tuple[str, tuple[int, ...]], ...]
+    unplanned: int
+
+
+def explain(tree: Tree, written: Written) -> list[Explanation]:
+    """An explanation for each file that has pages in place or pages refused, in the order of the walk."""
+    by_path: dict[str, dict[str, list[int]]] = {}
+    for refusal in written.refused:
+        by_path.setdefault(refusal.path, {}).setdefault(refusal.reason, []).append(refusal.page)
+    explanations: list[Explanation] = []
+    for node in tree.files():
+        in_place = tuple(sorted(written.in_place.get(node.path, ())))
+        refused = by_path.pop(node.path, {})
+        if in_place or refused:
+            known = set(in_place).union(*refused.values())
+            reasons = tuple((reason, tuple(pages)) for reason, pages in refused.items())
+            unplanned = sum(page not in known for page in range(node.pages))
+            explanations.append(Explanation(node.path, node.pages, in_place, reasons, unplanned))
+    for path, refused in by_path.items():
+        reasons = tuple((reason, tuple(pages)) for reason, pages in refused.items())
+        explanations.append(Explanation(path, 0, (), reasons, 0))
+    return explanations
+
+
+def page_ranges(pages: Iterable[int]) -> str:
+    """Pages as people write them: 0-3, 7."""
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in _runs(pages))
+
+
+def _runs(pages: Iterable[int]) -> Iterator[tuple[int, int]]:
+    run: list[int] = []
+    for page in sorted(pages):
+        if run and page != run[-1] + 1:
+            yield run[0], run[-1]
+            run = []
+        run.append(page)
+    if run:
+        yield run[0], run[-1]

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""Compresses pages: contents in, their blocks out in the same order, on all cores, little in memory.
+
+What it gives depends on the pages and the compressor alone, never on the number of threads or on what a cache
+already holds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import deflate
+
+from tinyprof.cramfs.contents import Content
+from tinyprof.cramfs.format import PAGE_SIZE
+from tinyprof.errors import TinyprofError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+BATCH_PAGES = 32
+BATCHES_AHEAD = 4
+"""Batches under way for each core: enough to keep it busy, few enough to keep memory small."""
+
+Compress = Callable[[bytes], bytes]
+
+
+class BlockCache(Protocol):
+    """Compressed blocks by the SHA-256 of their page. A cache may forget, but must not be wrong."""
+
+    def get(self, key: bytes) -> bytes | None: ...
+
+    def put(self, key: bytes, block: bytes) -> None: ...
+
+
+class CompressorError(TinyprofError):
+    """A compressor that is asked for and not installed."""
+
+
+def choose_compressor(level: int, zopfli: bool) -> Compress:
+    """A function from a page to a zlib stream: libdeflate at `level`, or Zopfli, smaller and very slow."""
+    if not zopfli:
+        zlib_compress = deflate.zlib_compress
+        return lambda page: bytes(zlib_compress(page, level))
+    try:
+        import zopfli.zlib as slow  # noqa: PLC0415 - optional
+    except ImportError:
+        raise CompressorError("zopfli is not installed", "pip install tinyprof[zopfli]") from None
+    return lambda page: bytes(slow.compress(page))
+
+
+@dataclass(slots=True)
+class Packed:
+    """A content with a block for each page: `blocks[i]` is None where `page i` stays as it is in `pages`.
+
+    `pages` keeps the pages that are in place, and with `keep_raw` those that do not become smaller.
+    """
+
+    content: Content
+    blocks: list[bytes | None]
+    pages: dict[int, bytes]
+    missing: int = 0
+
+
+@dataclass(slots=True)
+class Wish:
+    """What a content's pages become: `skip(content, index, page)` is true for a page that needs no block."""
+
+    compress: Compress
+    skip: Callable[[Content, int, bytes], bool]
+    keep_raw: bool
+    cache: BlockCache | None = None
+    threads: int = 0
+
+
+def pack(contents: Iterable[Content], wish: Wish) -> Iterator[Packed]:
+    """Each content with its blocks. Raises TreeError for a file that cannot be read or has changed."""
+    packing = _Packing(wish)
+    try:
+        for content in contents:
+            packing.begin(content)
+            yield from packing.finished()
+        packing.submit()
+        while packing.batches:
+            packing.collect()
+            yield from packing.finished()
+    finally:
+        packing.close()
+
+
+_Place = tuple[Packed, int]
+
+
+class _Packing:
+    """The contents and batches under way, oldest first."""
+
+    def __init__(self, wish: Wish) -> None:
+        self._wish = wish
+        self._threads = wish.threads or os.cpu_count() or 1
+        self._pool: ThreadPoolExecutor | None = None
+        self._pending: deque[Packed] = deque()
+        self._pages: list[bytes] = []
+        self._places: list[_Place] = []
+        self.batches: deque[tuple[Future[list[bytes]], list[bytes], list[_Place]]] = deque()
+
+    def begin(self, content: Content) -> None:
+        data = content.node.content()
+        wish, cache = self._wish, self._wish.cache
+        packed = Packed(content, [None] * content.node.pages, {})
+        for index, at in enumerate(range(0, len(data), PAGE_SIZE)):
+            page = data[at : at + PAGE_SIZE]
+            if index in content.in_place:
+                packed.pages[index] = page
+            elif not wish.skip(content, index, page):
+                block = cache.get(content.keys[index]) if cache else None
+                if block is None:
+                    self._add(packed, index, page)
+                else:
+                    self._fill(packed, index, page, block)
+        self._pending.append(packed)
+
+    def _add(self, packed: Packed, index: int, page: bytes) -> None:
+        packed.missing += 1
+        self._pages.append(page)
+        self._places.append((packed, index))
+        if len(self._pages) >= BATCH_PAGES:
+            self.submit()
+
+    def submit(self) -> None:
+        if not self._pages:
+            return
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - costs a rebuild 7 ms
+
+            # libdeflate works without the interpreter's lock.
+            self._pool = ThreadPoolExecutor(self._threads)
+        compress, pages = self._wish.compress, self._pages
+        future = self._pool.submit(lambda: [compress(page) for page in pages])
+        self.batches.append((future, pages, self._places))
+        self._pages, self._places = [], []
+        if len(self.batches) > BATCHES_AHEAD * self._threads:
+            self.collect()
+
+    def collect(self) -> None:
+        future, pages, places = self.batches.popleft()
+        cache = self._wish.cache
+        for block, page, (packed, index) in zip(future.result(), pages, places, strict=True):
+            packed.missing -= 1
+            self._fill(packed, index, page, block)
+            if cache:
+                cache.put(packed.content.keys[index], block)
+
+    def _fill(self, packed: Packed, index: int, page: bytes, block: bytes) -> None:
+        packed.blocks[index] = block
+        if self._wish.keep_raw and len(block) >= len(page):
+            packed.pages[index] = page
+
+    def finished(self) -> Iterator[Packed]:
+        while self._pending and not self._pending[0].missing:
+            yield self._pending.popleft()
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)

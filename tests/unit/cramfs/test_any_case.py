@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""Any tree, any plan, any options: what is written is what is read, and the checker finds nothing to say."""
+
+from __future__ import annotations
+
+import pytest
+from cramfs_cases import make_case
+
+from tinyprof.cramfs import (
+    KERNEL_MODELS,
+    EntryKind,
+    Image,
+    Rule,
+    check_image,
+    read_image,
+    write_image,
+)
+
+BATCH = 50
+
+
+@pytest.mark.parametrize("first", range(0, 600, BATCH))
+def test_what_is_written_is_read_and_is_clean(first: int) -> None:
+    for seed in range(first, first + BATCH):
+        case = make_case(seed, kernels=KERNEL_MODELS, big_endian=True)
+        tree = case.tree()
+        written = write_image(tree, case.plan, case.options)
+        image = read_image(written.image)
+        assert _contents(image) == {
+            **{path: file.content for path, file in case.files.items()},
+            **case.links,
+        }, f"seed {seed}"
+        assert _inodes(image) == [
+            (node.path, node.mode, node.uid, node.gid, node.device) for node in tree.walk()
+        ], f"seed {seed}"
+        entries = {entry.path: entry for entry in image.entries}
+        for path, pages in written.in_place.items():
+            blocks = image.blocks(entries[path])
+            assert all(blocks[page].in_place for page in pages), f"seed {seed}"
+        report = check_image(written.image, case.options.kernel)
+        assert not [finding for finding in report.findings if finding.rule is not Rule.LAST_PAGE], (
+            f"seed {seed}"
+        )
+        assert report.errors == 0, f"seed {seed}"
+
+
+def _contents(image: Image) -> dict[str, bytes]:
+    kinds = (EntryKind.FILE, EntryKind.SYMLINK)
+    return {entry.path: image.read(entry) for entry in image.entries if entry.kind in kinds}
+
+
+def _inodes(image: Image) -> list[tuple[str, int, int, int, int]]:
+    return [(entry.path, entry.mode, entry.uid, entry.gid, entry.device) for entry in image.entries]
