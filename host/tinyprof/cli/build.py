@@ -144,7 +144,7 @@ def _fields(image: Path, tree: Tree, plan: HotPlan, written: Written, explained:
 @click.option("-X", "programs", count=True, help="Store programs in place; twice: for systems with an MMU.")
 @click.option("--kernel", type=click.Choice(KERNEL_MODELS), help="Who maps the pages.  [default: patched]")
 @click.option("--explain", "explained", is_flag=True, help="Say what is in place and why not more.")
-@click.option("--level", type=click.IntRange(1, 12), default=9, show_default=True, help="Effort.")
+@click.option("--level", type=click.IntRange(1, 12), default=6, show_default=True, help="Effort.")
 @click.option("--zopfli", is_flag=True, help="Compress with Zopfli: smaller, and very slow.")
 @click.option("--no-cache", is_flag=True, help="Neither use nor keep compressed blocks of other builds.")
 @click.option("--jobs", type=click.IntRange(0), default=0, help="Threads.  [default: cores]")

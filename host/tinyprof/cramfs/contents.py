@@ -51,7 +51,7 @@ class Survey:
     of_path: dict[str, Content]
     refused: tuple[Refusal, ...]
 
-    def page_keys(self) -> Counter[bytes]:
+    def page_counts(self) -> Counter[bytes]:
         """How often each page occurs that is not in place anyway."""
         counts: Counter[bytes] = Counter()
         for content in self.contents:
@@ -73,7 +73,7 @@ def survey(nodes: Iterable[Node], plan: Plan, kernel: KernelModel, *, keyed: boo
         content = Content(node)
         identity: object = node.path
         if keyed or twins[_likeness(node)] > 1:
-            content.keys = page_keys(node.content())
+            content.keys = page_keys(node.chunks())
             identity = (_likeness(node), b"".join(content.keys))
             if not keyed:
                 content.keys = []
@@ -95,10 +95,14 @@ def _likeness(node: Node) -> tuple[int, int, int, int]:
     return node.size, node.mode, node.uid, node.gid
 
 
-def page_keys(content: bytes) -> list[bytes]:
-    """The SHA-256 of each page."""
+def page_keys(chunks: Iterable[bytes]) -> list[bytes]:
+    """The SHA-256 of each page of a content in pieces of whole pages."""
     sha256 = hashlib.sha256
-    return [sha256(content[at : at + PAGE_SIZE]).digest() for at in range(0, len(content), PAGE_SIZE)]
+    return [
+        sha256(chunk[at : at + PAGE_SIZE]).digest()
+        for chunk in chunks
+        for at in range(0, len(chunk), PAGE_SIZE)
+    ]
 
 
 def _of_no_file(plan: Plan, stored: Mapping[str, Node]) -> Iterable[Refusal]:

@@ -71,7 +71,7 @@ class Layout:
             raise TreeError(f"{content.node.path}: the image grows beyond 256 MiB", "leave files out")
         chain = _Chain(table + 4 * content.node.pages)
         in_place = {index: packed.pages[index] for index in sorted(content.in_place)}
-        slots = self._region.place(in_place)
+        slots = self._region.place(in_place, content.keys)
         if content.keys:
             self._slot_of_key.update((content.keys[index], slot) for index, slot in slots.items())
         if (
@@ -161,11 +161,11 @@ class Layout:
     def close(self) -> None:
         """Append the region on a page boundary and fill in the pointers to it."""
         end = self._out.tell()
-        if not self._region.pages:
+        if not len(self._region):
             return
         self._out.write(bytes(-end % PAGE_SIZE))
         start = self._out.tell()
-        if start + len(self._region.pages) * PAGE_SIZE > INDIRECT_MAX:
+        if start + len(self._region) * PAGE_SIZE > INDIRECT_MAX:
             raise TreeError("the image grows beyond 1 GiB", "leave files out")
         with self._out.getbuffer() as image:
             for fixup in self._fixups:
@@ -173,7 +173,7 @@ class Layout:
                 at = start + slot * PAGE_SIZE
                 pointer = at + PAGE_SIZE if fixup.hole else at >> 2 | BLOCK_DIRECT | BLOCK_UNCOMPRESSED
                 struct.pack_into(f"{self._prefix}I", image, fixup.at, pointer)
-        self._out.writelines(self._region.pages)
+        self._region.write_to(self._out)
 
 
 class _Chain:

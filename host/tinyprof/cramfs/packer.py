@@ -68,10 +68,10 @@ class Packed:
 
 @dataclass(slots=True)
 class Wish:
-    """What a content's pages become: `skip(content, index, page)` is true for a page that needs no block."""
+    """How pages are packed: `skip(page)` is true for one that needs no block."""
 
     compress: Compress
-    skip: Callable[[Content, int, bytes], bool]
+    skip: Callable[[bytes], bool]
     keep_raw: bool
     cache: BlockCache | None = None
     threads: int = 0
@@ -108,20 +108,24 @@ class _Packing:
         self.batches: deque[tuple[Future[list[bytes]], list[bytes], list[_Place]]] = deque()
 
     def begin(self, content: Content) -> None:
-        data = content.node.content()
-        wish, cache = self._wish, self._wish.cache
         packed = Packed(content, [None] * content.node.pages, {})
-        for index, at in enumerate(range(0, len(data), PAGE_SIZE)):
-            page = data[at : at + PAGE_SIZE]
-            if index in content.in_place:
-                packed.pages[index] = page
-            elif not wish.skip(content, index, page):
-                block = cache.get(content.keys[index]) if cache else None
-                if block is None:
-                    self._add(packed, index, page)
-                else:
-                    self._fill(packed, index, page, block)
+        index = 0
+        for chunk in content.node.chunks():
+            for at in range(0, len(chunk), PAGE_SIZE):
+                self._take(packed, index, chunk[at : at + PAGE_SIZE])
+                index += 1
         self._pending.append(packed)
+
+    def _take(self, packed: Packed, index: int, page: bytes) -> None:
+        content, cache = packed.content, self._wish.cache
+        if index in content.in_place:
+            packed.pages[index] = page
+        elif not self._wish.skip(page):
+            block = cache.get(content.keys[index]) if cache else None
+            if block is None:
+                self._add(packed, index, page)
+            else:
+                self._fill(packed, index, page, block)
 
     def _add(self, packed: Packed, index: int, page: bytes) -> None:
         packed.missing += 1

@@ -7,54 +7,75 @@ one piece, so there a run is stored whole, unless the region already holds it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import BinaryIO
 
 from tinyprof.cramfs.format import PAGE_SIZE
 
 CANDIDATES_MAX = 8
 """How many places a run is looked for at: a page of zeros may be at thousands."""
 
+CHUNK_PAGES = 256
+"""Pages are kept in pieces that the allocator gives back one by one, so that they never count twice."""
+
 
 class Region:
-    """Slots of one page each, in the order in which they stand in the image."""
+    """Slots of one page each, in the order in which they stand in the image; `keys` has each one's digest."""
 
     def __init__(self, *, by_page: bool) -> None:
         self._by_page = by_page
         self._places: dict[bytes, list[int]] = {}
-        self.pages: list[bytes] = []
+        self._chunks: list[bytearray] = []
+        self.keys: list[bytes] = []
 
-    def place(self, pages: Mapping[int, bytes]) -> dict[int, int]:
-        """The slot of each page of a file: its pages in place by index, the last one perhaps short."""
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def place(self, pages: Mapping[int, bytes], keys: Sequence[bytes]) -> dict[int, int]:
+        """The slot of each of a file's pages in place; `keys` are the digests of all its pages."""
         slots: dict[int, int] = {}
-        for first, run in _runs(pages, one_by_one=self._by_page):
-            slot = self._find(run)
+        for run in _runs(pages, one_by_one=self._by_page):
+            wanted = [keys[index] for index in run]
+            slot = self._find(wanted)
             if slot is None:
-                slot = self._append(run)
-            slots.update((first + step, slot + step) for step in range(len(run)))
+                slot = len(self.keys)
+                for index in run:
+                    self._append(keys[index], pages[index])
+            slots.update((index, slot + step) for step, index in enumerate(run))
         return slots
 
-    def _find(self, run: list[bytes]) -> int | None:
-        for slot in self._places.get(run[0], ())[:CANDIDATES_MAX]:
-            if self.pages[slot : slot + len(run)] == run:
+    def _find(self, wanted: list[bytes]) -> int | None:
+        for slot in self._places.get(wanted[0], ())[:CANDIDATES_MAX]:
+            if self.keys[slot : slot + len(wanted)] == wanted:
                 return slot
         return None
 
-    def _append(self, run: list[bytes]) -> int:
-        slot = len(self.pages)
-        for step, page in enumerate(run):
-            self._places.setdefault(page, []).append(slot + step)
-        self.pages += run
-        return slot
+    def _append(self, key: bytes, page: bytes) -> None:
+        slot = len(self.keys)
+        if slot % CHUNK_PAGES == 0:
+            self._chunks.append(bytearray(CHUNK_PAGES * PAGE_SIZE))
+        at = slot % CHUNK_PAGES * PAGE_SIZE
+        # Zeros follow a last page that is not whole, so that it can be mapped to its end.
+        self._chunks[-1][at : at + len(page)] = page
+        self._places.setdefault(key, []).append(slot)
+        self.keys.append(key)
+
+    def write_to(self, out: BinaryIO) -> None:
+        """Append the pages to `out`, letting go of them."""
+        left = len(self.keys) * PAGE_SIZE
+        for number, chunk in enumerate(self._chunks):
+            self._chunks[number] = bytearray()
+            out.write(memoryview(chunk)[:left])
+            left -= len(chunk)
 
 
-def _runs(pages: Mapping[int, bytes], *, one_by_one: bool) -> Iterator[tuple[int, list[bytes]]]:
-    """The runs of neighbours, each page filled up with zeros so that it can be mapped to its end."""
-    first, run = 0, list[bytes]()
+def _runs(pages: Mapping[int, bytes], *, one_by_one: bool) -> Iterator[range]:
+    """The runs of neighbouring pages, or each page for itself."""
+    run = range(0)
     for index in sorted(pages):
-        if run and (one_by_one or index != first + len(run)):
-            yield first, run
-            run = []
-        first = first if run else index
-        run.append(pages[index].ljust(PAGE_SIZE, b"\0"))
+        if run and (one_by_one or index != run.stop):
+            yield run
+            run = range(0)
+        run = range(run.start if run else index, index + 1)
     if run:
-        yield first, run
+        yield run

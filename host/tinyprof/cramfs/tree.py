@@ -15,6 +15,9 @@ from pathlib import Path
 
 from tinyprof.cramfs.format import FILE_MAX, GID_MAX, NAME_MAX, PAGE_SIZE, UID_MAX, EntryKind, TreeError
 
+CHUNK = 32 * PAGE_SIZE
+"""Bytes read at once: whole pages, few enough that big files take no more memory than small ones."""
+
 LINK_MAX = PAGE_SIZE - 1
 """The kernel ends a link's target within its first page (nd_terminate_link())."""
 
@@ -53,26 +56,37 @@ class Node:
 
     def content(self) -> bytes:
         """The bytes of a file or symlink. Raises TreeError where they cannot be read or have changed."""
-        return self.head(self.size + 1)
+        return b"".join(self.chunks())
 
     def head(self, size: int) -> bytes:
         """The first `size` bytes of the content."""
+        return next(self.chunks(size), b"")[:size]
+
+    def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
+        """The content in pieces of `size` bytes, the last one perhaps shorter."""
         if self.source is None:
-            return self.link[:size]
+            yield from (self.link[at : at + size] for at in range(0, self.size, size))
+            return
         try:
-            with open(self.source, "rb", buffering=0) as file:  # noqa: PTH123 - Path.open takes twice the time
-                content = file.read(size) or b""
-                status = os.fstat(file.fileno())
+            # os.open() takes half the time of open(). What is no file any more must neither be followed nor block.
+            handle = os.open(self.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                yield from self._read_chunks(handle, size)
+            finally:
+                os.close(handle)
         except OSError as error:
             raise TreeError(f"{self.path}: cannot be read: {error.strerror}", "build again") from None
-        if status.st_size != self.size or len(content) != min(size, self.size):
-            raise TreeError(
-                f"{self.path}: changed from {self.size} to {status.st_size} bytes while being read",
-                "build again",
-            )
-        if self.stamp is not None and status.st_mtime_ns != self.stamp:
-            raise TreeError(f"{self.path}: changed while being read", "build again")
-        return content
+
+    def _read_chunks(self, handle: int, size: int) -> Iterator[bytes]:
+        for at in range(0, self.size, size):
+            chunk = os.read(handle, size)
+            whole = len(chunk) == min(size, self.size - at)
+            if not whole or (at + size >= self.size and self._changed(os.fstat(handle))):
+                raise TreeError(f"{self.path}: changed while being read", "build again")
+            yield chunk
+
+    def _changed(self, status: os.stat_result) -> bool:
+        return status.st_size != self.size or self.stamp not in (None, status.st_mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)

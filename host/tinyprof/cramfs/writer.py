@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import deflate
 
-from tinyprof.cramfs.contents import Content, Plan, Refusal, Survey, survey
+from tinyprof.cramfs.contents import Plan, Refusal, Survey, survey
 from tinyprof.cramfs.format import (
     BOOT_PAD,
     CRC_OFFSET,
@@ -53,7 +53,7 @@ class WriteOptions:
     """
 
     name: str = "Compressed"
-    level: int = 9
+    level: int = 6
     edition: int = 0
     byte_order: ByteOrder = "little"
     kernel: KernelModel = "patched"
@@ -110,14 +110,14 @@ def write_image(
     in_place = {
         path: frozenset(content.in_place) for path, content in found.of_path.items() if content.in_place
     }
-    return Written(out.getvalue(), len(region.pages), found.refused, in_place)
+    return Written(out.getvalue(), len(region), found.refused, in_place)
 
 
 def _layout(out: io.BytesIO, found: Survey, region: Region, options: WriteOptions, extended: bool) -> Layout:
     if not extended:
         return Layout(out, options.byte_order, region, (), ())
     region_keys = {content.keys[index] for content in found.contents for index in content.in_place}
-    shared = {key for key, count in found.page_keys().items() if count > 1}
+    shared = {key for key, count in found.page_counts().items() if count > 1}
     return Layout(out, options.byte_order, region, shared, region_keys)
 
 
@@ -131,7 +131,7 @@ def _add_contents(
 ) -> dict[int, int]:
     """Lay every content out; the byte of each one's table."""
 
-    def skip(content: Content, index: int, page: bytes) -> bool:
+    def skip(page: bytes) -> bool:
         return options.holes and not any(page)
 
     compress = choose_compressor(options.level, options.zopfli)

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from cramfs_cases import make_case
 
+from cramfs_cases import make_case
 from tinyprof.cramfs import (
     KERNEL_MODELS,
     EntryKind,
