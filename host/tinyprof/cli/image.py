@@ -4,13 +4,28 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 
 import click
 
 from tinyprof.cli import Exit
-from tinyprof.cli.output import shown
-from tinyprof.cramfs import KERNEL_MODELS, EntryKind, Finding, KernelModel, Report, check_image, read_image
+from tinyprof.cli.output import Bar, shown
+from tinyprof.cramfs import (
+    KERNEL_MODELS,
+    Entry,
+    EntryKind,
+    Finding,
+    Image,
+    KernelModel,
+    Report,
+    SuperFlag,
+    check_image,
+    extract_image,
+    measure,
+    read_image,
+)
 
 SHOWN_FINDINGS = 50
 
@@ -26,39 +41,118 @@ def command() -> None:
     pass
 
 
-@command.command(help="Show an image's identity and what its pages cost.")
+@command.command(help="Show an image's identity, its flags, and what takes its bytes.")
 @image_argument
 @offset_option
 @json_option
 def info(image: Path, offset: int, as_json: bool) -> None:
-    parsed = read_image(image.read_bytes(), offset)
-    files = [entry for entry in parsed.entries if entry.kind is EntryKind.FILE]
-    blocks = {block.offset: block for entry in files for block in parsed.blocks(entry)}.values()
-    facts = {
-        "name": parsed.superblock.name,
-        "fsid": str(parsed.superblock.fsid),
-        "byte_order": parsed.superblock.byte_order,
-        "size": parsed.superblock.size,
-        "files": len(files),
-        "pages": sum(entry.pages for entry in files),
-        "pages_in_place": sum(block.in_place for block in blocks),
-    }
+    facts = _facts(read_image(image.read_bytes(), offset))
     if as_json:
         click.echo(json.dumps(facts))
         return
     for key, value in facts.items():
-        click.echo(f"{key.replace('_', ' '):15} {shown(str(value))}")
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        click.echo(f"{key.replace('_', ' '):17} {shown(text)}")
 
 
-@command.command(help="List what an image holds: mode, owner, size, pages in place, path.")
+def _facts(image: Image) -> dict[str, object]:
+    superblock = image.superblock
+    files = [entry for entry in image.entries if entry.kind is EntryKind.FILE]
+    share = measure(image)
+    return {
+        "name": superblock.name,
+        "fsid": str(superblock.fsid),
+        "byte_order": superblock.byte_order,
+        "size": superblock.size,
+        "boot_padding": superblock.offset,
+        "flags": [flag.name for flag in SuperFlag if flag in superblock.flags],
+        "files": len(files),
+        "directories": sum(entry.kind is EntryKind.DIRECTORY for entry in image.entries),
+        "symlinks": sum(entry.kind is EntryKind.SYMLINK for entry in image.entries),
+        "others": sum(not entry.kind.has_data for entry in image.entries),
+        "content_bytes": sum(entry.size for entry in files),
+        "pages": sum(entry.pages for entry in files),
+        "pages_in_place": share.in_place_pages,
+        "in_place_bytes": share.in_place,
+        "in_place_percent": round(100 * share.in_place / superblock.size, 1),
+        "compressed_bytes": share.compressed,
+        "uncompressed_bytes": share.uncompressed,
+        "pointer_bytes": share.pointers,
+        "name_bytes": share.names,
+        "holes": share.holes,
+    }
+
+
+@command.command(
+    help="List what an image holds, one path a line; with -l mode, owner, size and pages in place."
+)
 @image_argument
 @offset_option
-def ls(image: Path, offset: int) -> None:
+@click.option("-l", "long", is_flag=True, help="Everything about each.")
+@json_option
+def ls(image: Path, offset: int, long: bool, as_json: bool) -> None:
     parsed = read_image(image.read_bytes(), offset)
+    if as_json:
+        click.echo(json.dumps([_entry_fields(parsed, entry) for entry in parsed.entries]))
+        return
     for entry in parsed.entries:
-        in_place = sum(block.in_place for block in parsed.blocks(entry))
-        owner = f"{entry.uid:5} {entry.gid:3}"
-        click.echo(f"{entry.mode:06o} {owner} {entry.size:9} {in_place:5} {shown(entry.path)}")
+        click.echo(_long(parsed, entry) if long else shown(entry.path))
+
+
+def _long(image: Image, entry: Entry) -> str:
+    in_place = sum(block.in_place for block in image.blocks(entry))
+    size = f"{entry.size:10}"
+    if entry.kind in (EntryKind.CHAR, EntryKind.BLOCK):
+        size = f"{entry.device >> 8 & 255:5},{entry.device & 255:4}"
+    pages = f"{in_place}/{entry.pages}" if entry.kind is EntryKind.FILE else "-"
+    link = ""
+    if entry.kind is EntryKind.SYMLINK:
+        link = " -> " + shown(os.fsdecode(image.read(entry)))
+    return (
+        f"{stat.filemode(entry.mode)} {entry.uid:5} {entry.gid:3} {size} {pages:>9} {shown(entry.path)}{link}"
+    )
+
+
+def _entry_fields(image: Image, entry: Entry) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "path": entry.path,
+        "kind": entry.kind.name.lower(),
+        "mode": entry.mode,
+        "uid": entry.uid,
+        "gid": entry.gid,
+        "size": entry.size,
+        "ino": entry.ino,
+    }
+    if entry.kind is EntryKind.FILE:
+        fields["in_place"] = [index for index, block in enumerate(image.blocks(entry)) if block.in_place]
+    elif entry.kind is EntryKind.SYMLINK:
+        fields["target"] = os.fsdecode(image.read(entry))
+    elif entry.kind in (EntryKind.CHAR, EntryKind.BLOCK):
+        fields["device"] = [entry.device >> 8 & 255, entry.device & 255]
+    return fields
+
+
+@command.command(
+    help="Extract an image into DIRECTORY, which must be new or empty; nothing outside it is ever touched. "
+    "Needs no root. Ends with 1 if a file could not be read."
+)
+@image_argument
+@click.argument("directory", type=click.Path(path_type=Path))
+@offset_option
+@click.option("--owners", is_flag=True, help="Set owners and set-user-ID bits too; needs root.")
+@click.option("--devices", is_flag=True, help="Make devices too; needs root.")
+def extract(image: Path, directory: Path, offset: int, owners: bool, devices: bool) -> Exit:
+    parsed = read_image(image.read_bytes(), offset)
+    bar = Bar("extracting")
+    try:
+        extracted = extract_image(parsed, directory, owners=owners, devices=devices, progress=bar)
+    finally:
+        bar.close()
+    for path, reason in extracted.failed:
+        click.echo(f"tinyprof: {shown(path)}: not extracted: {shown(reason)}", err=True)
+    left = f", {len(extracted.skipped)} devices and sockets left out" if extracted.skipped else ""
+    click.echo(f"{directory}: {extracted.entries} names, {extracted.bytes} bytes{left}", err=True)
+    return Exit.FAILED if extracted.failed else Exit.OK
 
 
 @command.command(

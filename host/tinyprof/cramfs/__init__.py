@@ -9,8 +9,19 @@ from tinyprof.cramfs.device_table import apply_device_table
 from tinyprof.cramfs.directory import Entry
 from tinyprof.cramfs.elf import executable_pages
 from tinyprof.cramfs.explain import Explanation, explain, page_ranges
-from tinyprof.cramfs.format import PAGE_SIZE, ByteOrder, EntryKind, Fsid, ImageError, Superblock, TreeError
+from tinyprof.cramfs.extractor import Extracted, extract_image
+from tinyprof.cramfs.format import (
+    PAGE_SIZE,
+    ByteOrder,
+    EntryKind,
+    Fsid,
+    ImageError,
+    Superblock,
+    SuperFlag,
+    TreeError,
+)
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
+from tinyprof.cramfs.measure import Share, measure
 from tinyprof.cramfs.packer import BlockCache
 from tinyprof.cramfs.reader import Image, read_image
 from tinyprof.cramfs.tree import Node, Tree
@@ -26,6 +37,7 @@ __all__ = [
     "Entry",
     "EntryKind",
     "Explanation",
+    "Extracted",
     "Finding",
     "Fsid",
     "Image",
@@ -37,6 +49,8 @@ __all__ = [
     "Refusal",
     "Report",
     "Rule",
+    "Share",
+    "SuperFlag",
     "Superblock",
     "Tree",
     "TreeError",
@@ -46,6 +60,8 @@ __all__ = [
     "check_image",
     "executable_pages",
     "explain",
+    "extract_image",
+    "measure",
     "page_ranges",
     "read_image",
     "write_image",

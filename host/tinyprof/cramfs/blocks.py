@@ -12,6 +12,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import sub
 
 import deflate
 
@@ -48,6 +49,22 @@ def read_pointers(data: memoryview, order: ByteOrder, ino: int, size: int) -> tu
     if ino + 4 * pages > len(data):
         raise ImageError(f"block pointers at {ino} lie outside the image")
     return struct.unpack_from(f"{'<' if order == 'little' else '>'}{pages}I", data, ino)
+
+
+def chained_blocks(
+    ino: int, pointers: Sequence[int], limit: int
+) -> tuple[Sequence[int], Sequence[int]] | None:
+    """First byte and size of each block of a table without extended pointers; None for any other table.
+
+    `limit` is the size of the image. Most tables are like this, and an image has a hundred thousand blocks.
+    """
+    if max(pointers) >= BLOCK_DIRECT or pointers[-1] > limit:
+        return None
+    starts = (ino + 4 * len(pointers), *pointers[:-1])
+    sizes = list(map(sub, pointers, starts))
+    if min(sizes) < 0 or max(sizes) > 2 * PAGE_SIZE:
+        return None
+    return starts, sizes
 
 
 def locate_blocks(
@@ -103,10 +120,17 @@ def read_block(data: memoryview, block: Block, index: int, whole: int) -> bytes:
     stored = data[block.offset : block.offset + block.stored]
     if block.uncompressed:
         return bytes(stored[:whole]).ljust(whole, b"\0")
+    return bytes(read_chained(stored, index, whole))
+
+
+def read_chained(stored: memoryview, index: int, whole: int) -> bytes | bytearray:
+    """The `whole` bytes of a page from its compressed block, or from a hole."""
+    if not stored:
+        return bytes(whole)
     page = inflate(stored, index)
     if len(page) < whole:
         raise ImageError(f"page {index} decompresses to {len(page)} bytes, not {whole}")
-    return bytes(page[:whole])
+    return page if len(page) == whole else page[:whole]
 
 
 def inflate(stored: memoryview | bytes, index: int) -> bytes | bytearray:

@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from operator import le, sub
 
 import deflate
 
-from tinyprof.cramfs.blocks import Block, inflate, locate_blocks, read_pointers
+from tinyprof.cramfs.blocks import Block, chained_blocks, inflate, locate_blocks, read_pointers
 from tinyprof.cramfs.directory import ROOT_INODE_AT, Entry, walk_directories
 from tinyprof.cramfs.format import (
-    BLOCK_DIRECT,
     BOOT_PAD,
     CRC_OFFSET,
     DIRENT_READ,
@@ -239,16 +237,11 @@ _Stored = Iterable[tuple[int, int, int]]
 
 
 def _chained(check: _Check, entry: Entry, pointers: Sequence[int]) -> _Stored | None:
-    """The blocks of a table without extended pointers, checked at once; None for any other table.
-
-    Most tables are like this, and an image has a hundred thousand blocks.
-    """
-    if max(pointers) >= BLOCK_DIRECT:
+    """The blocks of a table without extended pointers, checked at once; None for any other table."""
+    chained = chained_blocks(entry.ino, pointers, len(check.data))
+    if chained is None:
         return None
-    starts = (entry.ino + 4 * len(pointers), *pointers[:-1])
-    sizes = list(map(sub, pointers, starts))
-    if not all(map(le, starts, pointers)) or max(sizes) > 2 * PAGE_SIZE or pointers[-1] > len(check.data):
-        return None
+    starts, sizes = chained
     check.extents.setdefault((entry.ino, pointers[-1]), entry.path)
     if 0 in sizes:
         check.holes = True

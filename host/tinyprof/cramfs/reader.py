@@ -7,10 +7,17 @@ size of the image; nothing is ever written.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from tinyprof.cramfs.blocks import Block, locate_blocks, read_block, read_pointers
+from tinyprof.cramfs.blocks import (
+    Block,
+    chained_blocks,
+    locate_blocks,
+    read_block,
+    read_chained,
+    read_pointers,
+)
 from tinyprof.cramfs.directory import Entry, walk_directories
 from tinyprof.cramfs.format import PAGE_SIZE, EntryKind, ImageError, Superblock, unpack_superblock
 
@@ -38,16 +45,29 @@ class Image:
 
     def read_page(self, entry: Entry, index: int) -> bytes:
         """One page of a file, as long as the file has it."""
-        return self._read_block(entry, index, self.blocks(entry)[index])
+        return _of(entry, lambda: self._read_block(entry, index, self.blocks(entry)[index]))
 
     def read(self, entry: Entry) -> bytes:
         """A file's or symlink's whole content."""
-        blocks = self.blocks(entry)
-        return b"".join(self._read_block(entry, index, block) for index, block in enumerate(blocks))
+        if entry.kind not in (EntryKind.FILE, EntryKind.SYMLINK) or not entry.size:
+            return b""
+        return _of(entry, lambda: b"".join(self._pages(entry)))
+
+    def _pages(self, entry: Entry) -> Iterator[bytes | memoryview | bytearray]:
+        data = self._data
+        pointers = read_pointers(data, self.superblock.byte_order, entry.ino, entry.size)
+        chained = chained_blocks(entry.ino, pointers, len(data))
+        if chained is None:
+            blocks = self._locate(entry)
+            yield from (self._read_block(entry, index, block) for index, block in enumerate(blocks))
+            return
+        for index, (start, size) in enumerate(zip(*chained, strict=True)):
+            whole = min(PAGE_SIZE, entry.size - index * PAGE_SIZE)
+            yield read_chained(data[start : start + size], index, whole)
 
     def _read_block(self, entry: Entry, index: int, block: Block) -> bytes:
         whole = min(PAGE_SIZE, entry.size - index * PAGE_SIZE)
-        return _of(entry, lambda: read_block(self._data, block, index, whole))
+        return read_block(self._data, block, index, whole)
 
 
 def _of(entry: Entry, action: Callable[[], _T]) -> _T:

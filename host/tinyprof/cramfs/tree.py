@@ -15,6 +15,9 @@ from pathlib import Path
 
 from tinyprof.cramfs.format import FILE_MAX, GID_MAX, NAME_MAX, PAGE_SIZE, UID_MAX, EntryKind, TreeError
 
+FILE_ONLY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+"""What became something else since it was listed is neither followed nor waited for."""
+
 CHUNK = 32 * PAGE_SIZE
 """Bytes read at once: whole pages, few enough that big files take no more memory than small ones."""
 
@@ -68,8 +71,8 @@ class Node:
             yield from (self.link[at : at + size] for at in range(0, self.size, size))
             return
         try:
-            # os.open() takes half the time of open(). What is no file any more must neither be followed nor block.
-            handle = os.open(self.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            # os.open() takes half the time of open().
+            handle = os.open(self.source, FILE_ONLY)
             try:
                 yield from self._read_chunks(handle, size)
             finally:
