@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-import deflate
-
 from tinyprof.cramfs.blocks import Block, chained_blocks, inflate, locate_blocks, read_pointers
 from tinyprof.cramfs.directory import ROOT_INODE_AT, Entry, walk_directories
 from tinyprof.cramfs.format import (
@@ -25,6 +23,7 @@ from tinyprof.cramfs.format import (
     ImageError,
     Superblock,
     SuperFlag,
+    image_crc,
     unpack_superblock,
 )
 from tinyprof.cramfs.kernel import KernelModel
@@ -133,7 +132,7 @@ def check_image(
 def _check_superblock(check: _Check) -> None:
     superblock = check.superblock
     if superblock.flags & SuperFlag.FSID_VERSION_2:
-        found = _crc(check.data, superblock.offset)
+        found = image_crc(check.data, superblock.offset)
         if found != superblock.fsid.crc:
             message = f"CRC is {found:08x}, the superblock says {superblock.fsid.crc:08x}"
             check.error(Rule.CRC, "", superblock.offset + CRC_OFFSET, message)
@@ -145,13 +144,6 @@ def _check_superblock(check: _Check) -> None:
         message = f"the root stands at byte {root} without the flag for it: no kernel mounts this"
         check.error(Rule.ROOT, "/", superblock.offset + ROOT_INODE_AT, message)
     check.extents[superblock.offset, superblock.offset + SUPER_SIZE] = "the superblock"
-
-
-def _crc(data: memoryview, start: int) -> int:
-    """The image's CRC-32, its own field taken as zero."""
-    field_at = start + CRC_OFFSET
-    crc = deflate.crc32(bytes(4), deflate.crc32(data[start:field_at]))
-    return int(deflate.crc32(data[field_at + 4 :], crc))
 
 
 def _check_directories(check: _Check) -> list[Entry]:

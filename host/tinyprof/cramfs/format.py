@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import Enum, IntFlag
 from typing import Literal
 
+import deflate
+
 from tinyprof.errors import TinyprofError
 
 PAGE_SIZE = 4096
@@ -181,9 +183,29 @@ def find_images(data: bytes | memoryview) -> list[int]:
         at = match.start() - 16
         for order in ORDERS:
             if _has_magic(data, at, order):
-                root = Inode.unpack(data, at + 64, order).offset
-                found.append(at - BOOT_PAD if root == BOOT_PAD + SUPER_SIZE and at >= BOOT_PAD else at)
+                found.append(at - BOOT_PAD if _is_padded(memoryview(data), at, order) else at)
     return found
+
+
+def _is_padded(data: memoryview, at: int, order: ByteOrder) -> bool:
+    """Whether the image of the superblock at byte `at` begins 512 bytes before it."""
+    root = Inode.unpack(data, at + 64, order).offset
+    if at < BOOT_PAD or root == SUPER_SIZE:
+        return False
+    if root == BOOT_PAD + SUPER_SIZE:
+        return True
+    # Behind an inserted image the root may stand anywhere: only the CRC tells where the image ends.
+    size, crc = (
+        struct.unpack_from("<I" if order == "little" else ">I", data, at + place)[0] for place in (4, 32)
+    )
+    return image_crc(data[at : at - BOOT_PAD + size], 0) == crc
+
+
+def image_crc(data: memoryview, start: int) -> int:
+    """The CRC-32 of an image whose superblock stands at byte `start`, the CRC's own field taken as zero."""
+    field = start + CRC_OFFSET
+    crc = deflate.crc32(bytes(4), deflate.crc32(data[start:field]))
+    return int(deflate.crc32(data[field + 4 :], crc))
 
 
 def _unpack_at(data: bytes | memoryview, offset: int, order: ByteOrder) -> Superblock:

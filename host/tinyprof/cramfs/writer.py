@@ -106,7 +106,7 @@ def write_image(
         (path, (tables[id(content)], content.node.size)) for path, content in found.of_path.items()
     )
     _write_directories(out, directories, offsets, head, options.byte_order)
-    _finish(out, nodes, offsets, found, layout, options)
+    _finish(out, head, nodes, offsets, found, layout, options)
     in_place = {
         path: frozenset(content.in_place) for path, content in found.of_path.items() if content.in_place
     }
@@ -197,6 +197,7 @@ def _inode(node: Node, offsets: _Offsets) -> Inode:
 
 def _finish(
     out: io.BytesIO,
+    head: int,
     nodes: list[Node],
     offsets: _Offsets,
     found: Survey,
@@ -204,7 +205,7 @@ def _finish(
     options: WriteOptions,
 ) -> None:
     """Pad to whole pages and fill in the superblock; the CRC covers all behind the boot code."""
-    size = max(out.seek(0, io.SEEK_END), _names_readable_to(nodes, offsets))
+    size = max(out.seek(0, io.SEEK_END), head, _names_readable_to(nodes, offsets))
     size += -size % PAGE_SIZE
     out.write(bytes(size - out.tell()))
     flags = SuperFlag.FSID_VERSION_2 | SuperFlag.SORTED_DIRS

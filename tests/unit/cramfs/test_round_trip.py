@@ -15,9 +15,11 @@ from tinyprof.cramfs import (
     PAGE_SIZE,
     EntryKind,
     ImageError,
+    KernelModel,
     Tree,
     TreeError,
     WriteOptions,
+    check_image,
     read_image,
     write_image,
 )
@@ -75,6 +77,52 @@ def test_alignment_is_paid_once_however_the_pages_are_scattered(tmp_path: Path) 
     packed = len(write_image(tree, {}, WriteOptions()).image)
     scattered = len(write_image(tree, {"/noise": range(0, 400, 2)}, WriteOptions()).image)
     assert scattered < packed + 2 * PAGE_SIZE
+
+
+def test_a_tree_of_nothing_is_an_image(tmp_path: Path) -> None:
+    image = write_image(Tree.from_directory(tmp_path), {}, WriteOptions()).image
+    assert [entry.path for entry in read_image(image).entries] == ["/"]
+    assert check_image(image).findings == ()
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("kernel", ["patched", "mainline"])
+def test_a_page_in_place_costs_at_most_eight_bytes_more_than_it_must(
+    tmp_path: Path, share: float, kernel: KernelModel
+) -> None:
+    rng = random.Random(SEED)
+    words = [rng.randbytes(rng.randrange(2, 9)) for _ in range(60)]
+    for number in range(30):
+        text = b"".join(rng.choices(words, k=rng.randrange(20_000)))
+        (tmp_path / f"file{number}").write_bytes(text)
+    tree = Tree.from_directory(tmp_path)
+    plan = {node.path: [page for page in range(node.pages) if rng.random() < share] for node in tree.files()}
+    plain = write_image(tree, {}, WriteOptions()).image
+    written = write_image(tree, plan, WriteOptions(kernel=kernel))
+    stored = {entry.path: read_image(plain).blocks(entry) for entry in read_image(plain).entries}
+    placed = [stored[path][page] for path, pages in written.in_place.items() for page in pages]
+    assert len(placed) == written.xip_pages
+    unavoidable = sum(PAGE_SIZE - block.stored for block in placed)
+    # An image is whole pages, so either may have been rounded up by almost one.
+    assert len(written.image) - len(plain) <= unavoidable + 8 * len(placed) + PAGE_SIZE - 1
+
+
+def test_files_that_differ_in_owner_or_mode_only_are_different_inodes(tmp_path: Path) -> None:
+    for name, mode in (("plain", 0o755), ("setuid", 0o4755), ("twin", 0o755)):
+        (tmp_path / name).write_bytes(b"content")
+        (tmp_path / name).chmod(mode)
+    (tmp_path / "link").symlink_to("content")
+    image = read_image(write_image(Tree.from_directory(tmp_path), {}, WriteOptions()).image)
+    numbers = {entry.path: entry.ino for entry in image.entries}
+    assert numbers["/plain"] == numbers["/twin"]
+    assert len({numbers["/plain"], numbers["/setuid"], numbers["/link"]}) == 3
+
+
+def test_the_last_name_is_never_where_a_mapped_flash_reads_zeros(tmp_path: Path) -> None:
+    for number in range(201):
+        (tmp_path / f"{number:08}").touch()
+        image = write_image(Tree.from_directory(tmp_path), {}, WriteOptions()).image
+        assert check_image(image).findings == ()
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""Extraction makes what the image holds, and never anything outside its directory."""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cramfs_cases import Case, File, make_case
+from tinyprof.cramfs import (
+    PAGE_SIZE,
+    Image,
+    ImageError,
+    WriteOptions,
+    extract_image,
+    read_image,
+    write_image,
+)
+
+
+def image_of(case: Case) -> Image:
+    return read_image(write_image(case.tree(), case.plan, case.options).image)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_extracted_is_what_went_in(tmp_path: Path, seed: int) -> None:
+    case = make_case(seed)
+    extracted = extract_image(image_of(case), tmp_path / "out")
+    assert extracted.failed == ()
+    for path, file in case.files.items():
+        out = tmp_path / "out" / path[1:]
+        assert out.read_bytes() == file.content
+        assert stat.S_IMODE(out.stat().st_mode) == file.mode & 0o777
+    for path, target in case.links.items():
+        assert os.fsencode((tmp_path / "out" / path[1:]).readlink()) == target
+
+
+def test_a_link_out_of_the_directory_is_not_written_through(tmp_path: Path) -> None:
+    """Two names of the image are equal: a link to a directory outside, and a directory with a file in it."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    case = Case(
+        0, links={"/aa": os.fsencode(outside)}, directories=["/ab"], files={"/ab/file": File(b"evil")}
+    )
+    case.options = WriteOptions(pad=False)
+    image = bytearray(write_image(case.tree(), {}, case.options).image)
+    image[image.index(b"ab\0\0") + 1] = ord("a")
+    extracted = extract_image(read_image(bytes(image)), tmp_path / "out")
+    assert list(outside.iterdir()) == []
+    assert {path for path, _ in extracted.failed} == {"/aa", "/aa/file"}
+
+
+@pytest.mark.parametrize("name", [b"..\0\0", b".\0\0\0", b"a/b\0", b"/etc", b"a\0b\0"])
+def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: bytes) -> None:
+    image = bytearray(write_image(Case(0, files={"/abcd": File(b"x")}).tree(), {}, WriteOptions()).image)
+    at = image.index(b"abcd")
+    image[at : at + 4] = name
+    with pytest.raises(ImageError, match="impossible name"):
+        read_image(bytes(image))
+
+
+def test_the_target_must_be_new_or_empty(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ImageError, match="not empty"):
+        extract_image(image_of(Case(0)), tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_made(tmp_path: Path) -> None:
+    case = Case(0, files={"/bad": File(b"b" * 5_000), "/good": File(b"good")})
+    image = bytearray(write_image(case.tree(), {}, case.options).image)
+    (bad,) = (entry for entry in read_image(bytes(image)).entries if entry.path == "/bad")
+    struct.pack_into("<I", image, bad.ino, 0xFFFFFF)
+    extracted = extract_image(read_image(bytes(image)), tmp_path / "out")
+    assert [path for path, _ in extracted.failed] == ["/bad"]
+    assert [path.name for path in (tmp_path / "out").iterdir() if path.is_file()] == ["good"]
+
+
+def test_more_than_the_disk_holds_is_refused_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = os.statvfs(tmp_path)
+    monkeypatch.setattr(os, "statvfs", lambda _: replace_free(free))
+    with pytest.raises(ImageError, match="no room"):
+        extract_image(image_of(Case(0, files={"/file": File(bytes(3 * PAGE_SIZE))})), tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def replace_free(free: os.statvfs_result) -> os.statvfs_result:
+    return os.statvfs_result((free[0], 1, free[2], 1, 1, *free[5:]))
+
+
+def test_devices_and_set_user_id_are_left_out_without_being_asked_for(tmp_path: Path) -> None:
+    case = Case(0, files={"/su": File(b"su", 0o4755)}, table="/null c 666 0 0 1 3 0 0 -")
+    extracted = extract_image(image_of(case), tmp_path / "out")
+    assert extracted.skipped == (("/null", "a device"),)
+    assert stat.S_IMODE((tmp_path / "out" / "su").stat().st_mode) == 0o755
+
+
+def test_an_inserted_padded_image_inside_a_dump_is_extracted(tmp_path: Path) -> None:
+    case = make_case(3)
+    case.options = replace(case.options, pad=True, insert=b"kernel" * 1_000)
+    image = write_image(case.tree(), case.plan, case.options).image
+    assert image[512 + 76 :].startswith(b"kernelkernel")
+    dump = b"\xff" * 70_001 + image + b"\xff" * 70_001
+    extract_image(read_image(dump, 70_001), tmp_path / "out")
+    for path, file in case.files.items():
+        assert (tmp_path / "out" / path[1:]).read_bytes() == file.content
+    with pytest.raises(ImageError, match="70001"):
+        read_image(dump)
