@@ -42,6 +42,7 @@ class Case:
     """One thing to build: `files` and `links` by path, `table` a device table, `plan` pages by path."""
 
     seed: int
+    names: tuple[str, ...] = ODD_NAMES
     files: dict[str, File] = field(default_factory=dict)
     links: dict[str, bytes] = field(default_factory=dict)
     directories: list[str] = field(default_factory=list)
@@ -64,8 +65,8 @@ class Case:
 
     def plant(self, top: Path) -> Tree:
         """The case as a tree read from the directory `top`, which gets all but the devices."""
-        for path in self.directories:
-            (top / path[1:]).mkdir(parents=True)
+        for path in ("/", *self.directories):
+            (top / path[1:]).mkdir(parents=True, exist_ok=True)
         for path, file in self.files.items():
             (top / path[1:]).write_bytes(file.content)
             (top / path[1:]).chmod(file.mode)
@@ -87,10 +88,16 @@ def _assembled(path: str, nodes: dict[str, Node]) -> Node:
     return Node(path, node.kind, node.mode, 0, 0, 0, children=tuple(children))
 
 
-def make_case(seed: int, *, kernels: Iterable[KernelModel] = ("patched",), big_endian: bool = False) -> Case:
-    """The case of a seed, for one of the kernels given."""
+def make_case(
+    seed: int,
+    *,
+    kernels: Iterable[KernelModel] = ("patched",),
+    big_endian: bool = False,
+    odd_names: bool = True,
+) -> Case:
+    """The case of a seed, for one of the kernels given; other readers may not bear odd names."""
     rng = random.Random(seed)
-    case = Case(seed)
+    case = Case(seed, names=ODD_NAMES if odd_names else ("n" * 252, "with space"))
     _make_directories(case, rng)
     for number in range(rng.randrange(1, 14)):
         case.files[_free_name(case, rng, number)] = File(
@@ -128,7 +135,7 @@ def _make_directories(case: Case, rng: random.Random) -> None:
 
 def _free_name(case: Case, rng: random.Random, number: int) -> str:
     parent = rng.choice(["", *case.directories])
-    odd = f"{parent}/{rng.choice(ODD_NAMES)}"
+    odd = f"{parent}/{rng.choice(case.names)}"
     if rng.random() < 0.2 and odd not in case.files and odd not in case.links:
         return odd
     return f"{parent}/file{number}"

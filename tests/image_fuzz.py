@@ -109,7 +109,7 @@ def try_image(image: bytes, target: Path | None) -> str:
     try:
         check_image(image)
         parsed = read_image(image)
-        for entry in parsed.entries:
+        for entry in {(entry.ino, entry.size): entry for entry in parsed.entries}.values():
             _read(parsed, entry)
         if target is not None:
             extract_image(parsed, target)

@@ -11,6 +11,7 @@ from tinyprof.cramfs.elf import executable_pages
 from tinyprof.cramfs.explain import Explanation, explain, page_ranges
 from tinyprof.cramfs.extractor import Extracted, extract_image
 from tinyprof.cramfs.format import (
+    ORDERS,
     PAGE_SIZE,
     ByteOrder,
     EntryKind,
@@ -29,6 +30,7 @@ from tinyprof.cramfs.writer import Progress, WriteOptions, Written, write_image
 
 __all__ = [
     "KERNEL_MODELS",
+    "ORDERS",
     "PAGE_SIZE",
     "Block",
     "BlockCache",

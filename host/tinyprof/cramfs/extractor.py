@@ -23,6 +23,9 @@ Progress = Callable[[int, int], None]
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+CHUNK = 1 << 17
+"""So many zeros in a row are left out of a file; reading it gives them all the same."""
+
 SAFE_MODE = 0o777
 """Without owners, set-user-ID and the like would be someone else's."""
 
@@ -77,6 +80,7 @@ class _Extraction:
         self._owners = owners
         self._devices = devices
         self._open: list[tuple[str, int, Entry]] = []
+        self._last: tuple[tuple[int, int], list[tuple[int, bytes]]] | None = None
         self.bytes = 0
         self.skipped: list[tuple[str, str]] = []
         self.failed: list[tuple[str, str]] = []
@@ -137,15 +141,24 @@ class _Extraction:
             self.skipped.append((entry.path, "a socket" if entry.kind is EntryKind.SOCKET else "a device"))
 
     def _make_file(self, entry: Entry, name: bytes, at: int) -> None:
-        content = memoryview(self._image.read(entry)) if entry.size else memoryview(b"")
+        pieces = self._pieces(entry)
         handle = os.open(name, _NEW_FILE, 0o600, dir_fd=at)
         try:
-            while content:
-                content = content[os.write(handle, content) :]
+            os.truncate(handle, entry.size)
+            for start, piece in pieces:
+                _write_all(handle, piece, start)
             self.bytes += entry.size
             self._finish(entry, handle, self._mode(entry))
         finally:
             os.close(handle)
+
+    def _pieces(self, entry: Entry) -> list[tuple[int, bytes]]:
+        """What of a file is not zeros, with the byte at which it stands; many names may share one content."""
+        if self._last is None or self._last[0] != (entry.ino, entry.size):
+            content = self._image.read(entry) if entry.size else b""
+            chunks = ((start, content[start : start + CHUNK]) for start in range(0, len(content), CHUNK))
+            self._last = (entry.ino, entry.size), [piece for piece in chunks if piece[1].strip(b"\0")]
+        return self._last[1]
 
     def _mode(self, entry: Entry) -> int:
         return stat.S_IMODE(entry.mode) if self._owners else entry.mode & SAFE_MODE
@@ -168,3 +181,10 @@ class _Extraction:
                 self._finish(entry, handle, self._mode(entry) | (0 if self._owners else stat.S_IRWXU))
             finally:
                 os.close(handle)
+
+
+def _write_all(handle: int, data: bytes, start: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(handle, view, start)
+        view, start = view[written:], start + written

@@ -198,7 +198,7 @@ def _is_padded(data: memoryview, at: int, order: ByteOrder) -> bool:
     size, crc = (
         struct.unpack_from("<I" if order == "little" else ">I", data, at + place)[0] for place in (4, 32)
     )
-    return image_crc(data[at : at - BOOT_PAD + size], 0) == crc
+    return bool(image_crc(data[at : at - BOOT_PAD + size], 0) == crc)
 
 
 def image_crc(data: memoryview, start: int) -> int:

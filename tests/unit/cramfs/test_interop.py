@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""Other readers agree with ours on every byte of our plain images, and ours with theirs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pycramfs import Cramfs
+from pycramfs.file import RegularFile, Symlink
+
+from cramfs_cases import Case, make_case
+from tinyprof.cramfs import EntryKind, Tree, check_image, read_image, write_image
+
+SEEDS = range(40)
+
+
+def plain(seed: int) -> Case:
+    """A case without what other readers do not know: extended block pointers, and holes.
+
+    Of the rest 7-Zip and pycramfs know no padding, and fsck.cramfs knows no inserted image.
+    """
+    case = make_case(seed, odd_names=False)
+    case.plan = {}
+    case.options = replace(case.options, extended=False, holes=False)
+    return case
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_fsck_of_util_linux_agrees(tmp_path: Path, seed: int) -> None:
+    case = plain(seed)
+    case.options = replace(case.options, insert=b"")
+    (tmp_path / "image").write_bytes(write_image(case.tree(), {}, case.options).image)
+    run = subprocess.run(
+        ["fsck.cramfs", f"--extract={tmp_path / 'out'}", tmp_path / "image"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    agree_on_disk(case, tmp_path / "out")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_7zip_agrees(tmp_path: Path, seed: int) -> None:
+    case = plain(seed)
+    # It makes no links that lead upwards or to the top.
+    case.links.clear()
+    case.options = replace(case.options, pad=False)
+    (tmp_path / "image").write_bytes(write_image(case.tree(), {}, case.options).image)
+    command: list[str | Path] = ["7z", "x", "-y", f"-o{tmp_path / 'out'}", tmp_path / "image"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    agree_on_disk(case, tmp_path / "out")
+
+
+def agree_on_disk(case: Case, out: Path) -> None:
+    for path, file in case.files.items():
+        assert (out / path[1:]).read_bytes() == file.content, path
+    for path, target in case.links.items():
+        assert os.fsencode((out / path[1:]).readlink()) == target, path
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_pycramfs_agrees(seed: int) -> None:
+    case = plain(seed)
+    case.options = replace(case.options, pad=False)
+    image = Cramfs.from_bytes(write_image(case.tree(), {}, case.options).image)
+    theirs = {str(entry.path): entry for entry in image}
+    for path, file in case.files.items():
+        entry = theirs[path]
+        assert isinstance(entry, RegularFile)
+        assert entry.read_bytes() == file.content
+    for path, target in case.links.items():
+        link = theirs[path]
+        assert isinstance(link, Symlink)
+        assert link.read_bytes() == target
+    assert len(theirs) == sum(1 for _ in case.tree().walk())
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_images_of_util_linux_are_read_and_built_alike(tmp_path: Path, seed: int) -> None:
+    case = make_case(seed)
+    case.table = ""
+    case.plant(tmp_path / "root")
+    order = ["-z"] if seed % 2 else []
+    subprocess.run(["mkfs.cramfs", *order, tmp_path / "root", tmp_path / "image"], check=True)
+    image = read_image((tmp_path / "image").read_bytes())
+    contents = {entry.path: image.read(entry) for entry in image.entries if entry.kind is EntryKind.FILE}
+    assert contents == {path: file.content for path, file in case.files.items()}
+    ours = write_image(Tree.from_directory(tmp_path / "root"), {}, case.options).image
+    assert [entry.path for entry in read_image(ours).entries] == [entry.path for entry in image.entries]
+    assert check_image(ours, case.options.kernel).errors == 0
