@@ -35,7 +35,7 @@ class Refusal:
 class Content:
     """One distinct content: the node to read it from, its pages in place, and the digest of each page.
 
-    `keys` is empty if nobody needs digests.
+    `keys` is empty if nothing needed them so far.
     """
 
     node: Node
@@ -63,7 +63,10 @@ class Survey:
 
 
 def survey(nodes: Iterable[Node], plan: Plan, kernel: KernelModel, *, keyed: bool) -> Survey:
-    """Find the distinct contents; with `keyed`, with the digest of every page. Raises TreeError."""
+    """Find the distinct contents; with `keyed`, the digest of every page too. Raises TreeError.
+
+    Without, only files that may have twins are read.
+    """
     stored = [node for node in nodes if node.has_content]
     twins = Counter(_likeness(node) for node in stored)
     distinct: dict[object, Content] = {}
@@ -75,8 +78,6 @@ def survey(nodes: Iterable[Node], plan: Plan, kernel: KernelModel, *, keyed: boo
         if keyed or twins[_likeness(node)] > 1:
             content.keys = page_keys(node.chunks())
             identity = (_likeness(node), b"".join(content.keys))
-            if not keyed:
-                content.keys = []
         content = of_path[node.path] = distinct.setdefault(identity, content)
         wanted = plan.get(node.path)
         if wanted and node.kind is EntryKind.FILE:
@@ -96,13 +97,15 @@ def _likeness(node: Node) -> tuple[int, int, int, int]:
 
 
 def page_keys(chunks: Iterable[bytes]) -> list[bytes]:
-    """The SHA-256 of each page of a content in pieces of whole pages."""
-    sha256 = hashlib.sha256
+    """The key of each page of a content in pieces of whole pages."""
     return [
-        sha256(chunk[at : at + PAGE_SIZE]).digest()
-        for chunk in chunks
-        for at in range(0, len(chunk), PAGE_SIZE)
+        page_key(chunk[at : at + PAGE_SIZE]) for chunk in chunks for at in range(0, len(chunk), PAGE_SIZE)
     ]
+
+
+def page_key(page: bytes) -> bytes:
+    """The SHA-256 of a page, as long as the file has it."""
+    return hashlib.sha256(page).digest()
 
 
 def _of_no_file(plan: Plan, stored: Mapping[str, Node]) -> Iterable[Refusal]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import deflate
 
-from tinyprof.cramfs.contents import Content
+from tinyprof.cramfs.contents import Content, page_key
 from tinyprof.cramfs.format import PAGE_SIZE
 from tinyprof.errors import TinyprofError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
 BATCH_PAGES = 32
-BATCHES_AHEAD = 4
+BATCHES_AHEAD = 2
 """Batches under way for each core: enough to keep it busy, few enough to keep memory small."""
 
 Compress = Callable[[bytes], bytes]
@@ -92,7 +92,7 @@ def pack(contents: Iterable[Content], wish: Wish) -> Iterator[Packed]:
         packing.close()
 
 
-_Place = tuple[Packed, int]
+_Place = tuple[Packed, int, bytes]
 
 
 class _Packing:
@@ -121,16 +121,19 @@ class _Packing:
         if index in content.in_place:
             packed.pages[index] = page
         elif not self._wish.skip(page):
-            block = cache.get(content.keys[index]) if cache else None
+            key = b""
+            if cache:
+                key = content.keys[index] if content.keys else page_key(page)
+            block = cache.get(key) if cache else None
             if block is None:
-                self._add(packed, index, page)
+                self._add(packed, index, page, key)
             else:
                 self._fill(packed, index, page, block)
 
-    def _add(self, packed: Packed, index: int, page: bytes) -> None:
+    def _add(self, packed: Packed, index: int, page: bytes, key: bytes) -> None:
         packed.missing += 1
         self._pages.append(page)
-        self._places.append((packed, index))
+        self._places.append((packed, index, key))
         if len(self._pages) >= BATCH_PAGES:
             self.submit()
 
@@ -152,11 +155,11 @@ class _Packing:
     def collect(self) -> None:
         future, pages, places = self.batches.popleft()
         cache = self._wish.cache
-        for block, page, (packed, index) in zip(future.result(), pages, places, strict=True):
+        for block, page, (packed, index, key) in zip(future.result(), pages, places, strict=True):
             packed.missing -= 1
             self._fill(packed, index, page, block)
             if cache:
-                cache.put(packed.content.keys[index], block)
+                cache.put(key, block)
 
     def _fill(self, packed: Packed, index: int, page: bytes, block: bytes) -> None:
         packed.blocks[index] = block

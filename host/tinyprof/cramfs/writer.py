@@ -91,7 +91,7 @@ def write_image(
     """
     nodes = list(tree.walk())
     extended = options.extended or any(plan.values())
-    found = survey(nodes, plan, options.kernel, keyed=extended or cache is not None)
+    found = survey(nodes, plan, options.kernel, keyed=extended)
     extended = options.extended or any(content.in_place for content in found.contents)
     directories = [node for node in nodes if node.kind is EntryKind.DIRECTORY]
     out = io.BytesIO()

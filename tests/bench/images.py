@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: MIT
+"""Measures building, checking and extracting images against mkfs.cramfs and fsck.cramfs of util-linux.
+
+    .venv/bin/python tests/bench/images.py ROOTFS [--files 20000] [--bytes 250000000] [--runs 3] [--json]
+
+ROOTFS is a directory with a real root filesystem. All is measured in one run on one machine, each time the
+best of the runs; mkcramfs of cramfs-tools is measured too if MKCRAMFS names it. Prints tables in Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinyprof.cramfs import EntryKind, Tree, WriteOptions, read_image, write_image
+
+TINYPROF = str(Path(sys.executable).with_name("tinyprof"))
+SEED = 20261124
+CHANGED_EVERY = 600
+"""Bytes between two that are changed in a generated file, so that it is like a real one and no copy."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Wall time in seconds and peak memory in bytes of the best of several runs."""
+
+    seconds: float
+    memory: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; `limit` is what has to be reached, and `value` what was."""
+
+    what: str
+    value: str
+    limit: str = ""
+    reached: bool = True
+
+
+def measure(words: Sequence[str | Path], runs: int, before: Callable[[], object] = lambda: None) -> Run:
+    """Run a command several times, each after `before`; it must succeed."""
+    best = Run(float("inf"), 0)
+    for _ in range(runs):
+        before()
+        began = time.perf_counter()
+        process = subprocess.Popen([*map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"{' '.join(map(str, words))}: exit code {process.returncode}")
+        best = min(best, Run(seconds, usage.ru_maxrss * 1024), key=lambda run: run.seconds)
+    return best
+
+
+def ratio(what: str, ours: float, theirs: float, limit: float) -> Row:
+    """A row for a figure that is to be at most `limit` of another."""
+    value = f"{ours:.2f} s against {theirs:.2f} s: {ours / theirs:.2f}"
+    return Row(what, value, f"≤ {limit}", ours <= limit * theirs)
+
+
+class Bench:
+    """The scratch directory and the cache of one benchmark."""
+
+    def __init__(self, scratch: Path, runs: int) -> None:
+        self.scratch = scratch
+        self.runs = runs
+        self.theirs = scratch / "theirs.cramfs"
+        self.ours = scratch / "ours.cramfs"
+        os.environ["XDG_CACHE_HOME"] = str(scratch / "cache")
+
+    def forget(self) -> None:
+        shutil.rmtree(self.scratch / "cache", ignore_errors=True)
+
+    def build(self, tree: Path, *options: str, cold: bool = True) -> Run:
+        words: list[str | Path] = [TINYPROF, "build", *options, tree, self.ours]
+        return measure(words, self.runs, self.forget if cold else lambda: None)
+
+    def building(self, tree: Path) -> list[Row]:
+        theirs = measure(["mkfs.cramfs", tree, self.theirs], self.runs)
+        cold = self.build(tree)
+        size, their_size = self.ours.stat().st_size, self.theirs.stat().st_size
+        warm = self.build(tree, cold=False)
+        return [
+            ratio("build, cold cache", cold.seconds, theirs.seconds, 0.6),
+            ratio("build, warm cache", warm.seconds, theirs.seconds, 0.35),
+            *self._against_mkcramfs(tree),
+            Row("image size", f"{size} against {their_size}", "no larger", size <= their_size),
+            memory_row("peak memory, cold cache", cold, size),
+            memory_row("peak memory, warm cache", warm, size),
+            *self._everything(tree, their_size),
+        ]
+
+    def _against_mkcramfs(self, tree: Path) -> list[Row]:
+        mkcramfs = os.environ.get("MKCRAMFS")
+        if not mkcramfs:
+            return []
+        theirs = measure([mkcramfs, "-x", tree, self.scratch / "mkcramfs"], self.runs)
+        return [ratio("build -x, against mkcramfs -x", self.build(tree, "-x").seconds, theirs.seconds, 0.4)]
+
+    def _everything(self, tree: Path, their_size: int) -> list[Row]:
+        rows = []
+        for options in (["--level", "12"], ["-x", "--level", "12"], ["-x", "-z", "--level", "12"]):
+            best = self.build(tree, *options, "--no-cache")
+            size = self.ours.stat().st_size
+            saved = 100 * (1 - size / their_size)
+            value = f"{size}: {saved:.2f} % smaller, {best.seconds:.2f} s, {best.memory / size:.1f} × memory"
+            wanted = "≥ 1.5 %" if "-x" in options else ""
+            rows.append(Row(f"build {' '.join(options)}", value, wanted, not wanted or saved >= 1.5))
+        return rows
+
+    def curve(self, source: Path, files: int, size: int) -> list[Row]:
+        """Building generated trees, up to the whole one, which stays in the scratch directory."""
+        rows = []
+        for part in (8, 4, 2, 1):
+            tree = self.scratch / "generated"
+            shutil.rmtree(tree, ignore_errors=True)
+            count = generate(source, tree, files // part, size // part)
+            theirs = measure(["mkfs.cramfs", tree, self.theirs], 1)
+            ours = measure([TINYPROF, "build", tree, self.ours], 1, self.forget)
+            what = f"build, {files // part} files, {count / 1e6:.0f} MB, cold"
+            rows.append(ratio(what, ours.seconds, theirs.seconds, 0.4 if part == 1 else 0.6))
+            if part == 1:
+                image = self.ours.stat().st_size
+                rows.append(memory_row("peak memory", ours, image))
+        return rows
+
+    def looking(self) -> list[Row]:
+        """Checking and extracting the last image, with the page cache warm on both sides."""
+        theirs, ours, out = self.theirs, self.ours, self.scratch / "out"
+
+        def clear() -> None:
+            shutil.rmtree(out, ignore_errors=True)
+
+        tested = measure(["fsck.cramfs", "--extract", theirs], self.runs)
+        crc = measure(["fsck.cramfs", theirs], self.runs)
+        extracted = measure(["fsck.cramfs", f"--extract={out}", theirs], 1, clear)
+        checked = measure([TINYPROF, "image", "check", ours], self.runs)
+        quick = measure([TINYPROF, "image", "check", "--quick", ours], self.runs)
+        ours_out = measure([TINYPROF, "image", "extract", ours, out], 1, clear)
+        clear()
+        return [
+            Row("image", f"{ours.stat().st_size} bytes"),
+            ratio("check, every page, against fsck.cramfs --extract", checked.seconds, tested.seconds, 1),
+            ratio(
+                "check --quick, against fsck.cramfs (the CRC only)",
+                quick.seconds,
+                crc.seconds,
+                1,
+            ),
+            ratio("extract, against fsck.cramfs --extract=DIR", ours_out.seconds, extracted.seconds, 1),
+        ]
+
+
+def memory_row(what: str, run: Run, size: int) -> Row:
+    """A row for peak memory, which is to be at most three images."""
+    times = run.memory / size
+    return Row(what, f"{run.memory / 1e6:.1f} MB: {times:.2f} images", "≤ 3", times <= 3)
+
+
+def placement(tree: Path) -> list[Row]:
+    """What pages in place cost above what is unavoidable, for plans of all densities."""
+    rng = random.Random(SEED)
+    stock = Tree.from_directory(tree)
+    # Equal pages are stored once in either, and counted once.
+    plain = read_image(write_image(stock, {}, WriteOptions(extended=True)).image)
+    stored = {entry.path: plain.blocks(entry) for entry in plain.entries if entry.kind is EntryKind.FILE}
+    rows = []
+    for share in (0.01, 0.1, 0.5, 1.0):
+        plan = {node.path: _some(range(node.pages), share, rng) for node in stock.files()}
+        written = write_image(stock, plan, WriteOptions())
+        blocks = {stored[path][page].offset: stored[path][page] for path in plan for page in plan[path]}
+        unavoidable = sum(4096 - block.stored for block in blocks.values())
+        cost = (len(written.image) - plain.superblock.size - unavoidable) / max(len(blocks), 1)
+        what = f"placing {100 * share:.0f} % of all pages: {len(blocks)}"
+        rows.append(Row(what, f"{cost:+.2f} bytes a page", "≤ 8", cost <= 8))
+    return rows
+
+
+def _some(pages: range, share: float, rng: random.Random) -> list[int]:
+    return [page for page in pages if rng.random() < share]
+
+
+def generate(source: Path, target: Path, files: int, size: int) -> int:
+    """Make a tree of files of all sizes from the bytes of a real one; how many bytes it has."""
+    rng = random.Random(SEED)
+    files_there = (path for path in sorted(source.rglob("*")) if path.is_file() and not path.is_symlink())
+    blob = b"".join(path.read_bytes() for path in files_there)
+    total = 0
+    sizes = [min(rng.lognormvariate(0, 1.45), 200.0) for _ in range(files)]
+    for number, weight in enumerate(sizes):
+        count = min(int(size * weight / sum(sizes)), len(blob) // 2, (1 << 24) - 1)
+        at = rng.randrange(len(blob) - count)
+        content = bytearray(blob[at : at + count])
+        for place in range(0, count, CHANGED_EVERY):
+            content[place] = rng.randrange(256)
+        folder = target / f"d{number % 200:03}" / f"e{number % 7}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"f{number}").write_bytes(content)
+        total += count
+    return total
+
+
+def show(title: str, rows: list[Row]) -> None:
+    print(f"\n## {title}\n\n| what | measured | to reach |\n|---|---|---|")
+    for row in rows:
+        mark = "" if row.reached else " **missed**"
+        print(f"| {row.what} | {row.value} | {row.limit}{mark} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("rootfs", type=Path)
+    parser.add_argument("--files", type=int, default=20_000)
+    parser.add_argument("--bytes", type=int, default=250_000_000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="tinyprof-bench-") as scratch:
+        bench = Bench(Path(scratch), options.runs)
+        tables = {
+            f"Building {options.rootfs.name}, against mkfs.cramfs": bench.building(options.rootfs),
+            "What pages in place cost": placement(options.rootfs),
+            "Growing trees": bench.curve(options.rootfs, options.files, options.bytes),
+            "Looking into the largest image": bench.looking(),
+        }
+    if options.json:
+        print(json.dumps({title: [row.__dict__ for row in rows] for title, rows in tables.items()}))
+        return
+    for title, rows in tables.items():
+        show(title, rows)
+
+
+if __name__ == "__main__":
+    main()
