@@ -23,13 +23,15 @@ lint: venv
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(MAKE) -s -C agent tidy
 
 venv: packages $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml constraints.txt
-	python3 -m venv $(VENV)
-	$(VENV)/bin/pip install -q -c constraints.txt -e '.[dev]'
-	touch $@
+	@echo 'setting up $(VENV)'
+	@python3 -m venv $(VENV)
+	@$(VENV)/bin/pip install -q -c constraints.txt -e '.[dev]'
+	@touch $@
 
 # The names of the packages of $(1) that are not installed.
 missing = $$(dpkg-query -W -f='$${db:Status-Status} $${Package}\n' $(1) 2>/dev/null | \

@@ -38,9 +38,9 @@ BYTE_ORDERS: dict[str, ByteOrder] = {"L": "little", "B": "big"}
 def _plan(tree: Tree, profile: Path | None, plan: Path | None, programs: int) -> HotPlan:
     if profile:
         # What reads profiles takes longer to import than a small image to build.
-        from tinyprof.profile import load_profile  # noqa: PLC0415
+        from tinyprof.cli.profiles import open_profile  # noqa: PLC0415
 
-        return plan_hot(load_profile(profile.read_text(errors="replace")), tree)
+        return plan_hot(open_profile([profile]), tree)
     if plan:
         return load_plan(plan.read_text(errors="replace"))
     return plan_programs(tree) if programs else HotPlan({})
