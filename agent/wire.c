@@ -134,7 +134,7 @@ static uint32_t put_touch(struct msgpack_writer *w, uint32_t *places,
 
 	if ((i && !msgpack_constant(w, markers[i])) ||
 	    (kind && !(msgpack_array(w, 2) && msgpack_uint(w, kind))) ||
-	    !msgpack_int(w, id - place)) {
+	    !msgpack_int(w, (int32_t)(id - place))) {
 		w->at = before;
 		return 0;
 	}
