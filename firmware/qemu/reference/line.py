@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import selectors
 import socket
 import termios
@@ -19,6 +20,10 @@ from pathlib import Path
 from reference.errors import BoardError
 
 CHUNK = 1 << 16
+PTY_BYTES = 4000
+"""Less than n_tty's buffer holds (N_TTY_BUF_SIZE - 1)."""
+
+PTY_SECONDS = 0.01
 NAME_MAX = 107
 """What the kernel takes for a unix socket's path, in bytes."""
 
@@ -38,8 +43,13 @@ class NoLine:
     def register(self, selector: selectors.BaseSelector) -> None:
         """Name the events after which pump() has something to do."""
 
+    @property
+    def patience(self) -> float:
+        """Seconds after which pump() may have something to do without an event."""
+        return float("inf")
+
     def drain(self, seconds: float) -> None:
-        """Give a listener so long to take what is left, then close."""
+        """Give a listener so long to take some of what is left, then close."""
 
 
 class _Kept:
@@ -77,6 +87,10 @@ class _Kept:
             self._gone()
         return data
 
+    @property
+    def patience(self) -> float:
+        return float("inf")
+
     def register(self, selector: selectors.BaseSelector) -> None:
         if self._fd >= 0:
             write = selectors.EVENT_WRITE if self._unsent else 0
@@ -100,20 +114,36 @@ class PtyLine(_Kept):
     def _gone(self) -> None:
         raise BoardError(f"{self.name} is gone")
 
-    def _untaken(self) -> int:
+    def _in_pty(self) -> int:
         """Bytes that wait in the pty itself, which closing it would throw away."""
+        # What was just written may still be on its way to the slave, where FIONREAD does not see it yet;
+        # n_tty_poll() waits for that (tty_buffer_flush_work()).
+        select.select([self._slave], [], [], 0)
         count = bytearray(4)
         ioctl(self._slave, termios.FIONREAD, count)
-        return int.from_bytes(count, "little") + len(self._unsent)
+        return int.from_bytes(count, "little")
+
+    def _push(self) -> None:
+        # No more than the slave's own buffer takes: the rest would wait where it cannot be counted.
+        while self._unsent and (room := PTY_BYTES - self._in_pty()) > 0:
+            del self._unsent[: os.write(self._fd, self._unsent[:room])]
+
+    @property
+    def patience(self) -> float:
+        # A pty has no event for "the other side has read".
+        return PTY_SECONDS if self._unsent else float("inf")
+
+    def register(self, selector: selectors.BaseSelector) -> None:
+        selector.register(self._fd, selectors.EVENT_READ)
 
     def drain(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while (left := self._untaken()) and time.monotonic() < deadline:
+        before = -1
+        while (left := self._in_pty() + len(self._unsent)) and time.monotonic() < deadline:
+            if left != before:
+                before, deadline = left, time.monotonic() + seconds
+            time.sleep(PTY_SECONDS)
             self._push()
-            # A pty has no event for "the other side has read": look again, as long as somebody reads.
-            time.sleep(0.05)
-            if self._untaken() < left:
-                deadline = time.monotonic() + seconds
         os.close(self._fd)
         os.close(self._slave)
 

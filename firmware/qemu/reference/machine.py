@@ -169,7 +169,7 @@ def _attend(qemu: subprocess.Popen[bytes], uart: socket.socket | None, line: Lin
     while said in takers and not console.panicked:
         if time.monotonic() >= deadline:
             return TIMED_OUT
-        for fd in _ready(takers, line, min(POLL_SECONDS, deadline - time.monotonic())):
+        for fd in _ready(takers, line, min(POLL_SECONDS, line.patience, deadline - time.monotonic())):
             if data := _read(fd):
                 takers[fd](data)
             else:
