@@ -42,6 +42,7 @@ class Rule(StrEnum):
     DIRECTORY = "directory"
     ORDER = "order"
     TWICE = "twice"
+    IDENTITY = "identity"
     END = "end"
     SYMLINK = "symlink"
     BLOCKS = "blocks"
@@ -160,6 +161,7 @@ def _check_directories(check: _Check) -> list[Entry]:
             check.extents.setdefault((entry.ino, entry.ino + entry.size), f"{entry.path}'s names")
     _check_names(check, entries)
     _check_end(check, entries)
+    _check_identity(check, entries)
     files = check.superblock.fsid.files
     if check.superblock.flags & SuperFlag.FSID_VERSION_2 and files != len(entries):
         message = f"the superblock counts {files} files, the image has {len(entries)}"
@@ -196,6 +198,18 @@ def _check_end(check: _Check, entries: Iterable[Entry]) -> None:
                 "which a kernel that maps the flash reads as zeros (cramfs_direct_read)"
             )
             check.error(Rule.END, entry.path, entry.at, message)
+
+
+def _check_identity(check: _Check, entries: Iterable[Entry]) -> None:
+    """A kernel has one inode for each number, made from the entry that it meets first (iget_locked())."""
+    first: dict[int, Entry] = {}
+    for entry in entries:
+        other = first.setdefault(entry.ino, entry)
+        if (entry.mode, entry.uid, entry.gid, entry.size) != (other.mode, other.uid, other.gid, other.size):
+            message = (
+                f"has the inode number of {other.path}, but another mode, owner or size: one hides the other"
+            )
+            check.error(Rule.IDENTITY, entry.path, entry.at, message)
 
 
 def _distinct_contents(entries: Iterable[Entry]) -> list[Entry]:

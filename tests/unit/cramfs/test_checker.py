@@ -123,6 +123,13 @@ def moved_root(image: bytearray, parsed: Image) -> None:
     put(image, 72, entry_of(parsed, "/bin").ino >> 2 << 6)
 
 
+def twin_with_another_mode(image: bytearray, parsed: Image) -> None:
+    text, whole = entry_of(parsed, "/bin/text"), entry_of(parsed, "/bin/whole")
+    put(image, whole.at + 4, word(image, text.at + 4))
+    put(image, whole.at + 8, word(image, whole.at + 8) & 63 | (text.ino >> 2) << 6)
+    put(image, whole.at, word(image, text.at) | 0o4000)
+
+
 def long_link(image: bytearray, parsed: Image) -> None:
     at = entry_of(parsed, "/link").at + 4
     put(image, at, 5_000)
@@ -144,6 +151,7 @@ def long_link(image: bytearray, parsed: Image) -> None:
         (cycle, Rule.DIRECTORY),
         (moved_root, Rule.ROOT),
         (long_link, Rule.SYMLINK),
+        (twin_with_another_mode, Rule.IDENTITY),
     ],
 )
 def test_a_fault_is_found(top: Path, fault: Fault, rule: Rule) -> None:

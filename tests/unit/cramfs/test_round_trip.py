@@ -125,6 +125,19 @@ def test_the_last_name_is_never_where_a_mapped_flash_reads_zeros(tmp_path: Path)
         assert check_image(image).findings == ()
 
 
+def test_zopfli_is_smaller_and_reads_the_same(tmp_path: Path) -> None:
+    (tmp_path / "text").write_bytes(b"".join(b"%d squared is %d\n" % (n, n * n) for n in range(2_000)))
+    tree = Tree.from_directory(tmp_path)
+    best, smaller = (
+        read_image(write_image(tree, {}, WriteOptions(level=12, zopfli=zopfli)).image)
+        for zopfli in (False, True)
+    )
+    entry = smaller.entries[1]
+    assert smaller.read(entry) == (tmp_path / "text").read_bytes()
+    stored = [sum(block.stored for block in image.blocks(entry)) for image in (smaller, best)]
+    assert stored[0] < stored[1]
+
+
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     contents = fill(tmp_path, random.Random(SEED))
     plan = any_plan(contents, random.Random(SEED))
