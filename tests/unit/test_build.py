@@ -117,6 +117,16 @@ def test_a_full_disk_leaves_the_old_image(top: Path) -> None:
     assert {path.name for path in top.parent.iterdir()} <= {"root", "image", "cache"}
 
 
+def test_an_image_can_go_into_a_pipe_and_through_a_link(top: Path) -> None:
+    piped = subprocess.run(
+        [*RUN, top, "/dev/stdout"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True
+    )
+    (top.parent / "link").symlink_to("image")
+    assert build(top, top.parent / "link").returncode == 0
+    assert (top.parent / "link").is_symlink()
+    assert (top.parent / "image").read_bytes() == piped.stdout
+
+
 def test_a_cache_that_cannot_be_written_is_told_and_does_no_harm(
     top: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

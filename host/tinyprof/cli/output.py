@@ -15,15 +15,16 @@ def replace_file(path: Path, data: bytes) -> None:
 
     What is no regular file, such as a flash partition or a pipe, is written to as it is.
     """
-    path = path.resolve()
     if _is_special(path):
         with path.open("wb", buffering=0) as device:
             _write_all(device.fileno(), data)
         return
+    # A link keeps pointing to the result.
+    path = path.resolve()
     beside = path.with_name(f".tinyprof.{os.getpid()}-{os.urandom(4).hex()}")
-    # Only the umask restricts who may read a result.
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
+        # Only the umask restricts who may read a result.
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             _write_all(handle, data)
             os.fsync(handle)

@@ -136,11 +136,18 @@ def read_chained(stored: memoryview, index: int, whole: int) -> bytes | bytearra
 def inflate(stored: memoryview | bytes, index: int) -> bytes | bytearray:
     """A compressed block's page; the kernel takes nothing that does not end within a page."""
     try:
-        # libdeflate reads an empty or tiny buffer's checksum without complaint, so its own error is enough.
         page: bytearray = deflate.zlib_decompress(stored, PAGE_SIZE)
     except (deflate.DeflateError, ValueError):
         raise ImageError(f"page {index} does not decompress: {_why(stored)}") from None
     return page
+
+
+def inflates_whole(stored: memoryview) -> bool:
+    """Whether a compressed block is a whole page."""
+    try:
+        return len(deflate.zlib_decompress(stored, PAGE_SIZE)) == PAGE_SIZE
+    except (deflate.DeflateError, ValueError):
+        return False
 
 
 def _why(stored: memoryview | bytes) -> str:
