@@ -19,6 +19,7 @@ from tinyprof.errors import TinyprofError
 from tinyprof.heat import Losses, PageHeat, Run, split_runs
 from tinyprof.image_index import ImageIndex, WrongImageError
 from tinyprof.records import Kind
+from tinyprof.wire import Hello
 
 FORMAT = 1
 KIND_LETTERS = {Kind.EXEC: "x", Kind.READ: "r", Kind.WRITE: "w", Kind.FILE: "f"}
@@ -91,9 +92,11 @@ def make_profile(captures: Iterable[CaptureReader], image: ImageIndex | None = N
     """Resolve and merge captures; each is read to its end.
 
     A run resolves with its capture's own index, or with `image` where that is the one the target ran.
-    Raises WrongImageError naming both sides, and ProfileError for a capture without index or hello.
+    Raises WrongImageError naming both sides, also for an `image` that none of the targets ran, and
+    ProfileError for a capture without index or hello.
     """
     merged = _Merge()
+    elsewhere: list[WrongImageError | None] = []
     for capture in captures:
         indexes = [index for index in (capture.index, image) if index]
         if not indexes:
@@ -105,12 +108,27 @@ def make_profile(captures: Iterable[CaptureReader], image: ImageIndex | None = N
         for run in split_runs(capture.events()):
             if run.hello:
                 merged.add(run, _index_of(capture.name, run, indexes))
+                elsewhere.append(_not_of(run.hello, image))
             heard = heard or run.hello is not None
         if not heard:
             raise ProfileError(
                 f"{capture.name}: no target is named in it", "record again; the target sends one every 10 s"
             )
+    # Whoever names an image means it, even where the captures could do without.
+    errors = [error for error in elsewhere if error]
+    if errors and len(errors) == len(elsewhere):
+        raise errors[0]
     return merged.profile()
+
+
+def _not_of(hello: Hello, image: ImageIndex | None) -> WrongImageError | None:
+    """Why an image is not one that the target ran; None if it is, or there is none."""
+    try:
+        if image:
+            image.volume_of(hello)
+    except WrongImageError as error:
+        return error
+    return None
 
 
 def _because(fault: str) -> str:

@@ -71,6 +71,14 @@ def test_the_image_given_helps_where_the_recorded_index_is_of_another(
     assert make_profile([capture_of(story, other)], index) == make_profile([capture_of(story, index)])
 
 
+def test_an_image_that_no_target_ran_is_refused_though_the_captures_could_do_without(
+    capture_of: CaptureOf, rootfs: Path, story: list[Message], index: ImageIndex
+) -> None:
+    other = rebuilt(rootfs, edition=7)
+    with pytest.raises(WrongImageError, match=f"{index.fsid}.*{other.fsid}"):
+        make_profile([capture_of(story, index)], other)
+
+
 def test_another_image_is_refused_naming_both(
     capture_of: CaptureOf, rootfs: Path, story: list[Message], index: ImageIndex
 ) -> None:
