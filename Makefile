@@ -7,12 +7,12 @@ BOARD := firmware/qemu/board
 # Beside what the board names itself (firmware/qemu/board packages): the environment, and what the tests hold us to.
 PACKAGES := python3 python3-venv gcc libc6-dev make util-linux-extra p7zip-full clang-tidy
 
-.PHONY: demo test bench lint packages venv clean
+.PHONY: demo test bench lint packages later-kernels venv clean
 
 demo: venv
 	firmware/qemu/demo build/demo --tinyprof $(VENV)/bin/tinyprof
 
-test: lint
+test: lint later-kernels
 	$(PY) -m pytest
 
 bench: venv
@@ -37,16 +37,25 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 missing = $$(dpkg-query -W -f='$${db:Status-Status} $${Package}\n' $(1) 2>/dev/null | \
 	sed -n 's/^installed //p' | sort | comm -13 - <(printf '%s\n' $(1) | sort -u))
 
+define install
+set -e; install() { \
+	[ -z "$$*" ] && return; \
+	[ "$$(id -u)" = 0 ] || { echo "run as root: apt-get install $$*" >&2; exit 1; }; \
+	[ -n "$$updated" ] || apt-get -q update; updated=1; \
+	DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$$@"; \
+}; install
+endef
+
 # python3 comes first: the board is written in it.
 packages: SHELL := bash
 packages:
-	@install() { \
-		[ -z "$$*" ] && return; \
-		[ "$$(id -u)" = 0 ] || { echo "run as root: apt-get install $$*" >&2; exit 1; }; \
-		[ -n "$$updated" ] || apt-get -q update; updated=1; \
-		DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$$@"; \
-	}; \
-	set -e; install $(call missing,$(PACKAGES)); install $$($(BOARD) packages --missing)
+	@$(install) $(call missing,$(PACKAGES)); install $$($(BOARD) packages --missing)
+
+# Kernels beside 6.1 are tested where this Debian has their source.
+later-kernels: SHELL := bash
+later-kernels: packages
+	@wanted=$$($(BOARD) packages --version 6.12 --missing); \
+	[ -z "$$wanted" ] || ! apt-cache show $$wanted >/dev/null 2>&1 || { $(install) $$wanted; }
 
 clean:
 	rm -rf build

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tinyprof.cramfs import PAGE_SIZE, Tree, WriteOptions, write_image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,6 +21,16 @@ RECORD_FROM_THE_START = "init=/sbin/tinyprof-agent cramfs.tinyprof=1"
 
 PAGES = 48
 PATTERN = b"".join(bytes([page + 1]) * PAGE_SIZE for page in range(PAGES))[: -PAGE_SIZE // 2]
+
+
+def built_with(version: str) -> object:
+    """A kernel version as a test's parameter, skipped where its source is not installed."""
+    query = ["dpkg-query", "-W", f"linux-source-{version}"]
+    missing = subprocess.run(query, capture_output=True, check=False).returncode != 0
+    return pytest.param(version, marks=pytest.mark.skipif(missing, reason=f"no linux-source-{version}"))
+
+
+KERNELS = [built_with(version) for version in ("6.1", "6.12")]
 
 
 def board(*words: str | Path) -> str:

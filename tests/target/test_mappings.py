@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from target.booting import PAGES, boot, pattern_image
+from target.booting import KERNELS, PAGES, boot, pattern_image
 
 CHECKS = 17
 
@@ -21,13 +21,14 @@ IN_PLACE = {
 }
 
 
+@pytest.mark.parametrize("version", KERNELS)
 @pytest.mark.parametrize("kernel", ["patched", "stock"])
 @pytest.mark.parametrize("in_place", IN_PLACE)
 def test_a_program_sees_its_file_whatever_it_does(
-    tmp_path: Path, guest: Callable[[str], Path], in_place: str, kernel: str
+    tmp_path: Path, guest: Callable[[str], Path], in_place: str, kernel: str, version: str
 ) -> None:
     image = pattern_image(tmp_path, guest("mappings"), IN_PLACE[in_place])
-    console = boot(image, *(["--stock"] if kernel == "stock" else []))
+    console = boot(image, "--version", version, *(["--stock"] if kernel == "stock" else []))
     assert re.findall(r"^bad .*$", console, re.MULTILINE) == []
     assert len(re.findall(r"^good .*$", console, re.MULTILINE)) == CHECKS
     assert "mappings done" in console

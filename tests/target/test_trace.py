@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from target.booting import PAGES, RECORD_FROM_THE_START, Recording, pattern_image, record
+from target.booting import KERNELS, PAGES, RECORD_FROM_THE_START, Recording, pattern_image, record
 from tinyprof.capture import CaptureReader
 from tinyprof.cramfs import Entry, read_image
 from tinyprof.wire import EpochEnd, Frame, Message, Pages
@@ -48,8 +48,14 @@ def touches_told(console: str) -> dict[int, list[int]]:
     return {int(kind): [int(page) for page in pages.split()] for kind, pages in lines}
 
 
+@pytest.fixture(scope="module", params=KERNELS)
+def version(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module", params=IN_PLACE, ids=str)
 def recorded(
+    version: str,
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     guest: Callable[[str], Path],
@@ -59,7 +65,8 @@ def recorded(
     folder = tmp_path_factory.mktemp("trace")
     image = pattern_image(folder, guest("touches"), in_place, {"sbin/tinyprof-agent": agent})
     words = f"{RECORD_FROM_THE_START} {EPOCH_SHORTER_THAN_A_ROUND}"
-    return image, record(image, folder / "capture", "--append", words, options=("--image", image))
+    board_words = ("--version", version, "--append", words)
+    return image, record(image, folder / "capture", *board_words, options=("--image", image))
 
 
 def test_nothing_is_lost(recorded: tuple[Path, Recording]) -> None:

@@ -61,7 +61,7 @@ def kernel(version: str, *, stock: bool) -> Kernel:
         raise BoardError(f"no patches for kernel {version}", f"there are some for {', '.join(versions())}")
     package = f"linux-source-{version}"
     need(package, *TOOLS)
-    inputs = _config_files(stock) + [_board_dts()] + ([] if stock else _our_files(version))
+    inputs = _config_files(version, stock) + [_board_dts()] + ([] if stock else _our_files(version))
     words = [f"{package} {version_of(package)}", f"gcc {version_of('gcc-arm-linux-gnueabihf')}"]
     kind = "stock" if stock else "patched"
     folder = cache_root() / "kernel" / f"{version}-{kind}-{key_of(words, inputs)}"
@@ -97,9 +97,11 @@ def _unpack(version: str, into: Path, *members: str) -> None:
         raise BoardError(f"cannot unpack {archive}: {run.stderr.strip()}", "reinstall its package")
 
 
-def _config_files(stock: bool) -> list[Path]:
+def _config_files(version: str, stock: bool) -> list[Path]:
     files = [FIRMWARE / "qemu" / "kernel.config"]
-    return files if stock else [*files, LINUX / "tinyprof.config"]
+    files += [FIRMWARE / "qemu" / f"kernel-{version}.config"]
+    files += [] if stock else [LINUX / "tinyprof.config"]
+    return [file for file in files if file.exists()]
 
 
 def _board_dts() -> Path:
@@ -124,7 +126,7 @@ def _build(version: str, folder: Path, *, stock: bool) -> None:
     if not stock:
         _apply(version, source)
     build = source.parent / "build"
-    _configure(source, build, _config_files(stock))
+    _configure(source, build, _config_files(version, stock))
     _compile(version, source, build, "stock" if stock else "patched")
     with appearing(folder) as filling:
         shutil.copy(build / "arch/arm/boot/zImage", filling)
@@ -145,8 +147,8 @@ def _apply(version: str, source: Path) -> None:
         place.parent.mkdir(exist_ok=True)
         shutil.copyfile(file, place)
     for patch in _patches(version):
-        touched = [line.split()[1] for line in patch.read_text().splitlines() if line.startswith("--- a/")]
-        if outside := [name for name in touched if not name.startswith(f"a/{PATCHED_FOLDER}/")]:
+        touched = [line.split()[1] for line in patch.read_text().splitlines() if line.startswith("+++ b/")]
+        if outside := [name for name in touched if not name.startswith(f"b/{PATCHED_FOLDER}/")]:
             raise BoardError(
                 f"{patch.name} touches {outside[0]}", f"patches may touch {PATCHED_FOLDER} alone"
             )
@@ -211,7 +213,9 @@ def _compile(version: str, source: Path, build: Path, kind: str) -> None:
 
 def _device_tree(source: Path, build: Path, output: Path) -> None:
     """Compile our device tree, which includes the kernel's, with the kernel's own dtc."""
-    include = [f"-I{source / 'arch/arm/boot/dts'}", f"-I{source / 'include'}"]
+    # Later kernels sort the device trees by vendor.
+    folders = ["arch/arm/boot/dts", "arch/arm/boot/dts/arm", "include"]
+    include = [f"-I{source / folder}" for folder in folders]
     preprocess = ["gcc", "-E", "-nostdinc", *include, "-undef", "-D__DTS__", "-x", "assembler-with-cpp"]
     text = subprocess.run([*preprocess, _board_dts()], capture_output=True, check=True).stdout
     dtc = [str(build / "scripts/dtc/dtc"), "-q", "-I", "dts", "-O", "dtb", "-o", str(output), "-"]

@@ -14,6 +14,7 @@
 #include <linux/uio.h>
 
 #include "sb.h"
+#include "version.h"
 
 /* As far as the kernel's own fault-around goes (mm/memory.c). */
 #define AROUND_PAGES		(SZ_64K >> PAGE_SHIFT)
@@ -216,7 +217,7 @@ static int cramfs_xip_mmap(struct file *file, struct vm_area_struct *vma)
 		return ret;
 	/* VM_MIXEDMAP makes fork() copy page tables: only where it pays. */
 	if (any_block_in_place(inode, vma->vm_pgoff, vma_pages(vma)))
-		vma->vm_flags |= VM_MIXEDMAP;
+		cramfs_allow_mixed(vma);
 	vma->vm_ops = &cramfs_xip_vm_ops;
 	return 0;
 }
@@ -228,7 +229,6 @@ static void touch_bytes(struct file *file, loff_t from, ssize_t bytes)
 			       (from + bytes - 1) >> PAGE_SHIFT, TINYPROF_FILE);
 }
 
-/* splice() and sendfile() come through here too (generic_file_splice_read()). */
 static ssize_t cramfs_xip_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	loff_t from = iocb->ki_pos;
@@ -238,9 +238,20 @@ static ssize_t cramfs_xip_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	return ret;
 }
 
+static ssize_t cramfs_xip_splice_read(struct file *file, loff_t *pos,
+				      struct pipe_inode_info *pipe, size_t size,
+				      unsigned int flags)
+{
+	loff_t from = *pos;
+	ssize_t ret = cramfs_splice_read(file, pos, pipe, size, flags);
+
+	touch_bytes(file, from, ret);
+	return ret;
+}
+
 const struct file_operations cramfs_xip_fops = {
 	.llseek		= generic_file_llseek,
 	.read_iter	= cramfs_xip_read_iter,
-	.splice_read	= generic_file_splice_read,
+	.splice_read	= cramfs_xip_splice_read,
 	.mmap		= cramfs_xip_mmap,
 };
