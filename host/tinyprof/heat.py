@@ -22,6 +22,8 @@ from tinyprof.wire import (
     Pages,
     Status,
     UnknownMessage,
+    is_reboot,
+    joined_hello,
 )
 
 VOLUMES_MAX = 8
@@ -181,7 +183,7 @@ class Run:
         if not isinstance(event, Frame) or not self.hello:
             return False
         if isinstance(event.message, Hello):
-            return event.message.boot_id != self.hello.boot_id
+            return is_reboot(self.hello, event.message)
         return event.restarted
 
     def take(self, event: Event) -> None:
@@ -209,7 +211,7 @@ class Run:
                 if volume := self._volume(message.volume):
                     volume.end_epoch(message)
             case Hello():
-                self.hello = message
+                self.hello = joined_hello(self.hello, message)
             case Status():
                 self.status = message
             case UnknownMessage(kind):

@@ -17,7 +17,7 @@ from tinyprof.capture import CaptureError, CaptureWriter, Ending
 from tinyprof.errors import TinyprofError
 from tinyprof.heat import NO_LOSSES, PAGES_MAX, VOLUMES_MAX, Losses, Run
 from tinyprof.link import Link, LinkError
-from tinyprof.watch import LineWarning, LineWatch, NoTracerError
+from tinyprof.watch import LineWarning, LineWatch
 from tinyprof.wire import (
     ConsoleText,
     EpochLength,
@@ -98,9 +98,13 @@ def record(
     limits: Limits = Limits(),
     *,
     epoch_ms: int | None = None,
+    clock: Callable[[], float] = monotonic,
 ) -> Recording:
-    """Record until the link ends, a limit is reached, the target turns out to have no tracer, or a fault."""
-    session = _Session(writer, watch, observer)
+    """Record until the link ends, a limit is reached, the target turns out to have no tracer, or a fault.
+
+    `clock` is in seconds.
+    """
+    session = _Session(writer, watch, observer, clock)
     try:
         if link.writable:
             link.write(encode_message(HelloPlease(), 0))
@@ -114,30 +118,33 @@ def record(
                 session.take(data)
         session.finish()
     except (CaptureError, LinkError) as error:
-        session.fault = session.fault or error
-    return Recording(session.totals(), session.ending, session.fault)
+        return Recording(session.totals(), session.ending, error)
+    return Recording(session.totals(), session.ending, watch.fault)
 
 
 class _Session:
     """What a recording knows while it runs."""
 
-    def __init__(self, writer: CaptureWriter, watch: LineWatch, observer: Observer) -> None:
-        self._writer, self._watch, self._observer = writer, watch, observer
+    def __init__(
+        self, writer: CaptureWriter, watch: LineWatch, observer: Observer, clock: Callable[[], float]
+    ) -> None:
+        self._writer, self._watch, self._observer, self._clock = writer, watch, observer, clock
         self._decoder = FrameDecoder()
-        self._began = monotonic()
+        self._began = clock()
         self._bytes = 0
         self._joined_late: bool | None = None
         self._run = Run()
         self._before = Totals()
         self._pages_before: dict[int, set[int]] = {}
         self.ending: Ending | None = None
-        self.fault: TinyprofError | None = None
 
     def over(self, limits: Limits) -> bool:
         """Whether there is an end, by what came or by a limit."""
         if self.ending is None:
             if limits.stop():
                 self.ending = Ending.INTERRUPTED
+            elif self._watch.tracerless(self._elapsed()):
+                self.ending = Ending.NO_TRACER
             elif limits.seconds is not None and self._elapsed() >= limits.seconds:
                 self.ending = Ending.DURATION
             elif limits.epochs is not None and self._before.epochs + _ended(self._run) >= limits.epochs:
@@ -156,12 +163,7 @@ class _Session:
         events = self._decoder.feed(data)
         self._count(events)
         for warning in self._watch.take(self._elapsed(), data, events, self._decoder.pending):
-            if isinstance(warning, NoTracerError):
-                self.ending = Ending.NO_TRACER
-            else:
-                self._observer.warning(warning)
-            if not isinstance(warning, LineWarning):
-                self.fault = self.fault or warning
+            self._observer.warning(warning)
         self._observer.progress(self.totals)
 
     def finish(self) -> None:
@@ -211,7 +213,7 @@ class _Session:
         )
 
     def _elapsed(self) -> float:
-        return monotonic() - self._began
+        return self._clock() - self._began
 
 
 def _ended(run: Run) -> int:

@@ -20,13 +20,23 @@ from tinyprof.wire import (
     Hello,
     UnknownMessage,
     UnknownProtocol,
+    joined_hello,
     mostly_text,
 )
+
+TRACER_ABI = 1
+"""The kernel's TINYPROF_ABI that the agent understands."""
 
 SILENCE_SECONDS = 3.0
 GARBAGE_SECONDS = 2.0
 GARBAGE_LEAST = 16
 """Fewer unreadable bytes may be the rest of a frame whose start was missed, or a glitch at power-on."""
+
+TRACER_SECONDS = 5.0
+"""How long a target may be without a tracer: a module may be late, the agent looks every two seconds."""
+
+HELLO_VOLUMES = 2
+"""A hello with fewer volumes is the last of a series."""
 
 TOPICS_MAX = 32
 """A target that names ever new message types is not let fill the screen."""
@@ -41,13 +51,20 @@ class NoTracerError(TinyprofError):
 
 
 class LineWatch:
-    """Judges one line. `baud` is named in what it says about garbage."""
+    """Judges one line. `baud` is named in what it says about garbage.
+
+    `fault` is what would make a recording that ended now a failed one: a target without tracer, or another
+    image in it. Both can still turn out well: a module may be loaded and a volume mounted later.
+    """
 
     def __init__(self, port: str, baud: int, index: ImageIndex | None = None) -> None:
         self._port = port
         self._baud = baud
         self._index = index
         self._heard = False
+        self._hello: Hello | None = None
+        self._tracerless_since: float | None = None
+        self.fault: TinyprofError | None = None
         self._garbage_since: float | None = None
         self._garbage_until = 0.0
         self._unread = 0
@@ -64,7 +81,7 @@ class LineWatch:
             return
         for event in events:
             if isinstance(event, Frame):
-                yield from self._look_at(event)
+                yield from self._look_at(now, event)
         if (unread := self._garbage(now, data, events, pending)) is not None:
             yield from self._once("garbage", self._wrong_baud(unread))
 
@@ -105,10 +122,18 @@ class LineWatch:
             f"try {tries}; still recording",
         )
 
-    def _look_at(self, frame: Frame) -> Iterator[TinyprofError]:
+    def tracerless(self, now: float) -> bool:
+        """Whether the target has had no tracer for so long that there will be none."""
+        return self._tracerless_since is not None and now - self._tracerless_since >= TRACER_SECONDS
+
+    def _look_at(self, now: float, frame: Frame) -> Iterator[TinyprofError]:
         match frame.message:
             case Hello() as hello:
+                self._hello = joined_hello(self._hello, hello)
+                yield from self._look_at_tracer(now, hello)
                 yield from self._look_at_hello(hello)
+                if len(hello.volumes) < HELLO_VOLUMES:
+                    yield from self._look_at_image()
             case UnknownProtocol(protocol):
                 yield from self._once("protocol", _other_protocol(protocol))
             case UnknownMessage(kind):
@@ -119,15 +144,21 @@ class LineWatch:
                         "a newer tinyprof may read it",
                     ),
                 )
+            case _:
+                yield from self._look_at_image()
+
+    def _look_at_tracer(self, now: float, hello: Hello) -> Iterator[TinyprofError]:
+        if hello.tracer == TRACER_ABI:
+            self._tracerless_since = None
+            if isinstance(self.fault, NoTracerError):
+                self.fault = None
+            return
+        if self._tracerless_since is None:
+            self._tracerless_since = now
+        self.fault = _no_tracer(hello)
+        yield from self._once("tracer", LineWarning(self.fault.message, "the agent goes on looking for one"))
 
     def _look_at_hello(self, hello: Hello) -> Iterator[TinyprofError]:
-        if not hello.tracer:
-            # It has no volumes either, so the image cannot be compared.
-            yield NoTracerError(
-                f"the target's kernel {hello.kernel} has no tracer",
-                "build it with CONFIG_CRAMFS_TINYPROF=y and boot it with cramfs.tinyprof=1 (docs/kernel.md)",
-            )
-            return
         if hello.protocol != PROTOCOL:
             yield from self._once("protocol", _other_protocol(hello.protocol))
         if hello.page_size != PAGE_SIZE:
@@ -138,11 +169,31 @@ class LineWatch:
                     "build its kernel with 4 KiB pages",
                 ),
             )
-        if self._index:
-            try:
-                self._index.volume_of(hello)
-            except WrongImageError as error:
-                yield from self._once("image", error)
+
+    def _look_at_image(self) -> Iterator[TinyprofError]:
+        """Compare the image with all volumes named so far, once a series of hellos is over."""
+        if not self._index or not self._hello or self._tracerless_since is not None:
+            return
+        try:
+            self._index.volume_of(self._hello)
+        except WrongImageError as error:
+            self.fault = error
+            yield from self._once("image", error)
+        else:
+            self.fault = None
+
+
+def _no_tracer(hello: Hello) -> NoTracerError:
+    if hello.tracer:
+        return NoTracerError(
+            f"the target's kernel {hello.kernel} has a tracer of version {hello.tracer}, its agent knows "
+            f"version {TRACER_ABI}",
+            "take the kernel's patch and the agent from one release of tinyprof",
+        )
+    return NoTracerError(
+        f"the target's kernel {hello.kernel} has no tracer",
+        "build it with CONFIG_CRAMFS_TINYPROF=y and boot it with cramfs.tinyprof=1 (docs/kernel.md)",
+    )
 
 
 def _other_protocol(protocol: int) -> LineWarning:

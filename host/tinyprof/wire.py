@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -23,6 +23,9 @@ from tinyprof.records import MalformedRecords, join_records, split_records
 PROTOCOL = 1
 FRAME_MAX = 254
 """Bytes of body and CRC together: COBS then costs exactly one byte."""
+
+VOLUMES_MAX = 32
+"""Volumes of one target that are kept by name; the kernel has 8."""
 
 RUN_MAX = 4096
 """A run of this many bytes without a zero is no frame and is handed on, so that memory stays bounded."""
@@ -68,6 +71,26 @@ class Hello:
     epoch_ms: int
     tracer: int
     volumes: tuple[Volume, ...]
+
+
+NO_BOOT = bytes(8)
+"""The boot id of a target that has found no tracer yet, and so does not know it."""
+
+
+def is_reboot(before: Hello, now: Hello) -> bool:
+    """Whether two hellos name two boots."""
+    return before.boot_id != now.boot_id and NO_BOOT not in (before.boot_id, now.boot_id)
+
+
+def joined_hello(before: Hello | None, now: Hello) -> Hello:
+    """All that was said of a boot so far: a hello names some of the volumes and takes nothing back."""
+    if before is None or is_reboot(before, now):
+        return now
+    volumes = {volume.index: volume for volume in (*before.volumes, *now.volumes)}
+    boot_id = before.boot_id if now.boot_id == NO_BOOT else now.boot_id
+    return replace(
+        now, boot_id=boot_id, volumes=tuple(volumes[index] for index in sorted(volumes)[:VOLUMES_MAX])
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +202,7 @@ class FrameDecoder:
         self._run = b""
         self._overlong = False
         self._expected_seq: int | None = None
-        self._boot_id: bytes | None = None
+        self._hello: Hello | None = None
         self._last_frame = b""
 
     @property
@@ -243,13 +266,16 @@ class FrameDecoder:
     def _lost_before(self, seq: int, message: Message) -> tuple[int, bool]:
         """Frames missing before `seq`, and whether the sender started again from 0.
 
-        It did where the number steps backwards, and where a hello names another boot.
+        It did where the number steps backwards, and where a hello names another boot. What the host says
+        comes back where the target's line echoes, until the agent has made it raw; none of its frames.
         """
+        if isinstance(message, HelloPlease | EpochLength | Rearm):
+            return 0, False
         expected, self._expected_seq = self._expected_seq, (seq + 1) % _SEQ_MODULO
         rebooted = False
         if isinstance(message, Hello):
-            rebooted = self._boot_id not in (None, message.boot_id)
-            self._boot_id = message.boot_id
+            rebooted = self._hello is not None and is_reboot(self._hello, message)
+            self._hello = joined_hello(self._hello, message)
         if expected in (None, seq):
             return 0, False
         gap = (seq - expected) % _SEQ_MODULO

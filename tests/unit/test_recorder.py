@@ -7,6 +7,8 @@ import io
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
+from time import monotonic
 
 import pytest
 
@@ -18,6 +20,7 @@ from tinyprof.link import LinkError
 from tinyprof.recorder import REBOOTS_SAID, Limits, Recording, Totals, record
 from tinyprof.watch import LineWatch, NoTracerError
 from tinyprof.wire import (
+    NO_BOOT,
     EpochLength,
     Frame,
     FrameDecoder,
@@ -80,12 +83,13 @@ class Recorded:
         then: TinyprofError | None = None,
         epoch_ms: int | None = None,
         keep: bool = True,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.link, self.notes, file = Script(reads, then), Notes(), io.BytesIO()
         watch = LineWatch("port", 115_200, index)
         writer = CaptureWriter(file, index=index)
         self.recording: Recording = record(
-            self.link, writer, watch, self.notes, limits or Limits(), epoch_ms=epoch_ms
+            self.link, writer, watch, self.notes, limits or Limits(), epoch_ms=epoch_ms, clock=clock
         )
         self.totals = self.recording.totals
         file.seek(0)
@@ -156,7 +160,7 @@ def test_a_reboot_is_said_and_counts_another_run(story: list[Message], hello: He
 def test_a_target_that_reboots_for_ever_costs_no_memory(story: list[Message], hello: Hello) -> None:
     def boot(number: int) -> bytes:
         pages = Pages(number, 1, 0, (number,), b"\0")
-        again = replace(hello, boot_id=number.to_bytes(8, "big"))
+        again = replace(hello, boot_id=(number + 1).to_bytes(8, "big"))
         return encode_message(again, 0) + encode_message(pages, 1)
 
     tracemalloc.start()
@@ -189,10 +193,53 @@ def test_it_stops_in_time() -> None:
     assert Recorded([b""] * 10, Limits(seconds=0)).recording.ending is Ending.DURATION
 
 
-def test_a_kernel_without_tracer_ends_it(hello: Hello, index: ImageIndex) -> None:
-    it = Recorded([encode_message(replace(hello, tracer=0, volumes=()), 0), b"never read"], index=index)
+def without_tracer(hello: Hello, abi: int = 0, boot_id: bytes = NO_BOOT) -> Hello:
+    return replace(hello, tracer=abi, volumes=(), boot_id=boot_id)
+
+
+@pytest.mark.parametrize("abi", [0, 2])
+def test_a_kernel_that_stays_without_tracer_ends_it(hello: Hello, index: ImageIndex, abi: int) -> None:
+    said = [encode_message(without_tracer(hello, abi), seq) for seq in range(9)]
+    it = Recorded(list(said), index=index, clock=count().__next__)
     assert isinstance(it.recording.fault, NoTracerError)
     assert it.capture.ending is Ending.NO_TRACER
+    assert it.link._reads
+    assert len(it.notes.warnings) == 1
+    assert "tracer" in it.notes.warnings[0]
+
+
+def test_a_line_that_ends_before_there_is_a_tracer_is_a_fault(hello: Hello) -> None:
+    it = Recorded([encode_message(without_tracer(hello), 0)])
+    assert isinstance(it.recording.fault, NoTracerError)
+    assert it.capture.ending is Ending.LINE_ENDED
+
+
+def test_a_tracer_that_appears_late_is_one_run_and_no_fault(
+    story: list[Message], hello: Hello, index: ImageIndex
+) -> None:
+    it = Recorded(line_of([without_tracer(hello), *story]), index=index)
+    assert (it.recording.fault, it.totals.runs, it.totals.records) == (None, 1, 4)
+    assert it.totals.hello == hello
+    assert not it.totals.losses
+
+
+def test_hellos_that_each_name_some_volumes_add_up(
+    story: list[Message], hello: Hello, index: ImageIndex
+) -> None:
+    (ours,) = hello.volumes
+    others = [replace(ours, index=n, fsid=replace(ours.fsid, crc=n)) for n in range(1, 4)]
+    hellos = [replace(hello, volumes=tuple(others[:2])), replace(hello, volumes=(ours, others[2]))]
+    it = Recorded(line_of([*hellos, *story[1:]]), index=index)
+    assert (it.recording.fault, it.notes.warnings, it.totals.runs) == (None, [], 1)
+    assert it.totals.hello is not None
+    assert it.totals.hello.volumes == (ours, *others)
+
+
+@pytest.mark.parametrize("echo", [encode_message(HelloPlease(), 0), b"^@^D\x92\x10^Zm4^B^@\r\n"])
+def test_the_echo_of_what_the_host_says_is_no_loss(story: list[Message], echo: bytes) -> None:
+    it = Recorded([echo, *line_of(story)])
+    assert not it.totals.losses
+    assert (it.totals.runs, it.totals.records, it.totals.joined_late) == (1, 4, False)
 
 
 def test_another_image_is_a_fault_and_the_recording_is_whole(story: list[Message], index: ImageIndex) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tinyprof.image_index import ImageIndex, WrongImageError
 from tinyprof.watch import LineWatch, NoTracerError
-from tinyprof.wire import FrameDecoder, Hello, encode_frame, encode_message
+from tinyprof.wire import FrameDecoder, Hello, Rearm, Status, encode_frame, encode_message
 
 SEED = 20261124
 
@@ -19,13 +19,13 @@ class Line:
     """A watched line on which time passes as the test says."""
 
     def __init__(self, index: ImageIndex | None = None) -> None:
-        self._watch = LineWatch("/dev/ttyACM0", 115_200, index)
+        self.watch = LineWatch("/dev/ttyACM0", 115_200, index)
         self._decoder = FrameDecoder()
         self.errors: list[Exception] = []
 
     def at(self, now: float, data: bytes = b"") -> list[str]:
         events = self._decoder.feed(data)
-        errors = list(self._watch.take(now, data, events, self._decoder.pending))
+        errors = list(self.watch.take(now, data, events, self._decoder.pending))
         self.errors += errors
         return [str(error) for error in errors]
 
@@ -66,12 +66,22 @@ def test_the_rest_of_a_frame_that_was_joined_late_is_no_garbage(hello: Hello) ->
     assert line.at(9) == []
 
 
-def test_a_kernel_without_tracer_is_said_with_what_to_enable(hello: Hello, index: ImageIndex) -> None:
+def test_a_kernel_without_tracer_is_said_at_once_and_given_up_after_a_while(
+    hello: Hello, index: ImageIndex
+) -> None:
     line = Line(index)
-    (said,) = line.at(0, encode_message(replace(hello, tracer=0, volumes=()), 0))
-    assert isinstance(line.errors[0], NoTracerError)
-    assert "CONFIG_CRAMFS_TINYPROF=y" in said
-    assert "cramfs.tinyprof=1" in said
+    none = replace(hello, tracer=0, volumes=())
+    (said,) = line.at(0, encode_message(none, 0))
+    assert "has no tracer" in said
+    assert line.at(2, encode_message(none, 1)) == []
+    assert not line.watch.tracerless(2)
+    assert line.watch.tracerless(6)
+    assert isinstance(line.watch.fault, NoTracerError)
+    assert "CONFIG_CRAMFS_TINYPROF=y" in str(line.watch.fault)
+    assert "cramfs.tinyprof=1" in str(line.watch.fault)
+    assert line.at(7, encode_message(hello, 2)) == []
+    assert not line.watch.tracerless(20)
+    assert line.watch.fault is None
 
 
 def test_a_protocol_of_later_times_is_said_once(hello: Hello) -> None:
@@ -99,5 +109,18 @@ def test_another_image_is_said_at_once_naming_both(hello: Hello, index: ImageInd
     line = Line(other)
     (said,) = line.at(0, encode_message(hello, 0))
     assert isinstance(line.errors[0], WrongImageError)
+    assert line.watch.fault is line.errors[0]
     assert str(index.fsid) in said
     assert str(other.fsid) in said
+
+
+def test_an_image_is_compared_once_a_series_of_hellos_is_over(hello: Hello, index: ImageIndex) -> None:
+    (ours,) = hello.volumes
+    other = replace(ours, index=1, fsid=replace(ours.fsid, edition=7))
+    two = replace(hello, volumes=(other, replace(other, index=2)))
+    line = Line(index)
+    assert line.at(0, encode_message(two, 0)) == []
+    assert len(line.at(0.1, encode_message(Rearm(), 1) + encode_message(Status(0, 0, 0, 0), 2))) == 1
+    # Mounted later.
+    assert line.at(9, encode_message(hello, 3)) == []
+    assert line.watch.fault is None

@@ -140,7 +140,7 @@ def test_another_image_is_exit_1_and_the_recording_is_kept(
 
 def test_a_kernel_without_tracer_is_exit_1(tmp_path: Path, hello: Hello) -> None:
     it = Record(tmp_path, line_of([replace(hello, tracer=0, volumes=())]))
-    assert (it.code, it.summary["ended"]) == (1, "no_tracer")
+    assert (it.code, it.summary["ended"]) == (1, "line_ended")
     assert "CONFIG_CRAMFS_TINYPROF=y" in it.said
 
 
