@@ -128,6 +128,11 @@ void agent_find_tracer(struct agent *a)
 	look_at_volumes(a, &unused);
 }
 
+static void begin_end(struct agent *a)
+{
+	a->ending = (1u << a->info.volumes) - 1;
+}
+
 /* Send some of what the kernel has queued. */
 static void drain(struct agent *a)
 {
@@ -147,11 +152,9 @@ static void drain(struct agent *a)
 		send(a);
 	}
 	a->more = done == TRACER_BATCH_RECORDS;
-}
-
-static void begin_end(struct agent *a)
-{
-	a->ending = (1u << a->info.volumes) - 1;
+	/* So that a phase begins with an epoch. */
+	if (done && batch.head.volume == TINYPROF_MARK)
+		begin_end(a);
 }
 
 /*

@@ -20,7 +20,7 @@ import msgpack
 
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import INDEX_MAX, ImageIndex, ImageIndexError, pack_index, unpack_index
-from tinyprof.wire import Event, FrameDecoder
+from tinyprof.wire import MARK_MAX, Event, FrameDecoder, HostMark
 
 VERSION = 1
 MAGIC = b"TPCAP" + bytes([VERSION]) + b"\r\n"
@@ -29,6 +29,7 @@ CHUNK_MAX = 1 << 16
 META = b"META"
 INDEX = b"INDX"
 LINE = b"LINE"
+MARK = b"MARK"
 END = b"ENDS"
 
 _PIECE = struct.Struct("<II")
@@ -82,6 +83,10 @@ class CaptureWriter:
         for start in range(0, len(data), CHUNK_MAX):
             self._chunk(LINE, data[start : start + CHUNK_MAX])
 
+    def mark(self, text: str) -> None:
+        """Store a mark of at most MARK_MAX bytes at this place of the line."""
+        self._chunk(MARK, text.encode("utf-8", "surrogateescape")[:MARK_MAX])
+
     def end(self, ending: Ending) -> None:
         """Store that the recording is complete, and why it ended."""
         self._chunk(END, bytes([ending]))
@@ -129,7 +134,7 @@ class CaptureReader:
         self.strange_chunks = 0
         self._packed_index = bytearray()
         self._check_magic(file.read(len(MAGIC)))
-        self._next = self._next_line()
+        self._next = self._next_piece()
 
     def _check_magic(self, found: bytes) -> None:
         if found == MAGIC:
@@ -141,18 +146,23 @@ class CaptureReader:
         raise CaptureError(f"{self.name}: not a tinyprof capture", "make one with 'tinyprof record'")
 
     def events(self) -> Iterator[Event]:
-        """What arrived on the line, once and in its order."""
+        """What arrived on the line and the recorder's marks, once and in their order."""
         decoder = FrameDecoder()
         while self._next is not None:
-            yield from decoder.feed(self._next)
-            self._next = self._next_line()
+            if isinstance(self._next, HostMark):
+                yield self._next
+            else:
+                yield from decoder.feed(self._next)
+            self._next = self._next_piece()
         yield from decoder.finish(line_ended=self.ending is Ending.LINE_ENDED)
 
-    def _next_line(self) -> bytes | None:
+    def _next_piece(self) -> bytes | HostMark | None:
         while (chunk := self._chunk()) is not None:
             kind, data = chunk
             if kind == LINE:
                 return data
+            if kind == MARK and 0 < len(data) <= MARK_MAX:
+                return HostMark(data.decode("utf-8", "surrogateescape"))
             if kind == INDEX:
                 self._take_index(data)
             elif kind == META:

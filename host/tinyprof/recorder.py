@@ -7,7 +7,7 @@ known: from gaps in the frames' numbers, and from the epoch ends, which say how 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from time import monotonic
@@ -26,6 +26,8 @@ from tinyprof.wire import (
     FrameDecoder,
     Hello,
     HelloPlease,
+    HostMark,
+    Rearm,
     encode_message,
 )
 
@@ -90,6 +92,11 @@ class Limits:
     stop: Callable[[], bool] = lambda: False
 
 
+def no_marks() -> Iterable[str]:
+    """The marks of a recording that has none."""
+    return ()
+
+
 def record(
     link: Link,
     writer: CaptureWriter,
@@ -98,19 +105,27 @@ def record(
     limits: Limits = Limits(),
     *,
     epoch_ms: int | None = None,
+    marks: Callable[[], Iterable[str]] = no_marks,
     clock: Callable[[], float] = monotonic,
 ) -> Recording:
     """Record until the link ends, a limit is reached, the target turns out to have no tracer, or a fault.
 
-    `clock` is in seconds.
+    `marks()` is asked at every turn for the marks to set now: they go into the capture, and the target is
+    asked to end its epoch there. `clock` is in seconds.
     """
     session = _Session(writer, watch, observer, clock)
+    seq = 1
     try:
         if link.writable:
             link.write(encode_message(HelloPlease(), 0))
             if epoch_ms is not None:
                 link.write(encode_message(EpochLength(epoch_ms), 1))
         while not session.over(limits):
+            for text in marks():
+                session.mark(text)
+                seq += 1
+                if link.writable:
+                    link.write(encode_message(Rearm(), seq % 0x10000))
             data = link.read(session.patience(limits))
             if data is None:
                 session.ending = Ending.LINE_ENDED
@@ -165,6 +180,10 @@ class _Session:
         for warning in self._watch.take(self._elapsed(), data, events, self._decoder.pending):
             self._observer.warning(warning)
         self._observer.progress(self.totals)
+
+    def mark(self, text: str) -> None:
+        self._writer.mark(text)
+        self._run.take(HostMark(text))
 
     def finish(self) -> None:
         self._count(self._decoder.finish(line_ended=self.ending is Ending.LINE_ENDED))

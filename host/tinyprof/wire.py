@@ -30,6 +30,12 @@ VOLUMES_MAX = 32
 RUN_MAX = 4096
 """A run of this many bytes without a zero is no frame and is handed on, so that memory stays bounded."""
 
+MARK_VOLUME = 0xFFFFFFFF
+"""A pages message of this volume is a mark (TINYPROF_MARK)."""
+
+MARK_MAX = 31
+"""Bytes of a mark's text."""
+
 _SEQ_MODULO = 1 << 16
 _U32 = 1 << 32
 _SHOWN_CONTROLS = {ord(c): None for c in "\a\b\t\n\v\f\r\x1b"}
@@ -125,6 +131,18 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Someone wrote `text` to the target's /dev/tinyprof: the running epoch ends, and a phase begins.
+
+    `number` counts the target's marks from 1.
+    """
+
+    number: int
+    ms: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class HelloPlease:
     """From the host: send a hello."""
 
@@ -156,7 +174,16 @@ class UnknownProtocol:
 
 
 Message = (
-    Hello | Pages | EpochEnd | Status | HelloPlease | EpochLength | Rearm | UnknownMessage | UnknownProtocol
+    Hello
+    | Pages
+    | EpochEnd
+    | Status
+    | Mark
+    | HelloPlease
+    | EpochLength
+    | Rearm
+    | UnknownMessage
+    | UnknownProtocol
 )
 
 
@@ -188,7 +215,14 @@ class CorruptFrame:
     data: bytes
 
 
-Event = Frame | ConsoleText | CorruptFrame
+@dataclass(frozen=True, slots=True)
+class HostMark:
+    """The recorder's own mark: not on the line but beside it in a capture, at the place where it was set."""
+
+    text: str
+
+
+Event = Frame | ConsoleText | CorruptFrame | HostMark
 
 
 class MalformedMessage(ValueError):
@@ -387,14 +421,21 @@ def _parse_volume(value: Any) -> Volume:
     )
 
 
-def _parse_pages(fields: Sequence[Any]) -> Pages:
+def _parse_pages(fields: Sequence[Any]) -> Pages | Mark:
     try:
         page_ids, kinds = split_records(fields[3])
     except MalformedRecords as error:
         raise MalformedMessage(str(error)) from None
-    return Pages(
-        _uint(fields[0], _U32, "volume"), _epoch(fields[1]), _uint(fields[2], _U32, "ms"), page_ids, kinds
-    )
+    volume, epoch, ms = _uint(fields[0], _U32, "volume"), _epoch(fields[1]), _uint(fields[2], _U32, "ms")
+    if volume == MARK_VOLUME:
+        return Mark(epoch, ms, _spelled(page_ids, kinds))
+    return Pages(volume, epoch, ms, page_ids, kinds)
+
+
+def _spelled(page_ids: Sequence[int], kinds: bytes) -> str:
+    if not 0 < len(page_ids) <= MARK_MAX or any(kinds) or max(page_ids) > 0xFF:
+        raise MalformedMessage(f"a mark is not 1 to {MARK_MAX} bytes of text")
+    return bytes(page_ids).decode("utf-8", "surrogateescape")
 
 
 def _parse_epoch_end(fields: Sequence[Any]) -> EpochEnd:
@@ -455,10 +496,11 @@ def message_elements(message: Message) -> list[Any]:
             return [volume, epoch, ms, list(records)]
         case Status(ms, queued, untraced, write_errors):
             return [ms, queued, untraced, write_errors]
-        case EpochLength(ms):
-            return [ms]
+        case Mark(number, ms, text):
+            spelled = text.encode("utf-8", "surrogateescape")
+            return [MARK_VOLUME, number, ms, join_records(spelled, bytes(len(spelled)))]
         case _:
-            return []
+            return [message.ms] if isinstance(message, EpochLength) else []
 
 
 def _volume_elements(volume: Volume) -> list[Any]:
@@ -472,6 +514,7 @@ _TYPES: dict[type, MessageType] = {
     Pages: MessageType.PAGES,
     EpochEnd: MessageType.EPOCH_END,
     Status: MessageType.STATUS,
+    Mark: MessageType.PAGES,
     HelloPlease: MessageType.HELLO_PLEASE,
     EpochLength: MessageType.EPOCH_LENGTH,
     Rearm: MessageType.REARM,

@@ -8,7 +8,7 @@ import pytest
 from link.kernel import INDICES, Volume
 from link.target import Line, Target, adds_up
 from tinyprof.records import Kind
-from tinyprof.wire import EpochEnd, Hello, HelloPlease, Rearm, Status
+from tinyprof.wire import EpochEnd, Hello, HelloPlease, Mark, Pages, Rearm, Status
 
 
 def named(line: Line) -> dict[int, int]:
@@ -117,3 +117,17 @@ def test_a_volume_that_cannot_be_started_has_no_epochs(target: Target, line: Lin
     assert [end.volume for end in line.of(EpochEnd)] == [1]
     line.until(lambda: bool(line.of(Status)))
     assert len(line.events) == len(line.messages)
+
+
+def test_a_mark_is_passed_on_and_ends_the_epoch(target: Target, line: Line) -> None:
+    target.tracer.mount(0, Volume(7))
+    target.tracer.appear()
+    target.start(TINYPROF_EPOCH="0")
+    line.until(lambda: bool(line.of(Hello)))
+    target.tracer.touch(0, (5, Kind.EXEC))
+    line.until(lambda: bool(line.records))
+    target.tracer.mark(b"boot done")
+    line.until(lambda: bool(line.of(EpochEnd)))
+    assert line.of(Mark) == [Mark(1, 7, "boot done")]
+    order = [type(message) for message in line.messages if isinstance(message, Pages | Mark | EpochEnd)]
+    assert order == [Pages, Mark, EpochEnd]

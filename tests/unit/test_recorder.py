@@ -26,8 +26,10 @@ from tinyprof.wire import (
     FrameDecoder,
     Hello,
     HelloPlease,
+    HostMark,
     Message,
     Pages,
+    Rearm,
     encode_frame,
     encode_message,
 )
@@ -82,14 +84,23 @@ class Recorded:
         index: ImageIndex | None = None,
         then: TinyprofError | None = None,
         epoch_ms: int | None = None,
+        marks: tuple[str, ...] = (),
         keep: bool = True,
         clock: Callable[[], float] = monotonic,
     ) -> None:
+        left = list(marks)
         self.link, self.notes, file = Script(reads, then), Notes(), io.BytesIO()
         watch = LineWatch("port", 115_200, index)
         writer = CaptureWriter(file, index=index)
         self.recording: Recording = record(
-            self.link, writer, watch, self.notes, limits or Limits(), epoch_ms=epoch_ms, clock=clock
+            self.link,
+            writer,
+            watch,
+            self.notes,
+            limits or Limits(),
+            epoch_ms=epoch_ms,
+            marks=lambda: [left.pop(0)] if left else [],
+            clock=clock,
         )
         self.totals = self.recording.totals
         file.seek(0)
@@ -119,6 +130,15 @@ def test_a_recording_holds_what_was_sent_and_counts_it(story: list[Message], hel
 def test_the_target_is_asked_for_a_hello_and_for_epochs(story: list[Message]) -> None:
     asked = FrameDecoder().feed(Recorded(line_of(story), epoch_ms=250).link.sent)
     assert [event.message for event in asked if isinstance(event, Frame)] == [HelloPlease(), EpochLength(250)]
+
+
+def test_a_mark_is_kept_at_its_place_and_ends_the_targets_epoch(story: list[Message]) -> None:
+    it = Recorded(line_of(story), marks=("start", "steady"))
+    kinds = [type(event).__name__ for event in it.events]
+    assert kinds == ["HostMark", "Frame", "HostMark", "Frame", "Frame"]
+    assert [event.text for event in it.events if isinstance(event, HostMark)] == ["start", "steady"]
+    asked = [event.message for event in FrameDecoder().feed(it.link.sent) if isinstance(event, Frame)]
+    assert asked.count(Rearm()) == 2
 
 
 def test_a_lost_frame_is_counted_in_frames_and_in_records(story: list[Message]) -> None:

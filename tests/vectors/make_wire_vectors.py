@@ -167,6 +167,7 @@ def batches() -> list[dict[str, Any]]:
             [9000 - 3 * n | all_kinds for n in range(120)],
         ),
         batch("local touches of all kinds", 0xFFFE, local, (1, 300, 70_000)),
+        batch("a mark, spelled as records", 210, [c | exec_ for c in b"boot done \xc3\xbc"], (U32, 1, 5)),
         batch("scattered touches of all kinds", 200, scattered, (1, U32, U32)),
     ]
 

@@ -27,7 +27,7 @@ from tinyprof.link import open_link
 from tinyprof.recorder import Limits, Recording, Totals, record
 from tinyprof.report import losses_text
 from tinyprof.watch import LineWatch
-from tinyprof.wire import Hello
+from tinyprof.wire import MARK_MAX, Hello
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 EPOCH_MS_LIMIT = 1 << 32
@@ -50,6 +50,20 @@ class Time(click.ParamType[float]):
 TIME = Time()
 
 
+class TimedMark(click.ParamType[tuple[str, float]]):
+    """A mark and when to set it, in seconds after the start: NAME@20s."""
+
+    name = "name@time"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, float]:
+        text, at, time_ = str(value).rpartition("@")
+        if not at or not 0 < len(os.fsencode(text)) <= MARK_MAX:
+            self.fail(f"{value!r} is no mark; write a name of 1 to {MARK_MAX} bytes as in boot-done@20s")
+        return text, TIME.convert(time_, param, ctx)
+
+
 @click.command(help="Record the page accesses of a target on PORT until the line ends or you press Ctrl-C.")
 @click.argument("port")
 @click.option(
@@ -62,6 +76,9 @@ TIME = Time()
 @click.option("--epoch", type=TIME, help="Ask the target for epochs of this length: 250ms, 1s, 2m.")
 @click.option("--duration", type=TIME, help="Stop after this time: 60s, 5m.")
 @click.option("--epochs", type=click.IntRange(1), help="Stop after so many epochs.")
+@click.option(
+    "--mark", "marks", type=TimedMark(), multiple=True, help="Begin a phase after this time: steady@20s."
+)
 @click.option("--console", type=click.Path(path_type=Path), help="Keep what the target prints, as it is.")
 @click.option("--no-tui", is_flag=True, help="A progress line only; there is nothing else yet.")
 @click.option("--json", "as_json", is_flag=True, help="A summary as one JSON document on stdout.")
@@ -73,6 +90,7 @@ def command(
     epoch: float | None,
     duration: float | None,
     epochs: int | None,
+    marks: tuple[tuple[str, float], ...],
     console: Path | None,
     no_tui: bool,
     as_json: bool,
@@ -96,6 +114,7 @@ def command(
                 screen,
                 Limits(duration, epochs, stop),
                 epoch_ms=None if epoch is None else round(epoch * 1000),
+                marks=_due(marks),
             )
         screen.finish()
     if as_json:
@@ -103,6 +122,20 @@ def command(
         click.echo(json.dumps(_summary(recording, output, port, baud, image_fsid)))
     screen.say(f"{shown(str(output))}: {_text(recording.totals)}")
     return _verdict(recording, baud)
+
+
+def _due(marks: tuple[tuple[str, float], ...]) -> Callable[[], list[str]]:
+    """The marks whose time has come since the last call, the first of which is the start."""
+    left = sorted(marks, key=lambda mark: mark[1])
+    began = time.monotonic()
+
+    def due() -> list[str]:
+        found = []
+        while left and time.monotonic() - began >= left[0][1]:
+            found.append(left.pop(0)[0])
+        return found
+
+    return due
 
 
 def _columns() -> int | None:

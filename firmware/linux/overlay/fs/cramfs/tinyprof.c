@@ -16,6 +16,7 @@
 #include <linux/poll.h>
 #include <linux/random.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
@@ -23,6 +24,7 @@
 #include "sb.h"
 
 #define MAX_VOLUMES		8
+#define MAX_MARKS		8
 #define BATCH_BYTES		PAGE_SIZE
 #define BATCH_RECORDS \
 	((BATCH_BYTES - sizeof(struct tinyprof_batch)) / sizeof(u32))
@@ -62,12 +64,19 @@ struct tinyprof_reader {
 	u32 records[BATCH_RECORDS];
 };
 
+struct mark {
+	u32 ms;
+	char text[TINYPROF_MARK_MAX + 1];
+};
+
 static bool tinyprof_on;
 module_param_named(tinyprof, tinyprof_on, bool, 0444);
 MODULE_PARM_DESC(tinyprof, "record from the mount on");
 
 static DEFINE_MUTEX(volumes_lock);
 static struct tinyprof_trace *volumes[MAX_VOLUMES];
+static struct mark marks[MAX_MARKS];	/* volumes_lock; the oldest first */
+static u32 marks_waiting, marks_read;
 static DECLARE_WAIT_QUEUE_HEAD(records_wait);
 static atomic_t readers = ATOMIC_INIT(0);
 static u64 boot_id;
@@ -196,13 +205,29 @@ static u32 pop_record(struct tinyprof_trace *t)
 	       (page_id_of(t, rank) & TINYPROF_PAGE_ID_MASK);
 }
 
-/* Take up to max records of the first volume that has any. */
+/* Take the oldest mark as a batch. */
+static void fill_mark(struct tinyprof_reader *reader, u32 max)
+{
+	const u8 *at = marks[0].text;
+
+	reader->head.volume = TINYPROF_MARK;
+	reader->head.epoch = ++marks_read;
+	reader->head.ms = marks[0].ms;
+	while (*at && reader->head.count < max)
+		reader->records[reader->head.count++] =
+			BIT(TINYPROF_KIND_SHIFT + TINYPROF_EXEC) | *at++;
+	memmove(marks, marks + 1, --marks_waiting * sizeof(marks[0]));
+}
+
+/* Take a mark, or up to max records of the first volume that has any. */
 static void fill_batch(struct tinyprof_reader *reader, u32 max)
 {
 	struct tinyprof_trace *t;
 	u32 n;
 
 	mutex_lock(&volumes_lock);
+	if (marks_waiting)
+		fill_mark(reader, max);
 	for (n = 0; n < MAX_VOLUMES && !reader->head.count; n++) {
 		t = volumes[n];
 		if (!t)
@@ -220,10 +245,11 @@ static void fill_batch(struct tinyprof_reader *reader, u32 max)
 
 static bool records_queued(void)
 {
-	bool any = false;
+	bool any;
 	int n;
 
 	mutex_lock(&volumes_lock);
+	any = marks_waiting;
 	for (n = 0; n < MAX_VOLUMES; n++)
 		any |= volumes[n] && READ_ONCE(volumes[n]->queued);
 	mutex_unlock(&volumes_lock);
@@ -263,6 +289,32 @@ static ssize_t tinyprof_read(struct file *file, char __user *to, size_t size,
 		return -EFAULT;
 	reader->head.count = 0;
 	return size;
+}
+
+/*
+ * Mark this moment by a word or a line. Marks that nobody reads are kept up to
+ * a number, and then ENOSPC says so.
+ */
+static ssize_t tinyprof_write(struct file *file, const char __user *from,
+			      size_t size, loff_t *pos)
+{
+	struct mark mark = { .ms = boottime_ms() };
+	ssize_t ret = -ENOSPC;
+
+	if (copy_from_user(mark.text, from, min(size, sizeof(mark.text) - 1)))
+		return -EFAULT;
+	*strchrnul(mark.text, '\n') = '\0';
+	if (!*mark.text)
+		return -EINVAL;
+
+	mutex_lock(&volumes_lock);
+	if (marks_waiting < MAX_MARKS) {
+		marks[marks_waiting++] = mark;
+		ret = size;
+	}
+	mutex_unlock(&volumes_lock);
+	wake_up_interruptible(&records_wait);
+	return ret;
 }
 
 static __poll_t tinyprof_poll(struct file *file, poll_table *wait)
@@ -437,6 +489,8 @@ static long tinyprof_ioctl(struct file *file, unsigned int cmd,
 
 	if (_IOC_TYPE(cmd) != 'T' || size > sizeof(arg))
 		return -ENOTTY;
+	if (!file->private_data)
+		return -EBADF;
 	if (cmd == TINYPROF_IOC_INFO) {
 		arg.info.abi = TINYPROF_ABI;
 		arg.info.volumes = MAX_VOLUMES;
@@ -464,6 +518,8 @@ static int tinyprof_open(struct inode *inode, struct file *file)
 {
 	struct tinyprof_reader *reader;
 
+	if (!(file->f_mode & FMODE_READ))
+		return 0;
 	if (atomic_cmpxchg(&readers, 0, 1))
 		return -EBUSY;
 	reader = kzalloc(sizeof(*reader), GFP_KERNEL);
@@ -477,6 +533,8 @@ static int tinyprof_open(struct inode *inode, struct file *file)
 
 static int tinyprof_release(struct inode *inode, struct file *file)
 {
+	if (!(file->f_mode & FMODE_READ))
+		return 0;
 	kfree(file->private_data);
 	atomic_set(&readers, 0);
 	return 0;
@@ -487,6 +545,7 @@ static const struct file_operations tinyprof_fops = {
 	.open		= tinyprof_open,
 	.release	= tinyprof_release,
 	.read		= tinyprof_read,
+	.write		= tinyprof_write,
 	.poll		= tinyprof_poll,
 	.unlocked_ioctl	= tinyprof_ioctl,
 	.llseek		= noop_llseek,

@@ -3,7 +3,8 @@
  * /dev/tinyprof: which pages of mounted CramFS volumes are touched.
  *
  * One reader at a time. read() drains one volume's queue; the ioctls name
- * volumes, start and stop recording, and end an epoch. See docs/kernel.md.
+ * volumes, start and stop recording, and end an epoch. Whoever opens it only
+ * to write() sets a mark, also beside the reader. See docs/kernel.md.
  */
 #ifndef _UAPI_LINUX_CRAMFS_TINYPROF_H
 #define _UAPI_LINUX_CRAMFS_TINYPROF_H
@@ -39,6 +40,14 @@ struct tinyprof_batch {
 	__u32 ms;			/* CLOCK_BOOTTIME in ms, modulo 2^32 */
 	__u32 count;			/* records that follow, each a __u32 */
 };
+
+/*
+ * A batch of this volume is a mark, spelled as records: one of kind exec for
+ * each byte of its text, the byte in place of the page id. It travels as any
+ * batch does. ms is when it was written; epoch counts the marks, from 1.
+ */
+#define TINYPROF_MARK			0xffffffffu
+#define TINYPROF_MARK_MAX		31
 
 struct tinyprof_info {
 	__u32 abi;			/* TINYPROF_ABI */
