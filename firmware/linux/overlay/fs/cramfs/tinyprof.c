@@ -321,6 +321,9 @@ static __poll_t tinyprof_poll(struct file *file, poll_table *wait)
 {
 	struct tinyprof_reader *reader = file->private_data;
 
+	/* Opened to write marks alone, it has nothing to read. */
+	if (!reader)
+		return EPOLLOUT | EPOLLWRNORM;
 	poll_wait(file, &records_wait, wait);
 	return reader->head.count || records_queued() ? EPOLLIN | EPOLLRDNORM : 0;
 }
