@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Heat: how many epochs each page was seen in, and what an epoch, a run and a line are known to have lost.
+"""Heat: in which epochs each page was seen, which phases a run had, and what it is known to have lost.
 
 The events of a line come in, in their order; runs (one boot of the target each) with their page counts and
 losses go out. It never resolves a page id, and a hostile target cannot make it grow past its limits.
@@ -8,7 +8,7 @@ losses go out. It never resolves a page id, and a hostile target cannot make it 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import add
 
 from tinyprof.wire import (
@@ -18,6 +18,8 @@ from tinyprof.wire import (
     Event,
     Frame,
     Hello,
+    HostMark,
+    Mark,
     Message,
     Pages,
     Status,
@@ -68,14 +70,84 @@ class Losses:
 NO_LOSSES = Losses()
 
 
-@dataclass(slots=True)
-class PageHeat:
-    """In how many epochs a page was seen, in all and by kind (in the order of `Kind`), and first in which."""
+PHASES_MAX = 32
+"""Further marks of a run begin no phase; nobody reads as many."""
 
-    first_epoch: int
+QUIET_SHARE = 0.05
+QUIET_EPOCHS = 2
+"""The steady state is found to begin after so many epochs in a row of whose pages so few were new."""
+
+MAPPED, ANY = 4, 5
+"""Beside the four kinds: as exec or read, and as anything."""
+
+_KEYS_OF_KINDS = tuple(
+    (*(kind for kind in range(4) if bits >> kind & 1), *((MAPPED,) if bits & 3 else ()), ANY)
+    for bits in range(16)
+)
+
+
+class Seen:
+    """When a page was seen in one way: in how many epochs, first and last, in how many stretches of epochs
+    that follow each other and the longest of them, and how many in each of the run's phases."""
+
+    __slots__ = ("_length", "epochs", "first", "last", "longest", "phases", "stretches")
+
+    def __init__(self, epoch: int, phase: int) -> None:
+        self.epochs = self.stretches = self.longest = self._length = 1
+        self.first = self.last = epoch
+        self.phases = [0] * phase + [1]
+
+    def again(self, epoch: int, phase: int) -> None:
+        self.epochs += 1
+        if epoch == self.last + 1:
+            self._length += 1
+        else:
+            self._length = 1
+            self.stretches += 1
+        self.longest = max(self.longest, self._length)
+        self.last = epoch
+        phases = self.phases
+        if len(phases) <= phase:
+            phases += [0] * (phase + 1 - len(phases))
+        phases[phase] += 1
+
+
+class PageHeat:
+    """One page: when it was seen as each kind, as mapped, and at all."""
+
+    __slots__ = ("by_key",)
+
+    def __init__(self) -> None:
+        self.by_key: list[Seen | None] = [None] * 6
+
+    def see(self, kinds: int, epoch: int, phase: int) -> None:
+        by_key = self.by_key
+        for key in _KEYS_OF_KINDS[kinds]:
+            seen = by_key[key]
+            if seen is None:
+                by_key[key] = Seen(epoch, phase)
+            else:
+                seen.again(epoch, phase)
+
+    @property
+    def epochs(self) -> int:
+        """In how many epochs it was seen."""
+        seen = self.by_key[ANY]
+        return seen.epochs if seen else 0
+
+
+@dataclass(slots=True)
+class Phase:
+    """A part of a run, from an epoch on: the one that a mark named, or what is not distinguished by marks.
+
+    `steady`: begun after the steady state was found. `fresh` pages were first seen in it.
+    """
+
+    name: str
+    first: int
+    steady: bool = False
     epochs: int = 0
-    by_kind: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
-    last_epoch: int = 0
+    fresh: int = 0
 
 
 class VolumeHeat:
@@ -88,6 +160,9 @@ class VolumeHeat:
         self.records = 0
         self.missing = 0
         self.beyond_limits = 0
+        self.phases = [Phase("", 1)]
+        self._marks: list[str] = []
+        self._quiet = 0
         self._last_ended = 0
         self._open: dict[int, set[int]] = {}
 
@@ -128,6 +203,11 @@ class VolumeHeat:
         self._last_ended = message.epoch
         self._fold(message.epoch, codes)
 
+    def mark(self, name: str) -> None:
+        """A phase of this name begins when the running epoch has ended."""
+        if len(self._marks) < PHASES_MAX:
+            self._marks.append(name)
+
     def finish(self) -> None:
         """Nothing more will come: what the running epoch has seen counts as an epoch."""
         for epoch in sorted(self._open):
@@ -139,18 +219,34 @@ class VolumeHeat:
         self._fold(epoch, self._open.pop(epoch))
 
     def _fold(self, epoch: int, codes: set[int]) -> None:
-        pages = self.pages
+        kinds: dict[int, int] = {}
         for code in codes:
-            heat = pages.get(code >> 2)
+            kinds[code >> 2] = kinds.get(code >> 2, 0) | 1 << (code & 3)
+        pages, phase = self.pages, len(self.phases) - 1
+        known = len(pages)
+        for page_id, bits in kinds.items():
+            heat = pages.get(page_id)
             if heat is None:
                 if len(pages) >= PAGES_MAX:
-                    self.beyond_limits += 1
+                    self.beyond_limits += bits.bit_count()
                     continue
-                heat = pages[code >> 2] = PageHeat(epoch)
-            if heat.last_epoch != epoch:
-                heat.last_epoch = epoch
-                heat.epochs += 1
-            heat.by_kind[code & 3] += 1
+                heat = pages[page_id] = PageHeat()
+            heat.see(bits, epoch, phase)
+        self._count_phase(epoch, kinds.keys(), len(pages) - known)
+
+    def _count_phase(self, epoch: int, seen: Set[int], fresh: int) -> None:
+        """Add an epoch to the running phase, and begin the next one where there is cause to."""
+        phase = self.phases[-1]
+        phase.epochs += 1
+        phase.fresh += fresh
+        steady = phase.steady
+        if seen:
+            self._quiet = self._quiet + 1 if fresh <= QUIET_SHARE * len(seen) else 0
+        found = not steady and self._quiet >= QUIET_EPOCHS
+        names, self._marks = self._marks, []
+        if (names or found) and len(self.phases) < PHASES_MAX:
+            name = names[-1] if names else phase.name
+            self.phases.append(Phase(name, epoch + 1, steady or found))
 
 
 class Run:
@@ -164,6 +260,7 @@ class Run:
         self.unknown_types: set[int] = set()
         self.console_bytes = 0
         self.corrupt_bytes = 0
+        self._marks: list[str] = []
         self._frames = self._corrupt = self._beyond_limits = 0
 
     @property
@@ -194,6 +291,8 @@ class Run:
                 self._take_message(message)
             case ConsoleText(data):
                 self.console_bytes += len(data)
+            case HostMark(text):
+                self._mark(text)
             case CorruptFrame(_, data):
                 self.corrupt_bytes += len(data)
                 # Before the first hello it may be a line that was joined in the middle of a frame.
@@ -210,6 +309,8 @@ class Run:
             case EpochEnd():
                 if volume := self._volume(message.volume):
                     volume.end_epoch(message)
+            case Mark():
+                self._mark(message.text)
             case Hello():
                 self.hello = joined_hello(self.hello, message)
             case Status():
@@ -221,9 +322,17 @@ class Run:
             case _:
                 pass
 
+    def _mark(self, name: str) -> None:
+        self._marks = [*self._marks, name][-PHASES_MAX:]
+        for volume in self.volumes.values():
+            volume.mark(name)
+
     def _volume(self, index: int) -> VolumeHeat | None:
         if index not in self.volumes and len(self.volumes) < VOLUMES_MAX:
             self.volumes[index] = VolumeHeat()
+            # Marks come at once, a volume's pages when the line has room for them.
+            for name in self._marks:
+                self.volumes[index].mark(name)
         return self.volumes.get(index)
 
     def finish(self) -> None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The image index: what it takes to resolve page ids without the image itself.
 
-A parsed image comes in; a list of its regular files goes out, each with inode, size, content hash and how
-its pages are stored; and that as bytes for a capture, and back (docs/capture-format.md). Bytes are untrusted:
-a broken index ends in ImageIndexError, with memory bounded by their number. Nothing here does I/O.
+A parsed image comes in; a list of its regular files goes out, each with inode, size, content hash and, of
+each page, how it is stored and a hash; and that as bytes for a capture, and back (docs/capture-format.md).
+Bytes are untrusted: a broken index ends in ImageIndexError, with memory bounded by their number. No I/O.
 """
 
 from __future__ import annotations
@@ -27,6 +27,13 @@ _COUNT = struct.Struct("<I")
 _LENGTH = struct.Struct("<H")
 _FILE = struct.Struct("<2I32sH")
 _PAGE = struct.Struct("<HB")
+_HASHED_PAGE = struct.Struct("<HB8s")
+_HASHED = 2
+"""In the head's first byte, beside the byte order: every page has a hash."""
+
+PAGE_HASH_SIZE = 8
+"""Bytes of a page's hash: the first of its SHA-256. A million pages have two alike by chance once in 10^7."""
+
 _BYTE_ORDERS = ("little", "big")
 _FILE_SIZE_LIMIT = 1 << 24
 
@@ -49,7 +56,10 @@ class PageFlag(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class IndexedFile:
-    """One name of a regular file; `stored[i]` bytes and `flags[i]` (PageFlag) describe page i."""
+    """One name of a regular file; `stored[i]` bytes and `flags[i]` (PageFlag) describe page i.
+
+    `hashes[i]` is the hash of page i; the index of an older capture has none.
+    """
 
     path: str
     ino: int
@@ -57,6 +67,7 @@ class IndexedFile:
     sha256: str
     stored: tuple[int, ...]
     flags: bytes
+    hashes: tuple[bytes, ...] = ()
 
     @property
     def page_ids(self) -> range:
@@ -89,14 +100,16 @@ class ImageIndex:
 
 def index_image(image: Image) -> ImageIndex:
     """Read every regular file of an image. Raises ImageError where one cannot be read."""
-    digests: dict[tuple[int, int], str] = {}
+    digests: dict[tuple[int, int], tuple[str, tuple[bytes, ...]]] = {}
     files = []
     for entry in sorted(image.entries, key=lambda entry: entry.path):
         if entry.kind is not EntryKind.FILE:
             continue
         content = (entry.ino, entry.size)
         if content not in digests:
-            digests[content] = hashlib.sha256(image.read(entry)).hexdigest()
+            data = image.read(entry)
+            digests[content] = hashlib.sha256(data).hexdigest(), page_hashes(data)
+        digest, hashes = digests[content]
         blocks = image.blocks(entry)
         flags = bytes(
             block.direct * PageFlag.DIRECT
@@ -105,15 +118,22 @@ def index_image(image: Image) -> ImageIndex:
             for block in blocks
         )
         stored = tuple(block.stored for block in blocks)
-        files.append(IndexedFile(entry.path, entry.ino, entry.size, digests[content], stored, flags))
+        files.append(IndexedFile(entry.path, entry.ino, entry.size, digest, stored, flags, hashes))
     head = image.superblock
     return ImageIndex(head.byte_order, head.size, head.fsid, head.name, tuple(files))
+
+
+def page_hashes(data: bytes) -> tuple[bytes, ...]:
+    """The hash of each page of a file's content; the last page as long as the file has it."""
+    pages = (data[at : at + PAGE_SIZE] for at in range(0, len(data), PAGE_SIZE))
+    return tuple(hashlib.sha256(page).digest()[:PAGE_HASH_SIZE] for page in pages)
 
 
 def pack_index(index: ImageIndex) -> bytes:
     """The index as a capture carries it. Raises ImageIndexError for one that does not fit."""
     fsid = index.fsid
-    order = _BYTE_ORDERS.index(index.byte_order)
+    hashed = all(len(file.hashes) == len(file.flags) for file in index.files)
+    order = _BYTE_ORDERS.index(index.byte_order) | (_HASHED if hashed else 0)
     parts = [_HEAD.pack(order, index.size, fsid.crc, fsid.edition, fsid.blocks, fsid.files)]
     parts += [_packed_text(index.name), _COUNT.pack(len(index.files))]
     for file in index.files:
@@ -123,7 +143,11 @@ def pack_index(index: ImageIndex) -> bytes:
                 f"a path of {len(path)} bytes: {file.path[:60]}…", "no system could open it"
             )
         parts += [_FILE.pack(file.ino, file.size, bytes.fromhex(file.sha256), len(path)), path]
-        parts += [_PAGE.pack(*page) for page in zip(file.stored, file.flags, strict=True)]
+        if hashed:
+            pages = zip(file.stored, file.flags, file.hashes, strict=True)
+            parts += [_HASHED_PAGE.pack(*page) for page in pages]
+        else:
+            parts += [_PAGE.pack(*page) for page in zip(file.stored, file.flags, strict=True)]
     packed = b"".join(parts)
     if len(packed) > INDEX_MAX:
         raise ImageIndexError(f"the image's index has {len(packed)} bytes, over {INDEX_MAX}")
@@ -139,25 +163,29 @@ def unpack_index(data: bytes) -> ImageIndex:
     """The index in a capture. Raises ImageIndexError naming the byte where it breaks."""
     cursor = _Cursor(data)
     order, size, *ids = cursor.fields(_HEAD)
+    hashed, order = order & _HASHED, order & ~_HASHED
     if order >= len(_BYTE_ORDERS):
         raise ImageIndexError(f"the image index names byte order {order}")
     name = cursor.text(cursor.fields(_LENGTH)[0])
-    files = tuple(_unpack_file(cursor) for _ in range(cursor.fields(_COUNT)[0]))
+    files = tuple(_unpack_file(cursor, bool(hashed)) for _ in range(cursor.fields(_COUNT)[0]))
     if cursor.at != len(data):
         raise ImageIndexError(f"the image index goes on after its last file, at byte {cursor.at}")
     return ImageIndex(_BYTE_ORDERS[order], size, Fsid(*ids), name, files)
 
 
-def _unpack_file(cursor: _Cursor) -> IndexedFile:
+def _unpack_file(cursor: _Cursor, hashed: bool) -> IndexedFile:
     ino, size, digest, length = cursor.fields(_FILE)
     path = cursor.text(length)
     if size >= _FILE_SIZE_LIMIT:
         raise ImageIndexError(f"the image index names a file of {size} bytes, more than CramFS holds")
     if not path.startswith("/") or "\0" in path:
         raise ImageIndexError(f"the image index has an impossible path at byte {cursor.at}")
-    pages = cursor.take(-(-size // PAGE_SIZE) * _PAGE.size)
-    stored = tuple(stored for stored, _ in _PAGE.iter_unpack(pages))
-    return IndexedFile(path, ino, size, digest.hex(), stored, pages[2 :: _PAGE.size])
+    layout = _HASHED_PAGE if hashed else _PAGE
+    pages = cursor.take(-(-size // PAGE_SIZE) * layout.size)
+    fields = list(layout.iter_unpack(pages))
+    hashes = tuple(page[2] for page in fields) if hashed else ()
+    stored = tuple(page[0] for page in fields)
+    return IndexedFile(path, ino, size, digest.hex(), stored, pages[2 :: layout.size], hashes)
 
 
 class _Cursor:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from tinyprof.cramfs import EntryKind, Tree, executable_pages
 from tinyprof.errors import TinyprofError
-from tinyprof.records import Kind
 
 if TYPE_CHECKING:
     from tinyprof.profile import PageUse, Profile
@@ -62,7 +61,7 @@ def _contents(profile: Profile, tree: Tree) -> dict[tuple[str, int], str]:
 
 def pays(use: PageUse) -> bool:
     """Whether storing the page in place saves RAM."""
-    return bool(use.by_kind[Kind.EXEC] or use.by_kind[Kind.READ])
+    return use.mapped is not None
 
 
 def plan_programs(tree: Tree) -> HotPlan:

@@ -1,36 +1,37 @@
 # SPDX-License-Identifier: MIT
-"""The profile: captures and image indexes in, the used pages of each file out (docs/profile-format.md).
+"""The profile: captures, image indexes and other profiles in, the used pages of each file out.
 
-Canonical JSON, one line a run and one a file, sorted, with no time or machine in it: the same captures give
-the same bytes, in whatever order they are named. A profile that is read is untrusted.
+A file is its content: what has the same bytes merges, whatever its image and path. All counts add up, so
+the same captures give the same profile in whatever order they come. `tprof` writes it down. No I/O here.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any
 
 from tinyprof.capture import CaptureReader
-from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.errors import TinyprofError
-from tinyprof.heat import Losses, PageHeat, Run, split_runs
-from tinyprof.image_index import ImageIndex, WrongImageError
+from tinyprof.heat import ANY, MAPPED, Losses, PageHeat, Phase, Run, VolumeHeat, split_runs
+from tinyprof.heat import Seen as SeenInRun
+from tinyprof.image_index import ImageIndex, IndexedFile, WrongImageError
 from tinyprof.records import Kind
 from tinyprof.wire import Hello
 
-FORMAT = 1
 KIND_LETTERS = {Kind.EXEC: "x", Kind.READ: "r", Kind.WRITE: "w", Kind.FILE: "f"}
+EITHER, AS_ANYTHING = "xr", "*"
+"""Beside the four letters: as exec or read where it was both, and as anything where it was more."""
 
-_LOSSES = ("frames", "corrupt", "records", "untraced", "write_errors", "beyond_limits")
-_FILE_SIZE_LIMIT = 1 << 24
-_COUNT_LIMIT = 1 << 53
-_PATH_MAX = 0xFFFF
-_TEXT_MAX = 255
-_FSID = re.compile(r"[0-9a-f]{8}(/[0-9]{1,10}){3}", re.ASCII)
-_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+STEADY_PREFIX = "steady"
+"""A mark whose name begins with this names the steady state."""
+
+WEIGHT_MAX = 1000
+
+LOSSES = ("frames", "corrupt", "records", "untraced", "write_errors", "beyond_limits")
+
+_KEY_OF = {**{int(kind): letter for kind, letter in KIND_LETTERS.items()}, MAPPED: EITHER, ANY: AS_ANYTHING}
 
 
 class ProfileError(TinyprofError):
@@ -38,40 +39,137 @@ class ProfileError(TinyprofError):
 
 
 @dataclass(frozen=True, slots=True)
-class PageUse:
-    """In how many epochs a page was seen, in all and by kind (in the order of `Kind`), and the first of them.
+class Seen:
+    """When a page was seen in one way, over all runs.
 
-    `first_epoch` is the lowest number that any run saw it in; a run's first epoch, the boot, is 1.
+    `epochs`: in how many epochs, `steady`: how many of them in the steady state, both times the runs'
+    weights. `first` and `last` are numbers of epochs in any run; 1 is the start of the boot. `stretches`: of
+    epochs that follow each other; `longest`: the longest stretch, in epochs. `runs`: how many runs saw it.
     """
 
     epochs: int
-    first_epoch: int
-    by_kind: tuple[int, int, int, int]
+    steady: int
+    first: int
+    last: int
+    stretches: int
+    longest: int
+    runs: int
+
+    def __add__(self, other: Seen) -> Seen:
+        return Seen(
+            self.epochs + other.epochs,
+            self.steady + other.steady,
+            min(self.first, other.first),
+            max(self.last, other.last),
+            self.stretches + other.stretches,
+            max(self.longest, other.longest),
+            self.runs + other.runs,
+        )
+
+    def either(self, other: Seen) -> Seen:
+        """Of two that may be of the same epochs: the larger counts are safe."""
+        return Seen(
+            max(self.epochs, other.epochs),
+            max(self.steady, other.steady),
+            min(self.first, other.first),
+            max(self.last, other.last),
+            max(self.stretches, other.stretches),
+            max(self.longest, other.longest),
+            max(self.runs, other.runs),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PageUse:
+    """One page: its hash (empty where the index had none), and when it was seen by kind.
+
+    `seen` has "x", "r", "w" and "f" for the kinds that were, "xr" for exec or read where it was seen as both,
+    and "*" for as anything where none of these says it.
+    """
+
+    hash: str
+    seen: Mapping[str, Seen]
 
     @property
     def kinds(self) -> str:
         """The kinds it was seen as, of "xrwf"."""
-        return "".join(letter for kind, letter in KIND_LETTERS.items() if self.by_kind[kind])
+        return "".join(letter for letter in KIND_LETTERS.values() if letter in self.seen)
+
+    @property
+    def any(self) -> Seen:
+        """When it was seen at all."""
+        if AS_ANYTHING in self.seen:
+            return self.seen[AS_ANYTHING]
+        return self.seen[EITHER] if EITHER in self.seen else next(iter(self.seen.values()))
+
+    @property
+    def mapped(self) -> Seen | None:
+        """When it was executed or read through a mapping."""
+        for key in (EITHER, "x", "r"):
+            if key in self.seen:
+                return self.seen[key]
+        return None
+
+    @property
+    def cached(self) -> Seen | None:
+        """When it was used in ways that take page cache wherever it is stored: read() or a private copy."""
+        write, file = self.seen.get("w"), self.seen.get("f")
+        return write.either(file) if write and file else write or file
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A function or object of a file: its name, its first byte in the file, and its size in bytes."""
+
+    name: str
+    offset: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
 class FileUse:
-    """The used pages of one file, which is known again by its content; `size` in bytes."""
+    """The used pages of one file, which is known again by its content; `size` in bytes.
+
+    `images`: the fsids of those that are known to hold it, sorted. `symbols` are those near used pages, where
+    someone looked them up. `extra` is what a later version wrote.
+    """
 
     path: str
     size: int
     sha256: str
     pages: Mapping[int, PageUse]
+    images: tuple[str, ...]
+    symbols: tuple[Symbol, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseFacts:
+    """A phase of a run: the mark that began it, its first epoch, its epochs, and the pages new in it."""
+
+    name: str
+    first: int
+    epochs: int
+    fresh: int
+    steady: bool
 
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """One boot of a target that the profile is made of: its image and kernel, its epochs, what it lost."""
+    """One boot of a target that the profile is made of. `weight`: how many times it counts."""
 
     fsid: str
     kernel: str
     epochs: int
     losses: Losses
+    phases: tuple[PhaseFacts, ...] = ()
+    weight: int = 1
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def steady(self) -> int:
+        """The epochs of its steady state."""
+        return sum(phase.epochs for phase in self.phases if phase.steady)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +179,32 @@ class Profile:
     runs: tuple[RunFacts, ...]
     unknown_pages: int
     files: tuple[FileUse, ...]
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def epochs(self) -> int:
-        """The epochs of all runs."""
-        return sum(run.epochs for run in self.runs)
+        """The epochs of all runs, times their weights."""
+        return sum(run.epochs * run.weight for run in self.runs)
+
+    def epochs_of(self, file: FileUse) -> int:
+        """The epochs, times their weights, of the runs of images that hold this file."""
+        return sum(run.epochs * run.weight for run in self.runs if run.fsid in file.images)
+
+    def steady_of(self, file: FileUse) -> int:
+        """The epochs of the steady state of those runs, times their weights."""
+        return sum(run.steady * run.weight for run in self.runs if run.fsid in file.images)
 
 
-def make_profile(captures: Iterable[CaptureReader], image: ImageIndex | None = None) -> Profile:
+def make_profile(
+    captures: Iterable[CaptureReader], image: ImageIndex | None = None, weight: int = 1
+) -> Profile:
     """Resolve and merge captures; each is read to its end.
 
     A run resolves with its capture's own index, or with `image` where that is the one the target ran.
     Raises WrongImageError naming both sides, also for an `image` that none of the targets ran, and
     ProfileError for a capture without index or hello.
     """
-    merged = _Merge()
+    profiles = []
     elsewhere: list[WrongImageError | None] = []
     for capture in captures:
         indexes = [index for index in (capture.index, image) if index]
@@ -107,7 +216,7 @@ def make_profile(captures: Iterable[CaptureReader], image: ImageIndex | None = N
         heard = False
         for run in split_runs(capture.events()):
             if run.hello:
-                merged.add(run, _index_of(capture.name, run, indexes))
+                profiles.append(_profile_of_run(run, _index_of(capture.name, run, indexes), weight))
                 elsewhere.append(_not_of(run.hello, image))
             heard = heard or run.hello is not None
         if not heard:
@@ -118,7 +227,7 @@ def make_profile(captures: Iterable[CaptureReader], image: ImageIndex | None = N
     errors = [error for error in elsewhere if error]
     if errors and len(errors) == len(elsewhere):
         raise errors[0]
-    return merged.profile()
+    return merge_profiles(profiles)
 
 
 def _not_of(hello: Hello, image: ImageIndex | None) -> WrongImageError | None:
@@ -148,216 +257,166 @@ def _index_of(name: str, run: Run, indexes: list[ImageIndex]) -> ImageIndex:
     raise WrongImageError(f"{name}: {errors[-1].message}", errors[-1].hint)
 
 
+def steady_phases(phases: Sequence[Phase]) -> list[bool]:
+    """Which phases are the steady state: those so named; else the longest that a mark began, which is not the
+    first; else those after it was found; else all."""
+    if any(phase.name.startswith(STEADY_PREFIX) for phase in phases):
+        return [phase.name.startswith(STEADY_PREFIX) for phase in phases]
+    names = [phase.name for phase in phases if phase.name]
+    if len(set(names)) > 1:
+        later = list(dict.fromkeys(names))[1:]
+        longest = max(later, key=lambda name: sum(p.epochs for p in phases if p.name == name))
+        return [phase.name == longest for phase in phases]
+    if any(phase.steady for phase in phases):
+        return [phase.steady for phase in phases]
+    return [True] * len(phases)
+
+
+def _profile_of_run(run: Run, index: ImageIndex, weight: int) -> Profile:
+    assert run.hello
+    volume = run.volumes.get(index.volume_of(run.hello)) or VolumeHeat()
+    steady = steady_phases(volume.phases)
+    phases = tuple(
+        PhaseFacts(phase.name, phase.first, phase.epochs, phase.fresh, is_steady)
+        for phase, is_steady in zip(volume.phases, steady, strict=True)
+        if phase.epochs
+    )
+    facts = RunFacts(str(index.fsid), run.hello.kernel, volume.epochs, run.losses, phases, weight)
+    known: set[int] = set()
+    files = _files(volume, index, _Scale(weight, tuple(steady)), known) if volume.pages else ()
+    return Profile((facts,), len(volume.pages.keys() - known), files)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """What a run's counts are multiplied by, and which of its phases are steady."""
+
+    weight: int
+    steady: tuple[bool, ...]
+
+    def seen(self, it: SeenInRun) -> Seen:
+        steady = sum(count for count, is_steady in zip(it.phases, self.steady, strict=False) if is_steady)
+        epochs = it.epochs * self.weight
+        return Seen(epochs, steady * self.weight, it.first, it.last, it.stretches, it.longest, 1)
+
+    def use(self, heat: PageHeat, page_hash: str) -> PageUse:
+        seen = {_KEY_OF[key]: self.seen(it) for key, it in enumerate(heat.by_key) if it}
+        return PageUse(page_hash, _without_repetition(seen))
+
+
+def _without_repetition(seen: dict[str, Seen]) -> dict[str, Seen]:
+    """Keep "xr" only beside both, and "*" only where nothing else says the same."""
+    letters = [key for key in seen if key not in (EITHER, AS_ANYTHING)]
+    if not {"x", "r"} <= seen.keys():
+        seen.pop(EITHER, None)
+    if len(letters) == 1 or set(letters) == {"x", "r"}:
+        seen.pop(AS_ANYTHING, None)
+    return seen
+
+
 Content = tuple[str, int]
 """What a file is known by: SHA-256 and size."""
 
 
-@dataclass(slots=True)
-class _MergedFile:
-    path: str
-    pages: dict[int, PageUse] = field(default_factory=dict)
-
-
-class _Merge:
-    """Adds runs up. A file is its content: what has the same bytes merges, whatever its image and path."""
-
-    def __init__(self) -> None:
-        self._runs: list[RunFacts] = []
-        self._files: dict[Content, _MergedFile] = {}
-        self._unknown = 0
-
-    def add(self, run: Run, index: ImageIndex) -> None:
-        assert run.hello
-        volume = run.volumes.get(index.volume_of(run.hello))
-        heat = volume.pages if volume else {}
-        epochs = volume.epochs if volume else 0
-        self._runs.append(RunFacts(str(index.fsid), run.hello.kernel, epochs, run.losses))
-        known: set[int] = set()
-        # A target that does nothing but reboot has as many runs as it sent hellos.
-        by_content = _by_content(heat, index, known) if heat else {}
-        for content, (path, uses) in by_content.items():
-            merged = self._files.setdefault(content, _MergedFile(path))
-            merged.path = min(merged.path, path)
-            for page, use in uses.items():
-                merged.pages[page] = _sum(merged.pages[page], use) if page in merged.pages else use
-        self._unknown += len(heat.keys() - known)
-
-    def profile(self) -> Profile:
-        files = [FileUse(it.path, size, sha256, it.pages) for (sha256, size), it in self._files.items()]
-        files.sort(key=lambda file: (file.path, file.sha256))
-        runs = sorted(
-            self._runs, key=lambda run: (run.fsid, run.kernel, run.epochs, _loss_fields(run.losses))
-        )
-        return Profile(tuple(runs), self._unknown, tuple(files))
-
-
-def _by_content(
-    heat: Mapping[int, PageHeat], index: ImageIndex, known: set[int]
-) -> dict[Content, tuple[str, dict[int, PageUse]]]:
-    """First path and used pages of each content in one run. Adds the page ids it resolves to `known`."""
-    found: dict[Content, tuple[str, dict[int, PageUse]]] = {}
+def _files(volume: VolumeHeat, index: ImageIndex, scale: _Scale, known: set[int]) -> tuple[FileUse, ...]:
+    """The used files of one run. Adds the page ids that it resolves to `known`."""
+    found: dict[Content, FileUse] = {}
     for file in index.files:
-        ids = [(page, page_id) for page, page_id in enumerate(file.page_ids) if page_id in heat]
-        if not ids:
+        uses = _uses(file, volume.pages, scale)
+        if not uses:
             continue
-        known.update(page_id for _, page_id in ids)
-        _, merged = found.setdefault((file.sha256, file.size), (file.path, {}))
-        for page, use in ((page, _page_use(heat[page_id])) for page, page_id in ids):
-            # Two inodes of one content may have been seen in the same epochs: the larger count is safe.
-            merged[page] = _larger(merged[page], use) if page in merged else use
-    return found
+        known.update(file.page_ids[page] for page in uses)
+        content = (file.sha256, file.size)
+        if content in found:
+            # Two inodes of one content may have been seen in the same epochs.
+            pages = _joined(found[content].pages, uses, _either)
+            found[content] = replace(found[content], pages=pages)
+        else:
+            found[content] = FileUse(file.path, file.size, file.sha256, uses, (str(index.fsid),))
+    return tuple(found.values())
 
 
-def _page_use(heat: PageHeat) -> PageUse:
-    exec_, read, write, file = heat.by_kind
-    return PageUse(heat.epochs, heat.first_epoch, (exec_, read, write, file))
+def _uses(file: IndexedFile, pages: Mapping[int, PageHeat], scale: _Scale) -> dict[int, PageUse]:
+    hashes = file.hashes
+    return {
+        page: scale.use(pages[page_id], hashes[page].hex() if hashes else "")
+        for page, page_id in enumerate(file.page_ids)
+        if page_id in pages
+    }
+
+
+def _either(one: PageUse, other: PageUse) -> PageUse:
+    return _combined(one, other, Seen.either)
 
 
 def _sum(one: PageUse, other: PageUse) -> PageUse:
-    (a, b, c, d), (e, f, g, h) = one.by_kind, other.by_kind
-    first = min(one.first_epoch, other.first_epoch)
-    return PageUse(one.epochs + other.epochs, first, (a + e, b + f, c + g, d + h))
+    return _combined(one, other, Seen.__add__)
 
 
-def _larger(one: PageUse, other: PageUse) -> PageUse:
-    (a, b, c, d), (e, f, g, h) = one.by_kind, other.by_kind
-    first = min(one.first_epoch, other.first_epoch)
-    return PageUse(max(one.epochs, other.epochs), first, (max(a, e), max(b, f), max(c, g), max(d, h)))
+def _combined(one: PageUse, other: PageUse, join: Any) -> PageUse:
+    if one.seen.keys() == other.seen.keys() and len(one.seen) == 1:
+        # Most pages are only executed: this is what merging many profiles spends its time on.
+        ((key, seen),) = one.seen.items()
+        return PageUse(one.hash or other.hash, {key: join(seen, other.seen[key])})
+    both: dict[str, Seen] = {}
+    for key in (*KIND_LETTERS.values(), EITHER, AS_ANYTHING):
+        mine, theirs = _as(one, key), _as(other, key)
+        if mine and theirs:
+            both[key] = join(mine, theirs)
+        elif mine or theirs:
+            both[key] = mine or theirs  # type: ignore[assignment]
+    return PageUse(one.hash or other.hash, _without_repetition(both))
 
 
-def dump_profile(profile: Profile) -> str:
-    """The profile's text."""
-    runs = ",\n".join(_line(run_fields(run)) for run in profile.runs)
-    files = ",\n".join(_line(_file_fields(file)) for file in profile.files)
-    return (
-        f'{{"format":{FORMAT},"unknown_pages":{profile.unknown_pages},'
-        f'"runs":[\n{runs}\n],"files":[\n{files}\n]}}\n'
+def _as(use: PageUse, key: str) -> Seen | None:
+    if key == EITHER:
+        return use.mapped
+    return use.any if key == AS_ANYTHING else use.seen.get(key)
+
+
+def _joined(one: Mapping[int, PageUse], other: Mapping[int, PageUse], join: Any) -> dict[int, PageUse]:
+    pages = dict(one)
+    for page, use in other.items():
+        pages[page] = join(pages[page], use) if page in pages else use
+    return pages
+
+
+def merge_profiles(profiles: Iterable[Profile]) -> Profile:
+    """One profile of all runs. Uses of one content add up; the path is the first in the order of names."""
+    runs: list[RunFacts] = []
+    merged: dict[Content, FileUse] = {}
+    unknown = 0
+    extra: dict[str, Any] = {}
+    for profile in profiles:
+        runs += profile.runs
+        unknown += profile.unknown_pages
+        extra = {**profile.extra, **extra}
+        for file in profile.files:
+            content = (file.sha256, file.size)
+            before = merged.get(content)
+            merged[content] = file if before is None else _merged_file(before, file)
+    files = sorted(merged.values(), key=lambda file: (file.path, file.sha256))
+    runs.sort(key=lambda run: (run.fsid, run.kernel, run.epochs, run.weight, _losses(run), _names(run)))
+    return Profile(tuple(runs), unknown, tuple(files), extra)
+
+
+def _losses(run: RunFacts) -> tuple[int, ...]:
+    return tuple(getattr(run.losses, name) for name in LOSSES)
+
+
+def _names(run: RunFacts) -> list[tuple[Any, ...]]:
+    return [attrgetter("name", "first", "epochs", "fresh", "steady")(phase) for phase in run.phases]
+
+
+def _merged_file(one: FileUse, other: FileUse) -> FileUse:
+    symbols = one.symbols
+    if other.symbols and other.symbols != symbols:
+        symbols = tuple(sorted({*symbols, *other.symbols}, key=attrgetter("offset", "name", "size")))
+    return replace(
+        one,
+        path=min(one.path, other.path),
+        pages=_joined(one.pages, other.pages, _sum),
+        images=one.images if one.images == other.images else tuple(sorted({*one.images, *other.images})),
+        symbols=symbols,
+        extra={**other.extra, **one.extra},
     )
-
-
-def run_fields(run: RunFacts) -> dict[str, Any]:
-    """A run as JSON has it."""
-    losses = dict(zip(_LOSSES, _loss_fields(run.losses), strict=True))
-    return {"image": run.fsid, "kernel": run.kernel, "epochs": run.epochs, "lost": losses}
-
-
-def _loss_fields(losses: Losses) -> tuple[int, ...]:
-    return tuple(getattr(losses, name) for name in _LOSSES)
-
-
-def _file_fields(file: FileUse) -> dict[str, Any]:
-    pages = [[page, use.epochs, use.first_epoch, *use.by_kind] for page, use in sorted(file.pages.items())]
-    return {"path": file.path, "size": file.size, "sha256": file.sha256, "pages": pages}
-
-
-def _line(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
-
-
-def load_profile(text: str) -> Profile:
-    """Read a profile. Raises ProfileError naming what is wrong in it, and where."""
-    try:
-        fields = json.loads(text, object_pairs_hook=_unique)
-        if not isinstance(fields, dict) or "format" not in fields:
-            raise _Broken("no format")
-        if fields["format"] != FORMAT:
-            raise ProfileError(
-                f"profile format {fields['format']!r:.20}, this is {FORMAT}", "use a newer tinyprof"
-            )
-        runs = tuple(_load_run(item, f"run {i}") for i, item in enumerate(_list(fields, "runs", "")))
-        files = tuple(_load_file(item, f"file {i}") for i, item in enumerate(_list(fields, "files", "")))
-        profile = Profile(runs, _count(fields, "unknown_pages", ""), files)
-        _check_whole(profile)
-        return profile
-    except (ValueError, RecursionError) as error:
-        what = str(error) if isinstance(error, _Broken) else f"not JSON: {error}"
-        raise ProfileError(f"not a tinyprof profile: {what}", "make one with 'tinyprof profile'") from None
-
-
-class _Broken(ValueError):
-    """What is wrong, and in which part."""
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise _Broken("a name stands twice in one object")
-    return fields
-
-
-def _get(fields: Any, name: str, where: str) -> Any:
-    if not isinstance(fields, dict) or name not in fields:
-        raise _Broken(f"{where} has no {name}".strip())
-    return fields[name]
-
-
-def _list(fields: Any, name: str, where: str) -> list[Any]:
-    value = _get(fields, name, where)
-    if not isinstance(value, list):
-        raise _Broken(f"{where} {name} is no list".strip())
-    return value
-
-
-def _whole(value: Any, least: int, limit: int, what: str) -> int:
-    if type(value) is not int or not least <= value < limit:
-        raise _Broken(f"{what} is no whole number from {least} to {limit - 1}")
-    return value
-
-
-def _count(fields: Any, name: str, where: str) -> int:
-    return _whole(_get(fields, name, where), 0, _COUNT_LIMIT, f"{where} {name}".strip())
-
-
-def _text(fields: Any, name: str, where: str, limit: int) -> str:
-    value = _get(fields, name, where)
-    if type(value) is not str or len(value) > limit:
-        raise _Broken(f"{where} {name} is no string of at most {limit} characters")
-    return value
-
-
-def _load_run(fields: Any, where: str) -> RunFacts:
-    fsid = _text(fields, "image", where, _TEXT_MAX)
-    if not _FSID.fullmatch(fsid):
-        raise _Broken(f"{where} image is no fsid")
-    lost = _get(fields, "lost", where)
-    losses = Losses(*(_count(lost, name, f"{where} lost") for name in _LOSSES))
-    return RunFacts(fsid, _text(fields, "kernel", where, _TEXT_MAX), _count(fields, "epochs", where), losses)
-
-
-def _load_file(fields: Any, where: str) -> FileUse:
-    path = _text(fields, "path", where, _PATH_MAX)
-    if not path.startswith("/") or "\0" in path:
-        raise _Broken(f"{where} path is no absolute path")
-    sha256 = _text(fields, "sha256", where, 64)
-    if not _SHA256.fullmatch(sha256):
-        raise _Broken(f"{where} sha256 is no hash")
-    size = _whole(_get(fields, "size", where), 1, _FILE_SIZE_LIMIT, f"{where} size")
-    rows = _list(fields, "pages", where)
-    pages = dict(_load_pages(rows, -(-size // PAGE_SIZE), where))
-    if len(pages) < len(rows):
-        raise _Broken(f"{where} has a page twice")
-    return FileUse(path, size, sha256, pages)
-
-
-def _load_pages(rows: list[Any], limit: int, where: str) -> Iterator[tuple[int, PageUse]]:
-    for row in rows:
-        if type(row) is not list or len(row) != 7:
-            raise _Broken(f"{where} has a page that is no list of 7 numbers")
-        page = _whole(row[0], 0, limit, f"{where} page")
-        epochs = _whole(row[1], 1, _COUNT_LIMIT, f"{where} page {page} epochs")
-        first = _whole(row[2], 1, 1 << 32, f"{where} page {page} first epoch")
-        exec_, read, write, file = (
-            _whole(count, 0, epochs + 1, f"{where} page {page} epochs by kind") for count in row[3:]
-        )
-        if exec_ + read + write + file < epochs:
-            raise _Broken(f"{where} page {page} was seen in more epochs than its kinds add up to")
-        yield page, PageUse(epochs, first, (exec_, read, write, file))
-
-
-def _check_whole(profile: Profile) -> None:
-    if len({(file.sha256, file.size) for file in profile.files}) < len(profile.files):
-        raise _Broken("a file's content stands twice")
-    epochs = profile.epochs
-    for i, file in enumerate(profile.files):
-        if any(use.epochs > epochs for use in file.pages.values()):
-            raise _Broken(f"file {i} has a page that was seen in more epochs than there were")

@@ -104,7 +104,7 @@ def test_what_is_no_capture_is_refused(data: bytes, said: str) -> None:
 
 
 def test_chunks_of_a_later_version_are_counted_and_passed_over(story: list[Message]) -> None:
-    data = written([]) + _chunk(b"MARK", b"steady") + written([line_of(story)])[len(MAGIC) :]
+    data = written([]) + _chunk(b"XTRA", b"steady") + written([line_of(story)])[len(MAGIC) :]
     reader, events = read(data)
     assert messages_in(events) == story
     assert reader.strange_chunks == 1

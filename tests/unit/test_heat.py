@@ -8,9 +8,21 @@ from dataclasses import replace
 
 import pytest
 
-from tinyprof.heat import OPEN_EPOCHS_MAX, Losses, PageHeat, Run, split_runs
+from tinyprof.heat import ANY, OPEN_EPOCHS_MAX, Losses, Run, Seen, split_runs
 from tinyprof.records import Kind
-from tinyprof.wire import EpochEnd, Frame, FrameDecoder, Hello, Message, Pages, Status, encode_message
+from tinyprof.wire import (
+    EpochEnd,
+    Event,
+    Frame,
+    FrameDecoder,
+    Hello,
+    HostMark,
+    Mark,
+    Message,
+    Pages,
+    Status,
+    encode_message,
+)
 
 
 def run_of(messages: list[Message]) -> Run:
@@ -37,8 +49,59 @@ def test_a_page_counts_once_an_epoch_and_by_kind() -> None:
             EpochEnd(0, 3, 0, (1, 0, 0, 0)),
         ]
     )
-    assert run.volumes[0].pages[7] == PageHeat(2, 2, [2, 1, 0, 0], 3)
+    exec_, read, write, file, mapped, anything = run.volumes[0].pages[7].by_key
+    assert exec_
+    assert read
+    assert mapped
+    assert anything
+    assert (exec_.epochs, read.epochs, mapped.epochs, anything.epochs) == (2, 1, 2, 2)
+    assert (exec_.first, exec_.last, read.last, write, file) == (2, 3, 2, None, None)
     assert run.losses == Losses()
+
+
+def epochs_of(*pages_of_epoch: list[int]) -> list[Message]:
+    """A run whose n-th epoch executes these pages."""
+    messages: list[Message] = []
+    for epoch, ids in enumerate(pages_of_epoch, 1):
+        messages += [touches(epoch, ids), EpochEnd(0, epoch, 0, (len(ids), 0, 0, 0))]
+    return messages
+
+
+def seen(run: Run, page: int) -> Seen:
+    found = run.volumes[0].pages[page].by_key[ANY]
+    assert found
+    return found
+
+
+def test_epochs_that_follow_each_other_are_one_stretch() -> None:
+    run = run_of(epochs_of([1, 2], [1], [1, 2], [2], [], [1, 2]))
+    one, two = seen(run, 1), seen(run, 2)
+    assert (one.epochs, one.stretches, one.longest) == (4, 2, 3)
+    assert (two.epochs, two.stretches, two.longest) == (4, 3, 2)
+
+
+def test_a_mark_begins_a_phase_with_the_next_epoch() -> None:
+    first, end, second, second_end = epochs_of([1, 2], [2, 3])
+    run = run_of([first, Mark(1, 0, "steady"), end, second, second_end])
+    phases = [(phase.name, phase.first, phase.epochs, phase.fresh) for phase in run.volumes[0].phases]
+    assert phases == [("", 1, 1, 2), ("steady", 2, 1, 1)]
+    assert [seen(run, page).phases for page in (1, 2, 3)] == [[1], [1, 1], [0, 1]]
+
+
+def test_the_recorders_own_mark_begins_a_phase_as_well() -> None:
+    run = Run()
+    frames = [Frame(n, 0, message) for n, message in enumerate(epochs_of([1], [1]))]
+    events: list[Event] = [HostMark("steady"), *frames]
+    for event in events:
+        run.take(event)
+    assert [(phase.name, phase.epochs) for phase in run.volumes[0].phases] == [("", 1), ("steady", 1)]
+
+
+def test_the_steady_state_begins_after_two_epochs_of_hardly_any_new_pages() -> None:
+    everything = list(range(100))
+    run = run_of(epochs_of(everything[:50], [], everything, everything, everything, [*everything, 200]))
+    phases = [(phase.steady, phase.first, phase.epochs) for phase in run.volumes[0].phases]
+    assert phases == [(False, 1, 5), (True, 6, 1)]
 
 
 def test_an_epoch_without_end_counts_as_seen() -> None:

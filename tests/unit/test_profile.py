@@ -17,8 +17,9 @@ from tinyprof.cramfs import Tree, WriteOptions, read_image, write_image
 from tinyprof.errors import TinyprofError
 from tinyprof.heat import Losses
 from tinyprof.image_index import ImageIndex, WrongImageError, index_image
-from tinyprof.profile import PageUse, Profile, ProfileError, dump_profile, load_profile, make_profile
+from tinyprof.profile import Profile, ProfileError, Seen, make_profile, merge_profiles
 from tinyprof.records import Kind
+from tinyprof.tprof import dump_profile, load_profile
 from tinyprof.wire import EpochEnd, Hello, Message, Pages, Volume
 
 SEED = 20261124
@@ -48,11 +49,13 @@ def test_page_ids_become_pages_of_files(
     profile = make_profile([capture_of(story, index)])
     (file,) = profile.files
     assert (file.path, file.size, file.sha256) == ("/program", 8 * 4096, index.files[0].sha256)
-    assert file.pages == {
-        0: PageUse(1, 1, (0, 0, 0, 1)),
-        3: PageUse(1, 1, (1, 0, 0, 1)),
-        5: PageUse(1, 1, (0, 0, 1, 0)),
+    once = Seen(1, 1, 1, 1, 1, 1, 1)
+    assert {page: dict(use.seen) for page, use in file.pages.items()} == {
+        0: {"f": once},
+        3: {"x": once, "f": once, "*": once},
+        5: {"w": once},
     }
+    assert file.pages[3].hash == index.files[0].hashes[3].hex()
     assert [file.pages[page].kinds for page in (0, 3, 5)] == ["f", "xf", "w"]
 
 
@@ -92,7 +95,7 @@ def test_a_reboot_splits_runs(capture_of: CaptureOf, index: ImageIndex) -> None:
         [capture_of(boot_of(index, [1, 2]) + boot_of(index, [2, 3], boot=b"2nd boot"), index)]
     )
     assert [run.epochs for run in profile.runs] == [1, 1]
-    assert {page: use.epochs for page, use in profile.files[0].pages.items()} == {1: 1, 2: 2, 3: 1}
+    assert {page: use.any.epochs for page, use in profile.files[0].pages.items()} == {1: 1, 2: 2, 3: 1}
 
 
 def test_builds_merge_where_files_have_the_same_content(
@@ -113,7 +116,8 @@ def test_builds_merge_where_files_have_the_same_content(
         ("/changed", [0]),
         ("/moved", [1, 4]),
     ]
-    assert profile.files[2].pages[1].epochs == 2
+    assert profile.files[2].pages[1].any.epochs == 2
+    assert profile.epochs_of(profile.files[2]) == 3
     assert len({run.fsid for run in profile.runs}) == 3
 
 
@@ -180,11 +184,11 @@ def test_each_run_and_each_file_is_a_line(profile: Profile) -> None:
         "[]",
         "null",
         "1",
+        '{"format":3}',
         '{"format":2}',
-        '{"format":1}',
-        '{"format":1,"files":[1]}',
+        '{"format":2,"files":[1]}',
         "[" * 99_999,
-        '{"format":1,"format":1}',
+        '{"format":2,"format":2}',
         "9" * 9999,
         '{"format":NaN}',
     ],
@@ -197,21 +201,30 @@ def test_what_is_no_profile_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("break_it", "said"),
     [
-        (lambda p: p["files"][0]["pages"][0].__setitem__(0, -1), "file 0 page is no whole number"),
-        (lambda p: p["files"][0]["pages"][0].__setitem__(0, 8), "from 0 to 7"),
+        (
+            lambda p: p["files"][0]["pages"][0].__setitem__(0, -1),
+            r"file 0 \(/program\) page -1 is impossible",
+        ),
+        (lambda p: p["files"][0]["pages"][0].__setitem__(0, 8), "page 8 is impossible: the file has 8"),
         (lambda p: p["files"][0]["pages"].append(p["files"][0]["pages"][0]), "a page twice"),
-        (lambda p: p["files"][0]["pages"][0].__setitem__(1, 1.0), "epochs is no whole"),
-        (lambda p: p["files"][0]["pages"][0].__setitem__(1, True), "epochs is no whole"),
-        (lambda p: p["files"][0]["pages"][0].__setitem__(2, 0), "first epoch"),
-        (lambda p: p["files"][0]["pages"][0].__setitem__(3, 2), "by kind"),
-        (lambda p: p["files"][0]["pages"][0].__setitem__(6, 0), "add up"),
-        (lambda p: p["files"][0]["pages"][0].pop(), "7 numbers"),
+        (lambda p: p["files"][0]["pages"][0].__setitem__(1, "xyz"), "hash"),
+        (lambda p: p["files"][0]["pages"][0].__setitem__(2, {}), "as no kind"),
+        (lambda p: p["files"][0]["pages"][0][2].__setitem__("q", [1, 1, 1, 1, 1, 1, 1]), "as no kind"),
+        (lambda p: p["files"][0]["pages"][0][2].__setitem__("xr", [1, 1, 1, 1, 1, 1, 1]), "xr or "),
+        (lambda p: p["files"][0]["pages"][0][2].__setitem__("f", [1.0, 1, 1, 1, 1, 1, 1]), "impossible way"),
+        (lambda p: p["files"][0]["pages"][0][2].__setitem__("f", [1, 2, 1, 1, 1, 1, 1]), "impossible way"),
+        (lambda p: p["files"][0]["pages"][0][2].__setitem__("f", [1, 1, 0, 1, 1, 1, 1]), "impossible way"),
+        (lambda p: p["files"][0]["pages"][1][2]["*"].__setitem__(0, 3), "add up"),
+        (lambda p: p["files"][0]["pages"][0].pop(), "number, hash"),
+        (lambda p: p["files"][0].__setitem__("symbols", [["f", 40000, 4]]), "symbol offset"),
         (lambda p: p["files"][0].__setitem__("size", 1 << 24), "size"),
         (lambda p: p["files"][0].__setitem__("path", "program"), "absolute"),
         (lambda p: p["files"][0].__setitem__("sha256", "0" * 63), "hash"),
         (lambda p: p["files"][0].pop("path"), "has no path"),
         (lambda p: p["files"].append(p["files"][0]), "twice"),
         (lambda p: p["runs"].clear(), "more epochs than there were"),
+        (lambda p: p["runs"][0]["phases"].clear(), "add up to its epochs"),
+        (lambda p: p["runs"][0].__setitem__("weight", 0), "weight"),
         (lambda p: p["runs"][0].__setitem__("image", "\x1b[2J"), "fsid"),
         (lambda p: p["runs"][0].__setitem__("lost", 5), "run 0 lost has no frames"),
         (lambda p: p.__setitem__("unknown_pages", 1 << 60), "unknown_pages"),
@@ -241,6 +254,38 @@ def test_a_mutated_profile_never_raises_anything_of_python(profile: Profile) -> 
             assert dump_profile(load_profile(mutated))
         except TinyprofError:
             continue
+
+
+def test_what_a_later_version_added_is_kept(profile: Profile) -> None:
+    fields = json.loads(dump_profile(profile))
+    fields["mood"] = "good"
+    fields["runs"][0]["weather"] = [1, 2]
+    fields["files"][0]["owner"] = {"uid": 0}
+    text = dump_profile(load_profile(json.dumps(fields)))
+    assert json.loads(text) == fields
+    assert dump_profile(load_profile(text)) == text
+
+
+def test_a_newer_format_is_refused_with_the_version_that_reads_it() -> None:
+    with pytest.raises(ProfileError, match=r"format 3, this reads 2; use tinyprof 4\.2 or newer"):
+        load_profile('{"format":3,"tinyprof":"4.2"}')
+
+
+def test_profiles_merge_as_their_captures_do(capture_of: CaptureOf, index: ImageIndex) -> None:
+    def captures() -> list[CaptureReader]:
+        return [capture_of(boot_of(index, pages), index) for pages in ([1, 2], [2, 3])]
+
+    merged = merge_profiles(make_profile([capture]) for capture in captures())
+    assert dump_profile(merged) == dump_profile(make_profile(captures()))
+
+
+def test_a_weight_counts_a_run_as_often(capture_of: CaptureOf, index: ImageIndex) -> None:
+    often = make_profile([capture_of(boot_of(index, [1]), index)], weight=3)
+    merged = merge_profiles([often, make_profile([capture_of(boot_of(index, [1, 2]), index)])])
+    pages = merged.files[0].pages
+    assert [(pages[page].any.epochs, pages[page].any.runs) for page in (1, 2)] == [(4, 2), (1, 1)]
+    assert merged.epochs == 4
+    assert load_profile(dump_profile(merged)) == merged
 
 
 def test_kinds_are_in_the_order_of_the_wire() -> None:

@@ -10,8 +10,8 @@ import click
 from tinyprof.cli import Exit
 from tinyprof.cli.output import replace_file, shown
 from tinyprof.cli.profiles import profile_of_captures
-from tinyprof.profile import dump_profile
 from tinyprof.report import run_text
+from tinyprof.tprof import dump_profile
 
 
 @click.command(help="Resolve and merge CAPTURES into a profile, a run for each boot of a target.")

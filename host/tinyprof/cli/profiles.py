@@ -16,7 +16,8 @@ from tinyprof.cli.output import shown
 from tinyprof.cramfs import read_image
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex, index_image
-from tinyprof.profile import Profile, ProfileError, load_profile, make_profile
+from tinyprof.profile import Profile, ProfileError, make_profile
+from tinyprof.tprof import load_profile
 
 PROFILE_MAX = 1 << 28
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The report of a profile: its runs, and its files with their used pages, most first.
+"""The report of a profile: its runs with phases and losses, and its files with their heat, hottest first.
 
 A profile comes in; a summary goes out, and that as lines of text or as the fields of a JSON document. Names
 in the lines are as they were recorded: whoever prints them makes them harmless.
@@ -7,6 +7,7 @@ in the lines are as they were recorded: whoever prints them makes them harmless.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,59 +15,94 @@ from typing import Any
 from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.heat import Losses
 from tinyprof.plan import pays
-from tinyprof.profile import FileUse, Profile, RunFacts, run_fields
-from tinyprof.records import Kind
+from tinyprof.profile import KIND_LETTERS, FileUse, Profile, RunFacts
+from tinyprof.report.strip import CELLS, heat_strip
+from tinyprof.temperature import DEFAULT_LIMITS, Limits, Temperature, temperatures
+from tinyprof.tprof import run_fields
+
+_KINDS = [(kind.name.lower(), letter) for kind, letter in KIND_LETTERS.items()]
 
 
 @dataclass(frozen=True, slots=True)
 class FileSummary:
-    """Pages of one file: all, those used, those worth storing in place, and those seen as each kind."""
+    """Pages of one file: all, those used, by class, those mapped, and those seen as each kind.
+
+    `strip` shows where they are.
+    """
 
     path: str
     sha256: str
     size: int
     pages: int
     used: int
+    hot: int
+    warm: int
+    once: int
     worth_xip: int
     exec: int
     read: int
     write: int
     file: int
+    strip: str
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The report; sums are over `files`, which stand in the order of their used pages."""
+    """The report; sums are over `files`, which stand in the order of their hot, then of their used pages."""
 
     runs: tuple[RunFacts, ...]
     epochs: int
     unknown_pages: int
     used: int
+    hot: int
+    warm: int
+    once: int
     worth_xip: int
     files: tuple[FileSummary, ...]
 
 
-def summarize(profile: Profile) -> Summary:
+def summarize(profile: Profile, limits: Limits = DEFAULT_LIMITS) -> Summary:
     """Count what a profile holds."""
-    files = sorted(map(_file, profile.files), key=lambda file: (-file.used, file.path, file.sha256))
-    used, worth = sum(file.used for file in files), sum(file.worth_xip for file in files)
-    return Summary(profile.runs, profile.epochs, profile.unknown_pages, used, worth, tuple(files))
+    files = [_file(profile, file, limits) for file in profile.files]
+    files.sort(key=lambda file: (-file.hot, -file.used, file.path, file.sha256))
+    return Summary(
+        runs=profile.runs,
+        epochs=profile.epochs,
+        unknown_pages=profile.unknown_pages,
+        used=sum(file.used for file in files),
+        hot=sum(file.hot for file in files),
+        warm=sum(file.warm for file in files),
+        once=sum(file.once for file in files),
+        worth_xip=sum(file.worth_xip for file in files),
+        files=tuple(files),
+    )
 
 
-def _file(use: FileUse) -> FileSummary:
-    pages = use.pages.values()
-    seen_as = [sum(page.by_kind[kind] > 0 for page in pages) for kind in Kind]
-    worth = sum(pays(page) for page in pages)
-    return FileSummary(use.path, use.sha256, use.size, -(-use.size // PAGE_SIZE), len(pages), worth, *seen_as)
+def _file(profile: Profile, use: FileUse, limits: Limits) -> FileSummary:
+    classes = temperatures(profile, use, limits)
+    counts = Counter(classes.values())
+    pages = -(-use.size // PAGE_SIZE)
+    seen_as = {kind: sum(letter in page.seen for page in use.pages.values()) for kind, letter in _KINDS}
+    return FileSummary(
+        path=use.path,
+        sha256=use.sha256,
+        size=use.size,
+        pages=pages,
+        used=len(use.pages),
+        hot=counts[Temperature.HOT],
+        warm=counts[Temperature.WARM],
+        once=counts[Temperature.ONCE],
+        worth_xip=sum(pays(page) for page in use.pages.values()),
+        **seen_as,
+        strip=heat_strip(classes, pages),
+    )
 
 
 def summary_fields(summary: Summary) -> dict[str, Any]:
     """The fields of `tinyprof report --json`."""
+    names = ("epochs", "unknown_pages", "used", "hot", "warm", "once", "worth_xip")
     return {
-        "epochs": summary.epochs,
-        "unknown_pages": summary.unknown_pages,
-        "used": summary.used,
-        "worth_xip": summary.worth_xip,
+        **{name: getattr(summary, name) for name in names},
         "runs": [run_fields(run) for run in summary.runs],
         "files": [asdict(file) for file in summary.files],
     }
@@ -94,17 +130,31 @@ def _counted(count: int, what: str) -> str:
 def run_text(run: RunFacts) -> str:
     """One run in a line."""
     lost = losses_text(run.losses)
-    return f"image {run.fsid}, kernel {run.kernel}, {run.epochs} epochs, lost: {lost}"
+    weight = f", counted {run.weight} times" if run.weight > 1 else ""
+    return f"image {run.fsid}, kernel {run.kernel}, {run.epochs} epochs{weight}, lost: {lost}"
+
+
+def phase_lines(run: RunFacts) -> Iterator[str]:
+    """A run's phases, a line each."""
+    for phase in run.phases:
+        name = phase.name or ("after it became steady" if phase.steady and phase.first > 1 else "the start")
+        steady = ", steady state" if phase.steady else ""
+        yield f"  from epoch {phase.first}: {name}, {phase.epochs} epochs, {phase.fresh} new pages{steady}"
 
 
 def summary_lines(summary: Summary) -> Iterator[str]:
     """The text of `tinyprof report`, a line at a time."""
-    yield from map(run_text, summary.runs)
+    for run in summary.runs:
+        yield run_text(run)
+        yield from phase_lines(run)
     yield (
-        f"{summary.used} pages used in {len(summary.files)} files, {summary.worth_xip} worth storing in place"
-        + (f", {summary.unknown_pages} of no file" if summary.unknown_pages else "")
+        f"{summary.used} pages used in {len(summary.files)} files: {summary.hot} hot, {summary.warm} warm, "
+        f"{summary.once} once; {summary.worth_xip} of them mapped"
+        + (f"; {summary.unknown_pages} of no file" if summary.unknown_pages else "")
     )
-    yield "  used  worth XIP  of pages  exec  read write  file  path"
+    legend = ", ".join(f"{cell} {temperature.value}" for temperature, cell in CELLS.items())
+    yield f"   hot  warm  once  of pages  exec  read write  file  path     {legend}"
     for file in summary.files:
-        kinds = f"{file.exec:6}{file.read:6}{file.write:6}{file.file:6}"
-        yield f"{file.used:6}{file.worth_xip:11}{file.pages:10}{kinds}  {file.path}"
+        classes = f"{file.hot:6}{file.warm:6}{file.once:6}"
+        yield f"{classes}{file.pages:10}{file.exec:6}{file.read:6}{file.write:6}{file.file:6}  {file.path}"
+        yield f"        {file.strip}"

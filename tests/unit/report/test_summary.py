@@ -4,40 +4,72 @@
 from __future__ import annotations
 
 from tinyprof.heat import Losses
-from tinyprof.profile import FileUse, PageUse, Profile, RunFacts
+from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
 from tinyprof.report import summarize, summary_fields, summary_lines
+from tinyprof.report.strip import heat_strip
+from tinyprof.temperature import Limits, Temperature
 
+FSID = "0000000a/1/2/3"
+EVER, ONCE, LATER = Seen(4, 2, 1, 4, 1, 4, 1), Seen(1, 0, 1, 1, 1, 1, 1), Seen(2, 1, 2, 4, 2, 1, 1)
+PHASES = (PhaseFacts("start", 1, 2, 2, False), PhaseFacts("steady", 3, 2, 1, True))
 PROFILE = Profile(
-    (RunFacts("0000000a/1/2/3", "6.1.192", 4, Losses(frames=2, records=9)),),
+    (RunFacts(FSID, "6.1.192", 4, Losses(frames=2, records=9), PHASES),),
     1,
     (
-        FileUse("/a", 4097, "a" * 64, {1: PageUse(1, 2, (0, 0, 1, 1))}),
-        FileUse("/b", 8192, "b" * 64, {0: PageUse(4, 1, (4, 1, 0, 0)), 1: PageUse(1, 1, (0, 0, 0, 1))}),
+        FileUse("/a", 4097, "a" * 64, {1: PageUse("", {"w": ONCE, "f": ONCE, "*": ONCE})}, (FSID,)),
+        FileUse(
+            "/b",
+            3 * 4096,
+            "b" * 64,
+            {
+                0: PageUse("", {"x": EVER, "r": LATER, "xr": EVER}),
+                1: PageUse("", {"f": LATER}),
+            },
+            (FSID,),
+        ),
     ),
 )
 
 
-def test_files_stand_by_used_pages_with_counts_by_kind() -> None:
+def test_files_stand_by_hot_pages_with_counts_by_class_and_kind() -> None:
     fields = summary_fields(summarize(PROFILE))
     assert (fields["epochs"], fields["used"], fields["worth_xip"], fields["unknown_pages"]) == (4, 3, 1, 1)
+    assert (fields["hot"], fields["warm"], fields["once"]) == (2, 0, 1)
     assert fields["files"][0] == {
         "path": "/b",
         "sha256": "b" * 64,
-        "size": 8192,
-        "pages": 2,
+        "size": 3 * 4096,
+        "pages": 3,
         "used": 2,
+        "hot": 2,
+        "warm": 0,
+        "once": 0,
         "worth_xip": 1,
         "exec": 1,
         "read": 1,
         "write": 0,
         "file": 1,
+        "strip": "██·",
     }
     assert fields["runs"][0]["lost"]["records"] == 9
 
 
-def test_the_text_names_runs_losses_and_files() -> None:
-    run, sums, _, first, second = summary_lines(summarize(PROFILE))
+def test_the_limits_can_be_moved() -> None:
+    fields = summary_fields(summarize(PROFILE, Limits(hot=0.6)))
+    assert (fields["hot"], fields["warm"], fields["once"]) == (1, 1, 1)
+
+
+def test_the_text_names_runs_phases_losses_and_files() -> None:
+    run, start, steady, sums, _, first, strip, second, _ = summary_lines(summarize(PROFILE))
     assert run == "image 0000000a/1/2/3, kernel 6.1.192, 4 epochs, lost: 2 frames, 9 records"
-    assert sums == "3 pages used in 2 files, 1 worth storing in place, 1 of no file"
-    assert first.split() == ["2", "1", "2", "1", "1", "0", "1", "/b"]
+    assert start == "  from epoch 1: start, 2 epochs, 2 new pages"
+    assert steady == "  from epoch 3: steady, 2 epochs, 1 new pages, steady state"
+    assert sums == "3 pages used in 2 files: 2 hot, 0 warm, 1 once; 1 of them mapped; 1 of no file"
+    assert first.split() == ["2", "0", "0", "3", "1", "1", "0", "1", "/b"]
+    assert strip.strip() == "██·"
     assert second.split()[-1] == "/a"
+
+
+def test_a_strip_of_a_large_file_shows_the_hottest_of_the_neighbours() -> None:
+    strip = heat_strip({5: Temperature.ONCE, 6: Temperature.HOT, 9: Temperature.WARM}, 12, width=4)
+    assert strip == "·░█▒"

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+"""The heat strip: the classes of a file's pages in, one line of a given width out.
+
+A cell stands for one page or, in a file of more pages than cells, for as many neighbours as it takes, and
+shows the hottest of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tinyprof.temperature import Temperature
+
+CELLS = {Temperature.HOT: "█", Temperature.WARM: "▒", Temperature.ONCE: "░", Temperature.COLD: "·"}
+WIDTH = 64
+_RANK = {temperature: rank for rank, temperature in enumerate(Temperature)}
+_BY_RANK = tuple(Temperature)
+
+
+def heat_strip(classes: Mapping[int, Temperature], pages: int, width: int = WIDTH) -> str:
+    """The strip of a file of `pages` pages; what `classes` does not name is cold."""
+    per_cell = max(1, -(-pages // width))
+    ranks = [_RANK[Temperature.COLD]] * -(-pages // per_cell)
+    for page, temperature in classes.items():
+        cell = page // per_cell
+        ranks[cell] = min(ranks[cell], _RANK[temperature])
+    return "".join(CELLS[_BY_RANK[rank]] for rank in ranks)

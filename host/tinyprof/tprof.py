@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: MIT
+"""The profile's text (`*.tprof`, docs/profile-format.md): a profile in, canonical JSON out, and back.
+
+One line a run and one a file, sorted, with no time or machine in it: the same profile gives the same bytes.
+A text that is read is untrusted; what a later version added to it is kept and written again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tinyprof.cramfs import PAGE_SIZE
+from tinyprof.heat import PHASES_MAX, Losses
+from tinyprof.profile import (
+    AS_ANYTHING,
+    EITHER,
+    KIND_LETTERS,
+    LOSSES,
+    WEIGHT_MAX,
+    FileUse,
+    PageUse,
+    PhaseFacts,
+    Profile,
+    ProfileError,
+    RunFacts,
+    Seen,
+    Symbol,
+)
+
+FORMAT = 2
+
+_FILE_SIZE_LIMIT = 1 << 24
+_COUNT_LIMIT = 1 << 53
+_EPOCH_LIMIT = 1 << 32
+_PATH_MAX = 0xFFFF
+_TEXT_MAX = 255
+_KEYS = (*KIND_LETTERS.values(), EITHER, AS_ANYTHING)
+_FSID = re.compile(r"[0-9a-f]{8}(/[0-9]{1,10}){3}", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_HASH = re.compile(r"([0-9a-f]{16})?", re.ASCII)
+
+_TOP_NAMES = {"format", "tinyprof", "unknown_pages", "runs", "files"}
+_RUN_NAMES = {"image", "kernel", "epochs", "weight", "phases", "lost"}
+_FILE_NAMES = {"path", "size", "sha256", "images", "pages", "symbols"}
+
+
+def dump_profile(profile: Profile) -> str:
+    """The profile's text."""
+    top = {"format": FORMAT, "unknown_pages": profile.unknown_pages, **_sorted(profile.extra)}
+    runs = ",\n".join(_line(run_fields(run)) for run in profile.runs)
+    files = ",\n".join(_line(_file_fields(file)) for file in profile.files)
+    return f'{_line(top)[:-1]},"runs":[\n{runs}\n],"files":[\n{files}\n]}}\n'
+
+
+def run_fields(run: RunFacts) -> dict[str, Any]:
+    """A run as JSON has it."""
+    return {
+        "image": run.fsid,
+        "kernel": run.kernel,
+        "epochs": run.epochs,
+        "weight": run.weight,
+        "phases": [
+            [phase.name, phase.first, phase.epochs, phase.fresh, phase.steady] for phase in run.phases
+        ],
+        "lost": {name: getattr(run.losses, name) for name in LOSSES},
+        **_sorted(run.extra),
+    }
+
+
+def _file_fields(file: FileUse) -> dict[str, Any]:
+    symbols = [[symbol.name, symbol.offset, symbol.size] for symbol in file.symbols]
+    return {
+        "path": file.path,
+        "size": file.size,
+        "sha256": file.sha256,
+        "images": file.images,
+        "pages": [_page_row(page, use) for page, use in sorted(file.pages.items())],
+        **({"symbols": symbols} if symbols else {}),
+        **_sorted(file.extra),
+    }
+
+
+def _page_row(page: int, use: PageUse) -> list[Any]:
+    seen = {key: _seen_row(use.seen[key]) for key in _KEYS if key in use.seen}
+    return [page, use.hash, seen]
+
+
+def _seen_row(it: Seen) -> list[int]:
+    return [it.epochs, it.steady, it.first, it.last, it.stretches, it.longest, it.runs]
+
+
+def _sorted(extra: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(sorted(extra.items()))
+
+
+def _line(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def load_profile(text: str) -> Profile:
+    """Read a profile. Raises ProfileError naming what is wrong in it, and where."""
+    try:
+        fields = json.loads(text, object_pairs_hook=_unique)
+        if not isinstance(fields, dict) or "format" not in fields:
+            raise _Broken("no format")
+        _check_format(fields)
+        runs = tuple(_load_run(item, f"run {i}") for i, item in enumerate(_list(fields, "runs", "")))
+        files = tuple(_load_file(item, f"file {i}") for i, item in enumerate(_list(fields, "files", "")))
+        profile = Profile(runs, _count(fields, "unknown_pages", ""), files, _extra(fields, _TOP_NAMES))
+        _check_whole(profile)
+        return profile
+    except (ValueError, RecursionError) as error:
+        what = str(error) if isinstance(error, _Broken) else f"not JSON: {error}"
+        raise ProfileError(f"not a tinyprof profile: {what}", "make one with 'tinyprof profile'") from None
+
+
+class _Broken(ValueError):
+    """What is wrong, and in which part."""
+
+
+def _check_format(fields: Mapping[str, Any]) -> None:
+    """A later version says in `tinyprof` which version reads it."""
+    found, needed = fields["format"], fields.get("tinyprof")
+    if found == FORMAT and type(found) is int:
+        return
+    if found == 1 and type(found) is int:
+        raise ProfileError("profile format 1, of before the first release", "make it again from its captures")
+    version = f"tinyprof {needed:.20}" if isinstance(needed, str) else f"a tinyprof that reads {found!r:.20}"
+    raise ProfileError(f"profile format {found!r:.20}, this reads {FORMAT}", f"use {version} or newer")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise _Broken("a name stands twice in one object")
+    return fields
+
+
+def _extra(fields: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in known}
+
+
+def _get(fields: Any, name: str, where: str) -> Any:
+    if not isinstance(fields, dict) or name not in fields:
+        raise _Broken(f"{where} has no {name}".strip())
+    return fields[name]
+
+
+def _list(fields: Any, name: str, where: str) -> list[Any]:
+    value = _get(fields, name, where)
+    if not isinstance(value, list):
+        raise _Broken(f"{where} {name} is no list".strip())
+    return value
+
+
+def _whole(value: Any, least: int, limit: int, what: str) -> int:
+    if type(value) is not int or not least <= value < limit:
+        raise _Broken(f"{what} is no whole number from {least} to {limit - 1}")
+    return value
+
+
+def _count(fields: Any, name: str, where: str) -> int:
+    return _whole(_get(fields, name, where), 0, _COUNT_LIMIT, f"{where} {name}".strip())
+
+
+def _text(value: Any, what: str, limit: int) -> str:
+    if type(value) is not str or len(value) > limit:
+        raise _Broken(f"{what} is no string of at most {limit} characters")
+    return value
+
+
+def _fsid(value: Any, what: str) -> str:
+    if not _FSID.fullmatch(_text(value, what, _TEXT_MAX)):
+        raise _Broken(f"{what} is no fsid")
+    return str(value)
+
+
+def _load_run(fields: Any, where: str) -> RunFacts:
+    lost = _get(fields, "lost", where)
+    losses = Losses(*(_count(lost, name, f"{where} lost") for name in LOSSES))
+    phases = tuple(_load_phase(row, f"{where} phases") for row in _list(fields, "phases", where))
+    epochs = _count(fields, "epochs", where)
+    if len(phases) > PHASES_MAX or sum(phase.epochs for phase in phases) != epochs:
+        raise _Broken(f"{where} phases do not add up to its epochs")
+    return RunFacts(
+        _fsid(_get(fields, "image", where), f"{where} image"),
+        _text(_get(fields, "kernel", where), f"{where} kernel", _TEXT_MAX),
+        epochs,
+        losses,
+        phases,
+        _whole(_get(fields, "weight", where), 1, WEIGHT_MAX + 1, f"{where} weight"),
+        _extra(fields, _RUN_NAMES),
+    )
+
+
+def _load_phase(row: Any, where: str) -> PhaseFacts:
+    if type(row) is not list or len(row) != 5 or type(row[4]) is not bool:
+        raise _Broken(f"{where} has one that is no list of name, first epoch, epochs, pages, steady")
+    return PhaseFacts(
+        _text(row[0], f"{where} name", _TEXT_MAX),
+        _whole(row[1], 1, _EPOCH_LIMIT + 1, f"{where} first epoch"),
+        _whole(row[2], 0, _COUNT_LIMIT, f"{where} epochs"),
+        _whole(row[3], 0, _COUNT_LIMIT, f"{where} pages"),
+        row[4],
+    )
+
+
+def _load_file(fields: Any, where: str) -> FileUse:
+    path = _text(_get(fields, "path", where), f"{where} path", _PATH_MAX)
+    if not path.startswith("/") or "\0" in path:
+        raise _Broken(f"{where} path is no absolute path")
+    sha256 = _text(_get(fields, "sha256", where), f"{where} sha256", 64)
+    if not _SHA256.fullmatch(sha256):
+        raise _Broken(f"{where} sha256 is no hash")
+    size = _whole(_get(fields, "size", where), 1, _FILE_SIZE_LIMIT, f"{where} size")
+    images = tuple(_fsid(item, f"{where} images") for item in _list(fields, "images", where))
+    rows = _list(fields, "pages", where)
+    pages = dict(_load_pages(rows, -(-size // PAGE_SIZE), f"{where} ({path:.60})"))
+    if len(pages) < len(rows):
+        raise _Broken(f"{where} has a page twice")
+    symbols: tuple[Symbol, ...] = ()
+    if "symbols" in fields:
+        symbols = tuple(_load_symbol(row, size, where) for row in _list(fields, "symbols", where))
+    return FileUse(path, size, sha256, pages, images, symbols, _extra(fields, _FILE_NAMES))
+
+
+def _load_symbol(row: Any, size: int, where: str) -> Symbol:
+    if type(row) is not list or len(row) != 3:
+        raise _Broken(f"{where} has a symbol that is no list of name, offset, size")
+    name = _text(row[0], f"{where} symbol name", _PATH_MAX)
+    offset = _whole(row[1], 0, size, f"{where} symbol offset")
+    return Symbol(name, offset, _whole(row[2], 0, size + 1, f"{where} symbol size"))
+
+
+def _load_pages(rows: list[Any], limit: int, where: str) -> Iterator[tuple[int, PageUse]]:
+    for row in rows:
+        if type(row) is not list or len(row) != 3 or type(row[2]) is not dict:
+            raise _Broken(f"{where} has a page that is no list of number, hash, and when it was seen")
+        page, digest, seen = row
+        if type(page) is not int or not 0 <= page < limit:
+            raise _Broken(f"{where} page {page!r:.20} is impossible: the file has {limit}")
+        if type(digest) is not str or not _HASH.fullmatch(digest):
+            raise _Broken(f"{where} page {page} hash is none")
+        use = PageUse(digest, {key: _load_seen(seen[key], where, page) for key in _KEYS if key in seen})
+        _check_page(use, seen, f"{where} page {page}")
+        yield page, use
+
+
+def _load_seen(row: Any, where: str, page: int) -> Seen:
+    # The commonest thing in a profile: no message is made before something is wrong.
+    if type(row) is list and len(row) == 7 and all(type(n) is int and 0 <= n < _COUNT_LIMIT for n in row):
+        epochs, steady, first, last, stretches, longest, runs = row
+        possible = steady <= epochs and 1 <= first <= last < _EPOCH_LIMIT
+        if possible and 1 <= stretches <= epochs and 1 <= longest <= epochs and 1 <= runs <= epochs:
+            return Seen(epochs, steady, first, last, stretches, longest, runs)
+    raise _Broken(f"{where} page {page} was seen in an impossible way: {row!r:.80}")
+
+
+def _check_page(use: PageUse, seen: Mapping[str, Any], where: str) -> None:
+    letters = [key for key in KIND_LETTERS.values() if key in use.seen]
+    if not letters or len(use.seen) < len(seen):
+        raise _Broken(f"{where} was seen as no kind of {', '.join(_KEYS)}")
+    both = {"x", "r"} <= use.seen.keys()
+    whole = len(letters) == 1 or (both and len(letters) == 2)
+    if (EITHER in use.seen) != both or (AS_ANYTHING in use.seen) == whole:
+        raise _Broken(f"{where} has xr or * where it should not, or has it not where it should")
+    if len(use.seen) > 1:
+        total = sum(use.seen[letter].epochs for letter in letters)
+        if use.any.epochs > total or any(seen.epochs > use.any.epochs for seen in use.seen.values()):
+            raise _Broken(f"{where} was seen in other epochs than its kinds add up to")
+
+
+def _check_whole(profile: Profile) -> None:
+    if len({(file.sha256, file.size) for file in profile.files}) < len(profile.files):
+        raise _Broken("a file's content stands twice")
+    for i, file in enumerate(profile.files):
+        epochs, steady = profile.epochs_of(file), profile.steady_of(file)
+        for page, use in file.pages.items():
+            if use.any.epochs > epochs or use.any.steady > steady:
+                raise _Broken(f"file {i} page {page} was seen in more epochs than there were")
