@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The plan: a profile and a tree in, the pages to store in place out; or a plan file, read and written.
+"""The plan: what a profile knows of a tree in, the pages to store in place out; or a plan file.
 
 A page pays for its flash if it was mapped and not only written: a private page about to be copied, and a
 page that only read() touched, go through the page cache wherever they are stored.
@@ -7,17 +7,17 @@ page that only read() touched, go through the page cache wherever they are store
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinyprof.cramfs import EntryKind, Tree, executable_pages
 from tinyprof.errors import TinyprofError
 
 if TYPE_CHECKING:
-    from tinyprof.profile import PageUse, Profile
+    from tinyprof.carry import Match
+    from tinyprof.profile import PageUse
 
 FORMAT = 1
 
@@ -34,29 +34,17 @@ class HotPlan:
     stale: tuple[str, ...] = ()
 
 
-def plan_hot(profile: Profile, tree: Tree) -> HotPlan:
-    """All pages that pay, in files whose content was profiled, under whatever path.
+def plan_hot(match: Match) -> HotPlan:
+    """All pages that a mapping showed, wherever they are now.
 
-    Stale is a path of which no profiled content is left: a merged profile may hold several of one path.
+    Stale are paths of whose used pages some are not found any more.
     """
-    contents = _contents(profile, tree)
-    pages: dict[str, list[int]] = {}
-    for file in profile.files:
-        if path := contents.get((file.sha256, file.size)):
-            pages[path] = sorted(index for index, use in file.pages.items() if pays(use))
-    fresh = {file.path for file in profile.files if (file.sha256, file.size) in contents}
-    return HotPlan(pages, tuple(sorted({file.path for file in profile.files} - fresh)))
-
-
-def _contents(profile: Profile, tree: Tree) -> dict[tuple[str, int], str]:
-    """A path for each profiled content that the tree holds; one is enough, as equal files share blocks."""
-    wanted = {(file.sha256, file.size) for file in profile.files}
-    sizes = {size for _, size in wanted}
-    contents: dict[tuple[str, int], str] = {}
-    for node in tree.files():
-        if node.size in sizes:
-            contents.setdefault((hashlib.sha256(node.content()).hexdigest(), node.size), node.path)
-    return {content: contents[content] for content in wanted & contents.keys()}
+    pages = {
+        file.node.path: sorted(page for page, use in file.uses.items() if pays(use)) for file in match.files
+    }
+    changed = {file.node.path for file in match.files if file.counts.unmatched}
+    used = {path: found for path, found in pages.items() if found}
+    return HotPlan(used, tuple(sorted({*match.missing, *changed})))
 
 
 def pays(use: PageUse) -> bool:
@@ -97,8 +85,13 @@ def _spelled_out(pages: Iterable[object]) -> list[int]:
 
 def dump_plan(plan: Mapping[str, Collection[int]]) -> str:
     """A plan's text: one line a file, sorted."""
-    lines = [f"{json.dumps(path)}: {json.dumps(_ranges(pages))}" for path, pages in sorted(plan.items())]
+    lines = [f"{json.dumps(path)}: {json.dumps(pages)}" for path, pages in plan_fields(plan)["pages"].items()]
     return f'{{"format":{FORMAT},"pages":{{\n' + ",\n".join(lines) + "\n}}\n"
+
+
+def plan_fields(plan: Mapping[str, Collection[int]]) -> dict[str, Any]:
+    """What a plan file has to have; whatever else stands in one is not looked at."""
+    return {"format": FORMAT, "pages": {path: _ranges(pages) for path, pages in sorted(plan.items())}}
 
 
 def _ranges(pages: Collection[int]) -> list[int | list[int]]:

@@ -196,10 +196,13 @@ class Profile:
 
 
 def make_profile(
-    captures: Iterable[CaptureReader], image: ImageIndex | None = None, weight: int = 1
+    captures: Iterable[CaptureReader],
+    image: ImageIndex | None = None,
+    weights: Mapping[str, int] | None = None,
 ) -> Profile:
     """Resolve and merge captures; each is read to its end.
 
+    `weights` has how many times the runs of a capture count, by its name, where that is not once.
     A run resolves with its capture's own index, or with `image` where that is the one the target ran.
     Raises WrongImageError naming both sides, also for an `image` that none of the targets ran, and
     ProfileError for a capture without index or hello.
@@ -216,6 +219,7 @@ def make_profile(
         heard = False
         for run in split_runs(capture.events()):
             if run.hello:
+                weight = (weights or {}).get(capture.name, 1)
                 profiles.append(_profile_of_run(run, _index_of(capture.name, run, indexes), weight))
                 elsewhere.append(_not_of(run.hello, image))
             heard = heard or run.hello is not None
@@ -379,6 +383,23 @@ def _joined(one: Mapping[int, PageUse], other: Mapping[int, PageUse], join: Any)
     for page, use in other.items():
         pages[page] = join(pages[page], use) if page in pages else use
     return pages
+
+
+def weighted(profile: Profile, weight: int) -> Profile:
+    """The profile with each of its runs counted `weight` times as often."""
+    if weight == 1:
+        return profile
+
+    def times(use: PageUse) -> PageUse:
+        seen = {
+            key: replace(it, epochs=it.epochs * weight, steady=it.steady * weight)
+            for key, it in use.seen.items()
+        }
+        return PageUse(use.hash, seen)
+
+    files = (replace(f, pages={page: times(use) for page, use in f.pages.items()}) for f in profile.files)
+    runs = (replace(run, weight=run.weight * weight) for run in profile.runs)
+    return replace(profile, runs=tuple(runs), files=tuple(files))
 
 
 def merge_profiles(profiles: Iterable[Profile]) -> Profile:

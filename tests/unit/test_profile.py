@@ -280,7 +280,7 @@ def test_profiles_merge_as_their_captures_do(capture_of: CaptureOf, index: Image
 
 
 def test_a_weight_counts_a_run_as_often(capture_of: CaptureOf, index: ImageIndex) -> None:
-    often = make_profile([capture_of(boot_of(index, [1]), index)], weight=3)
+    often = make_profile([capture_of(boot_of(index, [1]), index)], weights={"capture": 3})
     merged = merge_profiles([often, make_profile([capture_of(boot_of(index, [1, 2]), index)])])
     pages = merged.files[0].pages
     assert [(pages[page].any.epochs, pages[page].any.runs) for page in (1, 2)] == [(4, 2), (1, 1)]

@@ -31,8 +31,11 @@ class Exit(IntEnum):
 COMMANDS = {
     "record": "Record the page accesses of a target.",
     "profile": "Resolve captures into a profile.",
+    "plan": "Choose pages to store in place, under a budget.",
     "build": "Build a CramFS image with the hot pages in place.",
     "report": "Show what a profile says.",
+    "diff": "Compare two profiles.",
+    "export": "Write a profile for another tool.",
     "image": "Look into CramFS images.",
 }
 

@@ -13,6 +13,7 @@ import deflate
 
 from tinyprof.cli import Exit
 from tinyprof.cli.output import Bar, replace_file, shown
+from tinyprof.cli.stale import MAX_STALE, check_stale
 from tinyprof.cramfs import (
     KERNEL_MODELS,
     ByteOrder,
@@ -35,12 +36,17 @@ EDITION_MAX = (1 << 32) - 1
 BYTE_ORDERS: dict[str, ByteOrder] = {"L": "little", "B": "big"}
 
 
-def _plan(tree: Tree, profile: Path | None, plan: Path | None, programs: int) -> HotPlan:
+def _plan(
+    tree: Tree, profile: Path | None, plan: Path | None, programs: int, max_stale: float | None
+) -> HotPlan:
     if profile:
         # What reads profiles takes longer to import than a small image to build.
+        from tinyprof.carry import match  # noqa: PLC0415
         from tinyprof.cli.profiles import open_profile  # noqa: PLC0415
 
-        return plan_hot(open_profile([profile]), tree)
+        found = match(open_profile([profile]), tree)
+        check_stale(found, max_stale)
+        return plan_hot(found)
     if plan:
         return load_plan(plan.read_text(errors="replace"))
     return plan_programs(tree) if programs else HotPlan({})
@@ -52,9 +58,8 @@ def _tree(rootfs: Path, table: Path | None, squash: bool) -> Tree:
     return apply_device_table(tree, table.read_text(errors="surrogateescape")) if table else tree
 
 
-def _cache(level: int, zopfli: bool, unused: bool) -> DiskCache | None:
-    if unused:
-        return None
+def open_cache(level: int, zopfli: bool = False) -> DiskCache:
+    """The compressed blocks of earlier builds, where the user keeps such things."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     # Unlike Path.home() this never fails, and a folder that cannot be made is a cache unused.
     folder = Path(base) if base.startswith("/") else Path(os.path.expanduser("~/.cache"))  # noqa: PTH111
@@ -63,7 +68,7 @@ def _cache(level: int, zopfli: bool, unused: bool) -> DiskCache | None:
 
 
 def _build(tree: Tree, plan: HotPlan, options: WriteOptions, no_cache: bool) -> Written:
-    cache = _cache(options.level, options.zopfli, no_cache)
+    cache = None if no_cache else open_cache(options.level, options.zopfli)
     bar = Bar("compressing")
     try:
         written = write_image(tree, plan.pages, options, bar, cache)
@@ -81,7 +86,8 @@ def _build(tree: Tree, plan: HotPlan, options: WriteOptions, no_cache: bool) -> 
 def _complaints(plan: HotPlan, written: Written) -> list[str]:
     """What a profile or plan names and the tree has not."""
     complaints = [
-        f"{shown(path)}: missing or changed since the profile; all compressed" for path in plan.stale
+        f"{shown(path)}: missing or changed since the profile; used pages of it are compressed"
+        for path in plan.stale
     ]
     missing: dict[tuple[str, str], list[int]] = {}
     for refusal in written.refused:
@@ -158,6 +164,7 @@ def _fields(image: Path, tree: Tree, plan: HotPlan, written: Written, explained:
 @click.option("-x", "extended", is_flag=True, help="Use block pointers of Linux 4.15: equal pages once.")
 @click.option("-B", "order", flag_value="B", help="Build for a big-endian target.")
 @click.option("-L", "order", flag_value="L", help="Build for a little-endian target.  [default]")
+@MAX_STALE
 @click.option("-E", "--strict", is_flag=True, help="Fail if a plan or profile names what is not there.")
 @click.option("-v", "verbose", count=True, help="List what goes in; twice: explain it too.")
 @click.option("-s", "_sorted", is_flag=True, hidden=True)
@@ -183,6 +190,7 @@ def command(
     holes: bool,
     extended: bool,
     order: str | None,
+    max_stale: float | None,
     strict: bool,
     verbose: int,
     _sorted: bool,
@@ -193,7 +201,7 @@ def command(
     if len(os.fsencode(name)) > 16:
         raise click.UsageError(f"-n {name}: an image's name has at most 16 bytes")
     tree = _tree(rootfs, table, squash)
-    plan = _plan(tree, profile, plan_file, programs)
+    plan = _plan(tree, profile, plan_file, programs, max_stale)
     options = WriteOptions(
         name=name,
         level=level,

@@ -3,33 +3,83 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import click
 
 from tinyprof.cli import Exit
 from tinyprof.cli.output import replace_file, shown
-from tinyprof.cli.profiles import profile_of_captures
+from tinyprof.cli.profiles import merge_files
+from tinyprof.cramfs import Tree
+from tinyprof.profile import WEIGHT_MAX, Profile
 from tinyprof.report import run_text
+from tinyprof.symbols import with_symbols
 from tinyprof.tprof import dump_profile
 
+FILE = click.Path(path_type=Path)
 
-@click.command(help="Resolve and merge CAPTURES into a profile, a run for each boot of a target.")
-@click.argument("captures", nargs=-1, required=True, type=click.Path(path_type=Path))
+
+@click.command(help="Resolve and merge CAPTURES, and profiles, into one, a run for each boot of a target.")
+@click.argument("captures", nargs=-1, required=True, type=FILE)
+@click.option("--image", type=FILE, help="The image in flash, for captures recorded without it.")
 @click.option(
-    "--image", type=click.Path(path_type=Path), help="The image in flash, for captures recorded without it."
+    "--weight",
+    "weights",
+    type=(FILE, click.IntRange(1, WEIGHT_MAX)),
+    multiple=True,
+    metavar="FILE N",
+    help="Count the runs of this one N times.",
 )
-@click.option("-o", "output", required=True, type=click.Path(path_type=Path))
-def command(captures: tuple[Path, ...], image: Path | None, output: Path) -> Exit:
-    profile, whole = profile_of_captures(captures, image)
+@click.option(
+    "--symbols",
+    type=FILE,
+    metavar="ROOTFS",
+    help="Keep where the functions of its files lie, for later builds.",
+)
+@click.option("--debug", type=FILE, metavar="DIR", help="With --symbols: separate debug files, PATH.debug.")
+@click.option("-o", "output", required=True, type=FILE)
+def command(
+    captures: tuple[Path, ...],
+    image: Path | None,
+    weights: tuple[tuple[Path, int], ...],
+    symbols: Path | None,
+    debug: Path | None,
+    output: Path,
+) -> Exit:
+    if debug and not symbols:
+        raise click.UsageError("--debug goes with --symbols")
+    if strange := {path for path, _ in weights} - set(captures):
+        raise click.UsageError(f"--weight {min(map(str, strange))}: not one of the captures")
+    profile, whole = merge_files(captures, image, dict(weights))
+    if symbols:
+        profile = _with_symbols(profile, Tree.from_directory(symbols), debug)
     replace_file(output, dump_profile(profile).encode())
     for run in profile.runs:
         if run.losses:
             click.echo(f"tinyprof: {shown(run_text(run))}", err=True)
     pages = sum(len(file.pages) for file in profile.files)
+    images = len({run.fsid for run in profile.runs})
     click.echo(
         f"{shown(str(output))}: {pages} pages of {len(profile.files)} files, {profile.epochs} epochs in "
-        f"{len(profile.runs)} runs",
+        f"{len(profile.runs)} runs" + (f" of {images} images, merged by content" if images > 1 else ""),
         err=True,
     )
     return Exit.OK if whole else Exit.LOSS_OR_STALE
+
+
+def _with_symbols(profile: Profile, tree: Tree, debug: Path | None) -> Profile:
+    wanted = {file.sha256: file.path for file in profile.files}
+    sizes = {file.size for file in profile.files}
+    contents: dict[str, tuple[bytes, bytes]] = {}
+    for node in tree.files():
+        if node.size in sizes:
+            content = node.content()
+            digest = hashlib.sha256(content).hexdigest()
+            if digest in wanted:
+                separate = debug / f"{node.path[1:]}.debug" if debug else None
+                contents[digest] = content, separate.read_bytes() if separate and separate.exists() else b""
+    for digest, path in wanted.items():
+        if digest not in contents:
+            click.echo(f"tinyprof: {shown(path)}: not in the tree as it was recorded; no symbols", err=True)
+    return with_symbols(profile, contents)

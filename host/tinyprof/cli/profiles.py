@@ -6,7 +6,7 @@ Every command that wants a profile takes its file names through here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -16,20 +16,47 @@ from tinyprof.cli.output import shown
 from tinyprof.cramfs import read_image
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex, index_image
-from tinyprof.profile import Profile, ProfileError, make_profile
+from tinyprof.profile import Profile, ProfileError, make_profile, merge_profiles, weighted
+from tinyprof.temperature import DEFAULT_LIMITS, Limits
 from tinyprof.tprof import load_profile
 
 PROFILE_MAX = 1 << 28
 
 
+HOT = click.option(
+    "--hot",
+    type=click.FloatRange(0.01, 1),
+    default=DEFAULT_LIMITS.hot,
+    show_default=True,
+    help="Hot is what this share of the steady state's epochs saw.",
+)
+
+
+def limits_of(hot: float) -> Limits:
+    """The limits of the classes, as options set them."""
+    return Limits(hot)
+
+
 def open_profile(paths: Sequence[Path], image: Path | None = None) -> Profile:
-    """One profile, or a merge of captures. `image` is for captures that carry no index, or a wrong one.
+    """One profile of what stands for one: profiles and captures, merged. `image` is for captures that carry
+    no index, or a wrong one.
 
     Raises TinyprofError naming the file; warns on stderr of captures that are cut short.
     """
-    if len(paths) == 1 and not is_capture(paths[0]):
-        return _load(paths[0])
-    return profile_of_captures(paths, image)[0]
+    return merge_files(paths, image, {})[0]
+
+
+def merge_files(
+    paths: Sequence[Path], image: Path | None, weights: Mapping[Path, int]
+) -> tuple[Profile, bool]:
+    """The merge of captures and profiles, each counted by its weight, and whether all captures were whole."""
+    index = index_of(image) if image else None
+    captures = [path for path in paths if is_capture(path)]
+    profiles = [weighted(_load(path), weights.get(path, 1)) for path in paths if path not in captures]
+    if not captures:
+        return (profiles[0] if len(profiles) == 1 else merge_profiles(profiles)), True
+    profile, whole = _profile_of_captures(captures, index, weights)
+    return (merge_profiles([*profiles, profile]) if profiles else profile), whole
 
 
 def is_capture(path: Path) -> bool:
@@ -38,9 +65,9 @@ def is_capture(path: Path) -> bool:
         return file.read(5) == MAGIC[:5]
 
 
-def profile_of_captures(paths: Sequence[Path], image: Path | None) -> tuple[Profile, bool]:
-    """The merge of captures, and whether all of them were whole."""
-    index = index_of(image) if image else None
+def _profile_of_captures(
+    paths: Sequence[Path], index: ImageIndex | None, weights: Mapping[Path, int]
+) -> tuple[Profile, bool]:
     readers: list[CaptureReader] = []
 
     def opened() -> Iterator[CaptureReader]:
@@ -49,7 +76,8 @@ def profile_of_captures(paths: Sequence[Path], image: Path | None) -> tuple[Prof
                 readers.append(CaptureReader(file, shown(str(path))))
                 yield readers[-1]
 
-    profile = make_profile(opened(), index)
+    by_name = {shown(str(path)): weight for path, weight in weights.items()}
+    profile = make_profile(opened(), index, by_name)
     for reader in readers:
         if reader.cut_at is not None:
             click.echo(

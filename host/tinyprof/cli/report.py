@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from tinyprof.cli.output import shown
-from tinyprof.cli.profiles import open_profile
+from tinyprof.cli.profiles import HOT, limits_of, open_profile
 from tinyprof.report import summarize, summary_fields, summary_lines
 
 
@@ -18,9 +18,10 @@ from tinyprof.report import summarize, summary_fields, summary_lines
 @click.option(
     "--image", type=click.Path(path_type=Path), help="The image in flash, for captures recorded without it."
 )
+@HOT
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def command(profile: tuple[Path, ...], image: Path | None, as_json: bool) -> None:
-    summary = summarize(open_profile(profile, image))
+def command(profile: tuple[Path, ...], image: Path | None, hot: float, as_json: bool) -> None:
+    summary = summarize(open_profile(profile, image), limits_of(hot))
     if as_json:
         click.echo(json.dumps(summary_fields(summary)))
         return

@@ -7,7 +7,7 @@ from tinyprof.cramfs.checker import Finding, Report, Rule, check_image
 from tinyprof.cramfs.contents import Plan, Refusal
 from tinyprof.cramfs.device_table import apply_device_table
 from tinyprof.cramfs.directory import Entry
-from tinyprof.cramfs.elf import executable_pages
+from tinyprof.cramfs.elf import HEAD_SIZE, Part, executable_pages, mapped_parts
 from tinyprof.cramfs.explain import Explanation, explain, page_ranges
 from tinyprof.cramfs.extractor import Extracted, extract_image
 from tinyprof.cramfs.format import (
@@ -21,7 +21,7 @@ from tinyprof.cramfs.format import (
     SuperFlag,
     TreeError,
 )
-from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
+from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel, Verdict, judge
 from tinyprof.cramfs.measure import Share, measure
 from tinyprof.cramfs.packer import BlockCache
 from tinyprof.cramfs.reader import Image, read_image
@@ -29,6 +29,7 @@ from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.cramfs.writer import Progress, WriteOptions, Written, write_image
 
 __all__ = [
+    "HEAD_SIZE",
     "KERNEL_MODELS",
     "ORDERS",
     "PAGE_SIZE",
@@ -46,6 +47,7 @@ __all__ = [
     "ImageError",
     "KernelModel",
     "Node",
+    "Part",
     "Plan",
     "Progress",
     "Refusal",
@@ -56,6 +58,7 @@ __all__ = [
     "Superblock",
     "Tree",
     "TreeError",
+    "Verdict",
     "WriteOptions",
     "Written",
     "apply_device_table",
@@ -63,6 +66,8 @@ __all__ = [
     "executable_pages",
     "explain",
     "extract_image",
+    "judge",
+    "mapped_parts",
     "measure",
     "page_ranges",
     "read_image",

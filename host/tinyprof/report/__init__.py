@@ -1,6 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""What a profile says, for people and for programs: a profile in, text or JSON fields out. No I/O."""
+"""What profiles and plans say, for people and for programs: text or JSON fields out. No I/O."""
 
+from tinyprof.report.axfs import axfs_lines
+from tinyprof.report.differences import difference_fields, difference_lines, differences
+from tinyprof.report.plans import (
+    curve_fields,
+    curve_lines,
+    match_fields,
+    match_lines,
+    plan_document,
+    plan_lines,
+)
 from tinyprof.report.summary import (
     FileSummary,
     Summary,
@@ -14,7 +24,17 @@ from tinyprof.report.summary import (
 __all__ = [
     "FileSummary",
     "Summary",
+    "axfs_lines",
+    "curve_fields",
+    "curve_lines",
+    "difference_fields",
+    "difference_lines",
+    "differences",
     "losses_text",
+    "match_fields",
+    "match_lines",
+    "plan_document",
+    "plan_lines",
     "run_text",
     "summarize",
     "summary_fields",

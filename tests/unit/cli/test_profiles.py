@@ -51,7 +51,19 @@ def test_a_capture_cut_short_is_used_and_said_with_exit_3(tmp_path: Path, captur
     assert open_profile([tmp_path / "it.tprof"]).files
 
 
-def test_a_profile_among_captures_is_refused_by_name(tmp_path: Path, capture: Path) -> None:
+def test_a_profile_and_a_capture_merge(tmp_path: Path, capture: Path) -> None:
+    whole, both = tmp_path / "it.tprof", tmp_path / "both.tprof"
+    assert tinyprof("profile", capture, "-o", whole).returncode == 0
+    assert tinyprof("profile", whole, capture, "--weight", capture, "3", "-o", both).returncode == 0
+    (file,) = open_profile([both]).files
+    assert {page: (use.any.epochs, use.any.runs) for page, use in file.pages.items()} == {
+        0: (4, 2),
+        3: (4, 2),
+        5: (4, 2),
+    }
+
+
+def test_what_is_neither_profile_nor_capture_is_refused_by_name(tmp_path: Path, capture: Path) -> None:
     (tmp_path / "it.tprof").write_text("{}")
-    with pytest.raises(TinyprofError, match=r"it\.tprof: not a tinyprof capture"):
+    with pytest.raises(TinyprofError, match=r"it\.tprof: not a tinyprof profile"):
         open_profile([capture, tmp_path / "it.tprof"])

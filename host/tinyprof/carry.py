@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: MIT
+"""What a profile says of a tree whose files may have changed since: both in, used pages by path out.
+
+A file is known by its content. One that is not there any more is looked for under its name, and its used
+pages are found again there: at their place, elsewhere by their hash, or by the functions that lie on them.
+How many were found in which way, and how many were not, is counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tinyprof.cramfs import PAGE_SIZE, Node, Tree
+from tinyprof.image_index import page_hashes
+from tinyprof.profile import FileUse, PageUse, Profile, Symbol
+from tinyprof.symbols import read_symbols
+
+GROWTH_MAX = 1.15
+"""Found by symbols, a file has at most so many times as many pages: what lay on one may lie on two now."""
+
+FAR = 1 << 16
+"""Bytes from the nearest symbol beyond which what has none of its own is not placed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Used pages of files, by how they were found in the tree."""
+
+    same: int = 0
+    by_place: int = 0
+    by_content: int = 0
+    by_symbol: int = 0
+    unmatched: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.same + other.same,
+            self.by_place + other.by_place,
+            self.by_content + other.by_content,
+            self.by_symbol + other.by_symbol,
+            self.unmatched + other.unmatched,
+        )
+
+    @property
+    def stale(self) -> float:
+        """The share that was not found."""
+        total = self.same + self.by_place + self.by_content + self.by_symbol + self.unmatched
+        return self.unmatched / total if total else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A file of the tree and the used pages that it has; `steady` as Profile.steady_of().
+
+    `counts.same` are pages of a file that has not changed.
+    """
+
+    node: Node
+    uses: Mapping[int, PageUse]
+    steady: int
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The profiled files of a tree, and the paths of which nothing is left there with their used pages."""
+
+    files: tuple[Matched, ...]
+    missing: Mapping[str, int]
+
+    @property
+    def counts(self) -> Counts:
+        return sum((file.counts for file in self.files), Counts(unmatched=sum(self.missing.values())))
+
+    @property
+    def changed(self) -> tuple[Matched, ...]:
+        return tuple(file for file in self.files if not file.counts.same)
+
+
+def match(profile: Profile, tree: Tree) -> Match:
+    """Find a profile's files and pages in a tree. Raises TreeError for a file that cannot be read."""
+    same = _same_contents(profile, tree)
+    found = {
+        node.path: Matched(node, file.pages, profile.steady_of(file), Counts(same=len(file.pages)))
+        for file in profile.files
+        if (node := same.get((file.sha256, file.size)))
+    }
+    fresh = {file.path for file in profile.files if (file.sha256, file.size) in same}
+    by_name = _Names(tree)
+    missing: dict[str, int] = {}
+    for file in profile.files:
+        # A merged profile may hold several contents of one path: the present one is what counts.
+        if file.path in fresh or file.path in missing:
+            continue
+        node = by_name.find(file.path)
+        if node is None:
+            missing[file.path] = len(file.pages)
+        elif node.path not in found:
+            found[node.path] = _carried(file, node, profile.steady_of(file))
+    return Match(tuple(found[path] for path in sorted(found)), missing)
+
+
+def _same_contents(profile: Profile, tree: Tree) -> dict[tuple[str, int], Node]:
+    """A file for each profiled content that the tree holds; one is enough, as equal files share blocks."""
+    wanted = {(file.sha256, file.size) for file in profile.files}
+    sizes = {size for _, size in wanted}
+    contents: dict[tuple[str, int], Node] = {}
+    for node in tree.files():
+        if node.size in sizes:
+            contents.setdefault((hashlib.sha256(node.content()).hexdigest(), node.size), node)
+    return {content: contents[content] for content in wanted & contents.keys()}
+
+
+class _Names:
+    """Finds a file by its path, or by its path but for the digits where that is one file's only."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._nodes = {node.path: node for node in tree.files()}
+        self._alike: dict[str, list[Node]] = defaultdict(list)
+        for node in self._nodes.values():
+            self._alike[_without_digits(node.path)].append(node)
+
+    def find(self, path: str) -> Node | None:
+        alike = self._alike[_without_digits(path)]
+        return self._nodes.get(path) or (alike[0] if len(alike) == 1 else None)
+
+
+def _without_digits(path: str) -> str:
+    return re.sub(r"[0-9]+", "0", path)
+
+
+def _carried(file: FileUse, node: Node, steady: int) -> Matched:
+    """The used pages of a file in what it has become."""
+    content = node.content()
+    hashes = [digest.hex() for digest in page_hashes(content)]
+    places: dict[str, list[int]] = defaultdict(list)
+    for page, digest in enumerate(hashes):
+        places[digest].append(page)
+    uses: dict[int, PageUse] = {}
+    counts: Counter[str] = Counter()
+    left: dict[int, PageUse] = {}
+    for page, use in sorted(file.pages.items()):
+        if page < len(hashes) and use.hash == hashes[page]:
+            uses[page] = use
+            counts["by_place"] += 1
+        elif use.hash in places:
+            uses[min(places[use.hash], key=lambda place, page=page: abs(place - page))] = use  # type: ignore[misc]
+            counts["by_content"] += 1
+        else:
+            left[page] = use
+    moved, found = _by_symbol(left, file.symbols, read_symbols(content) if left else (), node)
+    uses = {**moved, **uses}
+    counts["by_symbol"], counts["unmatched"] = found, len(left) - found
+    return Matched(node, uses, steady, Counts(**counts))
+
+
+def _by_symbol(
+    left: Mapping[int, PageUse], before: Sequence[Symbol], after: Sequence[Symbol], node: Node
+) -> tuple[dict[int, PageUse], int]:
+    """Pages of the new file that hold what lay on used pages of the old one, and how many those were.
+
+    Those that hold the most of it come first, and no more than GROWTH_MAX times as many as there were.
+    """
+    moves = _Moves(before, after, node.size)
+    weights: dict[int, Counter[int]] = defaultdict(Counter)
+    found = 0
+    for page in left:
+        pieces = moves.of(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
+        for start, end in pieces:
+            for place in range(start // PAGE_SIZE, (end - 1) // PAGE_SIZE + 1):
+                overlap = min(end, (place + 1) * PAGE_SIZE) - max(start, place * PAGE_SIZE)
+                weights[place][page] += overlap
+        found += bool(pieces)
+    ranked = sorted(weights, key=lambda place: (-weights[place].total(), place))
+    kept = ranked[: round(found * GROWTH_MAX)]
+    return {place: left[weights[place].most_common(1)[0][0]] for place in kept}, found
+
+
+class _Moves:
+    """Where the bytes of a file have gone, by the symbols that both versions name once."""
+
+    def __init__(self, before: Sequence[Symbol], after: Sequence[Symbol], size: int) -> None:
+        new = _named_once(after)
+        pairs = [(old, new[name]) for name, old in _named_once(before).items() if name in new]
+        pairs.sort(key=lambda pair: pair[0].offset)
+        self._pairs = pairs
+        self._starts = [old.offset for old, _ in pairs]
+        self._size = size
+
+    def of(self, start: int, end: int) -> list[tuple[int, int]]:
+        """The new places of the bytes from `start` up to `end`, as stretches."""
+        stretches: list[tuple[int, int]] = []
+        at = start
+        number = bisect_right(self._starts, start) - 1
+        while at < end:
+            until = min(end, self._starts[number + 1] if number + 1 < len(self._starts) else end)
+            moved = self._moved(number, at, until)
+            if moved:
+                stretches.append(moved)
+            at, number = max(until, at + 1) if until <= at else until, number + 1
+        return stretches
+
+    def _moved(self, number: int, at: int, until: int) -> tuple[int, int] | None:
+        """Bytes between the starts of two symbols move with the first of them."""
+        if not self._pairs or until <= at:
+            return None
+        old, new = self._pairs[max(number, 0)]
+        if abs(at - old.offset) > FAR + old.size:
+            return None
+        start, end = at - old.offset + new.offset, until - old.offset + new.offset
+        start, end = max(0, start), min(self._size, end)
+        return (start, end) if start < end else None
+
+
+def _named_once(symbols: Iterable[Symbol]) -> dict[str, Symbol]:
+    """Symbols by name, without those of several; of the names of one place any will do."""
+    by_name: dict[str, Symbol | None] = {}
+    for symbol in symbols:
+        by_name[symbol.name] = None if symbol.name in by_name else symbol
+    return {name: symbol for name, symbol in by_name.items() if symbol}

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+"""tinyprof diff"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from tinyprof.cli.output import shown
+from tinyprof.cli.profiles import HOT, limits_of, open_profile
+from tinyprof.report import difference_fields, difference_lines, differences
+
+
+@click.command(help="Compare two profiles, or captures in their place: pages gained, lost, hotter, colder.")
+@click.argument("one", type=click.Path(path_type=Path))
+@click.argument("other", type=click.Path(path_type=Path))
+@HOT
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def command(one: Path, other: Path, hot: float, as_json: bool) -> None:
+    found = differences(open_profile([one]), open_profile([other]), limits_of(hot))
+    if as_json:
+        click.echo(json.dumps(difference_fields(found)))
+        return
+    for line in difference_lines(found):
+        click.echo(shown(line))

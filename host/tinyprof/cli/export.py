@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""tinyprof export"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from tinyprof.cli import Exit
+from tinyprof.cli.output import shown
+from tinyprof.cli.profiles import open_profile
+from tinyprof.report import axfs_lines
+
+
+@click.command(help="Write PROFILE, or captures in its place, as another tool reads it, to stdout.")
+@click.argument("profile", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["axfs-csv"]),
+    required=True,
+    help="axfs-csv: what mkfs.axfs -i reads.",
+)
+def command(profile: tuple[Path, ...], form: str) -> Exit:
+    lines, unwritable = axfs_lines(open_profile(profile))
+    for path in unwritable:
+        click.echo(f"tinyprof: {shown(path)}: {form} has no way to write this name; left out", err=True)
+    for line in lines:
+        # A name is what bytes it has.
+        click.echo(os.fsencode(line))
+    return Exit.LOSS_OR_STALE if unwritable else Exit.OK

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""tinyprof plan"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from tinyprof.carry import match
+from tinyprof.cli import Exit
+from tinyprof.cli.build import open_cache
+from tinyprof.cli.output import replace_file, shown
+from tinyprof.cli.profiles import open_profile
+from tinyprof.cli.stale import MAX_STALE, check_stale, show_match
+from tinyprof.cramfs import KERNEL_MODELS, KernelModel, Tree, WriteOptions
+from tinyprof.plan import dump_plan
+from tinyprof.planning import Budget, Plan, Planner
+from tinyprof.report import curve_fields, curve_lines, plan_document, plan_lines
+
+FILE = click.Path(path_type=Path)
+UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+CURVE_POINTS = 10
+
+
+class Bytes(click.ParamType[int]):
+    """A number of bytes, perhaps with K, M or G for powers of 1,024."""
+
+    name = "bytes"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found = re.fullmatch(r"([0-9]{1,12})(?:\.([0-9]{1,3}))?([kmg]?)(?:i?b)?", str(value).lower())
+        if not found:
+            self.fail(f"{value!r} is no number of bytes; write 300000, 512K, 1.5M", param, ctx)
+        whole, part, unit = found.groups()
+        return int(whole) * UNITS[unit] + int(part or 0) * UNITS[unit] // int("1" + "0" * len(part or ""))
+
+
+BYTES = Bytes()
+
+
+@click.command(help="Choose the pages of ROOTFS to store in place by a profile, and say what becomes of it.")
+@click.argument("rootfs", type=FILE)
+@click.option("-p", "--profile", "profiles", type=FILE, multiple=True, required=True, help="Or captures.")
+@click.option("--kernel", type=click.Choice(KERNEL_MODELS), default="patched", help="Who maps the pages.")
+@click.option("--flash-budget", type=BYTES, help="The image may grow by so much: 300K, 1M.")
+@click.option("--image-size", type=BYTES, help="The image may have so many bytes.")
+@click.option("--save-ram", type=BYTES, help="The steady state is to need so much less page cache.")
+@click.option("--curve", is_flag=True, help="Flash against RAM saved, for budgets from nothing to all.")
+@MAX_STALE
+@click.option(
+    "--level", type=click.IntRange(1, 12), default=6, show_default=True, help="Effort, as in build."
+)
+@click.option("-o", "output", type=FILE, help="Write the plan here, for 'tinyprof build --plan'.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def command(
+    rootfs: Path,
+    profiles: tuple[Path, ...],
+    kernel: KernelModel,
+    flash_budget: int | None,
+    image_size: int | None,
+    save_ram: int | None,
+    curve: bool,
+    max_stale: float | None,
+    level: int,
+    output: Path | None,
+    as_json: bool,
+) -> Exit:
+    if sum(limit is not None for limit in (flash_budget, image_size, save_ram)) + curve > 1:
+        raise click.UsageError("--flash-budget, --image-size, --save-ram and --curve exclude one another")
+    if curve and output:
+        raise click.UsageError("--curve makes several plans; -o writes one")
+    tree = Tree.from_directory(rootfs)
+    found = match(open_profile(profiles), tree)
+    show_match(found)
+    check_stale(found, max_stale)
+    with contextlib.closing(open_cache(level)) as cache:
+        planner = Planner(tree, found, WriteOptions(level=level, kernel=kernel), cache)
+        plans = _curve(planner) if curve else [planner.plan(Budget(flash_budget, image_size, save_ram))]
+        cache.save()
+    if output:
+        replace_file(output, dump_plan(plans[0].pages).encode())
+    _show(plans, curve, as_json)
+    return Exit.LOSS_OR_STALE if found.counts.unmatched else Exit.OK
+
+
+def _curve(planner: Planner) -> list[Plan]:
+    """Plans from nothing to all that pays, in even steps of flash."""
+    everything = planner.plan(Budget())
+    most = everything.prediction.image - planner.image_before
+    budgets = sorted({most * step // CURVE_POINTS for step in range(1, CURVE_POINTS)})
+    plans = [planner.plan_or_nothing(Budget(flash=budget)) for budget in budgets if budget > 0]
+    return [*plans, everything]
+
+
+def _show(plans: Sequence[Plan], curve: bool, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"curve": curve_fields(plans)} if curve else plan_document(plans[0])))
+        return
+    for line in curve_lines(plans) if curve else plan_lines(plans[0]):
+        click.echo(shown(line))

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""What a plan says: a plan in, lines of text or the fields of a JSON document out; and a curve of plans.
+
+The fields are a plan file too: `tinyprof build --plan` reads what `tinyprof plan --json` printed. No I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from tinyprof.carry import Match
+from tinyprof.cramfs import page_ranges
+from tinyprof.plan import plan_fields
+from tinyprof.planning import Plan, PlannedFile
+
+PLOT_WIDTH = 50
+CHANGED_MAX = 20
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """The fields of `tinyprof plan --json`."""
+    return {
+        **plan_fields(plan.pages),
+        "kernel": plan.kernel,
+        "prediction": asdict(plan.prediction),
+        "value": plan.value,
+        "of_bound": round(plan.bound, 6),
+        "files": [_file_fields(file) for file in plan.files],
+        "match": match_fields(plan.match),
+    }
+
+
+def _file_fields(file: PlannedFile) -> dict[str, Any]:
+    return {
+        "path": file.path,
+        "pages": file.pages,
+        "chosen": page_ranges(file.chosen),
+        "chosen_pages": len(file.chosen),
+        "filler": file.filler,
+        "cost": file.cost,
+        "saves": file.saves,
+        "left_out": {reason: page_ranges(pages) for reason, pages in file.left_out.items()},
+    }
+
+
+def match_fields(match: Match) -> dict[str, Any]:
+    """How the profile's used pages were found in the tree."""
+    return {
+        "pages": asdict(match.counts),
+        "changed": {file.node.path: asdict(file.counts) for file in match.changed},
+        "missing": dict(match.missing),
+    }
+
+
+def match_lines(match: Match) -> Iterator[str]:
+    """What has changed since the profile, a line a file; nothing where nothing has."""
+    lines = [
+        f"{file.node.path}: changed since the profile: of its used pages {file.counts.by_place} are in their "
+        f"place, {file.counts.by_content} elsewhere, {file.counts.by_symbol} found by symbols, "
+        f"{file.counts.unmatched} not found"
+        for file in match.changed
+    ]
+    lines += [f"{path}: not there any more: {pages} used pages" for path, pages in match.missing.items()]
+    yield from lines[:CHANGED_MAX]
+    if len(lines) > CHANGED_MAX:
+        yield f"and {len(lines) - CHANGED_MAX} more files"
+    counts = match.counts
+    if lines:
+        yield (
+            f"profile: {counts.same} used pages in files that have not changed, {counts.by_place} by place, "
+            f"{counts.by_content} by content, {counts.by_symbol} by symbol, {counts.unmatched} not found: "
+            f"{100 * counts.stale:.1f} % stale"
+        )
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """The text of `tinyprof plan`."""
+    it = plan.prediction
+    yield (
+        f"image {it.image} bytes, {it.image - it.image_before:+} to the one without pages in place; "
+        f"{it.pages} pages in place for a {plan.kernel} kernel"
+    )
+    yield (
+        f"page cache {it.page_cache // 1024} KiB instead of {it.page_cache_before // 1024} if nothing is "
+        f"ever dropped; in the steady state {it.steady // 1024} KiB instead of {it.steady_before // 1024}"
+    )
+    yield f"{100 * plan.bound:.2f} % of what no choice of pages can exceed"
+    for file in plan.files:
+        yield from _file_lines(file)
+
+
+def _file_lines(file: PlannedFile) -> Iterator[str]:
+    filler = f", {file.filler} of them only to reach others" if file.filler else ""
+    yield (
+        f"{file.path}: {len(file.chosen)} of {file.pages} pages{filler}; costs {file.cost} bytes of flash, "
+        f"saves {file.saves} of RAM"
+    )
+    if file.chosen:
+        yield f"    in place: {page_ranges(file.chosen)}"
+    for reason, pages in file.left_out.items():
+        yield f"    left out: {page_ranges(pages)}: {reason}"
+
+
+def curve_fields(plans: Sequence[Plan]) -> list[dict[str, Any]]:
+    """The points of `tinyprof plan --curve --json`."""
+    return [asdict(plan.prediction) | {"of_bound": round(plan.bound, 6)} for plan in plans]
+
+
+def curve_lines(plans: Sequence[Plan]) -> Iterator[str]:
+    """A table of flash against RAM, with a bar for the RAM that is saved in the steady state."""
+    yield "     image  flash more  pages  RAM saved steady  page cache saved"
+    most = max((_saved(plan) for plan in plans), default=0) or 1
+    for plan in plans:
+        it = plan.prediction
+        bar = "█" * round(PLOT_WIDTH * _saved(plan) / most)
+        cache = (it.page_cache_before - it.page_cache) // 1024
+        more = it.image - it.image_before
+        yield f"{it.image:10}{more:12}{it.pages:7}{_saved(plan) // 1024:14} KiB{cache:14} KiB  {bar}"
+
+
+def _saved(plan: Plan) -> int:
+    return plan.prediction.steady_before - plan.prediction.steady
