@@ -143,6 +143,9 @@ class Layout:
         raw = packed.pages.get(index)
         block = packed.blocks[index] or b""
         chain.align()
+        if raw is not None and len(raw) < PAGE_SIZE and chain.at % PAGE_SIZE == 0:
+            # By accident on a page boundary it would look as if it were in place, and is not: data follows.
+            chain.store(bytes(4))
         pointer = chain.at >> 2 | BLOCK_DIRECT
         if raw is not None and not self._is_whole_last(packed.content, index):
             chain.store(raw)

@@ -125,6 +125,17 @@ def test_the_last_name_is_never_where_a_mapped_flash_reads_zeros(tmp_path: Path)
         assert check_image(image).findings == ()
 
 
+def test_no_partial_page_that_is_not_in_place_looks_as_if_it_were(tmp_path: Path) -> None:
+    """The last page of /b is incompressible; a file before it moves it past every place in a page."""
+    noise = random.Random(SEED).randbytes(3 * PAGE_SIZE)
+    (tmp_path / "b").write_bytes(noise[: PAGE_SIZE + 1500])
+    (tmp_path / "c").write_bytes(b"behind it " * 200)
+    for size in range(1, PAGE_SIZE, 4):
+        (tmp_path / "a").write_bytes(noise[:size])
+        written = write_image(Tree.from_directory(tmp_path), {"/b": [0]}, WriteOptions(extended=True))
+        assert check_image(written.image).findings == ()
+
+
 def test_zopfli_is_smaller_and_reads_the_same(tmp_path: Path) -> None:
     (tmp_path / "text").write_bytes(b"".join(b"%d squared is %d\n" % (n, n * n) for n in range(2_000)))
     tree = Tree.from_directory(tmp_path)
