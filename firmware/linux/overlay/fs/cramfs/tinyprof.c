@@ -95,10 +95,20 @@ static u32 boottime_ms(void)
 
 /* Touching */
 
+/* How many pages were given ranks with the n-th ranked file. */
+static u32 ranked_pages(const struct tinyprof_trace *t, u32 n)
+{
+	u32 end = n + 1 < t->ranked_files ? t->ranks_of[n + 1].first : t->ranks;
+
+	return end - t->ranks_of[n].first;
+}
+
 /*
  * The rank of a file's first page plus one, or 0 where the volume's own count
  * of blocks leaves no room. i_private remembers it; an inode that was evicted
- * and read again finds its old ranks.
+ * and read again finds its old ranks. In a hostile image it may have another
+ * size by then, or another inode the same page ids: longer than the ranks are
+ * many, it has none.
  */
 static unsigned long file_rank(struct tinyprof_trace *t, struct inode *inode)
 {
@@ -120,6 +130,8 @@ static unsigned long file_rank(struct tinyprof_trace *t, struct inode *inode)
 	t->ranks += pages;
 	t->ranked_files++;
 found:
+	if (pages > ranked_pages(t, n))
+		return 0;
 	inode->i_private = (void *)(unsigned long)(t->ranks_of[n].first + 1);
 	return (unsigned long)inode->i_private;
 }
