@@ -533,6 +533,8 @@ static int tinyprof_open(struct inode *inode, struct file *file)
 {
 	struct tinyprof_reader *reader;
 
+	/* misc_open() left its miscdevice here. */
+	file->private_data = NULL;
 	if (!(file->f_mode & FMODE_READ))
 		return 0;
 	if (atomic_cmpxchg(&readers, 0, 1))
