@@ -565,6 +565,7 @@ static const struct file_operations tinyprof_fops = {
 	.write		= tinyprof_write,
 	.poll		= tinyprof_poll,
 	.unlocked_ioctl	= tinyprof_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
 	.llseek		= noop_llseek,
 };
 
