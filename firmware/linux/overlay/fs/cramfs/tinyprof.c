@@ -29,6 +29,9 @@
 #define BATCH_RECORDS \
 	((BATCH_BYTES - sizeof(struct tinyprof_batch)) / sizeof(u32))
 
+/* Hostile counts get an error, not the OOM killer nor a warning's backtrace. */
+#define TABLES_GFP	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 /* In a page's state: seen kinds below, kinds not yet reported above. */
 #define SEEN(kind)		BIT(kind)
 #define PENDING(kind)		BIT((kind) + TINYPROF_KINDS)
@@ -402,9 +405,9 @@ static int allocate_tables(struct tinyprof_trace *t)
 			     sbi->size / sizeof(struct cramfs_inode));
 	if (!t->max_ranks || !t->max_files)
 		return -EINVAL;
-	t->ranks_of = kvcalloc(t->max_files, sizeof(*t->ranks_of), GFP_KERNEL);
-	t->queue = kvcalloc(t->max_ranks, sizeof(*t->queue), GFP_KERNEL);
-	t->state = kvzalloc(t->max_ranks, GFP_KERNEL);
+	t->ranks_of = kvcalloc(t->max_files, sizeof(*t->ranks_of), TABLES_GFP);
+	t->queue = kvcalloc(t->max_ranks, sizeof(*t->queue), TABLES_GFP);
+	t->state = kvzalloc(t->max_ranks, TABLES_GFP);
 	if (t->ranks_of && t->queue && t->state)
 		return 0;
 	free_tables(t);
