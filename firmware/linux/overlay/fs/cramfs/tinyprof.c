@@ -15,6 +15,7 @@
 #include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/random.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
@@ -271,6 +272,23 @@ static bool records_queued(void)
 	return any;
 }
 
+/* records_queued() may sleep, so it cannot be a wait_event() condition. */
+static int wait_for_records(void)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	int ret = 0;
+
+	add_wait_queue(&records_wait, &wait);
+	while (!ret && !records_queued()) {
+		if (signal_pending(current))
+			ret = -ERESTARTSYS;
+		else
+			wait_woken(&wait, TASK_INTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT);
+	}
+	remove_wait_queue(&records_wait, &wait);
+	return ret;
+}
+
 static size_t batch_bytes(const struct tinyprof_reader *reader)
 {
 	return sizeof(reader->head) + reader->head.count * sizeof(u32);
@@ -291,7 +309,7 @@ static ssize_t tinyprof_read(struct file *file, char __user *to, size_t size,
 			break;
 		if (file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
-		ret = wait_event_interruptible(records_wait, records_queued());
+		ret = wait_for_records();
 		if (ret)
 			return ret;
 	}
