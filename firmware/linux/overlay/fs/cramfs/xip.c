@@ -159,6 +159,9 @@ static vm_fault_t cramfs_xip_fault(struct vm_fault *vmf)
 	u32 epoch = tinyprof_touch(inode, vmf->pgoff, vmf->pgoff, kind);
 	vm_fault_t ret = map_or_cache(vmf, !epoch);
 
+	/* Nothing is mapped, and no lock holds the file and its inode any more. */
+	if (ret & VM_FAULT_RETRY)
+		return ret;
 	/*
 	 * A re-arm since the record may have passed this page before it was
 	 * mapped. It would not fault again, so it counts for the new epoch too.
