@@ -17,7 +17,7 @@
 #include "version.h"
 
 /* As far as the kernel's own fault-around goes (mm/memory.c). */
-#define AROUND_PAGES		(SZ_64K >> PAGE_SHIFT)
+#define AROUND_BYTES		((unsigned long)SZ_64K)
 
 static struct cramfs_sb_info *sb_info(struct inode *inode)
 {
@@ -113,10 +113,10 @@ static vm_fault_t map_range(struct vm_fault *vmf, pgoff_t first, pgoff_t last)
 static void map_neighbours(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	unsigned long window = vmf->address & ~(SZ_64K - 1);
+	unsigned long window = ALIGN_DOWN(vmf->address, AROUND_BYTES);
 	unsigned long start = max3(window, vma->vm_start,
 				   vmf->address & PMD_MASK);
-	unsigned long end = min(window + SZ_64K - 1, vma->vm_end - 1);
+	unsigned long end = min(window + AROUND_BYTES - 1, vma->vm_end - 1);
 	pgoff_t first = linear_page_index(vma, start);
 
 	end = min(end, vmf->address | ~PMD_MASK);
