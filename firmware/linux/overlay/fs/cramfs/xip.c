@@ -56,7 +56,7 @@ static bool block_pfn(struct inode *inode, pgoff_t pgoff, pfn_t *pfn)
 	phys_addr_t phys;
 	u32 block;
 
-	if (!sbi->linear_phys_addr ||
+	if (!sbi->linear_phys_addr || sbi->size < PAGE_SIZE ||
 	    !(sbi->flags & CRAMFS_FLAG_EXT_BLOCK_POINTERS))
 		return false;
 	if (pgoff >= file_pages(inode) || pointer > sbi->size - sizeof(u32))
@@ -68,7 +68,7 @@ static bool block_pfn(struct inode *inode, pgoff_t pgoff, pfn_t *pfn)
 
 	offset = (unsigned long)(block & ~CRAMFS_BLK_FLAGS)
 			<< CRAMFS_BLK_DIRECT_PTR_SHIFT;
-	if (sbi->size < PAGE_SIZE || offset > sbi->size - PAGE_SIZE)
+	if (offset > sbi->size - PAGE_SIZE)
 		return false;
 	phys = sbi->linear_phys_addr + offset;
 	if (!PAGE_ALIGNED(phys) ||
