@@ -106,23 +106,6 @@ static vm_fault_t map_range(struct vm_fault *vmf, pgoff_t first, pgoff_t last)
 	return touched;
 }
 
-/*
- * The neighbours of a fault that can be mapped along with it: within one
- * aligned window, one mapping and one page table, as do_fault_around() has it.
- */
-static void map_neighbours(struct vm_fault *vmf)
-{
-	struct vm_area_struct *vma = vmf->vma;
-	unsigned long window = ALIGN_DOWN(vmf->address, AROUND_BYTES);
-	unsigned long start = max3(window, vma->vm_start,
-				   vmf->address & PMD_MASK);
-	unsigned long end = min(window + AROUND_BYTES - 1, vma->vm_end - 1);
-	pgoff_t first = linear_page_index(vma, start);
-
-	end = min(end, vmf->address | ~PMD_MASK);
-	map_range(vmf, first, first + ((end - start) >> PAGE_SHIFT));
-}
-
 static unsigned int fault_kind(struct vm_fault *vmf)
 {
 	if (vmf->cow_page)
@@ -130,6 +113,27 @@ static unsigned int fault_kind(struct vm_fault *vmf)
 	if (vmf->vma->vm_flags & VM_EXEC)
 		return TINYPROF_EXEC;
 	return TINYPROF_READ;
+}
+
+/*
+ * The neighbours of a fault that can be mapped along with it: within one
+ * aligned window, one mapping and one page table, as do_fault_around() has it.
+ */
+static void map_neighbours(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct inode *inode = file_inode(vma->vm_file);
+	unsigned long window = ALIGN_DOWN(vmf->address, AROUND_BYTES);
+	unsigned long start = max3(window, vma->vm_start,
+				   vmf->address & PMD_MASK);
+	unsigned long end = min(window + AROUND_BYTES - 1, vma->vm_end - 1);
+	pgoff_t first = linear_page_index(vma, start), last;
+
+	end = min(end, vmf->address | ~PMD_MASK);
+	last = first + ((end - start) >> PAGE_SHIFT);
+	map_range(vmf, first, last);
+	/* A recording may have started meanwhile: see cramfs_xip_map_pages(). */
+	tinyprof_touch(inode, first, last, fault_kind(vmf));
 }
 
 /* Map one page; its neighbours too, unless each of them is to fault by itself. */
@@ -163,10 +167,11 @@ static vm_fault_t cramfs_xip_fault(struct vm_fault *vmf)
 	if (ret & VM_FAULT_RETRY)
 		return ret;
 	/*
-	 * A re-arm since the record may have passed this page before it was
-	 * mapped. It would not fault again, so it counts for the new epoch too.
+	 * A start or a re-arm since the record may have passed this page before
+	 * it was mapped. It would not fault again, so it counts for the new
+	 * epoch too.
 	 */
-	if (epoch && tinyprof_epoch(inode->i_sb) != epoch)
+	if (tinyprof_epoch(inode->i_sb) != epoch)
 		tinyprof_touch(inode, vmf->pgoff, vmf->pgoff, kind);
 	return ret;
 }
@@ -175,9 +180,10 @@ static vm_fault_t cramfs_xip_fault(struct vm_fault *vmf)
 static vm_fault_t cramfs_xip_map_pages(struct vm_fault *vmf, pgoff_t first,
 				       pgoff_t last)
 {
+	struct inode *inode = file_inode(vmf->vma->vm_file);
 	vm_fault_t ret;
 
-	if (tinyprof_epoch(file_inode(vmf->vma->vm_file)->i_sb))
+	if (tinyprof_epoch(inode->i_sb))
 		return 0;
 
 	ret = filemap_map_pages(vmf, first, last);
@@ -186,9 +192,14 @@ static vm_fault_t cramfs_xip_map_pages(struct vm_fault *vmf, pgoff_t first,
 	 * and do_fault_around() of newer kernels holds the RCU lock here.
 	 * cramfs_xip_fault() maps the neighbours then.
 	 */
-	if (!(vmf->vma->vm_flags & VM_MIXEDMAP) || pmd_none(*vmf->pmd))
-		return ret;
-	return map_range(vmf, first, last) | ret;
+	if (vmf->vma->vm_flags & VM_MIXEDMAP && !pmd_none(*vmf->pmd))
+		ret |= map_range(vmf, first, last);
+	/*
+	 * A recording that started meanwhile may have passed these pages before
+	 * they were mapped. They count as touched, rather than never be seen.
+	 */
+	tinyprof_touch(inode, first, last, fault_kind(vmf));
+	return ret;
 }
 
 static const struct vm_operations_struct cramfs_xip_vm_ops = {
