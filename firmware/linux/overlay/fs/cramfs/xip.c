@@ -190,9 +190,12 @@ static vm_fault_t cramfs_xip_map_pages(struct vm_fault *vmf, pgoff_t first,
 	/*
 	 * Without a page table vmf_insert_mixed() would have to allocate one,
 	 * and do_fault_around() of newer kernels holds the RCU lock here.
-	 * cramfs_xip_fault() maps the neighbours then.
+	 * cramfs_xip_fault() maps the neighbours then. Nor may it meet a huge
+	 * page, which khugepaged can make of a mapping without VM_MIXEDMAP that
+	 * mremap() grew over blocks in place.
 	 */
-	if (vmf->vma->vm_flags & VM_MIXEDMAP && !pmd_none(*vmf->pmd))
+	if (vmf->vma->vm_flags & VM_MIXEDMAP && !pmd_none(*vmf->pmd) &&
+	    !pmd_trans_huge(*vmf->pmd))
 		ret |= map_range(vmf, first, last);
 	/*
 	 * A recording that started meanwhile may have passed these pages before
