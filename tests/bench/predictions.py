@@ -43,7 +43,9 @@ class Outcome:
 
 def run(*words: str | Path) -> str:
     """A command that must succeed; what it printed."""
-    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, errors="replace", check=False)
+    done = subprocess.run(
+        list(map(str, words)), capture_output=True, text=True, errors="replace", check=False
+    )
     if done.returncode not in (0, 3):
         sys.exit(f"{words}: {done.stderr}\n{done.stdout[-2000:]}")
     return done.stdout
@@ -76,7 +78,9 @@ def outcome(demo: Path, kernel: str, budget: list[str]) -> Outcome:
 def main() -> None:
     demo = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/demo")
     whole = {k: booted_page_cache(demo / "all-compressed.cramfs", k) for k in ("patched", "mainline")}
-    print("| kernel | budget | image predicted | built | page cache predicted | booted | off by | of the bound |")
+    print(
+        "| kernel | budget | image predicted | built | page cache predicted | booted | off by | of the bound |"
+    )
     print("|---|---|---:|---:|---:|---:|---:|---:|")
     good = True
     for kernel, budget in PLANS:
