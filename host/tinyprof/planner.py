@@ -148,8 +148,8 @@ class Target:
 class Selection:
     """What was chosen: pages by path, and their offers' costs and values.
 
-    `bound`: no choice of pages can be worth more (or, where RAM was asked for, cost less). `choice` is None
-    where all pages together save less RAM than was asked for; then everything is chosen.
+    `bound`: no choice of pages can be worth more (or, where RAM was asked for, cost less). Not `reached`:
+    all pages together save less RAM than was asked for; then everything is chosen.
     """
 
     pages: Mapping[str, frozenset[int]]
@@ -157,7 +157,15 @@ class Selection:
     value: int
     bound: float
     reached: bool = True
+    for_ram: bool = False
     offers: tuple[tuple[str, Offers], ...] = field(default=(), repr=False)
+
+    @property
+    def of_bound(self) -> float:
+        """How good it is: 1 where nothing can be better."""
+        if self.for_ram:
+            return self.bound / self.cost if self.cost else 1.0
+        return self.value / self.bound if self.bound else 1.0
 
 
 def select(files: Sequence[Candidate], model: Model, target: Target) -> Selection:
@@ -175,7 +183,7 @@ def select(files: Sequence[Candidate], model: Model, target: Target) -> Selectio
         choice = found or choose(groups, everything)
     else:
         choice = choose(groups, everything if target.flash is None else target.flash)
-    return _selection(offered, choice, reached)
+    return _selection(offered, choice, reached, target.ram is not None)
 
 
 def _paying(offers: Offers, price: float) -> Offers:
@@ -190,10 +198,12 @@ def _paying(offers: Offers, price: float) -> Offers:
     return best
 
 
-def _selection(offered: Sequence[tuple[str, Offers]], choice: Choice, reached: bool) -> Selection:
+def _selection(
+    offered: Sequence[tuple[str, Offers]], choice: Choice, reached: bool, for_ram: bool
+) -> Selection:
     pages: dict[str, set[int]] = {}
     for (path, offers), option in zip(offered, choice.taken, strict=True):
         if option >= 0:
             pages.setdefault(path, set()).update(offers[option].pages)
     frozen = {path: frozenset(found) for path, found in sorted(pages.items())}
-    return Selection(frozen, choice.cost, choice.value, choice.bound, reached, tuple(offered))
+    return Selection(frozen, choice.cost, choice.value, choice.bound, reached, for_ram, tuple(offered))

@@ -194,7 +194,7 @@ class Planner:
             chosen = written.in_place.get(file.path, frozenset())
             planned.append(_planned(file, chosen, offered.get(file.path, set())))
         planned.sort(key=lambda it: (-it.saves, -len(it.chosen), it.path))
-        bound = selection.value / selection.bound if selection.bound else 1.0
+        bound = selection.of_bound
         return Plan(
             self._options.kernel,
             selection.pages,

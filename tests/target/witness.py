@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An independent witness of what a guest touches in its flash: QEMU's own memory, closed by a plugin (witness.c).
+"""A witness of what a guest touches in its flash: QEMU's own memory, closed by a plugin (witness.c).
 
 An image is booted; the pages of it that were executed or read, by whatever in the guest, go out by their byte
 in the image.
