@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from tinyprof.cramfs import PAGE_SIZE, Node, Tree
 from tinyprof.image_index import page_hashes
 from tinyprof.profile import FileUse, PageUse, Profile, Symbol
-from tinyprof.symbols import read_symbols
+from tinyprof.symbols import find_landmarks, read_symbols
 
 GROWTH_MAX = 1.15
 """Found by symbols, a file has at most so many times as many pages: what lay on one may lie on two now."""
@@ -153,7 +153,8 @@ def _carried(file: FileUse, node: Node, steady: int) -> Matched:
             counts["by_content"] += 1
         else:
             left[page] = use
-    moved, found = _by_symbol(left, file.symbols, read_symbols(content) if left else (), node)
+    now = [*read_symbols(content), *find_landmarks(content, file.symbols)] if left else []
+    moved, found = _by_symbol(left, file.symbols, now, node)
     uses = {**moved, **uses}
     counts["by_symbol"], counts["unmatched"] = found, len(left) - found
     return Matched(node, uses, steady, Counts(**counts))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A plan against AXFS's rule at the same flash: page cache of the steady state, start-up's having been dropped.
+"""A plan against AXFS's rule at the same flash: page cache of the steady state, start-up's being dropped.
 
-AXFS takes pages in the order of their fault counts. The same recording serves both; its count of a page is the
-number of epochs that saw it mapped, as `tinyprof export` writes it for mkfs.axfs. The budget is a quarter of
-what all hot pages cost. Wants the folder of `make demo`.
+AXFS takes pages in the order of their fault counts. The same recording serves both; its count of a page is
+the number of epochs that saw it mapped, as `tinyprof export` writes it for mkfs.axfs. The budget is a quarter
+of what all hot pages cost. Wants the folder of `make demo`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-from predictions import ROOT, TINYPROF, booted_page_cache, run
+from bench.predictions import ROOT, TINYPROF, booted_page_cache, run
 
 SHARE = 4
 
