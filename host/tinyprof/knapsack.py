@@ -15,6 +15,9 @@ from itertools import pairwise
 CORE_GROUPS = 20
 """Groups around the last step that are chosen together."""
 
+CORE_OPTIONS = 12
+"""Of a group with many options those that cost next more and next less than what was taken."""
+
 FRONTIER_MAX = 3000
 """Combinations of these that are kept apart; more would be exacter than anybody needs."""
 
@@ -62,7 +65,7 @@ def choose(groups: Sequence[Group], capacity: int) -> Choice:
     if fit < len(steps):
         core = _core(groups, steps, fit)
         alone = [-1 if index in core else option for index, option in enumerate(taken)]
-        exact = _filled(groups, steps, _with_core(groups, alone, core, capacity), capacity)
+        exact = _filled(groups, steps, _with_core(groups, taken, alone, core, capacity), capacity)
         best = max(best, exact, key=lambda found: _totals(groups, found)[1])
     return Choice(tuple(best), *_totals(groups, best), bound)
 
@@ -178,7 +181,7 @@ class _Combination:
 
 
 def _with_core(
-    groups: Sequence[Group], alone: Sequence[int], core: Sequence[int], capacity: int
+    groups: Sequence[Group], around: Sequence[int], alone: Sequence[int], core: Sequence[int], capacity: int
 ) -> list[int]:
     """The best combination of the core's options for what the others leave."""
     left = capacity - _totals(groups, alone)[0]
@@ -186,7 +189,7 @@ def _with_core(
     for index in core:
         frontier += [
             _Combination(before.cost + option.cost, before.value + option.value, index, number, before)
-            for number, option in enumerate(groups[index])
+            for number, option in _near(groups[index], around[index])
             for before in frontier
             if before.cost + option.cost <= left
         ]
@@ -197,6 +200,11 @@ def _with_core(
         taken[best.group] = best.option
         best = best.before
     return taken
+
+
+def _near(group: Group, around: int) -> list[tuple[int, Option]]:
+    first = max(0, around - CORE_OPTIONS)
+    return list(enumerate(group))[first : max(around, 0) + CORE_OPTIONS + 1]
 
 
 def _undominated(combinations: list[_Combination]) -> list[_Combination]:

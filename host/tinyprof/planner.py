@@ -68,7 +68,7 @@ class Candidate:
 class Offer:
     """Pages of one file that go in place together, or not."""
 
-    pages: tuple[int, ...]
+    pages: Sequence[int]
     cost: int
     value: int
 
@@ -94,7 +94,7 @@ def leading_runs(file: Candidate) -> list[Offers]:
         values = list(accumulate(file.value(page) for page in pages))
         groups.append(
             [
-                Offer(tuple(pages[: end + 1]), costs[end], values[end])
+                Offer(pages[: end + 1], costs[end], values[end])
                 for end, page in enumerate(pages)
                 if file.value(page)
             ]
@@ -108,7 +108,7 @@ def whole_parts(file: Candidate) -> list[Offers]:
     for pages in _parts(file, "nommu"):
         value = sum(map(file.value, pages))
         if value:
-            groups.append([Offer(tuple(pages), sum(map(file.cost, pages)), value)])
+            groups.append([Offer(pages, sum(map(file.cost, pages)), value)])
     return groups
 
 
@@ -118,15 +118,22 @@ def _parts(file: Candidate, kernel: KernelModel) -> list[Sequence[int]]:
     useful = judge(kernel, file.head, file.size, pages).in_place
     parts = mapped_parts(file.head, file.size)
     if parts is None:
-        return [[page for page in pages if page in useful]]
+        return [_as_range([page for page in pages if page in useful])]
     taken: set[int] = set()
     found: list[Sequence[int]] = []
     for part in parts:
         # A page that two mappings show is stored once: it belongs to the first.
         mine = [page for page in part.pages if page in useful and page not in taken and not part.writable]
         taken.update(mine)
-        found.append(mine)
+        found.append(_as_range(mine))
     return found
+
+
+def _as_range(pages: list[int]) -> Sequence[int]:
+    """Neighbours as a range, of which a part costs no memory."""
+    if pages and pages[-1] - pages[0] == len(pages) - 1:
+        return range(pages[0], pages[-1] + 1)
+    return pages
 
 
 MODELS: Mapping[str, Model] = {"patched": any_page, "mainline": leading_runs, "nommu": whole_parts}

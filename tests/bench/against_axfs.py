@@ -54,7 +54,15 @@ def main() -> None:
     spent = by_fault_count(demo, image, budget)
     axfs = booted_page_cache(image, "patched", *dropped)
     print(f"by fault count: {spent} bytes of flash, {axfs} KiB", flush=True)
-    words = ["plan", demo / "rootfs", "-p", demo / "boot.tprof", "--flash-budget", str(spent), "--json"]
+    words: list[str | Path] = [
+        "plan",
+        demo / "rootfs",
+        "-p",
+        demo / "boot.tprof",
+        "--flash-budget",
+        str(spent),
+        "--json",
+    ]
     plan = json.loads(run(*TINYPROF, *words))
     ours_spent = growth(plan["pages"], demo, image)
     ours = booted_page_cache(image, "patched", *dropped)
