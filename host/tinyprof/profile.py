@@ -280,15 +280,23 @@ def _profile_of_run(run: Run, index: ImageIndex, weight: int) -> Profile:
     assert run.hello
     volume = run.volumes.get(index.volume_of(run.hello)) or VolumeHeat()
     steady = steady_phases(volume.phases)
-    phases = tuple(
-        PhaseFacts(phase.name, phase.first, phase.epochs, phase.fresh, is_steady)
-        for phase, is_steady in zip(volume.phases, steady, strict=True)
-        if phase.epochs
-    )
+    phases = _phase_facts(volume.phases, steady)
     facts = RunFacts(str(index.fsid), run.hello.kernel, volume.epochs, run.losses, phases, weight)
     known: set[int] = set()
     files = _files(volume, index, _Scale(weight, tuple(steady)), known) if volume.pages else ()
     return Profile((facts,), len(volume.pages.keys() - known), files)
+
+
+def _phase_facts(phases: Sequence[Phase], steady: Sequence[bool]) -> tuple[PhaseFacts, ...]:
+    """The phases that have epochs; those of one name that follow each other are one."""
+    facts: list[PhaseFacts] = []
+    for phase, is_steady in zip(phases, steady, strict=True):
+        last = facts[-1] if facts else None
+        if last and (last.name, last.steady) == (phase.name, is_steady):
+            facts[-1] = replace(last, epochs=last.epochs + phase.epochs, fresh=last.fresh + phase.fresh)
+        elif phase.epochs:
+            facts.append(PhaseFacts(phase.name, phase.first, phase.epochs, phase.fresh, is_steady))
+    return tuple(facts)
 
 
 @dataclass(frozen=True, slots=True)
