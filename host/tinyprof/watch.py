@@ -122,6 +122,18 @@ class LineWatch:
             f"try {tries}; still recording",
         )
 
+    def deaf(self, target_is: bool) -> Iterator[TinyprofError]:
+        """Say so of a target that does not hear the host, though it could do what it was asked for."""
+        if target_is:
+            yield from self._once(
+                "deaf",
+                LineWarning(
+                    "the target does not hear this end of the line: nothing is repeated, and what the line "
+                    "loses is counted",
+                    "check that transmit is connected too, or say --one-way",
+                ),
+            )
+
     def tracerless(self, now: float) -> bool:
         """Whether the target has had no tracer for so long that there will be none."""
         return self._tracerless_since is not None and now - self._tracerless_since >= TRACER_SECONDS

@@ -19,11 +19,12 @@ import click
 from tinyprof import __version__
 from tinyprof.capture import CaptureWriter, Ending, Meta
 from tinyprof.cli import Exit
-from tinyprof.cli.output import shown
+from tinyprof.cli.output import kept_safe, shown
 from tinyprof.cli.profiles import index_of
 from tinyprof.cli.screen import Screen
 from tinyprof.errors import TinyprofError
-from tinyprof.link import open_link
+from tinyprof.link import Link, NoSuchPortError, SerialLink, open_link
+from tinyprof.reconnect import LastingLink
 from tinyprof.recorder import Limits, Recording, Totals, record
 from tinyprof.report import losses_text
 from tinyprof.watch import LineWatch
@@ -79,6 +80,8 @@ class TimedMark(click.ParamType[tuple[str, float]]):
 @click.option(
     "--mark", "marks", type=TimedMark(), multiple=True, help="Begin a phase after this time: steady@20s."
 )
+@click.option("--wait", is_flag=True, help="Wait for PORT to appear, and again whenever it goes away.")
+@click.option("--one-way", is_flag=True, help="Send nothing to the target: nothing that is lost is repeated.")
 @click.option("--console", type=click.Path(path_type=Path), help="Keep what the target prints, as it is.")
 @click.option("--no-tui", is_flag=True, help="A progress line only; there is nothing else yet.")
 @click.option("--json", "as_json", is_flag=True, help="A summary as one JSON document on stdout.")
@@ -91,6 +94,8 @@ def command(
     duration: float | None,
     epochs: int | None,
     marks: tuple[tuple[str, float], ...],
+    wait: bool,
+    one_way: bool,
     console: Path | None,
     no_tui: bool,
     as_json: bool,
@@ -101,10 +106,11 @@ def command(
         raise TinyprofError(f"{output} exists", "name another file with -o")
     index = index_of(image) if image else None
     with contextlib.ExitStack() as open_files:
-        link = open_link(port, baud)
+        link = _open(port, baud, wait=wait)
         open_files.callback(link.close)
         console_file = open_files.enter_context(console.open("wb", buffering=0)) if console else None
         capture = open_files.enter_context(output.open("xb", buffering=0))
+        open_files.enter_context(kept_safe(capture))
         screen = Screen(sys.stderr, _columns(), time.monotonic, console_file)
         with _until_signalled() as stop:
             recording = record(
@@ -115,6 +121,7 @@ def command(
                 Limits(duration, epochs, stop),
                 epoch_ms=None if epoch is None else round(epoch * 1000),
                 marks=_due(marks),
+                one_way=one_way,
             )
         screen.finish()
     if as_json:
@@ -122,6 +129,18 @@ def command(
         click.echo(json.dumps(_summary(recording, output, port, baud, image_fsid)))
     screen.say(f"{shown(str(output))}: {_text(recording.totals)}")
     return _verdict(recording, baud)
+
+
+def _open(port: str, baud: int, *, wait: bool) -> Link:
+    """The port. A serial device that goes away is waited for, any other port only if `wait` says so."""
+    try:
+        link = open_link(port, baud)
+    except NoSuchPortError:
+        if not wait:
+            raise
+        click.echo(f"tinyprof: waiting for {shown(port)}", err=True)
+        return LastingLink(port, baud)
+    return LastingLink(port, baud, link) if wait or isinstance(link, SerialLink) else link
 
 
 def _due(marks: tuple[tuple[str, float], ...]) -> Callable[[], list[str]]:
