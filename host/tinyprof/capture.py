@@ -192,8 +192,9 @@ class CaptureReader:
     `version`, `meta`, `index` and `index_fault` (why there is no index) are known at once, the rest after
     `events()`. `cut_at` is the byte at which the file stops making sense, None where it ends whole; `ending`
     is None for a recording that was killed; `strange_chunks` counts chunks of a type that this version does
-    not know. `seconds` is how far the recording got, `gaps` when its port went away, and `losses` what it
-    knew to have lost, None where it does not say. Raises CaptureError for a file that is no capture.
+    not know. `seconds` is how far the recording got, `line_bytes` how much arrived, `gaps` when its port went
+    away, and `losses` what it knew to have lost, None where it does not say. Raises CaptureError for a file
+    that is no capture.
     """
 
     def __init__(self, file: IO[bytes], name: str = "capture") -> None:
@@ -207,6 +208,7 @@ class CaptureReader:
         self.ending: Ending | None = None
         self.strange_chunks = 0
         self.seconds = 0.0
+        self.line_bytes = 0
         self.gaps: list[float] = []
         self.losses: dict[str, int] | None = None
         self.decoder = FrameDecoder()
@@ -290,6 +292,7 @@ class CaptureReader:
         while (chunk := self._chunk()) is not None:
             kind, data = chunk
             if kind in (LINE, PRIMER):
+                self.line_bytes += len(data) if kind == LINE else 0
                 return data
             if kind == MARK and 0 < len(data) <= MARK_MAX:
                 return HostMark(data.decode("utf-8", "surrogateescape"))

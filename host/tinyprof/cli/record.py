@@ -24,9 +24,12 @@ from tinyprof.cli.profiles import index_of
 from tinyprof.cli.screen import Screen
 from tinyprof.errors import TinyprofError
 from tinyprof.link import Link, NoSuchPortError, SerialLink, open_link
+from tinyprof.noise import Noise
 from tinyprof.reconnect import LastingLink
 from tinyprof.recorder import Limits, Recording, Totals, record
 from tinyprof.report import losses_text
+from tinyprof.report.ledger import ledger_fields, ledger_lines
+from tinyprof.sim import QUIET, open_sim
 from tinyprof.watch import LineWatch
 from tinyprof.wire import MARK_MAX, Hello
 
@@ -82,6 +85,8 @@ class TimedMark(click.ParamType[tuple[str, float]]):
 )
 @click.option("--wait", is_flag=True, help="Wait for PORT to appear, and again whenever it goes away.")
 @click.option("--one-way", is_flag=True, help="Send nothing to the target: nothing that is lost is repeated.")
+@click.option("--speed", type=click.FloatRange(0), default=1.0, help="Of a simulated target; 0: no waiting.")
+@click.option("--noise", is_flag=True, help="A bad line to a simulated target: sim: or sim:FILE.")
 @click.option("--console", type=click.Path(path_type=Path), help="Keep what the target prints, as it is.")
 @click.option("--no-tui", is_flag=True, help="A progress line only; there is nothing else yet.")
 @click.option("--json", "as_json", is_flag=True, help="A summary as one JSON document on stdout.")
@@ -96,17 +101,26 @@ def command(
     marks: tuple[tuple[str, float], ...],
     wait: bool,
     one_way: bool,
+    speed: float,
+    noise: bool,
     console: Path | None,
     no_tui: bool,
     as_json: bool,
 ) -> Exit:
     if epoch is not None and round(epoch * 1000) >= EPOCH_MS_LIMIT:
         raise click.UsageError("--epoch is over 49 days, more than the target can count")
+    if (noise or speed != 1.0) and not port.startswith("sim:"):
+        raise click.UsageError("--noise and --speed are for a simulated target: sim: or sim:FILE")
     if output.exists():
         raise TinyprofError(f"{output} exists", "name another file with -o")
     index = index_of(image) if image else None
     with contextlib.ExitStack() as open_files:
-        link = _open(port, baud, wait=wait)
+        if port.startswith("sim:"):
+            link: Link
+            link, simulated = open_sim(port, speed=speed, noise=Noise() if noise else QUIET)
+            index = index or simulated
+        else:
+            link = _open(port, baud, wait=wait)
         open_files.callback(link.close)
         console_file = open_files.enter_context(console.open("wb", buffering=0)) if console else None
         capture = open_files.enter_context(output.open("xb", buffering=0))
@@ -128,6 +142,9 @@ def command(
         image_fsid = str(index.fsid) if index else None
         click.echo(json.dumps(_summary(recording, output, port, baud, image_fsid)))
     screen.say(f"{shown(str(output))}: {_text(recording.totals)}")
+    if recording.totals.losses or recording.totals.gaps:
+        for line in ledger_lines(recording.totals):
+            screen.say(line)
     return _verdict(recording, baud)
 
 
@@ -223,6 +240,7 @@ def _summary(
         "joined_late": totals.joined_late,
         "lossless": totals.hello is not None and not totals.losses,
         "lost": asdict(totals.losses),
+        **ledger_fields(totals),
         "hello": _hello_fields(totals.hello) if totals.hello else None,
     }
 

@@ -90,6 +90,22 @@ def test_the_summary_is_one_document_with_every_figure(
             "write_errors": 0,
             "beyond_limits": 0,
         },
+        "repeats": False,
+        "causes": {
+            "frames": 0,
+            "corrupt": 0,
+            "records": 0,
+            "untraced": 0,
+            "write_errors": 0,
+            "beyond_limits": 0,
+            "corrupt_repeated": 0,
+            "duplicates": 0,
+            "waited_ms": 0,
+            "gaps": 0,
+            "overruns": 0,
+            "unknown_messages": 0,
+        },
+        "missing": [],
         "hello": {
             "protocol": 1,
             "agent": "0.1.0",
@@ -117,6 +133,8 @@ def test_a_loss_is_exit_3_and_named(tmp_path: Path, story: list[Message]) -> Non
     assert it.code == 3
     assert (it.summary["lossless"], it.summary["lost"]["records"]) == (False, 4)
     assert "lost: 1 frame, 4 records" in it.said
+    assert it.summary["missing"] == [{"run": 1, "volume": 0, "epoch": 1, "records": 4}]
+    assert "epoch 1 lacks 4 records" in it.said
 
 
 def test_a_target_that_ran_already_is_told_from_one_that_lost(tmp_path: Path, story: list[Message]) -> None:
