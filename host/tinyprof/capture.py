@@ -72,6 +72,7 @@ class Ending(IntEnum):
     DURATION = 2
     EPOCHS = 3
     NO_TRACER = 4
+    ROLLED = 5
 
 
 @dataclass(frozen=True, slots=True)

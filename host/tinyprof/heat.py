@@ -168,6 +168,11 @@ class VolumeHeat:
         self._open: dict[int, set[int]] = {}
 
     @property
+    def in_epoch(self) -> bool:
+        """Whether pages have come whose epoch has not ended."""
+        return bool(self._open)
+
+    @property
     def epochs(self) -> int:
         """Epochs that ended, and those of which pages were seen but no end."""
         return self.ended + self.unfinished + len(self._open)
@@ -267,11 +272,12 @@ class _LostEnds:
     def take(self, message: EpochEnd) -> None:
         """An end that counts."""
         own = sum(message.records)
-        if message.total is None:
-            return
-        if self._before is None:
+        if self._before is None and message.total is not None:
             self._before = message.total - own
-        self._counted += own
+        if self._before is not None:
+            self._counted += own
+        if self._before is None or message.total is None:
+            return
         lost = (message.total - self._before - self._counted) % (1 << 32)
         # A total that falls back is not one that the agent sends.
         self._records = lost if lost < 1 << 31 else 0

@@ -97,6 +97,11 @@ class FrameOrder:
         """Frames that are held back because one before them is missing."""
         return len(self._held)
 
+    def whereabouts(self) -> tuple[Hello | None, Begin | None, int]:
+        """What one who reads on from here must know: the target, its session, and the next frame's number."""
+        begin = None if self._session is None else Begin(self._session)
+        return self._hello, begin, self._expected or 0
+
     def ack(self) -> Ack | None:
         """What has come, for the sender to know; None while it does not repeat."""
         if self._session is None or self._expected is None:

@@ -16,14 +16,16 @@ from tinyprof.capture import CaptureError, CaptureWriter, Ending
 from tinyprof.errors import TinyprofError
 from tinyprof.link import Link, LinkError
 from tinyprof.return_path import ReturnPath
+from tinyprof.roll import RollingWriter
 from tinyprof.tally import Tally, Totals, console_text, loss_counts
 from tinyprof.watch import LineWarning, LineWatch
-from tinyprof.wire import Event, FrameDecoder, HostMark, Rearm
+from tinyprof.wire import Event, FrameDecoder, HostMark, Rearm, primer
 
 __all__ = ["Limits", "Observer", "Recording", "Totals", "record"]
 
 POLL_SECONDS = 0.25
 SETTLE_SECONDS = 2.0
+REARM_SECONDS = 1.0
 REBOOTS_SAID = 16
 _REBOOTED = LineWarning("the target has rebooted", "its epochs start again; a profile counts another run")
 
@@ -69,7 +71,7 @@ def no_marks() -> Iterable[str]:
 
 def record(
     link: Link,
-    writer: CaptureWriter,
+    writer: CaptureWriter | RollingWriter,
     watch: LineWatch,
     observer: Observer,
     limits: Limits = Limits(),
@@ -110,7 +112,7 @@ class _Session:
     def __init__(
         self,
         link: Link,
-        writer: CaptureWriter,
+        writer: CaptureWriter | RollingWriter,
         watch: LineWatch,
         observer: Observer,
         return_path: ReturnPath | None,
@@ -122,6 +124,7 @@ class _Session:
         self._began = clock()
         self._tally = Tally()
         self._reboots = 0
+        self._rearmed_at = float("-inf")
         self._away = link.away
         self.ending: Ending | None = None
 
@@ -146,15 +149,40 @@ class _Session:
     def take(self, data: bytes) -> None:
         """Store, look, acknowledge: in this order, so that what is acknowledged is stored."""
         self._look_at_port()
+        writer = self._writer
+        if isinstance(writer, RollingWriter) and writer.is_enough(self._elapsed()):
+            events = self._store_and_roll(writer, data)
+        else:
+            events = self._store(data)
+        for warning in self._watch.take(self._elapsed(), data, events, self._decoder.pending):
+            self._observer.warning(warning)
+        self.answer(events)
+        self._observer.progress(self.totals)
+
+    def _store(self, data: bytes) -> list[Event]:
         if data:
             self._writer.line(data, self._elapsed())
             self._tally.bytes += len(data)
         events = self._decoder.feed(data)
         self._count(events)
-        for warning in self._watch.take(self._elapsed(), data, events, self._decoder.pending):
-            self._observer.warning(warning)
-        self.answer(events)
-        self._observer.progress(self.totals)
+        return events
+
+    def _store_and_roll(self, writer: RollingWriter, data: bytes) -> list[Event]:
+        """Store run by run, and turn to the next part where no epoch and no frame is under way."""
+        events: list[Event] = []
+        for run in _runs(data):
+            events += self._store(run)
+            if self._between_epochs() and writer.is_enough(self._elapsed()):
+                writer.turn(self._elapsed(), primer(self._decoder.order), loss_counts(self.totals()))
+        if writer.is_enough(self._elapsed()) and self._elapsed() - self._rearmed_at >= REARM_SECONDS:
+            # Some targets end no epoch by themselves.
+            self._rearmed_at = self._elapsed()
+            if self._return_path:
+                self._link.write(self._return_path.say(Rearm()))
+        return events
+
+    def _between_epochs(self) -> bool:
+        return not (self._decoder.pending or self._decoder.order.waiting or self._tally.in_epoch)
 
     def mark(self, text: str) -> None:
         self._writer.mark(text)
@@ -214,3 +242,9 @@ class _Session:
 
     def _elapsed(self) -> float:
         return self._clock() - self._began
+
+
+def _runs(data: bytes) -> list[bytes]:
+    """The pieces of a read that a zero ends, and the rest."""
+    *ended, rest = data.split(b"\0")
+    return [*(run + b"\0" for run in ended), rest]

@@ -81,6 +81,11 @@ class Tally:
         """Epochs that ended."""
         return self._before.epochs + _ended(self._run)
 
+    @property
+    def in_epoch(self) -> bool:
+        """Whether a volume's epoch is under way, of which pages have come."""
+        return any(volume.in_epoch for volume in self._run.volumes.values())
+
     def take(self, event: Event) -> bool:
         """Count one event; whether the target has rebooted before it."""
         rebooted = self._run.ends_before(event)

@@ -13,6 +13,7 @@ from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex, WrongImageError
 from tinyprof.wire import (
+    HELLO_VOLUMES,
     PROTOCOL,
     ConsoleText,
     Event,
@@ -34,9 +35,6 @@ GARBAGE_LEAST = 16
 
 TRACER_SECONDS = 5.0
 """How long a target may be without a tracer: a module may be late, the agent looks every two seconds."""
-
-HELLO_VOLUMES = 2
-"""A hello with fewer volumes is the last of a series."""
 
 TOPICS_MAX = 32
 """A target that names ever new message types is not let fill the screen."""

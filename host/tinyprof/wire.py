@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgpack
@@ -51,6 +51,7 @@ from tinyprof.order import Frame, FrameOrder
 
 __all__ = [
     "FRAME_MAX",
+    "HELLO_VOLUMES",
     "MARK_MAX",
     "NO_BOOT",
     "PROTOCOL",
@@ -87,10 +88,14 @@ __all__ = [
     "joined_hello",
     "mostly_text",
     "parse_message",
+    "primer",
 ]
 
 FRAME_MAX = 254
 """Bytes of body and CRC together: COBS then costs exactly one byte."""
+
+HELLO_VOLUMES = 2
+"""A hello names no more, and one with fewer is the last of a series."""
 
 RUN_MAX = 4096
 """A run of this many bytes without a zero is no frame and is handed on, so that memory stays bounded."""
@@ -253,6 +258,21 @@ def _unpack(body: bytes) -> list[Any]:
     if type(elements) is not list or len(elements) < 2:
         raise MalformedMessage("body is not an array of type and seq")
     return elements
+
+
+def primer(order: FrameOrder) -> bytes:
+    """Frames that tell a new decoder what this one has learned, so that it can read on from here."""
+    hello, begin, expected = order.whereabouts()
+    frames = []
+    if hello:
+        volumes = hello.volumes
+        parts = [volumes[at : at + HELLO_VOLUMES] for at in range(0, len(volumes), HELLO_VOLUMES)] or [()]
+        for number, part in enumerate(parts):
+            seq = expected - len(parts) + number
+            frames.append(encode_message(replace(hello, volumes=part), seq % SEQ_MODULO))
+    if begin:
+        frames.append(encode_message(begin, expected))
+    return b"".join(frames)
 
 
 def encode_message(message: Message, seq: int, *, repeated: bool = False) -> bytes:

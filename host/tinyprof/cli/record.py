@@ -17,23 +17,26 @@ from typing import Any
 import click
 
 from tinyprof import __version__
-from tinyprof.capture import CaptureWriter, Ending, Meta
+from tinyprof.capture import CaptureError, CaptureWriter, Ending, Meta
 from tinyprof.cli import Exit
 from tinyprof.cli.output import kept_safe, shown
 from tinyprof.cli.profiles import index_of
 from tinyprof.cli.screen import Screen
 from tinyprof.errors import TinyprofError
+from tinyprof.image_index import ImageIndex
 from tinyprof.link import Link, NoSuchPortError, SerialLink, open_link
 from tinyprof.noise import Noise
 from tinyprof.reconnect import LastingLink
 from tinyprof.recorder import Limits, Recording, Totals, record
 from tinyprof.report import losses_text
 from tinyprof.report.ledger import ledger_fields, ledger_lines
+from tinyprof.roll import Roll, RollingWriter
 from tinyprof.sim import QUIET, open_sim
 from tinyprof.watch import LineWatch
 from tinyprof.wire import MARK_MAX, Hello
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+SIZES = {"k": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 EPOCH_MS_LIMIT = 1 << 32
 
 
@@ -68,6 +71,25 @@ class TimedMark(click.ParamType[tuple[str, float]]):
         return text, TIME.convert(time_, param, ctx)
 
 
+class RollType(click.ParamType[Roll]):
+    """When to begin another file: a time or a size with their units."""
+
+    name = "time|size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Roll:
+        text = str(value)
+        unit = SIZES.get(text[-1:])
+        number = text[:-1]
+        if unit is None:
+            return Roll(seconds=TIME.convert(text, param, ctx))
+        if not (number.isascii() and number.isdecimal() and len(number) < 10 and int(number)):
+            self.fail(f"{text!r} is no size; write 100k, 100M or 1G", param, ctx)
+        return Roll(size=int(number) * unit)
+
+
+ROLL = RollType()
+
+
 @click.command(help="Record the page accesses of a target on PORT until the line ends or you press Ctrl-C.")
 @click.argument("port")
 @click.option(
@@ -83,6 +105,7 @@ class TimedMark(click.ParamType[tuple[str, float]]):
 @click.option(
     "--mark", "marks", type=TimedMark(), multiple=True, help="Begin a phase after this time: steady@20s."
 )
+@click.option("--roll", type=ROLL, help="Begin another complete file after this time or size: 1h, 100M.")
 @click.option("--wait", is_flag=True, help="Wait for PORT to appear, and again whenever it goes away.")
 @click.option("--one-way", is_flag=True, help="Send nothing to the target: nothing that is lost is repeated.")
 @click.option("--speed", type=click.FloatRange(0), default=1.0, help="Of a simulated target; 0: no waiting.")
@@ -99,6 +122,7 @@ def command(
     duration: float | None,
     epochs: int | None,
     marks: tuple[tuple[str, float], ...],
+    roll: Roll | None,
     wait: bool,
     one_way: bool,
     speed: float,
@@ -123,13 +147,12 @@ def command(
             link = _open(port, baud, wait=wait)
         open_files.callback(link.close)
         console_file = open_files.enter_context(console.open("wb", buffering=0)) if console else None
-        capture = open_files.enter_context(output.open("xb", buffering=0))
-        open_files.enter_context(kept_safe(capture))
+        writer = _writer(output, Meta(__version__, port, baud, int(time.time())), index, roll, open_files)
         screen = Screen(sys.stderr, _columns(), time.monotonic, console_file)
         with _until_signalled() as stop:
             recording = record(
                 link,
-                CaptureWriter(capture, Meta(__version__, port, baud, int(time.time())), index),
+                writer,
                 LineWatch(port, baud, index),
                 screen,
                 Limits(duration, epochs, stop),
@@ -146,6 +169,25 @@ def command(
         for line in ledger_lines(recording.totals):
             screen.say(line)
     return _verdict(recording, baud)
+
+
+def _writer(
+    output: Path, meta: Meta, index: ImageIndex | None, roll: Roll | None, open_files: contextlib.ExitStack
+) -> CaptureWriter | RollingWriter:
+    """The capture at `output`, and its further parts beside it: NAME-1, NAME-2 …"""
+    part_files = open_files.enter_context(contextlib.ExitStack())
+
+    def begin_part(part: Meta, primer: bytes) -> CaptureWriter:
+        part_files.close()
+        name = f"{output.stem}-{part.part}{output.suffix}" if part.part else output.name
+        try:
+            file = part_files.enter_context(output.with_name(name).open("xb", buffering=0))
+        except FileExistsError:
+            raise CaptureError(f"{output.with_name(name)} exists", "move it away") from None
+        part_files.enter_context(kept_safe(file))
+        return CaptureWriter(file, part, index, primer)
+
+    return RollingWriter(meta, begin_part, roll) if roll else begin_part(meta, b"")
 
 
 def _open(port: str, baud: int, *, wait: bool) -> Link:
