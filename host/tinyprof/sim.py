@@ -43,6 +43,9 @@ from tinyprof.wire import (
 
 WINDOW = 32
 REPEAT_SECONDS = 0.5
+HEAR_SECONDS = 1.5
+"""How long a target waits after its first word for a host to ask for repetition: it talks faster than a UART."""
+
 LINGER_SECONDS = 5.0
 """How long a target that has said everything waits for a host that has not acknowledged it."""
 
@@ -66,7 +69,7 @@ class Sender:
 
     def __init__(self, session: int) -> None:
         self._session = session
-        self._begun = False
+        self.begun = False
         self._seq = 0
         self._kept: dict[int, _Kept] = {}
         self._sendings = 0
@@ -75,7 +78,7 @@ class Sender:
     @property
     def unacknowledged(self) -> int:
         """Frames that the host may not have; 0 while nobody has asked for repetition."""
-        return len(self._kept) if self._begun else 0
+        return len(self._kept) if self.begun else 0
 
     @property
     def full(self) -> bool:
@@ -86,7 +89,7 @@ class Sender:
         seq = self._seq
         self._seq = (seq + 1) % SEQ_MODULO
         self._kept[seq] = _Kept(message)
-        if not self._begun and len(self._kept) > WINDOW:
+        if not self.begun and len(self._kept) > WINDOW:
             del self._kept[next(iter(self._kept))]
         return self._send(seq, now)
 
@@ -95,18 +98,18 @@ class Sender:
         self._last_sent = now
         kept = self._kept[seq]
         kept.sent = self._sendings
-        return encode_message(kept.message, seq, repeated=self._begun)
+        return encode_message(kept.message, seq, repeated=self.begun)
 
     def begin(self, now: float) -> bytes:
         """The host has asked for repetition."""
-        self._begun = True
+        self.begun = True
         oldest = next(iter(self._kept), self._seq)
         begin = encode_message(Begin(self._session), oldest)
         return begin + (self._send(oldest, now) if self._kept else b"")
 
     def take(self, ack: Ack, now: float) -> bytes:
         """What is to be sent again, after the host has told what it has."""
-        if not self._begun or ack.session != self._session:
+        if not self.begun or ack.session != self._session:
             return b""
         last = 0
         for seq, kept in list(self._kept.items()):
@@ -171,6 +174,7 @@ class SimulatedTarget:
                 self._wait_until(at / self._speed if self._speed else 0.0)
                 self._hello = message if isinstance(message, Hello) else self._hello
                 self._put(self._sender.say(message, self._now()))
+                self._hear_out()
             self._linger()
             self._let_read(self._now() + LINGER_SECONDS)
         os.close(self._master)
@@ -181,6 +185,11 @@ class SimulatedTarget:
     def _wait_until(self, at: float) -> None:
         while self._sender.full or len(self._unsent) > READ or self._now() < at:
             self._turn(max(0.0, min(at - self._now(), REPEAT_SECONDS)) or REPEAT_SECONDS)
+
+    def _hear_out(self) -> None:
+        """Once: give the host the time to answer the first word."""
+        while not self._sender.begun and self._now() < HEAR_SECONDS:
+            self._turn(HEAR_SECONDS)
 
     def _linger(self) -> None:
         """Wait for the host to have everything, as long as there is less and less to wait for."""
