@@ -44,7 +44,7 @@ from tinyprof.wire import (
 WINDOW = 32
 REPEAT_SECONDS = 0.5
 HEAR_SECONDS = 1.5
-"""How long a target waits after its first word for a host to ask for repetition: it talks faster than a UART."""
+"""How long a target waits after its first word for a host to answer: it talks faster than a UART."""
 
 LINGER_SECONDS = 5.0
 """How long a target that has said everything waits for a host that has not acknowledged it."""
