@@ -56,6 +56,9 @@ class Story:
         """Called again and again by the recording: goes on with the story, and says when it is over."""
         if any(volume.queue for volume in self._tracer.volumes.values()):
             return False
+        # A loss is known from the first epoch on whose end was heard, or the target's first frame.
+        if not self.watcher.now.epochs:
+            return False
         taken = len(self._tracer.taken)
         if taken < RECORDS:
             near = self._rng.randrange(1 << 26)
@@ -69,9 +72,8 @@ class Story:
         return self.is_told()
 
     def is_told(self) -> bool:
-        """Whether the host knows of the end of every epoch that had records."""
-        told = max((end.epoch for end in self._tracer.ended if sum(end.records)), default=0)
-        return self.watcher.now.epochs > told and self._pulls == PULLS
+        """Whether the host knows of an epoch after the last that had records: only an end can tell of it."""
+        return self.watcher.now.epochs > self._tracer.taken[-1].epoch and self._pulls == PULLS
 
 
 KINDS = [Kind.EXEC] * 8 + [Kind.READ, Kind.FILE]
