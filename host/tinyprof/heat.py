@@ -7,7 +7,7 @@ losses go out. It never resolves a page id, and a hostile target cannot make it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from operator import add
 
@@ -288,9 +288,10 @@ class _LostEnds:
 
 
 class Run:
-    """What a line said between two boots of the target."""
+    """What a line said between two boots of the target; `new_volume` makes what counts a volume's pages."""
 
-    def __init__(self) -> None:
+    def __init__(self, new_volume: Callable[[], VolumeHeat] = VolumeHeat) -> None:
+        self._new_volume = new_volume
         self.hello: Hello | None = None
         self.status: Status | None = None
         self.volumes: dict[int, VolumeHeat] = {}
@@ -385,7 +386,7 @@ class Run:
 
     def _volume(self, index: int) -> VolumeHeat | None:
         if index not in self.volumes and len(self.volumes) < VOLUMES_MAX:
-            self.volumes[index] = VolumeHeat()
+            self.volumes[index] = self._new_volume()
             # Marks come at once, a volume's pages when the line has room for them.
             for name in self._marks:
                 self.volumes[index].mark(name)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import islice
 
-from tinyprof.heat import NO_LOSSES, PAGES_MAX, VOLUMES_MAX, Losses, Run
+from tinyprof.heat import NO_LOSSES, PAGES_MAX, VOLUMES_MAX, Losses, PageHeat, Run, VolumeHeat
 from tinyprof.order import FrameOrder
 from tinyprof.wire import ConsoleText, CorruptFrame, EpochEnd, Event, Frame, Hello, HostMessage
 
@@ -62,6 +62,19 @@ class Totals:
     overruns: int = 0
 
 
+class _VolumePages(VolumeHeat):
+    """Which pages were seen, and not when: a recorder must keep up with the fastest line."""
+
+    _SEEN = PageHeat()
+
+    def _fold(self, epoch: int, codes: set[int]) -> None:
+        fresh = {code >> 2 for code in codes}.difference(self.pages)
+        room = PAGES_MAX - len(self.pages)
+        if len(fresh) > room:
+            self.beyond_limits += len(fresh) - room
+        self.pages.update(dict.fromkeys(islice(fresh, max(0, room)), self._SEEN))
+
+
 class Tally:
     """Counts one line. `gaps`, `overruns` and `bytes` are for its owner to set."""
 
@@ -70,7 +83,7 @@ class Tally:
         self.gaps = 0
         self.overruns = 0
         self._joined_late: bool | None = None
-        self._run = Run()
+        self._run = Run(_VolumePages)
         self._before = Totals()
         self._pages_before: dict[int, set[int]] = {}
         self._missing: list[MissingRecords] = []
@@ -123,7 +136,7 @@ class Tally:
                 continue
             known = self._pages_before.setdefault(index, set())
             known.update(islice(volume.pages, max(0, PAGES_MAX - len(known))))
-        self._run = Run()
+        self._run = Run(_VolumePages)
 
     def totals(self, seconds: float, order: FrameOrder | None = None) -> Totals:
         """All of it; `order` is that of the frames."""

@@ -76,10 +76,6 @@ class NoLine:
         """Seconds after which pump() may have something to do without an event."""
         return float("inf")
 
-    def pause(self) -> float:
-        """Seconds after which pump() may have something to do without any event."""
-        return float("inf")
-
     def drain(self, seconds: float) -> None:
         """Give a listener so long to take some of what is left, then close."""
 
@@ -124,15 +120,12 @@ class _Kept:
 
     @property
     def patience(self) -> float:
-        return float("inf")
+        return SLICE_SECONDS if self._unsent and not self._pace.allowed() else float("inf")
 
     def register(self, selector: selectors.BaseSelector) -> None:
         if self._fd >= 0:
             write = selectors.EVENT_WRITE if self._unsent and self._pace.allowed() else 0
             selector.register(self._fd, selectors.EVENT_READ | write)
-
-    def pause(self) -> float:
-        return SLICE_SECONDS if self._unsent else float("inf")
 
     def _gone(self) -> None:
         raise NotImplementedError
@@ -163,8 +156,10 @@ class PtyLine(_Kept):
 
     def _push(self) -> None:
         # No more than the slave's own buffer takes: the rest would wait where it cannot be counted.
-        while self._unsent and (room := PTY_BYTES - self._in_pty()) > 0:
-            del self._unsent[: os.write(self._fd, self._unsent[:room])]
+        while self._unsent and (room := min(PTY_BYTES - self._in_pty(), self._pace.allowed())) > 0:
+            sent = os.write(self._fd, self._unsent[:room])
+            del self._unsent[:sent]
+            self._pace.sent(sent)
 
     @property
     def patience(self) -> float:

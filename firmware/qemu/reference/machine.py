@@ -191,9 +191,7 @@ def _ready(takers: Iterable[int], line: Line, seconds: float) -> list[int]:
         for fd in takers:
             selector.register(fd, selectors.EVENT_READ)
         line.register(selector)
-        return [
-            key.fd for key, _ in selector.select(max(0.0, min(seconds, line.pause()))) if key.fd in takers
-        ]
+        return [key.fd for key, _ in selector.select(max(0.0, seconds)) if key.fd in takers]
 
 
 def _read(fd: int) -> bytes:
