@@ -276,7 +276,7 @@ class CaptureReader:
         if end_at < len(MAGIC):
             return []
         end = self._chunk_at(end_at)
-        if end is None or end[0] != END:
+        if end is None or end[0] != END or len(end[1]) != _END.size:
             return []
         seek = self._chunk_at(_END.unpack(end[1])[1])
         if seek is None or seek[0] != SEEK or len(seek[1]) % _PLACE.size:

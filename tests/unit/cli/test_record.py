@@ -276,3 +276,36 @@ def test_a_wrong_baud_rate_is_said_while_recording(pty: tuple[int, str], started
     assert "57600 baud" in said
     assert "--baud 115200" in said
     assert process.poll() is None
+
+
+def test_a_port_that_is_not_there_yet_is_waited_for(
+    tmp_path: Path, pty: tuple[int, str], story: list[Message]
+) -> None:
+    port = tmp_path / "port"
+    command = [*RUN, "record", str(port), "-o", str(tmp_path / "capture"), "--wait", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        assert "waiting for" in process.stderr.readline()
+        port.symlink_to(pty[1])
+        assert os.read(pty[0], 1) == b"\0"
+        before = (tmp_path / "capture").stat().st_size
+        os.write(pty[0], line_of(story))
+        while (tmp_path / "capture").stat().st_size < before + len(line_of(story)):
+            os.sched_yield()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert json.loads(out)["records"] == 4
+
+
+def test_a_simulated_target_is_recorded_with_its_index(tmp_path: Path) -> None:
+    command = [*RUN, "record", "sim:", "-o", tmp_path / "capture", "--speed", "0", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    summary = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert (summary["repeats"], summary["lossless"]) == (True, True)
+    assert read(tmp_path / "capture")[0].index is not None
+
+
+def test_noise_is_for_a_simulated_target_only(tmp_path: Path) -> None:
+    command = [*RUN, "record", tmp_path / "port", "-o", tmp_path / "capture", "--noise"]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 2
