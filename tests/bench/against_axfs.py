@@ -12,7 +12,9 @@ import json
 import sys
 from pathlib import Path
 
-from bench.predictions import ROOT, TINYPROF, booted_page_cache, run
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+
+from bench.predictions import ROOT, TINYPROF, booted_page_cache, run  # noqa: E402
 
 SHARE = 4
 

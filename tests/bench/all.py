@@ -68,11 +68,19 @@ def main() -> None:
     run(BOARD, "rootfs", rootfs)
     agent()
     boot(rootfs)
-    for script, words in (
+    demo = FOLDER / "demo"
+    run(ROOT / "firmware/qemu/demo", demo, "--tinyprof", TINYPROF)
+    scripts: list[tuple[str, list[str | Path]]] = [
         ("decoder.py", []),
         ("link.py", [FOLDER / "plain.cramfs"]),
         ("images.py", [rootfs]),
-    ):
+        ("planning.py", []),
+        ("predictions.py", [demo]),
+        ("against_axfs.py", [demo]),
+        ("overhead.py", [demo]),
+        ("carry_over.py", [demo]),
+    ]
+    for script, words in scripts:
         subprocess.run([sys.executable, Path(__file__).with_name(script), *words], check=True)
     fuzz()
 
