@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from operator import add
 
+from tinyprof.order import EARLY
 from tinyprof.wire import (
     ConsoleText,
     CorruptFrame,
@@ -261,7 +262,7 @@ class VolumeHeat:
 class _LostEnds:
     """What epochs had whose very ends are lost: each end carries the total of all.
 
-    `from_start`: the sender's first end was not sent before this was listening.
+    `from_start`: the sender had only just begun when its first frame came, so that all its ends count.
     """
 
     def __init__(self, *, from_start: bool) -> None:
@@ -343,7 +344,9 @@ class Run:
             case Frame(seq, lost, message, restarted):
                 self._frames += lost
                 if restarted or not self._lost_ends:
-                    self._count_ends_anew(from_start=restarted or seq == 0)
+                    # A hello with another number than 0 may open a further part of a recording.
+                    began = seq == 0 or (seq < EARLY and not isinstance(message, Hello))
+                    self._count_ends_anew(from_start=restarted or began)
                 self._take_message(message)
             case ConsoleText(data):
                 self.console_bytes += len(data)

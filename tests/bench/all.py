@@ -56,15 +56,7 @@ def fuzz() -> None:
     """Lines, messages and captures, mutated: the default tests' share, a hundredfold."""
     inputs = 2_000_000
     environment = os.environ | {"TINYPROF_FUZZ": str(-(-inputs // 3))}
-    words: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "--timeout",
-        "0",
-        ROOT / "tests/unit/test_fuzz.py",
-    ]
+    words = [sys.executable, "-m", "pytest", "-q", "--timeout", "0", str(ROOT / "tests/unit/test_fuzz.py")]
     subprocess.run(words, cwd=ROOT, env=environment, stdout=sys.stderr, check=True)
     show("fuzzed", inputs, "inputs")
 

@@ -298,7 +298,7 @@ def test_a_port_that_is_not_there_yet_is_waited_for(
 
 
 def test_a_simulated_target_is_recorded_with_its_index(tmp_path: Path) -> None:
-    command: list[str | Path] = [*RUN, "record", "sim:", "-o", tmp_path / "capture", "--speed", "0", "--json"]
+    command = [*RUN, "record", "sim:", "-o", str(tmp_path / "capture"), "--speed", "0", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     summary = json.loads(done.stdout)
     assert done.returncode == 0
@@ -307,5 +307,5 @@ def test_a_simulated_target_is_recorded_with_its_index(tmp_path: Path) -> None:
 
 
 def test_noise_is_for_a_simulated_target_only(tmp_path: Path) -> None:
-    command: list[str | Path] = [*RUN, "record", tmp_path / "port", "-o", tmp_path / "capture", "--noise"]
+    command = [*RUN, "record", "port", "-o", str(tmp_path / "capture"), "--noise"]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 2
