@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Any
 
 from tinyprof.capture import CaptureReader
+from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.errors import TinyprofError
 from tinyprof.heat import ANY, MAPPED, Losses, PageHeat, Phase, Run, VolumeHeat, split_runs
 from tinyprof.heat import Seen as SeenInRun
@@ -338,13 +339,18 @@ def _files(volume: VolumeHeat, index: ImageIndex, scale: _Scale, known: set[int]
         if not uses:
             continue
         known.update(file.page_ids[page] for page in uses)
-        content = (file.sha256, file.size)
+        before = file.built_from
+        # Pages that splitting has added are not the program's own.
+        uses = {page: use for page, use in uses.items() if page * PAGE_SIZE < before.size}
+        if not uses:
+            continue
+        content = (before.sha256, before.size)
         if content in found:
             # Two inodes of one content may have been seen in the same epochs.
             pages = _joined(found[content].pages, uses, _either)
             found[content] = replace(found[content], pages=pages)
         else:
-            found[content] = FileUse(file.path, file.size, file.sha256, uses, (str(index.fsid),))
+            found[content] = FileUse(file.path, before.size, before.sha256, uses, (str(index.fsid),))
     return tuple(found.values())
 
 
