@@ -15,6 +15,7 @@ from itertools import accumulate
 from tinyprof.cramfs import PAGE_SIZE, KernelModel, judge, mapped_parts
 from tinyprof.knapsack import Choice, Option, choose, choose_for
 from tinyprof.profile import PageUse
+from tinyprof.runs import choose_runs
 
 PLACEMENT_COST = 4
 """What a page in place adds beside its own bytes, at most: the block behind it then carries its own size, two
@@ -100,6 +101,41 @@ def leading_runs(file: Candidate) -> list[Offers]:
             ]
         )
     return [offers for offers in groups if offers]
+
+
+FLASH_PRICES = tuple(2.0**power for power in range(-9, 5))
+"""Bytes of RAM for a byte of flash at which split_runs() makes an offer: from next to nothing to too dear."""
+
+CUTS_MAX = 60
+
+
+def split_runs(mapping: float) -> Model:
+    """A stock kernel, with segments split (docs/split-segments.md): an offer for each price of flash.
+
+    A mapping costs `mapping` bytes of RAM. Each offer is the best choice of runs at one price, so together
+    they are the convex hull of all choices, which is what choose() goes along.
+    """
+    prices = [mapping * cuts for cuts in range(CUTS_MAX)]
+
+    def offers(file: Candidate) -> list[Offers]:
+        if mapped_parts(file.head, file.size) is None:
+            return leading_runs(file)
+        parts = _parts(file, "mainline")
+        found: dict[tuple[int, ...], Offer] = {}
+        for flash in FLASH_PRICES:
+            worths = [[file.value(page) - flash * file.cost(page) for page in part] for part in parts]
+            choice = choose_runs(worths, prices)
+            pages = tuple(part[at] for part, chosen in zip(parts, choice.pages, strict=True) for at in chosen)
+            saved = sum(map(file.value, pages)) - round(prices[choice.cuts])
+            if saved > 0:
+                found[pages] = Offer(pages, sum(map(file.cost, pages)), saved)
+        rising: list[Offer] = []
+        for offer in sorted(found.values(), key=lambda offer: (offer.cost, -offer.value)):
+            if not rising or offer.value > rising[-1].value:
+                rising.append(offer)
+        return [rising] if rising else []
+
+    return offers
 
 
 def whole_parts(file: Candidate) -> list[Offers]:
