@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
-import deflate
 
 from tinyprof.cli import Exit
 from tinyprof.cli.output import Bar, replace_file, shown
@@ -25,6 +24,7 @@ from tinyprof.cramfs import (
     Written,
     apply_device_table,
     choose_compressor,
+    compressor_name,
     explain,
     page_ranges,
     stored_sizes,
@@ -90,8 +90,7 @@ def open_cache(level: int, zopfli: bool = False) -> DiskCache:
     base = os.environ.get("XDG_CACHE_HOME", "")
     # Unlike Path.home() this never fails, and a folder that cannot be made is a cache unused.
     folder = Path(base) if base.startswith("/") else Path(os.path.expanduser("~/.cache"))  # noqa: PTH111
-    name = "zopfli" if zopfli else f"deflate-{deflate.__version__}-{level}"
-    return DiskCache(folder / "tinyprof", name)
+    return DiskCache(folder / "tinyprof", compressor_name(level, zopfli))
 
 
 def _build(
@@ -209,7 +208,7 @@ def _fields(
 @click.option("--processes", type=click.IntRange(1), help="That map a file, for a mapping's price.  [10]")
 @click.option("--explain", "explained", is_flag=True, help="Say what is in place and why not more.")
 @click.option("--level", type=click.IntRange(1, 12), default=6, show_default=True, help="Effort.")
-@click.option("--zopfli", is_flag=True, help="Compress with Zopfli: smaller, and very slow.")
+@click.option("--zopfli", is_flag=True, help="Smaller than --level 12, and very slow.")
 @click.option("--no-cache", is_flag=True, help="Neither use nor keep compressed blocks of other builds.")
 @click.option("--jobs", type=click.IntRange(0), default=0, help="Threads.  [default: cores]")
 @click.option("-n", "name", default="Compressed", show_default=True, help="The image's name, 16 bytes.")

@@ -4,6 +4,7 @@
 from tinyprof.cramfs.blocks import Block
 from tinyprof.cramfs.cache import DiskCache
 from tinyprof.cramfs.checker import Finding, Report, Rule, check_image
+from tinyprof.cramfs.compressor import choose_compressor, compressor_name
 from tinyprof.cramfs.contents import Plan, Refusal
 from tinyprof.cramfs.device_table import apply_device_table
 from tinyprof.cramfs.directory import Entry
@@ -23,7 +24,7 @@ from tinyprof.cramfs.format import (
 )
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel, Verdict, judge
 from tinyprof.cramfs.measure import Share, measure
-from tinyprof.cramfs.packer import BlockCache, choose_compressor, stored_sizes
+from tinyprof.cramfs.packer import BlockCache, stored_sizes
 from tinyprof.cramfs.reader import Image, read_image
 from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.cramfs.writer import Progress, WriteOptions, Written, write_image
@@ -64,6 +65,7 @@ __all__ = [
     "apply_device_table",
     "check_image",
     "choose_compressor",
+    "compressor_name",
     "executable_pages",
     "explain",
     "extract_image",

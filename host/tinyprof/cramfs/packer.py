@@ -13,11 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import deflate
-
+from tinyprof.cramfs.compressor import Compress
 from tinyprof.cramfs.contents import Content, page_key
 from tinyprof.cramfs.format import PAGE_SIZE
-from tinyprof.errors import TinyprofError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,8 +24,6 @@ BATCH_PAGES = 32
 BATCHES_AHEAD = 2
 """Batches under way for each core: enough to keep it busy, few enough to keep memory small."""
 
-Compress = Callable[[bytes], bytes]
-
 
 class BlockCache(Protocol):
     """Compressed blocks by the SHA-256 of their page. A cache may forget, but must not be wrong."""
@@ -35,22 +31,6 @@ class BlockCache(Protocol):
     def get(self, key: bytes) -> bytes | None: ...
 
     def put(self, key: bytes, block: bytes) -> None: ...
-
-
-class CompressorError(TinyprofError):
-    """A compressor that is asked for and not installed."""
-
-
-def choose_compressor(level: int, zopfli: bool) -> Compress:
-    """A function from a page to a zlib stream: libdeflate at `level`, or Zopfli, smaller and very slow."""
-    if not zopfli:
-        zlib_compress = deflate.zlib_compress
-        return lambda page: bytes(zlib_compress(page, level))
-    try:
-        import zopfli.zlib as slow  # noqa: PLC0415 - optional
-    except ImportError:
-        raise CompressorError("zopfli is not installed", "pip install tinyprof[zopfli]") from None
-    return lambda page: bytes(slow.compress(page))
 
 
 def stored_sizes(compress: Compress, cache: BlockCache | None) -> Callable[[bytes], int]:
@@ -108,6 +88,16 @@ def pack(contents: Iterable[Content], wish: Wish) -> Iterator[Packed]:
 
 
 _Place = tuple[Packed, int, bytes]
+"""Whose block it is, of which page, and the page's key."""
+
+_Blocks = tuple[bytes, list[int]]
+"""Blocks one behind the other, and the size of each."""
+
+
+def _compress_batch(compress: Compress, pages: list[bytes]) -> _Blocks:
+    """In a thread. A compressor takes megabytes for each page: small blocks that stay would tear them apart."""
+    blocks = [compress(page) for page in pages]
+    return b"".join(blocks), [len(block) for block in blocks]
 
 
 class _Packing:
@@ -120,7 +110,7 @@ class _Packing:
         self._pending: deque[Packed] = deque()
         self._pages: list[bytes] = []
         self._places: list[_Place] = []
-        self.batches: deque[tuple[Future[list[bytes]], list[bytes], list[_Place]]] = deque()
+        self.batches: deque[tuple[Future[_Blocks], list[bytes], list[_Place]]] = deque()
 
     def begin(self, content: Content) -> None:
         packed = Packed(content, [None] * content.node.pages, {})
@@ -161,7 +151,7 @@ class _Packing:
             # libdeflate works without the interpreter's lock.
             self._pool = ThreadPoolExecutor(self._threads)
         compress, pages = self._wish.compress, self._pages
-        future = self._pool.submit(lambda: [compress(page) for page in pages])
+        future = self._pool.submit(_compress_batch, compress, pages)
         self.batches.append((future, pages, self._places))
         self._pages, self._places = [], []
         if len(self.batches) > BATCHES_AHEAD * self._threads:
@@ -170,7 +160,11 @@ class _Packing:
     def collect(self) -> None:
         future, pages, places = self.batches.popleft()
         cache = self._wish.cache
-        for block, page, (packed, index, key) in zip(future.result(), pages, places, strict=True):
+        joined, sizes = future.result()
+        end = 0
+        for size, page, (packed, index, key) in zip(sizes, pages, places, strict=True):
+            start, end = end, end + size
+            block = joined[start:end]
             packed.missing -= 1
             self._fill(packed, index, page, block)
             if cache:

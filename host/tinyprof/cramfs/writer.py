@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import deflate
 
+from tinyprof.cramfs.compressor import choose_compressor
 from tinyprof.cramfs.contents import Plan, Refusal, Survey, survey
 from tinyprof.cramfs.format import (
     BOOT_PAD,
@@ -34,17 +35,22 @@ from tinyprof.cramfs.format import (
 )
 from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.cramfs.layout import Layout
-from tinyprof.cramfs.packer import BlockCache, Wish, choose_compressor, pack
+from tinyprof.cramfs.packer import BlockCache, Wish, pack
 from tinyprof.cramfs.region import Region
 from tinyprof.cramfs.tree import Node, Tree
 
 Progress = Callable[[int, int], None]
 """Called with pages done and pages in all."""
 
+OWN_MEMORY = 1 << 20
+"""glibc maps what is so large by itself, and then goes on growing it by mremap()."""
+
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """How to write. `level` is libdeflate's, 1 to 12; `kernel` decides which pages may be in place.
+    """How to write. `kernel` decides which pages may be in place.
+
+    `level` is the effort of compression, 1 to 12, and `zopfli` more than that (choose_compressor()).
 
     `extended` permits what needs block pointers of Linux 4.15 even where no page is in place: equal pages
     stored once, and pages that compression would not make smaller stored as they are. `holes`: pages of zeros
@@ -94,7 +100,7 @@ def write_image(
     found = survey(nodes, plan, options.kernel, keyed=extended)
     extended = options.extended or any(content.in_place for content in found.contents)
     directories = [node for node in nodes if node.kind is EntryKind.DIRECTORY]
-    out = io.BytesIO()
+    out = _growing_buffer()
     head = (BOOT_PAD if options.pad else 0) + SUPER_SIZE + len(options.insert) + -len(options.insert) % 4
     offsets, end = _place_directories(directories, head)
     out.seek(end)
@@ -111,6 +117,15 @@ def write_image(
         path: frozenset(content.in_place) for path, content in found.of_path.items() if content.in_place
     }
     return Written(out.getvalue(), len(region), found.refused, in_place)
+
+
+def _growing_buffer() -> io.BytesIO:
+    """An empty buffer that has memory of its own, so that it grows without leaving holes in that of others."""
+    buffer = io.BytesIO()
+    buffer.write(bytes(OWN_MEMORY))
+    buffer.seek(0)
+    buffer.truncate()
+    return buffer
 
 
 def _layout(out: io.BytesIO, found: Survey, region: Region, options: WriteOptions, extended: bool) -> Layout:
