@@ -132,6 +132,7 @@ def check_image(
         _check_content(check, entry, contents)
         if progress:
             progress(done, len(distinct))
+    _check_blocks(check)
     _check_flags(check)
     _check_overlaps(check)
     return Report(tuple(check.findings), len(entries), len(distinct), check.pages)
@@ -314,6 +315,14 @@ def _check_page(check: _Check, entry: Entry, index: int, start: int, stored: int
     elif any(page[whole:]):
         message = f"page {index} holds more than the file's {whole} bytes: a mapping shows them"
         check.warn(Rule.TAIL, entry.path, start, message)
+
+
+def _check_blocks(check: _Check) -> None:
+    """The tracer has room for so many pages as the superblock counts (firmware/linux/overlay/fs/cramfs)."""
+    blocks = check.superblock.fsid.blocks
+    if check.superblock.flags & SuperFlag.FSID_VERSION_2 and blocks < check.pages:
+        message = f"the superblock counts {blocks} blocks, the image's files have {check.pages}"
+        check.warn(Rule.COUNT, "", check.superblock.offset, message)
 
 
 def _check_flags(check: _Check) -> None:

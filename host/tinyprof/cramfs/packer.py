@@ -95,7 +95,7 @@ _Blocks = tuple[bytes, list[int]]
 
 
 def _compress_batch(compress: Compress, pages: list[bytes]) -> _Blocks:
-    """In a thread. A compressor takes megabytes for each page: small blocks that stay would tear them apart."""
+    """In a thread. As one piece the blocks do not tear up the megabytes that a compressor takes."""
     blocks = [compress(page) for page in pages]
     return b"".join(blocks), [len(block) for block in blocks]
 

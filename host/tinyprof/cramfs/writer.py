@@ -120,7 +120,7 @@ def write_image(
 
 
 def _growing_buffer() -> io.BytesIO:
-    """An empty buffer that has memory of its own, so that it grows without leaving holes in that of others."""
+    """An empty buffer with memory of its own, in which it grows and leaves no holes in that of others."""
     buffer = io.BytesIO()
     buffer.write(bytes(OWN_MEMORY))
     buffer.seek(0)

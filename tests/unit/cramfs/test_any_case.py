@@ -44,6 +44,18 @@ def test_what_is_written_is_read_and_is_clean(first: int) -> None:
         assert report.errors == 0, f"seed {seed}"
 
 
+@pytest.mark.parametrize("first", range(0, 200, BATCH))
+def test_the_superblock_counts_every_page_and_file_that_a_tracer_may_meet(first: int) -> None:
+    """The tracer's tables have room for no more (allocate_tables() of fs/cramfs/tinyprof.c)."""
+    for seed in range(first, first + BATCH):
+        case = make_case(seed, kernels=KERNEL_MODELS, big_endian=True)
+        image = read_image(write_image(case.tree(), case.plan, case.options).image)
+        tables = {entry.ino: entry.pages for entry in image.entries if image.blocks(entry)}
+        fsid, size = image.superblock.fsid, image.superblock.size
+        assert sum(tables.values()) <= min(fsid.blocks, size // 4), f"seed {seed}"
+        assert len(tables) <= min(fsid.files, size // 12), f"seed {seed}"
+
+
 def _contents(image: Image) -> dict[str, bytes]:
     kinds = (EntryKind.FILE, EntryKind.SYMLINK)
     return {entry.path: image.read(entry) for entry in image.entries if entry.kind in kinds}

@@ -168,6 +168,14 @@ def test_a_changed_byte_is_found_by_the_crc(top: Path) -> None:
     assert [finding.rule for finding in check_image(bytes(image)).findings] == [Rule.CRC]
 
 
+def test_a_superblock_that_counts_less_blocks_than_there_are_pages_is_warned_of(top: Path) -> None:
+    image = build(top)
+    put(image, 40, word(image, 40) - 1)
+    report = check_image(sealed(image))
+    assert [finding.rule for finding in report.findings] == [Rule.COUNT]
+    assert report.errors == 0
+
+
 def test_what_is_no_image_at_all_is_one_finding() -> None:
     (finding,) = check_image(b"no image").findings
     assert finding.rule is Rule.SUPERBLOCK
