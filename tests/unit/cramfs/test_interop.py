@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,15 @@ from pycramfs import Cramfs
 from pycramfs.file import RegularFile, Symlink
 
 from cramfs_cases import Case, make_case
-from tinyprof.cramfs import EntryKind, Tree, check_image, read_image, write_image
+from tinyprof.cramfs import (
+    PAGE_SIZE,
+    EntryKind,
+    Tree,
+    WriteOptions,
+    check_image,
+    read_image,
+    write_image,
+)
 
 SEEDS = range(40)
 
@@ -79,6 +88,58 @@ def test_pycramfs_agrees(seed: int) -> None:
         assert isinstance(link, Symlink)
         assert link.read_bytes() == target
     assert len(theirs) == sum(1 for _ in case.tree().walk())
+
+
+def read_by_fsck(image: Path, out: Path) -> bytes | None:
+    command: list[str | Path] = ["fsck.cramfs", f"--extract={out}", image]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        return None
+    return (out / "file").read_bytes()
+
+
+def read_by_7zip(image: Path, out: Path) -> bytes | None:
+    command: list[str | Path] = ["7z", "x", "-y", f"-o{out}", image]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        return None
+    return (out / "file").read_bytes()
+
+
+def read_by_pycramfs(image: Path, out: Path) -> bytes | None:
+    try:
+        entry = Cramfs.from_bytes(image.read_bytes()).select("/file")
+        assert isinstance(entry, RegularFile)
+        return entry.read_bytes()
+    except Exception:
+        return None
+
+
+READERS = {"fsck.cramfs": read_by_fsck, "7-Zip": read_by_7zip, "pycramfs": read_by_pycramfs}
+FEATURES = {
+    "plain": WriteOptions(),
+    "extended pointers": WriteOptions(extended=True),
+    "holes": WriteOptions(holes=True),
+    "padding": WriteOptions(pad=True),
+    "inserted file": WriteOptions(insert=b"inserted"),
+}
+UNREAD = {
+    "fsck.cramfs": {"extended pointers", "holes", "inserted file"},
+    "7-Zip": {"extended pointers", "holes", "padding"},
+    "pycramfs": {"extended pointers", "holes", "padding"},
+}
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+@pytest.mark.parametrize("reader", READERS)
+def test_other_readers_know_what_our_documentation_says(tmp_path: Path, reader: str, feature: str) -> None:
+    """The table of docs/images.md."""
+    content = b"text " * PAGE_SIZE + bytes(2 * PAGE_SIZE) + random.Random(1).randbytes(2 * PAGE_SIZE)
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "file").write_bytes(content)
+    image = tmp_path / "image"
+    plan = {"/file": [1, 2]} if feature == "extended pointers" else {}
+    image.write_bytes(write_image(Tree.from_directory(tmp_path / "root"), plan, FEATURES[feature]).image)
+    known = READERS[reader](image, tmp_path / "out") == content
+    assert known == (feature not in UNREAD[reader])
 
 
 @pytest.mark.parametrize("seed", range(10))
