@@ -26,7 +26,6 @@ COVERED = ("/dev", "/proc")
 """Where the booted volume has others mounted on it."""
 
 LINE = re.compile(r"entry (\d+) (\d+) (\d+) (\S+) (\w{8}) (\w{8}) (\d+) (\S+)")
-HAS_CONTENT = (EntryKind.FILE, EntryKind.SYMLINK)
 INODE_SIZE = 12
 
 
@@ -90,7 +89,7 @@ def expected_of_root(tree: Tree, image: bytes, kernel: KernelModel, seen: Volume
 
 
 def _expected(node: Node) -> Seen:
-    crc = f"{zlib.crc32(node.content()) if node.kind in HAS_CONTENT else 0:08x}"
+    crc = f"{zlib.crc32(node.content()) if node.kind.has_blocks else 0:08x}"
     size = str(node.size)
     if node.kind in (EntryKind.CHAR, EntryKind.BLOCK):
         size = f"{node.device >> 8}:{node.device & 255}"

@@ -224,7 +224,7 @@ def _distinct_contents(entries: Iterable[Entry]) -> list[Entry]:
     contents = {
         (entry.ino, entry.size): entry
         for entry in reversed(list(entries))
-        if entry.size and entry.kind in (EntryKind.FILE, EntryKind.SYMLINK)
+        if entry.size and entry.kind.has_blocks
     }
     return list(reversed(contents.values()))
 

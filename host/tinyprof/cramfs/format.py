@@ -72,8 +72,14 @@ class EntryKind(Enum):
     SOCKET = 0o140000
 
     @property
+    def has_blocks(self) -> bool:
+        """Whether its data are pages behind block pointers."""
+        return self in (EntryKind.FILE, EntryKind.SYMLINK)
+
+    @property
     def has_data(self) -> bool:
-        return self in (EntryKind.FILE, EntryKind.DIRECTORY, EntryKind.SYMLINK)
+        """Whether its inode points to data: the blocks, or a directory's names."""
+        return self.has_blocks or self is EntryKind.DIRECTORY
 
 
 class ImageError(TinyprofError):

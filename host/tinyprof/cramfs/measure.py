@@ -30,7 +30,7 @@ def measure(image: Image) -> Share:
     tables: dict[int, int] = {}
     holes = 0
     for entry in image.entries:
-        if entry.kind not in (EntryKind.FILE, EntryKind.SYMLINK) or not entry.size or entry.ino in tables:
+        if not entry.kind.has_blocks or not entry.size or entry.ino in tables:
             continue
         tables[entry.ino] = 4 * entry.pages
         for block in image.blocks(entry):

@@ -19,7 +19,7 @@ from tinyprof.cramfs.blocks import (
     read_pointers,
 )
 from tinyprof.cramfs.directory import Entry, walk_directories
-from tinyprof.cramfs.format import PAGE_SIZE, EntryKind, ImageError, Superblock, unpack_superblock
+from tinyprof.cramfs.format import PAGE_SIZE, ImageError, Superblock, unpack_superblock
 
 _T = TypeVar("_T")
 
@@ -34,7 +34,7 @@ class Image:
 
     def blocks(self, entry: Entry) -> tuple[Block, ...]:
         """The blocks of a file or symlink, one a page, as cramfs_read_folio() finds them."""
-        if entry.kind not in (EntryKind.FILE, EntryKind.SYMLINK) or not entry.size:
+        if not entry.kind.has_blocks or not entry.size:
             return ()
         return _of(entry, lambda: tuple(self._locate(entry)))
 
@@ -49,7 +49,7 @@ class Image:
 
     def read(self, entry: Entry) -> bytes:
         """A file's or symlink's whole content."""
-        if entry.kind not in (EntryKind.FILE, EntryKind.SYMLINK) or not entry.size:
+        if not entry.kind.has_blocks or not entry.size:
             return b""
         return _of(entry, lambda: b"".join(self._pages(entry)))
 

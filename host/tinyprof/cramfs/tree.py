@@ -55,7 +55,7 @@ class Node:
 
     @property
     def has_content(self) -> bool:
-        return self.size > 0 and self.kind in (EntryKind.FILE, EntryKind.SYMLINK)
+        return self.size > 0 and self.kind.has_blocks
 
     def content(self) -> bytes:
         """The bytes of a file or symlink. Raises TreeError where they cannot be read or have changed."""
