@@ -194,7 +194,7 @@ def test_what_is_no_plan_is_told_in_one_line(top: Path, text: str) -> None:
     (top.parent / "plan").write_text(text)
     run = build("--plan", top.parent / "plan", top, top.parent / "image")
     assert run.returncode == 1
-    assert "not a tinyprof plan" in run.stderr
+    assert f"{top.parent / 'plan'}: not a tinyprof plan" in run.stderr
     assert len(run.stderr.splitlines()) == 1
 
 

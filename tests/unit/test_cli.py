@@ -29,7 +29,7 @@ def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
         (["record", "x", "--epoch", "soon"], 2, "is no time"),
         (["build", "/none-such", "out"], 1, "No such file"),
         (["image", "info", "/none-such"], 1, "No such file"),
-        (["image", "info", "/bin/sh"], 1, "not a cramfs image"),
+        (["image", "info", "/bin/sh"], 1, "/bin/sh: not a cramfs image"),
         (["report", "/bin/sh"], 1, "not a tinyprof profile"),
         (["report", "/bin/sh", "/bin/sh"], 1, "not a tinyprof profile"),
         (["profile", "/bin/sh", "-o", "out"], 1, "/bin/sh: not a tinyprof profile"),

@@ -31,7 +31,7 @@ from tinyprof.cramfs import (
     write_image,
 )
 from tinyprof.errors import TinyprofError
-from tinyprof.plan import HotPlan, load_plan, plan_hot, plan_programs
+from tinyprof.plan import HotPlan, PlanError, load_plan, plan_hot, plan_programs
 from tinyprof.split_tree import AS_PLANNED, Prices, SplitFile, SplitTree, split_tree
 
 FILE = click.Path(path_type=Path)
@@ -75,7 +75,10 @@ def _plan(
         check_stale(found, max_stale)
         return plan_hot(found)
     if plan:
-        return load_plan(plan.read_text(errors="replace"))
+        try:
+            return load_plan(plan.read_text(errors="replace"))
+        except PlanError as error:
+            raise PlanError(f"{plan}: {error.message}", error.hint) from None
     return plan_programs(tree) if programs else HotPlan({})
 
 

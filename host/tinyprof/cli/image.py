@@ -18,6 +18,7 @@ from tinyprof.cramfs import (
     EntryKind,
     Finding,
     Image,
+    ImageError,
     KernelModel,
     Report,
     SuperFlag,
@@ -46,13 +47,21 @@ def command() -> None:
 @offset_option
 @json_option
 def info(image: Path, offset: int, as_json: bool) -> None:
-    facts = _facts(read_image(image.read_bytes(), offset))
+    facts = _facts(_opened(image, offset))
     if as_json:
         click.echo(json.dumps(facts))
         return
     for key, value in facts.items():
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         click.echo(f"{key.replace('_', ' '):17} {shown(text)}")
+
+
+def _opened(path: Path, offset: int) -> Image:
+    """The image in a file, which its errors name."""
+    try:
+        return read_image(path.read_bytes(), offset)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error.message}", error.hint) from None
 
 
 def _facts(image: Image) -> dict[str, object]:
@@ -91,7 +100,7 @@ def _facts(image: Image) -> dict[str, object]:
 @click.option("-l", "long", is_flag=True, help="Everything about each.")
 @json_option
 def ls(image: Path, offset: int, long: bool, as_json: bool) -> None:
-    parsed = read_image(image.read_bytes(), offset)
+    parsed = _opened(image, offset)
     if as_json:
         click.echo(json.dumps([_entry_fields(parsed, entry) for entry in parsed.entries]))
         return
@@ -142,7 +151,7 @@ def _entry_fields(image: Image, entry: Entry) -> dict[str, object]:
 @click.option("--owners", is_flag=True, help="Set owners and set-user-ID bits too; needs root.")
 @click.option("--devices", is_flag=True, help="Make devices too; needs root.")
 def extract(image: Path, directory: Path, offset: int, owners: bool, devices: bool) -> Exit:
-    parsed = read_image(image.read_bytes(), offset)
+    parsed = _opened(image, offset)
     bar = Bar("extracting")
     try:
         extracted = extract_image(parsed, directory, owners=owners, devices=devices, progress=bar)
