@@ -14,8 +14,8 @@ from enum import IntEnum
 import click
 
 from tinyprof import __version__
-from tinyprof.cli.output import shown
 from tinyprof.errors import TinyprofError
+from tinyprof.shown import shown
 
 
 class Exit(IntEnum):

@@ -12,7 +12,7 @@ import click
 import deflate
 
 from tinyprof.cli import Exit
-from tinyprof.cli.output import Bar, replace_file, shown
+from tinyprof.cli.output import Bar, replace_file
 from tinyprof.cli.stale import MAX_STALE, check_stale
 from tinyprof.cramfs import (
     KERNEL_MODELS,
@@ -29,6 +29,7 @@ from tinyprof.cramfs import (
 )
 from tinyprof.errors import TinyprofError
 from tinyprof.plan import HotPlan, load_plan, plan_hot, plan_programs
+from tinyprof.shown import shown
 
 FILE = click.Path(path_type=Path)
 LISTED_MAX = 20

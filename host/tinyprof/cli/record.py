@@ -19,13 +19,13 @@ import click
 from tinyprof import __version__
 from tinyprof.capture import CaptureWriter, Ending, Meta
 from tinyprof.cli import Exit
-from tinyprof.cli.output import shown
 from tinyprof.cli.profiles import index_of
 from tinyprof.cli.screen import Screen
 from tinyprof.errors import TinyprofError
 from tinyprof.link import open_link
 from tinyprof.recorder import Limits, Recording, Totals, record
 from tinyprof.report import losses_text
+from tinyprof.shown import shown
 from tinyprof.watch import LineWatch
 from tinyprof.wire import MARK_MAX, Hello
 
