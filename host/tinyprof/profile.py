@@ -220,7 +220,7 @@ def make_profile(
         for run in split_runs(capture.events()):
             if run.hello:
                 weight = (weights or {}).get(capture.name, 1)
-                profiles.append(_profile_of_run(run, _index_of(capture.name, run, indexes), weight))
+                profiles.append(profile_of_run(run, _index_of(capture.name, run, indexes), weight))
                 elsewhere.append(_not_of(run.hello, image))
             heard = heard or run.hello is not None
         if not heard:
@@ -276,7 +276,8 @@ def steady_phases(phases: Sequence[Phase]) -> list[bool]:
     return [True] * len(phases)
 
 
-def _profile_of_run(run: Run, index: ImageIndex, weight: int) -> Profile:
+def profile_of_run(run: Run, index: ImageIndex, weight: int = 1) -> Profile:
+    """One run, over or not, that said hello. Raises WrongImageError where the target runs another image."""
     assert run.hello
     volume = run.volumes.get(index.volume_of(run.hello)) or VolumeHeat()
     steady = steady_phases(volume.phases)

@@ -7,7 +7,7 @@ known: from gaps in the frames' numbers, and from the epoch ends, which say how 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from time import monotonic
@@ -97,6 +97,10 @@ def no_marks() -> Iterable[str]:
     return ()
 
 
+def nobody_listens(events: Sequence[Event]) -> None:
+    """What a recording tells of its events where nobody asked."""
+
+
 def record(
     link: Link,
     writer: CaptureWriter,
@@ -106,14 +110,15 @@ def record(
     *,
     epoch_ms: int | None = None,
     marks: Callable[[], Iterable[str]] = no_marks,
+    heard: Callable[[Sequence[Event]], None] = nobody_listens,
     clock: Callable[[], float] = monotonic,
 ) -> Recording:
     """Record until the link ends, a limit is reached, the target turns out to have no tracer, or a fault.
 
     `marks()` is asked at every turn for the marks to set now: they go into the capture, and the target is
-    asked to end its epoch there. `clock` is in seconds.
+    asked to end its epoch there. `heard()` is told every event, once it is stored. `clock` is in seconds.
     """
-    session = _Session(writer, watch, observer, clock)
+    session = _Session(writer, watch, observer, heard, clock)
     seq = 1
     try:
         if link.writable:
@@ -141,8 +146,14 @@ class _Session:
     """What a recording knows while it runs."""
 
     def __init__(
-        self, writer: CaptureWriter, watch: LineWatch, observer: Observer, clock: Callable[[], float]
+        self,
+        writer: CaptureWriter,
+        watch: LineWatch,
+        observer: Observer,
+        heard: Callable[[Sequence[Event]], None],
+        clock: Callable[[], float],
     ) -> None:
+        self._heard = heard
         self._writer, self._watch, self._observer, self._clock = writer, watch, observer, clock
         self._decoder = FrameDecoder()
         self._began = clock()
@@ -184,6 +195,7 @@ class _Session:
     def mark(self, text: str) -> None:
         self._writer.mark(text)
         self._run.take(HostMark(text))
+        self._heard([HostMark(text)])
 
     def finish(self) -> None:
         self._count(self._decoder.finish(line_ended=self.ending is Ending.LINE_ENDED))
@@ -191,6 +203,7 @@ class _Session:
             self._writer.end(self.ending)
 
     def _count(self, events: list[Event]) -> None:
+        self._heard(events)
         for event in events:
             if self._run.ends_before(event):
                 if self._before.runs < REBOOTS_SAID:

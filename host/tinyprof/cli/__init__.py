@@ -30,6 +30,7 @@ class Exit(IntEnum):
 
 COMMANDS = {
     "record": "Record the page accesses of a target.",
+    "view": "Look at a finished recording.",
     "profile": "Resolve captures into a profile.",
     "plan": "Choose pages to store in place, under a budget.",
     "build": "Build a CramFS image with the hot pages in place.",

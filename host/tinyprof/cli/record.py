@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,14 @@ from tinyprof.capture import CaptureWriter, Ending, Meta
 from tinyprof.cli import Exit
 from tinyprof.cli.profiles import index_of
 from tinyprof.cli.screen import Screen
+from tinyprof.cli.terminal import has_terminal, record_on_screen
 from tinyprof.errors import TinyprofError
 from tinyprof.link import open_link
-from tinyprof.recorder import Limits, Recording, Totals, record
+from tinyprof.recorder import Limits, Observer, Recording, Totals, no_marks, nobody_listens, record
 from tinyprof.report import losses_text
 from tinyprof.shown import shown
 from tinyprof.watch import LineWatch
-from tinyprof.wire import MARK_MAX, Hello
+from tinyprof.wire import MARK_MAX, Event, Hello
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 EPOCH_MS_LIMIT = 1 << 32
@@ -80,7 +81,7 @@ class TimedMark(click.ParamType[tuple[str, float]]):
     "--mark", "marks", type=TimedMark(), multiple=True, help="Begin a phase after this time: steady@20s."
 )
 @click.option("--console", type=click.Path(path_type=Path), help="Keep what the target prints, as it is.")
-@click.option("--no-tui", is_flag=True, help="A progress line only; there is nothing else yet.")
+@click.option("--no-tui", is_flag=True, help="A progress line only, also on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="A summary as one JSON document on stdout.")
 def command(
     port: str,
@@ -106,22 +107,38 @@ def command(
         console_file = open_files.enter_context(console.open("wb", buffering=0)) if console else None
         capture = open_files.enter_context(output.open("xb", buffering=0))
         screen = Screen(sys.stderr, _columns(), time.monotonic, console_file)
-        with _until_signalled() as stop:
-            recording = record(
-                link,
-                CaptureWriter(capture, Meta(__version__, port, baud, int(time.time())), index),
-                LineWatch(port, baud, index),
-                screen,
-                Limits(duration, epochs, stop),
-                epoch_ms=None if epoch is None else round(epoch * 1000),
-                marks=_due(marks),
-            )
+        due = _due(marks)
+        with _until_signalled() as signalled:
+
+            def begin(
+                observer: Observer,
+                heard: Callable[[Sequence[Event]], None] = nobody_listens,
+                more_marks: Callable[[], Iterable[str]] = no_marks,
+                stop: Callable[[], bool] = lambda: False,
+            ) -> Recording:
+                return record(
+                    link,
+                    CaptureWriter(capture, Meta(__version__, port, baud, int(time.time())), index),
+                    LineWatch(port, baud, index),
+                    observer,
+                    Limits(duration, epochs, lambda: signalled() or stop()),
+                    epoch_ms=None if epoch is None else round(epoch * 1000),
+                    marks=lambda: [*due(), *more_marks()],
+                    heard=heard,
+                )
+
+            if no_tui or as_json or not has_terminal():
+                recording = begin(screen)
+            else:
+                recording = record_on_screen(port, output, index, begin, console_file)
         screen.finish()
     if as_json:
         image_fsid = str(index.fsid) if index else None
         click.echo(json.dumps(_summary(recording, output, port, baud, image_fsid)))
     screen.say(f"{shown(str(output))}: {_text(recording.totals)}")
-    return _verdict(recording, baud)
+    if not as_json:
+        screen.say(f"next: tinyprof view {shown(str(output))}, or tinyprof report {shown(str(output))}")
+    return _verdict(recording, baud, interrupted=signalled())
 
 
 def _due(marks: tuple[tuple[str, float], ...]) -> Callable[[], list[str]]:
@@ -232,12 +249,15 @@ def _hello_fields(hello: Hello) -> dict[str, Any]:
     }
 
 
-def _verdict(recording: Recording, baud: int) -> Exit:
-    """The exit code. Raises TinyprofError where the recording failed."""
+def _verdict(recording: Recording, baud: int, *, interrupted: bool) -> Exit:
+    """The exit code. Raises TinyprofError where the recording failed.
+
+    Who leaves the live view has not interrupted a recording but ended it.
+    """
     totals = recording.totals
     if recording.fault:
         raise recording.fault
-    if recording.ending is Ending.INTERRUPTED:
+    if recording.ending is Ending.INTERRUPTED and interrupted:
         return Exit.INTERRUPTED
     if totals.hello is None:
         seen = f"{totals.bytes} bytes, none of them a hello" if totals.bytes else "nothing arrived"
