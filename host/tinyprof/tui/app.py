@@ -34,6 +34,7 @@ from tinyprof.tui.what_if import WhatIfPane
 Save = Callable[[Path, bytes], None]
 PANES = ("map", "whatif", "console", "log")
 PANE_NAMES = ("heat map", "what if", "console", "log")
+STEERING = {"pane", "filter", "mark"}
 FOCUS_OF = {"map": "cells"}
 
 
@@ -52,20 +53,20 @@ class LiveApp(App[None]):
     CSS_PATH = "live.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (150, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "pane(0)", "Map"),
-        Binding("2", "pane(1)", "What if"),
-        Binding("3", "pane(2)", "Console"),
-        Binding("4", "pane(3)", "Log"),
-        Binding("slash", "filter", "Filter"),
+        Binding("q", "quit", "Quit"),
+        Binding("question_mark", "help", "Help"),
+        Binding("1", "pane(0)", "Map", priority=True),
+        Binding("2", "pane(1)", "What if", priority=True),
+        Binding("3", "pane(2)", "Console", priority=True),
+        Binding("4", "pane(3)", "Log", priority=True),
+        Binding("slash", "filter", "Filter", priority=True),
         Binding("a", "whole_image", "Whole image", show=False),
-        Binding("m", "mark", "Mark"),
+        Binding("m", "mark", "Mark", priority=True),
         Binding("space", "hold", "Hold"),
         Binding("w", "write_plan", "Plan"),
         Binding("p", "write_profile", "Profile", show=False),
-        Binding("question_mark", "help", "Help"),
         Binding("escape", "close_filter", "close the filter", show=False),
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
-        Binding("q", "quit", "Quit"),
     ]
 
     def __init__(self, feed: Feed, save: Save) -> None:
@@ -76,6 +77,13 @@ class LiveApp(App[None]):
         self._drawn_version = -1
         self._held = self._over = self._leaving = self._whole = False
         self._written: set[Path] = set()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where a name is typed, letters are letters.
+
+        Keys that move the focus have priority, so that what is typed right behind them goes where it should.
+        """
+        return action == "quit" or not (action in STEERING and isinstance(self.focused, Input))
 
     def compose(self) -> ComposeResult:
         yield StatusHeader(self._feed.title, self._state)
@@ -90,7 +98,7 @@ class LiveApp(App[None]):
                     yield WhatIfPane()
                     yield LinePane("console", "the target has printed nothing")
                     yield LinePane("log", "nothing to say")
-        yield Footer(compact=True)
+        yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         """Begin."""
@@ -160,20 +168,21 @@ class LiveApp(App[None]):
         pane = PANES[number]
         self.query_one(ContentSwitcher).current = pane
         self._show_tabs()
-        self.query_one(f"#{FOCUS_OF.get(pane, pane)}").focus()
+        self.screen.set_focus(self.query_one(f"#{FOCUS_OF.get(pane, pane)}"))
 
     def action_filter(self) -> None:
         """Ask for a part of a path."""
-        self.query_one("#filter").add_class("-open")
-        self.query_one("#filter").focus()
+        found = self.query_one("#filter")
+        found.display = True
+        # At once, so that it gets the keys that are typed right behind this one.
+        self.screen.set_focus(found)
 
     def action_close_filter(self) -> None:
         """List all files again."""
         found = self.query_one("#filter", Input)
-        if found.has_class("-open"):
-            found.value = ""
-            found.remove_class("-open")
-        self.query_one(FileList).focus()
+        found.value = ""
+        found.display = False
+        self.screen.set_focus(self.query_one(FileList))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as it is typed."""
@@ -198,12 +207,12 @@ class LiveApp(App[None]):
             self._draw()
         self.query_one(StatusHeader).show(self._snapshot, self._state)
 
-    def action_mark(self) -> None:
+    async def action_mark(self) -> None:
         """Begin a phase with a name."""
         if not self._feed.live or self._over:
             self.notify("a recording that is over takes no marks", severity="warning")
             return
-        self.push_screen(MarkScreen(), lambda name: self._feed.mark(name) if name else None)
+        await self.push_screen(MarkScreen(), lambda name: self._feed.mark(name) if name else None)
 
     def action_help(self) -> None:
         """Show all keys."""

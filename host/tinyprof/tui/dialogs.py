@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
@@ -48,7 +48,7 @@ class MarkScreen(ModalScreen[str]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", "no mark")]
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="mark"):
+        with Vertical(id="mark"):
             yield Label("A phase begins here. Its name, such as steady or video:")
             yield Input(max_length=MARK_MAX)
 
