@@ -57,7 +57,7 @@ def main() -> None:
     run(BOARD, "rootfs", rootfs)
     agent()
     boot(rootfs)
-    for script, words in (("decoder.py", []), ("images.py", [rootfs])):
+    for script, words in (("decoder.py", []), ("tui.py", []), ("images.py", [rootfs])):
         subprocess.run([sys.executable, Path(__file__).with_name(script), *words], check=True)
 
 

@@ -49,7 +49,7 @@ def test_a_mistake_is_told_in_one_line(words: list[str], code: int, said: str) -
 
 
 def test_help_and_build_never_import_the_live_view() -> None:
-    check = "import sys, tinyprof.cli.build, tinyprof.cli; sys.exit('textual' in sys.modules)"
+    check = "import sys, tinyprof.cli, tinyprof.cli.build, tinyprof.cli.record, tinyprof.cli.report; sys.exit('textual' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
 
 

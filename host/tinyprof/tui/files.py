@@ -116,7 +116,7 @@ class FileList(ScrollView, can_focus=True):
         paths = {row.path: number for number, row in enumerate(rows)}
         self._cursor = paths.get(before.path, 0) if before else 0
         self._drawn.clear()
-        self.virtual_size = Size(self.size.width, len(rows) + HEAD_LINES)
+        self.virtual_size = Size(self._width, len(rows) + HEAD_LINES)
         self._moved()
 
     def _moved(self) -> None:
@@ -168,13 +168,18 @@ class FileList(ScrollView, can_focus=True):
     def on_resize(self) -> None:
         """Strips are as wide as there is room."""
         self._drawn.clear()
-        self.virtual_size = Size(self.size.width, len(self._rows) + HEAD_LINES)
+        self.virtual_size = Size(self._width, len(self._rows) + HEAD_LINES)
+
+    @property
+    def _width(self) -> int:
+        """Cells in a line, beside the scroll bar."""
+        return self.scrollable_content_region.width
 
     def _strip_width(self) -> int:
-        return 12 if self.size.width < 100 else 24 if self.size.width < 150 else 48
+        return 12 if self._width < 100 else 24 if self._width < 150 else 48
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self._width
         if y < HEAD_LINES:
             return self._head().adjust_cell_length(width, self.get_component_rich_style("files--head"))
         number = self.scroll_offset.y + y - HEAD_LINES
@@ -202,7 +207,7 @@ class FileList(ScrollView, can_focus=True):
 
     def _empty(self, y: int) -> Strip:
         if y > HEAD_LINES or self._rows:
-            return Strip.blank(self.size.width, self.rich_style)
+            return Strip.blank(self._width, self.rich_style)
         why = "no path has this in it" if self._wanted else "nothing touched yet"
         return Strip([Segment(f"  {why}", self.rich_style + Style(dim=True))])
 
@@ -211,7 +216,7 @@ class FileList(ScrollView, can_focus=True):
         heat = cells(hottest(row.classes, row.pages, width), style)
         used = sum(segment.cell_length for segment in heat)
         figures = "".join(column.text(row).rjust(column.width) for column in COLUMNS)
-        room = self.size.width - width - 1 - len(figures) - 2
+        room = self._width - width - 1 - len(figures) - 2
         return Strip(
             [
                 *heat,

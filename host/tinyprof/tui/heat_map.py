@@ -77,14 +77,19 @@ class CellGrid(ScrollView, can_focus=True):
 
     def _lay_out(self) -> None:
         self._drawn.clear()
-        self.virtual_size = Size(self.size.width, -(-len(self._cells) // self._per_line))
+        self.virtual_size = Size(self._width, -(-len(self._cells) // self._per_line))
         self.refresh()
 
     @property
     def _per_line(self) -> int:
         """Cells in a line: a power of two, so that offsets are round."""
-        room = max(8, self.size.width - OFFSET_WIDTH - 1)
+        room = max(8, self._width - OFFSET_WIDTH - 1)
         return int(1 << room.bit_length() - 1)
+
+    @property
+    def _width(self) -> int:
+        """Cells in a line, beside the scroll bar."""
+        return self.scrollable_content_region.width
 
     def on_resize(self) -> None:
         """Lines are as long as there is room."""
@@ -133,7 +138,7 @@ class CellGrid(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         line = self.scroll_offset.y + y
         if line not in self._drawn:
-            self._drawn[line] = self._draw(line).adjust_cell_length(self.size.width, self.rich_style)
+            self._drawn[line] = self._draw(line).adjust_cell_length(self._width, self.rich_style)
         return self._drawn[line]
 
     def _draw(self, line: int) -> Strip:

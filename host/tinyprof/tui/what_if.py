@@ -97,14 +97,16 @@ class WhatIfPane(Widget, can_focus=True):
         curve = self._snapshot.curve
         assert curve
         height = max(1, self.size.height - TEXT_LINES - 1)
+        marked = round((self._columns - 1) * self._share / STEPS)
         if y >= height:
             most = size_text(curve.everything.cost)
             axis = "0".ljust(self._columns - len(most)) + most
+            # The budget must be found without colours, too.
+            axis = axis[:marked] + "▲" + axis[marked + 1 :]
             return [Segment(" " * LEFT + axis, base + Style(dim=True))]
         most_saved = curve.everything.saves or 1
         label = size_text(most_saved * (height - y) // height).rjust(LEFT - 1) + " "
         segments = [Segment(label, base + Style(dim=True))]
-        marked = round((self._columns - 1) * self._share / STEPS)
         for column in range(self._columns):
             point = curve.within(curve.everything.cost * column // (self._columns - 1))
             eighths = round(8 * height * point.saves / most_saved) - 8 * (height - 1 - y)
