@@ -19,7 +19,7 @@ from textual.widgets import ContentSwitcher, Footer, Input, Static
 
 from tinyprof.live import Snapshot
 from tinyprof.plan import dump_plan
-from tinyprof.report.rows import FileRow
+from tinyprof.report.directories import Directory, Row
 from tinyprof.shown import shown
 from tinyprof.tprof import dump_profile
 from tinyprof.tui.dialogs import HelpScreen, MarkScreen
@@ -144,7 +144,7 @@ class LiveApp(App[None]):
         """Show its map, unless that is the whole image's."""
         self._show_map(message.row)
 
-    def _show_map(self, row: FileRow | None) -> None:
+    def _show_map(self, row: Row | None) -> None:
         profile = self._snapshot.profile
         if profile is None or row is None:
             subject = None
@@ -152,7 +152,8 @@ class LiveApp(App[None]):
             rows = sorted(self._snapshot.rows, key=lambda row: row.path)
             subject = Subject("all files touched", profile, rows)
         else:
-            subject = Subject(shown(row.path), profile, [row])
+            rows = list(row.rows) if isinstance(row, Directory) else [row]
+            subject = Subject(shown(row.path), profile, rows)
         self.query_one(HeatMap).show(subject)
 
     def _show_tabs(self) -> None:

@@ -16,6 +16,7 @@ from tinyprof.wire import MARK_MAX
 
 HELP = """\
 files      ↑ ↓ choose    s sort by the next column    r the other way round    / filter by path
+           t by directory    enter open or close one
 heat map   ← → ↑ ↓ move    + - zoom    n next hot run    a the whole image, or the file
 what if    ← → ↑ ↓ move the budget    w write its plan    p write the profile
 panes      1 heat map    2 what if    3 console    4 log    tab to the next

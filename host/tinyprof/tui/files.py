@@ -20,6 +20,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tinyprof.report.directories import Directory, Line, Row, flat, tree
 from tinyprof.report.rows import FileRow
 from tinyprof.report.strip import hottest
 from tinyprof.shown import shown
@@ -34,8 +35,8 @@ class Column:
 
     name: str
     width: int
-    text: Callable[[FileRow], str]
-    key: Callable[[FileRow], float]
+    text: Callable[[Row], str]
+    key: Callable[[Row], float]
 
 
 COLUMNS = (
@@ -66,34 +67,38 @@ class FileList(ScrollView, can_focus=True):
         Binding("end", "move(1000000)", "last", show=False),
         Binding("s", "sort", "Sort"),
         Binding("r", "reverse", "Reverse", show=False),
+        Binding("t", "tree", "Tree", show=False),
+        Binding("enter", "fold", "Open or close", show=False),
     ]
 
     class Chosen(Message):
-        """The cursor is on another file, or the file has changed; None where there is none."""
+        """The cursor is on another row, or the row has changed; None where there is none."""
 
-        def __init__(self, row: FileRow | None) -> None:
+        def __init__(self, row: Row | None) -> None:
             super().__init__()
             self.row = row
 
     def __init__(self) -> None:
         super().__init__(id="files")
         self._all: Sequence[FileRow] = ()
-        self._rows: list[FileRow] = []
+        self._lines: list[Line] = []
+        self._is_tree = False
+        self._folded: set[str] = set()
         self._sort = 1
         self._rising = False
         self._wanted = ""
         self._cursor = 0
-        self._drawn: dict[tuple[tuple[str, str], int, bool], Strip] = {}
+        self._drawn: dict[tuple[int, int, bool], Strip] = {}
 
     @property
-    def chosen(self) -> FileRow | None:
+    def chosen(self) -> Row | None:
         """The row under the cursor."""
-        return self._rows[self._cursor] if self._rows else None
+        return self._lines[self._cursor].row if self._lines else None
 
     @property
     def paths(self) -> list[str]:
         """What is listed, from the first to the last."""
-        return [row.path for row in self._rows]
+        return [line.row.path for line in self._lines]
 
     def show(self, rows: Sequence[FileRow]) -> None:
         """List these from now on; the cursor stays on its file."""
@@ -112,11 +117,11 @@ class FileList(ScrollView, can_focus=True):
         rows.sort(key=lambda row: row.path, reverse=key is None and not self._rising)
         if key:
             rows.sort(key=key, reverse=not self._rising)
-        self._rows = rows
-        paths = {row.path: number for number, row in enumerate(rows)}
+        self._lines = tree(rows, self._folded) if self._is_tree else flat(rows)
+        paths = {line.row.path: number for number, line in enumerate(self._lines)}
         self._cursor = paths.get(before.path, 0) if before else 0
         self._drawn.clear()
-        self.virtual_size = Size(self._width, len(rows) + HEAD_LINES)
+        self.virtual_size = Size(self._width, len(self._lines) + HEAD_LINES)
         self._moved()
 
     def _moved(self) -> None:
@@ -129,8 +134,8 @@ class FileList(ScrollView, can_focus=True):
 
     def action_move(self, by: int) -> None:
         """Move the cursor."""
-        if self._rows:
-            self._cursor = min(len(self._rows) - 1, max(0, self._cursor + by))
+        if self._lines:
+            self._cursor = min(len(self._lines) - 1, max(0, self._cursor + by))
             self._moved()
 
     def action_page(self, by: int) -> None:
@@ -145,6 +150,17 @@ class FileList(ScrollView, can_focus=True):
         """Sort the other way round."""
         self._rising = not self._rising
         self._arrange()
+
+    def action_tree(self) -> None:
+        """Files by directory, or all of them in one list."""
+        self._is_tree = not self._is_tree
+        self._arrange()
+
+    def action_fold(self) -> None:
+        """Hide what is in a directory, or show it again."""
+        if isinstance(self.chosen, Directory):
+            self._folded ^= {self.chosen.path}
+            self._arrange()
 
     def _sort_by(self, column: int) -> None:
         # Figures are of interest from the highest, paths from the first.
@@ -162,13 +178,13 @@ class FileList(ScrollView, can_focus=True):
                     self._sort_by(number)
                     return
             self._sort_by(BY_PATH)
-        elif self._rows:
+        elif self._lines:
             self.action_move(self.scroll_offset.y + event.y - HEAD_LINES - self._cursor)
 
     def on_resize(self) -> None:
         """Strips are as wide as there is room."""
         self._drawn.clear()
-        self.virtual_size = Size(self._width, len(self._rows) + HEAD_LINES)
+        self.virtual_size = Size(self._width, len(self._lines) + HEAD_LINES)
 
     @property
     def _width(self) -> int:
@@ -183,14 +199,14 @@ class FileList(ScrollView, can_focus=True):
         if y < HEAD_LINES:
             return self._head().adjust_cell_length(width, self.get_component_rich_style("files--head"))
         number = self.scroll_offset.y + y - HEAD_LINES
-        if number >= len(self._rows):
+        if number >= len(self._lines):
             return self._empty(y).adjust_cell_length(width, self.rich_style)
-        row, under = self._rows[number], number == self._cursor
-        key = (row.path, row.use.sha256)
-        cached = self._drawn.get((key, width, under))
+        line, under = self._lines[number], number == self._cursor
+        key = (number, width, under)
+        cached = self._drawn.get(key)
         if cached is None:
             style = self.get_component_rich_style("files--cursor") if under else self.rich_style
-            cached = self._drawn[key, width, under] = self._line(row, style).adjust_cell_length(width, style)
+            cached = self._drawn[key] = self._line(line, style).adjust_cell_length(width, style)
         return cached
 
     def _head(self) -> Strip:
@@ -206,22 +222,25 @@ class FileList(ScrollView, can_focus=True):
         return "▴" if self._rising else "▾"
 
     def _empty(self, y: int) -> Strip:
-        if y > HEAD_LINES or self._rows:
+        if y > HEAD_LINES or self._lines:
             return Strip.blank(self._width, self.rich_style)
         why = "no path has this in it" if self._wanted else "nothing touched yet"
         return Strip([Segment(f"  {why}", self.rich_style + Style(dim=True))])
 
-    def _line(self, row: FileRow, style: Style) -> Strip:
+    def _line(self, line: Line, style: Style) -> Strip:
+        row = line.row
         width = self._strip_width()
         heat = cells(hottest(row.classes, row.pages, width), style)
         used = sum(segment.cell_length for segment in heat)
         figures = "".join(column.text(row).rjust(column.width) for column in COLUMNS)
+        mark = ("▸ " if row.path in self._folded else "▾ ") if isinstance(row, Directory) else ""
+        name = "  " * line.depth + mark + line.name
         room = self._width - width - 1 - len(figures) - 2
         return Strip(
             [
                 *heat,
                 Segment(" " * (width + 1 - used) + f"{figures}  ", style),
-                Segment(ending(row.path, room), style),
+                Segment(ending(name, room), style),
             ]
         )
 

@@ -243,3 +243,26 @@ def test_quit_asks_the_recording_to_end_and_leaves_when_it_has(news: News, captu
 
     drive(app, act)
     assert not app.is_running
+
+
+def test_the_tree_sums_its_directories_and_closes_them(app: LiveApp) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        files = app.query_one(FileList)
+        await pilot.press("t", "home")
+        assert [path for path in files.paths if not path.startswith("/odd")] == [
+            "/lib/",
+            "/lib/libc.so",
+            "/bin/",
+            "/bin/busybox",
+            "/usr/bin/",
+            "/usr/bin/once",
+        ]
+        chosen = files.chosen
+        assert chosen
+        assert (chosen.path, chosen.used, chosen.pages) == ("/lib/", 60, 90)
+        await pilot.press("enter")
+        assert "/lib/libc.so" not in files.paths
+        await pilot.press("enter", "t")
+        assert len(files.paths) == 4
+
+    drive(app, act)
