@@ -83,6 +83,11 @@ class LiveHeat:
         self._looked_epochs = -1
         self._look_again = 0.0
 
+    @property
+    def epochs(self) -> int:
+        """Epochs that are over, of all boots."""
+        return self._epochs_before + _epochs(self._run)
+
     def heard(self, events: Sequence[Event]) -> None:
         """Take what was on the line."""
         for event in events:
@@ -114,7 +119,7 @@ class LiveHeat:
         records = self._records_before + _records(run)
         if seconds > last.seconds:
             self._rates.append((records - last.records) / (seconds - last.seconds))
-        epochs = self._epochs_before + _epochs(run)
+        epochs = self.epochs
         if whole or (epochs != self._looked_epochs and seconds >= self._look_again):
             began = self._clock()
             last = self._with_pages(last)

@@ -17,8 +17,10 @@ from textual.containers import Container, Vertical
 from textual.message import Message
 from textual.widgets import ContentSwitcher, Footer, Input, Static
 
+from tinyprof.errors import TinyprofError
 from tinyprof.live import Snapshot
 from tinyprof.plan import dump_plan
+from tinyprof.profile import Profile
 from tinyprof.report.directories import Directory, Row
 from tinyprof.shown import shown
 from tinyprof.tprof import dump_profile
@@ -46,6 +48,15 @@ class NewsArrived(Message):
         self.news = news
 
 
+class PastArrived(Message):
+    """The capture was read again up to an epoch."""
+
+    def __init__(self, epoch: int, snapshot: Snapshot) -> None:
+        super().__init__()
+        self.epoch = epoch
+        self.snapshot = snapshot
+
+
 class LiveApp(App[None]):
     """The live view of a feed."""
 
@@ -65,6 +76,11 @@ class LiveApp(App[None]):
         Binding("space", "hold", "Hold"),
         Binding("w", "write_plan", "Plan"),
         Binding("p", "write_profile", "Profile", show=False),
+        Binding("left_square_bracket", "past(-1)", "Back", key_display="["),
+        Binding("right_square_bracket", "past(1)", "Forth", show=False),
+        Binding("left_curly_bracket", "past_phase(-1)", "phase before", show=False),
+        Binding("right_curly_bracket", "past_phase(1)", "phase after", show=False),
+        Binding("backspace", "now", "now", show=False),
         Binding("escape", "close_filter", "close the filter", show=False),
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
     ]
@@ -74,8 +90,10 @@ class LiveApp(App[None]):
         self._feed = feed
         self._save = save
         self._snapshot = Snapshot()
-        self._drawn_version = -1
+        self._shown = self._snapshot
+        self._drawn_profile: Profile | None = None
         self._held = self._over = self._leaving = self._whole = False
+        self._past: int | None = None
         self._written: set[Path] = set()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -112,6 +130,8 @@ class LiveApp(App[None]):
 
     @property
     def _state(self) -> str:
+        if self._past is not None:
+            return f"as of epoch {self._past}"
         if self._over:
             return "over" if self._feed.live else "capture"
         if self._held:
@@ -128,14 +148,14 @@ class LiveApp(App[None]):
         self.query_one("#console", LinePane).add(news.console)
         self.query_one("#log", LinePane).add(news.log)
         self._snapshot = news.snapshot
-        if not self._held:
-            self._draw()
+        if not self._held and self._past is None:
+            self._draw(self._snapshot)
 
-    def _draw(self) -> None:
-        snapshot = self._snapshot
+    def _draw(self, snapshot: Snapshot) -> None:
+        self._shown = snapshot
         self.query_one(StatusHeader).show(snapshot, self._state)
-        if snapshot.version != self._drawn_version:
-            self._drawn_version = snapshot.version
+        if snapshot.profile is not self._drawn_profile:
+            self._drawn_profile = snapshot.profile
             self.query_one(WhatIfPane).show(snapshot)
             # The list says which file is chosen, and that draws the map.
             self.query_one(FileList).show(snapshot.rows)
@@ -145,11 +165,11 @@ class LiveApp(App[None]):
         self._show_map(message.row)
 
     def _show_map(self, row: Row | None) -> None:
-        profile = self._snapshot.profile
+        profile = self._shown.profile
         if profile is None or row is None:
             subject = None
         elif self._whole:
-            rows = sorted(self._snapshot.rows, key=lambda row: row.path)
+            rows = sorted(self._shown.rows, key=lambda row: row.path)
             subject = Subject("all files touched", profile, rows)
         else:
             rows = list(row.rows) if isinstance(row, Directory) else [row]
@@ -205,8 +225,54 @@ class LiveApp(App[None]):
         """Keep the view as it is, or let it go on; the recording does not know."""
         self._held = not self._held
         if not self._held:
-            self._draw()
-        self.query_one(StatusHeader).show(self._snapshot, self._state)
+            self._draw(self._snapshot)
+        self.query_one(StatusHeader).show(self._shown, self._state)
+
+    def action_past(self, by: int) -> None:
+        """Show how it was an epoch before or after; after the last is now."""
+        self._go_to((self._snapshot.epoch if self._past is None else self._past) + by)
+
+    def action_past_phase(self, by: int) -> None:
+        """Show how it was when the phase before or after began."""
+        profile = self._snapshot.profile
+        if profile is None or len(profile.runs) != 1:
+            self.notify("the phases of several boots have no order here", severity="warning")
+            return
+        here = self._snapshot.epoch if self._past is None else self._past
+        # An epoch before the phase's first is over when the phase begins.
+        starts = [phase.first - 1 for phase in profile.runs[0].phases if phase.first > 1]
+        ahead = [start for start in starts if (start - here) * by > 0]
+        if ahead:
+            self._go_to(min(ahead, key=lambda start: abs(start - here)))
+        else:
+            self._go_to(1 if by < 0 else self._snapshot.epoch)
+
+    def action_now(self) -> None:
+        """Show what is, and not what was."""
+        self._go_to(self._snapshot.epoch)
+
+    def _go_to(self, epoch: int) -> None:
+        if epoch >= self._snapshot.epoch:
+            self._past = None
+            self._draw(self._snapshot)
+            return
+        self._past = max(1, epoch)
+        self.query_one(StatusHeader).show(self._shown, self._state)
+        self.run_worker(lambda: self._look_back(max(1, epoch)), thread=True, exclusive=True)
+
+    def _look_back(self, epoch: int) -> None:
+        """Runs beside the screen: a large capture takes its time."""
+        try:
+            snapshot = self._feed.at(epoch)
+        except (TinyprofError, OSError) as error:
+            self.call_from_thread(self.notify, shown(str(error)), severity="error", markup=False)
+            return
+        self.post_message(PastArrived(epoch, snapshot))
+
+    def on_past_arrived(self, message: PastArrived) -> None:
+        """Show it, if it is still what is wanted."""
+        if message.epoch == self._past:
+            self._draw(message.snapshot)
 
     async def action_mark(self) -> None:
         """Begin a phase with a name."""
@@ -221,7 +287,7 @@ class LiveApp(App[None]):
 
     def action_write_plan(self) -> None:
         """Write the pages that the budget buys, for 'tinyprof build --plan'."""
-        curve = self._snapshot.curve
+        curve = self._shown.curve
         if curve is None or not curve.everything.pages:
             self.notify("there is nothing to plan yet", severity="warning")
             return
@@ -230,10 +296,10 @@ class LiveApp(App[None]):
 
     def action_write_profile(self) -> None:
         """Write the profile of what was recorded so far."""
-        if self._snapshot.profile is None:
+        if self._shown.profile is None:
             self.notify("there is nothing to profile yet", severity="warning")
             return
-        self._write(".tprof", dump_profile(self._snapshot.profile), "tinyprof report")
+        self._write(".tprof", dump_profile(self._shown.profile), "tinyprof report")
 
     def _write(self, suffix: str, text: str, command: str) -> None:
         path = self._feed.capture.with_suffix(suffix)

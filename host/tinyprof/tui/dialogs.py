@@ -20,6 +20,7 @@ files      ↑ ↓ choose    s sort by the next column    r the other way round 
 heat map   ← → ↑ ↓ move    + - zoom    n next hot run    a the whole image, or the file
 what if    ← → ↑ ↓ move the budget    w write its plan    p write the profile
 panes      1 heat map    2 what if    3 console    4 log    tab to the next
+the past   [ ] an epoch back, forth    { } to where a phase began    backspace now
 recording  m begin a phase with a name    space hold the view; the recording goes on
 always     ? this help    ctrl+p all commands    q end the recording, leave a complete capture
 

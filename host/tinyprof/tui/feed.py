@@ -66,6 +66,13 @@ class Feed(Protocol):
         """Begin a phase of this name."""
         ...
 
+    def at(self, epochs: int) -> Snapshot:
+        """How it was when so many epochs were over, read again from the capture: large ones take a while.
+
+        Raises TinyprofError or OSError where the capture cannot be read.
+        """
+        ...
+
 
 class _Notes:
     """What was printed and said since the last news."""
@@ -121,6 +128,7 @@ class LiveRecording:
         self.capture = capture
         self.recording: Recording | None = None
         self.crash: BaseException | None = None
+        self._index = index
         self._begin = begin
         self._console = console
         self._heat = LiveHeat(index)
@@ -148,6 +156,9 @@ class LiveRecording:
 
     def mark(self, name: str) -> None:
         self._marks.put(name)
+
+    def at(self, epochs: int) -> Snapshot:
+        return snapshot_at(self.capture, self._index, epochs)
 
     def _run(self) -> None:
         try:
@@ -201,6 +212,34 @@ class LiveRecording:
         self._notes.log(self._elapsed(), str(warning))
 
 
+class _TargetClock:
+    """How long all took by the target's clock, which begins anew when it boots."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._last: int | None = None
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, Frame) and isinstance(event.message, (Pages, EpochEnd)):
+            ms = event.message.ms
+            self.seconds += max(0, ms - self._last) / 1000 if self._last is not None else 0.0
+            self._last = ms
+
+
+def snapshot_at(capture: Path, image: ImageIndex | None, epochs: int) -> Snapshot:
+    """What a capture, which may still grow, had when so many epochs were over."""
+    clock = _TargetClock()
+    with capture.open("rb") as file:
+        reader = CaptureReader(file, shown(str(capture)))
+        heat = LiveHeat(image or reader.index)
+        for event in reader.events():
+            heat.heard([event])
+            clock.take(event)
+            if heat.epochs >= epochs:
+                break
+    return heat.snapshot(clock.seconds, whole=True)
+
+
 class FinishedCapture:
     """A feed of a capture, read from its start to its end."""
 
@@ -210,8 +249,7 @@ class FinishedCapture:
         self.title = shown(str(capture))
         self.capture = capture
         self._image = image
-        self._seconds = 0.0
-        self._last_ms: int | None = None
+        self._target = _TargetClock()
         self._stop = threading.Event()
         self._post: Post = lambda news: None
 
@@ -224,6 +262,9 @@ class FinishedCapture:
 
     def mark(self, name: str) -> None:
         """A finished recording takes no marks."""
+
+    def at(self, epochs: int) -> Snapshot:
+        return snapshot_at(self.capture, self._image, epochs)
 
     def _run(self) -> None:
         notes, heat = _Notes(), LiveHeat(self._image)
@@ -239,20 +280,14 @@ class FinishedCapture:
             notes.log(0.0, str(error))
         heat.finish()
         notes.flush()
-        self._post(notes.news(heat.snapshot(self._seconds, whole=True), over=True))
-
-    def _tell_time(self, ms: int) -> None:
-        """The target's clock, which begins anew when it boots, tells how long all took."""
-        self._seconds += max(0, ms - self._last_ms) / 1000 if self._last_ms is not None else 0.0
-        self._last_ms = ms
+        self._post(notes.news(heat.snapshot(self._target.seconds, whole=True), over=True))
 
     def _read(self, reader: CaptureReader, heat: LiveHeat, notes: _Notes) -> None:
         posted = monotonic()
         batch: list[Event] = []
         for event in reader.events():
             batch.append(event)
-            if isinstance(event, Frame) and isinstance(event.message, (Pages, EpochEnd)):
-                self._tell_time(event.message.ms)
+            self._target.take(event)
             if isinstance(event, ConsoleText):
                 notes.console(event.data)
             if len(batch) >= 256:
@@ -262,5 +297,5 @@ class FinishedCapture:
                     return
                 if monotonic() - posted >= INTERVAL:
                     posted = monotonic()
-                    self._post(notes.news(heat.snapshot(self._seconds)))
+                    self._post(notes.news(heat.snapshot(self._target.seconds)))
         heat.heard(batch)

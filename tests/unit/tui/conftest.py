@@ -11,9 +11,10 @@ import pytest
 
 from tinyprof.capture import CaptureWriter, Ending, Meta
 from tinyprof.image_index import ImageIndex
+from tinyprof.live import Snapshot
 from tinyprof.records import Kind
 from tinyprof.tui.app import LiveApp
-from tinyprof.tui.feed import Feed, FinishedCapture, News, Post
+from tinyprof.tui.feed import Feed, FinishedCapture, News, Post, snapshot_at
 from tinyprof.wire import EpochEnd, Hello, Message, Pages, encode_message
 
 PAGE = 4096
@@ -98,6 +99,9 @@ class Told:
 
     def mark(self, name: str) -> None:
         self.marks.append(name)
+
+    def at(self, epochs: int) -> Snapshot:
+        return snapshot_at(self.capture, None, epochs)
 
 
 @pytest.fixture

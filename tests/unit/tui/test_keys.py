@@ -16,6 +16,7 @@ from textual.widgets import ContentSwitcher, Input
 
 from tinyprof.capture import CaptureReader
 from tinyprof.cramfs import read_image
+from tinyprof.heat import Losses
 from tinyprof.plan import load_plan
 from tinyprof.profile import make_profile
 from tinyprof.tprof import dump_profile
@@ -264,5 +265,53 @@ def test_the_tree_sums_its_directories_and_closes_them(app: LiveApp) -> None:
         assert "/lib/libc.so" not in files.paths
         await pilot.press("enter", "t")
         assert len(files.paths) == 4
+
+    drive(app, act)
+
+
+def test_the_past_is_shown_epoch_by_epoch_while_the_recording_goes_on(news: News, capture: Path) -> None:
+    feed = Told([replace(news, over=False)], capture, live=True)
+    app = LiveApp(feed, write)
+
+    async def act(pilot: Pilot[None]) -> None:
+        def header() -> str:
+            return "".join(app.query_one(StatusHeader).render_line(y).text for y in range(3))
+
+        async def looked_back() -> None:
+            await app.workers.wait_for_complete()
+            await pilot.pause()
+
+        await pilot.press("left_square_bracket", "left_square_bracket")
+        await looked_back()
+        assert "as of epoch 6" in header()
+        assert "epoch 6 ·" in header()
+        feed.post(replace(news, over=False))
+        await pilot.pause()
+        assert "epoch 6 ·" in header()
+        await pilot.press("left_curly_bracket")
+        await looked_back()
+        assert "epoch 5 ·" in header()
+        await pilot.press("left_curly_bracket")
+        await looked_back()
+        assert "epoch 1 ·" in header()
+        assert "/usr/bin/once" in app.query_one(FileList).paths
+        await pilot.press("backspace")
+        await pilot.pause()
+        assert "as of" not in header()
+        assert "epoch 8 ·" in header()
+
+    drive(app, act)
+
+
+def test_a_loss_is_named_in_the_header_at_once(news: News, capture: Path) -> None:
+    lossy = replace(news.snapshot, losses=Losses(frames=2, records=7))
+    app = LiveApp(Told([News(lossy)], capture, live=True), write)
+
+    async def act(pilot: Pilot[None]) -> None:
+        line = app.query_one(StatusHeader).render_line(2)
+        assert "LOST 2 frames, 7 records" in line.text
+        (segment,) = (segment for segment in line if "LOST" in segment.text)
+        assert segment.style
+        assert segment.style.bold
 
     drive(app, act)
