@@ -15,22 +15,26 @@ from textual.widgets import Input, Label, Static
 from tinyprof.wire import MARK_MAX
 
 HELP = """\
-files      ↑ ↓ choose    s sort by the next column    r the other way round    / filter by path
+files      ↑ ↓ choose    / filter by path    s r sort, reverse
            t by directory    enter open or close one
-heat map   ← → ↑ ↓ move    + - zoom    n next hot run    a the whole image, or the file
-what if    ← → ↑ ↓ move the budget    w write its plan    p write the profile
-panes      1 heat map    2 what if    3 console    4 log    tab to the next
-the past   [ ] an epoch back, forth    { } to where a phase began    backspace now
-recording  m begin a phase with a name    space hold the view; the recording goes on
-always     ? this help    ctrl+p all commands    q end the recording, leave a complete capture
+heat map   ← → ↑ ↓ move    + - zoom    n next hot run
+           a the whole image, or what is chosen
+what if    ← → ↑ ↓ move the budget    w write its plan
+panes      1 heat map    2 what if    3 console    4 log    tab next
+the past   [ ] an epoch back, forth    backspace now
+           { } where a phase began
+recording  m begin a phase with a name
+           space hold the view; the recording goes on
+always     p write the profile    ? this help    ctrl+p all commands
+           q end the recording and leave a complete capture
 
-hot   █  seen in most epochs of the steady state
-warm  ▒  seen in some
-once  ░  seen in one stretch, as start-up
-cold  ·  never seen
+hot  █  seen in most epochs of the steady state     warm  ▒  in some
+once ░  seen in one stretch, as start-up            cold  ·  never
 
-touched  pages used, of all        RAM    page cache that they take while nothing is dropped
-flash    what all pages that pay would cost in place        saves  page cache in the steady state
+touched  pages used, of all
+RAM      page cache that they take while nothing is dropped
+flash    what all pages that are worth anything would cost in place
+saves    page cache in the steady state, with them in place
 """
 
 

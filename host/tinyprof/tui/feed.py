@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import IO, Protocol
@@ -237,7 +237,8 @@ def snapshot_at(capture: Path, image: ImageIndex | None, epochs: int) -> Snapsho
             clock.take(event)
             if heat.epochs >= epochs:
                 break
-    return heat.snapshot(clock.seconds, whole=True)
+    # How fast a capture is read is no rate of the target's.
+    return replace(heat.snapshot(clock.seconds, whole=True), rates=())
 
 
 class FinishedCapture:
@@ -280,7 +281,8 @@ class FinishedCapture:
             notes.log(0.0, str(error))
         heat.finish()
         notes.flush()
-        self._post(notes.news(heat.snapshot(self._target.seconds, whole=True), over=True))
+        last = replace(heat.snapshot(self._target.seconds, whole=True), rates=())
+        self._post(notes.news(last, over=True))
 
     def _read(self, reader: CaptureReader, heat: LiveHeat, notes: _Notes) -> None:
         posted = monotonic()

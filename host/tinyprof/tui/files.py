@@ -234,13 +234,13 @@ class FileList(ScrollView, can_focus=True):
         used = sum(segment.cell_length for segment in heat)
         figures = "".join(column.text(row).rjust(column.width) for column in COLUMNS)
         mark = ("▸ " if row.path in self._folded else "▾ ") if isinstance(row, Directory) else ""
-        name = "  " * line.depth + mark + line.name
+        indent = "  " * line.depth
         room = self._width - width - 1 - len(figures) - 2
         return Strip(
             [
                 *heat,
                 Segment(" " * (width + 1 - used) + f"{figures}  ", style),
-                Segment(ending(name, room), style),
+                Segment(indent + ending(mark + line.name, room - len(indent)), style),
             ]
         )
 

@@ -54,12 +54,11 @@ class StatusHeader(Widget):
     def _how(self, base: Style) -> list[Segment]:
         it = self._snapshot
         minutes, seconds = divmod(int(it.seconds), 60)
-        rate = it.rates[-1] if it.rates else 0.0
         runs = f" · {it.runs} boots" if it.runs > 1 else ""
         text = f" {minutes:3}:{seconds:02} · epoch {it.epoch}{runs} · {it.records:,} records"
-        if self._state == "capture":
+        if not it.rates:
             return [Segment(text, base)]
-        text += f" · {rate:,.0f}/s "
+        text += f" · {it.rates[-1]:,.0f}/s "
         return [
             Segment(text, base),
             Segment(sparkline(it.rates, SPARK_WIDTH), base + STYLES[Temperature.ONCE]),
