@@ -42,7 +42,7 @@ EPOCH_RECORDS = 10_000
 FRAME_RECORDS = 80
 SECONDS = 15
 WARM_UP = 3
-VIEW_EPOCHS = 40
+VIEW_EPOCHS = 200
 KEYS = ("down", "down", "up", "pagedown", "s", "pageup")
 TINYPROF = Path(sys.executable).with_name("tinyprof")
 
