@@ -305,7 +305,9 @@ class _Scale:
         return Seen(epochs, steady * self.weight, it.first, it.last, it.stretches, it.longest, 1)
 
     def use(self, heat: PageHeat, page_hash: str) -> PageUse:
-        seen = {_KEY_OF[key]: self.seen(it) for key, it in enumerate(heat.by_key) if it}
+        # What a page was seen as is mostly one object under several keys.
+        scaled = {it: self.seen(it) for it in {*heat.by_key} if it}
+        seen = {_KEY_OF[key]: scaled[it] for key, it in enumerate(heat.by_key) if it}
         return PageUse(page_hash, _without_repetition(seen))
 
 
