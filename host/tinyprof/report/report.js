@@ -28,12 +28,14 @@
     return "v" in cell.dataset ? Number(cell.dataset.v) : cell.textContent;
   };
   const sortBy = (head, column) => {
-    const rising = head.getAttribute("aria-sort") === "descending";
+    // Figures are of interest from the highest, paths from the first.
+    const before = head.getAttribute("aria-sort");
+    const rising = before ? before === "descending" : column === 0;
     for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", rising ? "ascending" : "descending");
     rows.sort((a, b) => {
       const [x, y] = [valueOf(a, column), valueOf(b, column)];
-      const order = typeof x === "number" ? x - y : y < x ? -1 : x < y ? 1 : 0;
+      const order = typeof x === "number" ? x - y : x < y ? -1 : y < x ? 1 : 0;
       return rising ? order : -order;
     });
     body.append(...rows);

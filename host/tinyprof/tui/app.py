@@ -7,6 +7,7 @@ through `save`, which puts a file in place whole or not at all.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -36,6 +37,7 @@ from tinyprof.tui.what_if import WhatIfPane
 Save = Callable[[Path, bytes], None]
 PANES = ("map", "whatif", "console", "log")
 PANE_NAMES = ("heat map", "what if", "console", "log")
+SWITCH_SECONDS = 0.0005
 STEERING = {"pane", "filter", "mark"}
 FOCUS_OF = {"map": "cells"}
 
@@ -120,6 +122,8 @@ class LiveApp(App[None]):
 
     def on_mount(self) -> None:
         """Begin."""
+        # A key must not wait while the recorder's thread counts.
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._show_tabs()
         self.query_one(FileList).focus()
         self._feed.start(self._post)
