@@ -130,7 +130,7 @@ def command(
             if no_tui or as_json or not has_terminal():
                 recording = begin(screen)
             else:
-                recording = record_on_screen(port, output, index, begin, console_file)
+                recording = record_on_screen(port, output, index, begin, console_file, signalled)
         screen.finish()
     if as_json:
         image_fsid = str(index.fsid) if index else None

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -21,11 +22,16 @@ def has_terminal() -> bool:
 
 
 def record_on_screen(
-    title: str, capture: Path, index: ImageIndex | None, begin: Begin, console: IO[bytes] | None
+    title: str,
+    capture: Path,
+    index: ImageIndex | None,
+    begin: Begin,
+    console: IO[bytes] | None,
+    signalled: Callable[[], bool],
 ) -> Recording:
     """Record under the live view, until that is left or the recording has reached what it was to reach.
 
-    What the target prints goes to `console` too.
+    What the target prints goes to `console` too; `signalled` is whether a signal asked for the end.
 
     Raises what the recording raised.
     """
@@ -35,7 +41,7 @@ def record_on_screen(
 
     feed = LiveRecording(title, capture, index, begin, console)
     try:
-        LiveApp(feed, replace_file).run()
+        LiveApp(feed, replace_file, signalled).run()
     finally:
         feed.join()
     if feed.crash:

@@ -26,7 +26,7 @@ from tinyprof.report.directories import Directory, Row
 from tinyprof.shown import shown
 from tinyprof.tprof import dump_profile
 from tinyprof.tui.dialogs import HelpScreen, MarkScreen
-from tinyprof.tui.feed import Feed, News
+from tinyprof.tui.feed import INTERVAL, Feed, News
 from tinyprof.tui.files import FileList
 from tinyprof.tui.header import StatusHeader
 from tinyprof.tui.heat_map import CellGrid, HeatMap
@@ -87,8 +87,9 @@ class LiveApp(App[None]):
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
     ]
 
-    def __init__(self, feed: Feed, save: Save) -> None:
+    def __init__(self, feed: Feed, save: Save, told_to_leave: Callable[[], bool] = lambda: False) -> None:
         super().__init__()
+        self._told_to_leave = told_to_leave
         self._feed = feed
         self._save = save
         self._snapshot = Snapshot()
@@ -127,6 +128,12 @@ class LiveApp(App[None]):
         self._show_tabs()
         self.query_one(FileList).focus()
         self._feed.start(self._post)
+        self.set_interval(INTERVAL, self._leave_if_told)
+
+    def _leave_if_told(self) -> None:
+        """A recording that runs ends by itself when it is told to; one that is over would stay."""
+        if self._over and self._told_to_leave():
+            self.exit()
 
     def _post(self, news: News) -> None:
         """Called in the feed's thread."""

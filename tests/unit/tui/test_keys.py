@@ -315,3 +315,19 @@ def test_a_loss_is_named_in_the_header_at_once(news: News, capture: Path) -> Non
         assert segment.style.bold
 
     drive(app, act)
+
+
+def test_a_view_of_a_recording_that_is_over_leaves_when_it_is_told(news: News, capture: Path) -> None:
+    told = [False]
+    app = LiveApp(Told([news], capture, live=True), write, lambda: told[0])
+
+    async def act(pilot: Pilot[None]) -> None:
+        app._leave_if_told()
+        await pilot.pause()
+        assert app.is_running
+        told[0] = True
+        app._leave_if_told()
+        await pilot.pause()
+
+    drive(app, act)
+    assert not app.is_running
