@@ -13,8 +13,9 @@
 #define HELLO_MS	10000
 #define LOOK_MS		2000	/* between looks for a tracer, each with a hello */
 #define RETRY_MS	1000	/* between looks for the port */
+#define REPEAT_MS	500	/* without an acknowledgement, until a frame is repeated */
 
-/* Time */
+/* Time and epochs */
 
 static int ms_until(uint32_t since, uint32_t period)
 {
@@ -28,6 +29,11 @@ static int ms_until(uint32_t since, uint32_t period)
 static int sooner(int one, int other)
 {
 	return one < other ? one : other;
+}
+
+static void begin_end(struct agent *a)
+{
+	a->ending = (1u << a->info.volumes) - 1;
 }
 
 static int ms_until_epoch_end(const struct agent *a)
@@ -49,29 +55,184 @@ static void close_port(struct agent *a)
 }
 
 /*
- * Send the frame that was just made. A port that vanished is opened again, and
- * gets the whole frame again: its records are no longer in the kernel. Without
- * its closing zero alone it is whole, for the next frame opens with one.
+ * Put a frame on the line. A port that vanished is opened again, and gets the
+ * whole frame again: its records are no longer in the kernel. Without its
+ * closing zero alone it is whole, for the next frame opens with one.
  */
-static void send(struct agent *a)
+static void transmit(struct agent *a, struct wire_frame *f)
 {
 	size_t unsent;
 
+	f->sent = ++a->sendings;
 	for (;;) {
 		while (a->port < 0) {
 			a->port = port_open(a->settings.tty, a->settings.baud);
 			if (a->port < 0)
 				wait_ms(RETRY_MS);
 		}
-		unsent = port_write(a->port, a->frame.line, a->frame.len);
+		unsent = port_write(a->port, f->line, f->len);
 		if (!unsent)
-			return;
-		a->write_errors++;
+			break;
+		/* With repetition the host gets what the driver has lost, too. */
+		a->write_errors += !a->session;
 		close_port(a);
 		if (unsent == 1)
-			return;
+			break;
 		wait_ms(RETRY_MS);
 	}
+	a->last_sent = sys_now_ms();
+}
+
+static void repeat(struct agent *a, struct wire_frame *f)
+{
+	a->repeats++;
+	transmit(a, f);
+}
+
+/* Frames */
+
+static struct wire_frame *kept(struct agent *a, uint16_t seq)
+{
+	return &a->window[seq % AGENT_WINDOW];
+}
+
+static uint16_t count_kept(const struct agent *a)
+{
+	return a->seq - a->oldest;
+}
+
+static int ms_until_repeat(const struct agent *a)
+{
+	return count_kept(a) ? ms_until(a->last_sent, REPEAT_MS) : INT32_MAX;
+}
+
+/*
+ * Without an answer for so long, the oldest frame is sent once more. What else
+ * is missing, the answer to that will tell.
+ */
+static void repeat_oldest(struct agent *a)
+{
+	if (!ms_until_repeat(a))
+		repeat(a, kept(a, a->oldest));
+}
+
+/*
+ * The host has all frames before next, and those beyond it whose bit is set, the
+ * lowest for next + 1. The line keeps the order of what it carries: a frame is
+ * lost if the host has one that was sent after it.
+ */
+static void take_ack(struct agent *a, uint16_t next, uint32_t beyond)
+{
+	uint16_t before = next - a->oldest;
+	uint32_t last = 0;
+
+	if (before > count_kept(a))
+		return;
+	for (uint16_t i = 0; i < count_kept(a); i++) {
+		struct wire_frame *f = kept(a, a->oldest + i);
+
+		if (i >= before && (i == before || !(beyond >> (i - before - 1) & 1)))
+			continue;
+		f->len = 0;
+		if (last < f->sent)
+			last = f->sent;
+	}
+	a->oldest = next;
+	a->last_sent = sys_now_ms();
+	for (uint16_t seq = next; seq != a->seq; seq++) {
+		struct wire_frame *f = kept(a, seq);
+
+		if (f->len && f->sent < last)
+			repeat(a, f);
+	}
+}
+
+/* What was sent last is still here, though it was meant to be sent once. */
+static void keep_what_was_sent(struct agent *a)
+{
+	while (count_kept(a) < AGENT_WINDOW && kept(a, a->oldest - 1)->len)
+		wire_repeat(kept(a, --a->oldest));
+}
+
+/* Tell the host from where on it gets every frame; it tells what of that it lacks. */
+static void begin_repetition(struct agent *a)
+{
+	struct wire_frame begin = { 0 };
+
+	if (!a->session) {
+		a->session = (sys_now_ms() ^ (uint32_t)a->info.boot_id) | 1;
+		keep_what_was_sent(a);
+	}
+	begin.seq = a->oldest;
+	wire_begin(&begin, a->session);
+	transmit(a, &begin);
+	if (count_kept(a))
+		repeat(a, kept(a, a->oldest));
+}
+
+static void obey(struct agent *a, const struct wire_command *command)
+{
+	switch (command->type) {
+	case WIRE_HELLO_PLEASE:
+		a->say_hello = true;
+		break;
+	case WIRE_EPOCH_LENGTH:
+		a->settings.epoch_ms = command->arguments[0];
+		break;
+	case WIRE_REARM:
+		begin_end(a);
+		break;
+	case WIRE_ACK:
+		if (command->arguments[0] == a->session)
+			take_ack(a, command->arguments[1], command->arguments[2]);
+		break;
+	case WIRE_REPEAT_PLEASE:
+		begin_repetition(a);
+		break;
+	}
+}
+
+static void listen(struct agent *a)
+{
+	struct wire_command command;
+	uint8_t bytes[256];
+	long size = port_read(a->port, bytes, sizeof(bytes));
+
+	/* A port that hung up would wake poll() again at once. */
+	if (size < 0)
+		close_port(a);
+	for (long i = 0; i < size; i++)
+		if (wire_receive(&a->receiver, bytes[i], &command))
+			obey(a, &command);
+}
+
+/* The frame to be made next. Waits for the host to have one of those kept. */
+static struct wire_frame *next_frame(struct agent *a)
+{
+	struct wire_frame *f = kept(a, a->seq);
+	uint32_t began = sys_now_ms();
+
+	while (count_kept(a) == AGENT_WINDOW) {
+		struct pollfd port = { .fd = a->port, .events = POLLIN };
+
+		sys_poll(&port, 1, ms_until_repeat(a));
+		if (port.revents)
+			listen(a);
+		repeat_oldest(a);
+	}
+	a->waited += sys_now_ms() - began;
+	f->seq = a->seq;
+	f->repeated = a->session;
+	return f;
+}
+
+static void send(struct agent *a)
+{
+	struct wire_frame *f = kept(a, a->seq++);
+
+	if (!f->repeated)
+		a->oldest = a->seq;
+	transmit(a, f);
 }
 
 /* The tracer */
@@ -128,11 +289,6 @@ void agent_find_tracer(struct agent *a)
 	look_at_volumes(a, &unused);
 }
 
-static void begin_end(struct agent *a)
-{
-	a->ending = (1u << a->info.volumes) - 1;
-}
-
 /* Send some of what the kernel has queued. */
 static void drain(struct agent *a)
 {
@@ -147,7 +303,7 @@ static void drain(struct agent *a)
 	if (size <= 0 && size != -EAGAIN && size != -EINTR)
 		lose_tracer(a);
 	while (done < batch.head.count) {
-		done += wire_pages(&a->frame, &batch.head, batch.records + done,
+		done += wire_pages(next_frame(a), &batch.head, batch.records + done,
 				   batch.head.count - done);
 		send(a);
 	}
@@ -177,7 +333,9 @@ static void end_epochs(struct agent *a)
 		/* Epoch 0: this volume could not be started. */
 		if (ret || !end.epoch)
 			continue;
-		wire_epoch_end(&a->frame, &end);
+		for (int kind = 0; kind < TINYPROF_KINDS; kind++)
+			a->ended += end.records[kind];
+		wire_epoch_end(next_frame(a), &end, a->ended);
 		send(a);
 	}
 	if (!a->ending)
@@ -193,6 +351,7 @@ static void say_hello(struct agent *a)
 	struct wire_hello hello = {
 		.agent = AGENT_VERSION,
 		.volumes = volumes,
+		.window = AGENT_WINDOW,
 	};
 	struct new_utsname uts;
 	uint32_t next = 0;
@@ -212,7 +371,7 @@ static void say_hello(struct agent *a)
 			hello.count += describe(a, next++, &volumes[hello.count]);
 		if (said && !hello.count)
 			break;
-		wire_hello(&a->frame, &hello);
+		wire_hello(next_frame(a), &hello);
 		send(a);
 		said = true;
 	} while (next < a->info.volumes);
@@ -221,43 +380,17 @@ static void say_hello(struct agent *a)
 
 static void say_status(struct agent *a)
 {
-	struct wire_status status = { .ms = sys_now_ms(), .write_errors = a->write_errors };
+	struct wire_status status = {
+		.ms = sys_now_ms(),
+		.write_errors = a->write_errors,
+		.repeats = a->repeats,
+		.waited = a->waited,
+	};
 
 	look_at_volumes(a, &status);
-	wire_status(&a->frame, &status);
+	wire_status(next_frame(a), &status);
 	send(a);
 	a->said_status = status.ms;
-}
-
-/* Commands */
-
-static void obey(struct agent *a, const struct wire_command *command)
-{
-	switch (command->type) {
-	case WIRE_HELLO_PLEASE:
-		a->say_hello = true;
-		break;
-	case WIRE_EPOCH_LENGTH:
-		a->settings.epoch_ms = command->epoch_ms;
-		break;
-	case WIRE_REARM:
-		begin_end(a);
-		break;
-	}
-}
-
-static void listen(struct agent *a)
-{
-	struct wire_command command;
-	uint8_t bytes[64];
-	long size = port_read(a->port, bytes, sizeof(bytes));
-
-	/* A port that hung up would wake poll() again at once. */
-	if (size < 0)
-		close_port(a);
-	for (long i = 0; i < size; i++)
-		if (wire_receive(&a->receiver, bytes[i], &command))
-			obey(a, &command);
 }
 
 /* What is due */
@@ -271,7 +404,7 @@ static int ms_until_hello(const struct agent *a)
 
 static int ms_until_due(const struct agent *a)
 {
-	int ms = ms_until_hello(a);
+	int ms = sooner(ms_until_hello(a), ms_until_repeat(a));
 
 	if (a->tracer < 0)
 		return ms;
@@ -292,6 +425,7 @@ _Noreturn void agent_run(struct agent *a)
 		sys_poll(events, 2, ms_until_due(a));
 		if (events[0].revents)
 			listen(a);
+		repeat_oldest(a);
 		if (!ms_until_hello(a))
 			say_hello(a);
 		if (a->tracer < 0)

@@ -5,6 +5,10 @@
  * What the line cannot take stays in the kernel's queue: a slow line stretches
  * the epoch. An absent port, tracer or host is waited for; nothing but the
  * agent itself ever waits for them.
+ *
+ * It sends each frame once until a host asks for repetition. From then on it
+ * keeps every frame until the host has it, and when AGENT_WINDOW frames are
+ * kept, waits: the kernel's queue holds what comes meanwhile.
  */
 #ifndef AGENT_H
 #define AGENT_H
@@ -20,6 +24,12 @@
 /* Volume indices looked at: one bit each in ending. The kernel has 8. */
 #define AGENT_VOLUMES_MAX	31
 
+/*
+ * Frames kept for repetition. A third of a second of a line of 115,200 baud, so
+ * that a host may answer late; and no more than the bits of an ACK can tell.
+ */
+#define AGENT_WINDOW		32
+
 struct agent {
 	struct settings settings;	/* epoch_ms is as the host last asked */
 
@@ -28,10 +38,17 @@ struct agent {
 	uint32_t seen;			/* changes when volumes come or go */
 	uint32_t ending;		/* volumes whose epoch is to end, a bit each */
 	bool more;			/* the last batch was full */
+	uint32_t ended;			/* records of all epochs that ended */
 
-	struct wire_frame frame;
+	struct wire_frame window[AGENT_WINDOW];	/* by seq, modulo its size */
+	uint16_t seq;				/* of the next frame */
+	uint16_t oldest;			/* that the host may not have */
+	uint32_t session;			/* 0: frames are not repeated */
+	uint32_t sendings;			/* of frames, the first of each and repeats */
+	uint32_t last_sent;			/* ms; or when the host last acknowledged */
+
 	struct wire_receiver receiver;
-	uint32_t write_errors;
+	uint32_t write_errors, repeats, waited;	/* as in struct wire_status */
 	uint32_t epoch_began, said_hello, said_status;	/* ms */
 	bool say_hello;
 };

@@ -8,6 +8,7 @@ enum {
 	PAGES = 2,
 	EPOCH_END = 3,
 	STATUS = 4,
+	BEGIN = 5,
 };
 
 /* The most that msgpack takes for each. */
@@ -19,7 +20,7 @@ enum {
 #define VOLUME_MAX_SIZE		(1 + 7 * UINT_MAX_SIZE + NAME_MAX_SIZE)
 
 _Static_assert(HEAD_MAX_SIZE + 1 + 3 * STR_MAX_SIZE + 3 + BOOT_ID_SIZE +
-	       2 * UINT_MAX_SIZE + 1 + WIRE_VOLUMES_MAX * VOLUME_MAX_SIZE <=
+	       2 * UINT_MAX_SIZE + 1 + WIRE_VOLUMES_MAX * VOLUME_MAX_SIZE + 1 <=
 	       WIRE_BODY_MAX, "every hello fits one frame");
 
 static struct msgpack_writer begin(struct wire_frame *f, uint32_t type,
@@ -31,24 +32,43 @@ static struct msgpack_writer begin(struct wire_frame *f, uint32_t type,
 	};
 
 	msgpack_array(&w, 2 + elements);
-	msgpack_uint(&w, type);
-	msgpack_uint(&w, f->seq++);
+	msgpack_uint(&w, f->repeated ? type + WIRE_REPEATED : type);
+	msgpack_uint(&w, f->seq);
 	return w;
+}
+
+/* Frames the body that stands at line + 2 and ends at end. */
+static void finish_at(struct wire_frame *f, uint8_t *end)
+{
+	uint8_t *body = f->line + 2;
+	uint32_t crc = crc32(body, end - body);
+	int i;
+
+	for (i = 0; i < WIRE_CRC_SIZE; i++)
+		*end++ = crc >> (8 * i);
+	cobs_encode(f->line + 1, end - body);
+	f->line[0] = 0;
+	*end++ = 0;
+	f->len = end - f->line;
 }
 
 static void finish(struct wire_frame *f, const struct msgpack_writer *w)
 {
-	uint8_t *body = f->line + 2;
-	uint8_t *at = w->at;
-	uint32_t crc = crc32(body, at - body);
-	int i;
+	finish_at(f, w->at);
+}
 
-	for (i = 0; i < WIRE_CRC_SIZE; i++)
-		*at++ = crc >> (8 * i);
-	cobs_encode(f->line + 1, at - body);
-	f->line[0] = 0;
-	*at++ = 0;
-	f->len = at - f->line;
+void wire_repeat(struct wire_frame *f)
+{
+	uint8_t *line = f->line;
+	size_t i = cobs_decode(line + 1, f->len - 2);
+	uint8_t *end = line + 2 + i - WIRE_CRC_SIZE;
+
+	for (; i; i--)
+		line[i + 1] = line[i];
+	/* The head of the array is one byte, and so is every type. */
+	line[3] += WIRE_REPEATED;
+	f->repeated = true;
+	finish_at(f, end);
 }
 
 static void put_volume(struct msgpack_writer *w,
@@ -67,7 +87,7 @@ static void put_volume(struct msgpack_writer *w,
 
 void wire_hello(struct wire_frame *f, const struct wire_hello *hello)
 {
-	struct msgpack_writer w = begin(f, HELLO, 9);
+	struct msgpack_writer w = begin(f, HELLO, 10);
 	size_t i;
 
 	msgpack_uint(&w, WIRE_PROTOCOL);
@@ -81,6 +101,7 @@ void wire_hello(struct wire_frame *f, const struct wire_hello *hello)
 	msgpack_array(&w, hello->count);
 	for (i = 0; i < hello->count; i++)
 		put_volume(&w, &hello->volumes[i]);
+	msgpack_uint(&w, hello->window);
 	finish(f, &w);
 }
 
@@ -198,9 +219,9 @@ size_t wire_pages(struct wire_frame *f, const struct tinyprof_batch *batch,
 	return done;
 }
 
-void wire_epoch_end(struct wire_frame *f, const struct tinyprof_epoch *epoch)
+void wire_epoch_end(struct wire_frame *f, const struct tinyprof_epoch *epoch, uint32_t total)
 {
-	struct msgpack_writer w = begin(f, EPOCH_END, 4);
+	struct msgpack_writer w = begin(f, EPOCH_END, 5);
 	int kind;
 
 	msgpack_uint(&w, epoch->volume);
@@ -209,17 +230,28 @@ void wire_epoch_end(struct wire_frame *f, const struct tinyprof_epoch *epoch)
 	msgpack_array(&w, TINYPROF_KINDS);
 	for (kind = 0; kind < TINYPROF_KINDS; kind++)
 		msgpack_uint(&w, epoch->records[kind]);
+	msgpack_uint(&w, total);
 	finish(f, &w);
 }
 
 void wire_status(struct wire_frame *f, const struct wire_status *status)
 {
-	struct msgpack_writer w = begin(f, STATUS, 4);
+	struct msgpack_writer w = begin(f, STATUS, 6);
 
 	msgpack_uint(&w, status->ms);
 	msgpack_uint(&w, status->queued);
 	msgpack_uint(&w, status->untraced);
 	msgpack_uint(&w, status->write_errors);
+	msgpack_uint(&w, status->repeats);
+	msgpack_uint(&w, status->waited);
+	finish(f, &w);
+}
+
+void wire_begin(struct wire_frame *f, uint32_t session)
+{
+	struct msgpack_writer w = begin(f, BEGIN, 1);
+
+	msgpack_uint(&w, session);
 	finish(f, &w);
 }
 
@@ -240,23 +272,23 @@ static size_t checked_body(uint8_t *run, size_t len)
 
 static bool parse_command(struct msgpack_reader *r, struct wire_command *c)
 {
+	/* How many arguments each has, from WIRE_HELLO_PLEASE on. */
+	static const uint8_t needed[] = { 0, 1, 0, WIRE_ARGUMENTS_MAX, 0 };
 	uint32_t elements, type, seq;
-	uint32_t needed = 2;
+	uint32_t count;
 
 	if (!msgpack_read_array(r, &elements) || !msgpack_read_uint(r, &type) ||
 	    !msgpack_read_uint(r, &seq) || seq > UINT16_MAX)
 		return false;
-	if (type < WIRE_HELLO_PLEASE || type > WIRE_REARM)
+	if (type - WIRE_HELLO_PLEASE >= sizeof(needed))
 		return false;
-	c->type = type;
-	c->epoch_ms = 0;
-	if (type == WIRE_EPOCH_LENGTH) {
-		needed = 3;
-		if (!msgpack_read_uint(r, &c->epoch_ms))
+	*c = (struct wire_command){ .type = type };
+	count = needed[type - WIRE_HELLO_PLEASE];
+	for (uint32_t i = 0; i < count; i++)
+		if (!msgpack_read_uint(r, &c->arguments[i]))
 			return false;
-	}
 	/* More elements are a later version's, and for its eyes only. */
-	return elements > needed || (elements == needed && r->at == r->end);
+	return elements > 2 + count || (elements == 2 + count && r->at == r->end);
 }
 
 bool wire_receive(struct wire_receiver *r, uint8_t byte,

@@ -29,15 +29,23 @@
 /* A hello names no more, so that it always fits one frame. */
 #define WIRE_VOLUMES_MAX	2
 
+/* Added to the type of a frame that is sent again until the host has it. */
+#define WIRE_REPEATED		32
+
 /*
- * The frame being sent. Start with all zero. Each function below writes one
- * whole frame of len bytes to line, both zeros included, and counts seq.
+ * A frame. The caller sets seq, its number, and whether it is repeated; each
+ * function below writes all of it, both zeros included, as len bytes to line.
  */
 struct wire_frame {
 	uint8_t line[WIRE_LINE_MAX];
-	size_t len;
+	bool repeated;
 	uint16_t seq;
+	uint16_t len;
+	uint32_t sent;				/* for its sender to use */
 };
+
+/* Makes a frame that was sent once one that is repeated. */
+void wire_repeat(struct wire_frame *f);
 
 struct wire_hello {
 	const char *agent;			/* versions; cut at 31 bytes */
@@ -47,6 +55,7 @@ struct wire_hello {
 	struct tinyprof_info tracer;		/* abi 0: none */
 	const struct tinyprof_volume *volumes;
 	size_t count;				/* at most WIRE_VOLUMES_MAX */
+	uint32_t window;			/* frames kept for repetition, below 128 */
 };
 
 void wire_hello(struct wire_frame *f, const struct wire_hello *hello);
@@ -63,26 +72,36 @@ void wire_hello(struct wire_frame *f, const struct wire_hello *hello);
 size_t wire_pages(struct wire_frame *f, const struct tinyprof_batch *batch,
 		  uint32_t *records, size_t count);
 
-void wire_epoch_end(struct wire_frame *f, const struct tinyprof_epoch *epoch);
+/* total: records of all epochs ended so far, on all volumes, this one included. */
+void wire_epoch_end(struct wire_frame *f, const struct tinyprof_epoch *epoch, uint32_t total);
 
 struct wire_status {
 	uint32_t ms;				/* CLOCK_BOOTTIME, modulo 2^32 */
 	uint32_t queued;			/* records */
 	uint32_t untraced;			/* touches */
 	uint32_t write_errors;			/* frames */
+	uint32_t repeats;			/* frames sent again */
+	uint32_t waited;			/* ms, for the host to acknowledge */
 };
 
 void wire_status(struct wire_frame *f, const struct wire_status *status);
 
+/* Says that frames are repeated from number f->seq on, under that session. */
+void wire_begin(struct wire_frame *f, uint32_t session);
+
 enum wire_command_type {
 	WIRE_HELLO_PLEASE = 16,
-	WIRE_EPOCH_LENGTH = 17,
+	WIRE_EPOCH_LENGTH = 17,			/* ms */
 	WIRE_REARM = 18,
+	WIRE_ACK = 19,				/* session, next, beyond */
+	WIRE_REPEAT_PLEASE = 20,
 };
+
+#define WIRE_ARGUMENTS_MAX	3
 
 struct wire_command {
 	enum wire_command_type type;
-	uint32_t epoch_ms;			/* of WIRE_EPOCH_LENGTH */
+	uint32_t arguments[WIRE_ARGUMENTS_MAX];	/* 0 where there is none */
 };
 
 /* Bytes since the last zero. Start with all zero. */

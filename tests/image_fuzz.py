@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import tracemalloc
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,7 +166,9 @@ def _witness_of(scratch: Path) -> object:
     return [(path, path.lstat().st_mode, path.read_bytes() if path.is_file() else b"") for path in found]
 
 
-def run_parallel(cases: int, first: int = 0, jobs: int = 0) -> tuple[int, list[Failure]]:
+def run_parallel(
+    cases: int, first: int = 0, jobs: int = 0, *, run: Callable[[range], tuple[int, list[Failure]]] = run
+) -> tuple[int, list[Failure]]:
     """Try `cases` cases from `first` on, on all cores."""
     batches = [range(at, min(at + BATCH, first + cases)) for at in range(first, first + cases, BATCH)]
     tried, failures = 0, list[Failure]()

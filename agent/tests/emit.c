@@ -11,8 +11,9 @@
 
 #define WORDS_MAX	(1 << 20)
 
-static void send(const struct wire_frame *frame)
+static void send(struct wire_frame *frame)
 {
+	frame->seq++;
 	if (fwrite(frame->line, 1, frame->len, stdout) != frame->len)
 		exit(EXIT_FAILURE);
 }
@@ -41,7 +42,7 @@ int main(void)
 		done += wire_pages(&frame, &batch, words + done, count - done);
 		send(&frame);
 	}
-	wire_epoch_end(&frame, &end);
+	wire_epoch_end(&frame, &end, 500000);
 	send(&frame);
 	wire_status(&frame, &status);
 	send(&frame);

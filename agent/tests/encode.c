@@ -4,12 +4,15 @@
  * words, and writes each frame to standard output. The shared vectors are
  * turned into such lines (tests/agent); they hold the encoder to every byte.
  *
- *	H seq agent kernel arch boot_id epoch_ms tracer count, then per volume
+ *	H seq agent kernel arch boot_id epoch_ms tracer window count, then per volume
  *	  volume crc edition blocks files size flags name (the rest of the line)
  *	P seq volume epoch ms count words...
- *	E seq volume epoch ms exec read write file
- *	S seq ms queued untraced write_errors
+ *	E seq volume epoch ms exec read write file total
+ *	S seq ms queued untraced write_errors repeats waited
+ *	B seq session
+ * In capitals a frame that is sent once, in small letters one that is repeated.
  */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +36,7 @@ static void send(void)
 {
 	if (fwrite(frame.line, 1, frame.len, stdout) != frame.len)
 		exit(EXIT_FAILURE);
+	frame.seq++;
 }
 
 static void hello(void)
@@ -52,6 +56,7 @@ static void hello(void)
 			exit(EXIT_FAILURE);
 	h.epoch_ms = number();
 	h.tracer.abi = number();
+	h.window = number();
 	h.count = number();
 	if (h.count > WIRE_VOLUMES_MAX)
 		exit(EXIT_FAILURE);
@@ -107,7 +112,7 @@ static void epoch_end(void)
 	end.ms = number();
 	for (kind = 0; kind < TINYPROF_KINDS; kind++)
 		end.records[kind] = number();
-	wire_epoch_end(&frame, &end);
+	wire_epoch_end(&frame, &end, number());
 	send();
 }
 
@@ -118,7 +123,15 @@ static void status(void)
 	s.queued = number();
 	s.untraced = number();
 	s.write_errors = number();
+	s.repeats = number();
+	s.waited = number();
 	wire_status(&frame, &s);
+	send();
+}
+
+static void begin(void)
+{
+	wire_begin(&frame, number());
 	send();
 }
 
@@ -128,7 +141,8 @@ int main(void)
 
 	while (scanf(" %c", &message) == 1) {
 		frame.seq = (uint16_t)number();
-		switch (message) {
+		frame.repeated = islower(message);
+		switch (toupper(message)) {
 		case 'H':
 			hello();
 			break;
@@ -140,6 +154,9 @@ int main(void)
 			break;
 		case 'S':
 			status();
+			break;
+		case 'B':
+			begin();
 			break;
 		default:
 			return EXIT_FAILURE;

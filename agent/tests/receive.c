@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Feeds standard input to the agent's receiver, byte by byte, and writes a line
- * "type epoch_ms" for each command it obeys and "-" for each other zero. The
+ * "type" and three arguments for each command it obeys, and "-" for each other zero. The
  * shared vectors and fuzzed runs hold it to the format (tests/agent).
  */
 #include <stdio.h>
@@ -17,7 +17,8 @@ int main(void)
 
 	while ((byte = getchar()) != EOF) {
 		if (wire_receive(&receiver, (uint8_t)byte, &command))
-			printf("%d %u\n", (int)command.type, command.epoch_ms);
+			printf("%d %u %u %u\n", (int)command.type, command.arguments[0],
+			       command.arguments[1], command.arguments[2]);
 		else if (!byte)
 			puts("-");
 	}

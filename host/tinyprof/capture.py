@@ -9,9 +9,10 @@ is untrusted, and reading keeps one chunk and the index in memory, never the fil
 from __future__ import annotations
 
 import contextlib
+import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import IO, Any
@@ -22,19 +23,41 @@ from tinyprof.errors import TinyprofError
 from tinyprof.image_index import INDEX_MAX, ImageIndex, ImageIndexError, pack_index, unpack_index
 from tinyprof.wire import MARK_MAX, Event, FrameDecoder, HostMark
 
-VERSION = 1
+VERSION = 2
+VERSIONS = (1, 2)
+"""What is read; VERSION is written."""
+
 MAGIC = b"TPCAP" + bytes([VERSION]) + b"\r\n"
 CHUNK_HEAD = struct.Struct("<4sII")
 CHUNK_MAX = 1 << 16
 META = b"META"
 INDEX = b"INDX"
+PRIMER = b"PRIM"
 LINE = b"LINE"
 MARK = b"MARK"
+TIME = b"TIME"
+GAP = b"GAPS"
+LOSSES = b"LOSS"
+SEEK = b"SEEK"
 END = b"ENDS"
+
+TIME_STEP = 0.25
+"""Seconds that the time of a piece of the line may be off."""
+
+PLACES_BYTES = 1 << 14
+PLACES_MAX = 2048
+"""Places that the index for seeking names; a longer capture has them farther apart."""
 
 _PIECE = struct.Struct("<II")
 _PIECE_MAX = CHUNK_MAX - _PIECE.size
 _META_MAX = 4096
+GAPS_MAX = 4096
+"""Gaps that a reader lists."""
+
+_META_KINDS = (("tinyprof", str), ("port", str), ("baud", int), ("began", int), ("part", int))
+_MS = struct.Struct("<Q")
+_PLACE = struct.Struct("<2Q")
+_END = struct.Struct("<BQ")
 
 
 class CaptureError(TinyprofError):
@@ -49,16 +72,26 @@ class Ending(IntEnum):
     DURATION = 2
     EPOCHS = 3
     NO_TRACER = 4
+    ROLLED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """The circumstances of a recording; `began` is Unix time in seconds."""
+    """The circumstances of a recording; `began` is Unix time in seconds, `part` counts from 0."""
 
     tinyprof: str = ""
     port: str = ""
     baud: int = 0
     began: int = 0
+    part: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A chunk of the line: seconds since the recording began, and where in the file it stands."""
+
+    seconds: float
+    offset: int
 
 
 class CaptureWriter:
@@ -68,28 +101,62 @@ class CaptureWriter:
     cannot be written, after taking it back to its last whole chunk.
     """
 
-    def __init__(self, file: IO[bytes], meta: Meta | None = None, index: ImageIndex | None = None) -> None:
+    def __init__(
+        self,
+        file: IO[bytes],
+        meta: Meta | None = None,
+        index: ImageIndex | None = None,
+        primer: bytes = b"",
+    ) -> None:
         self._file = file
-        self._size = 0
+        self.size = 0
+        self._timed: float | None = None
+        self._places: list[Place] = []
+        self._place_step = PLACES_BYTES
         self._append(MAGIC)
         self._chunk(META, msgpack.packb(_meta_fields(meta or Meta()), unicode_errors="surrogateescape"))
         if index:
             packed = pack_index(index)
             for at in range(0, len(packed), _PIECE_MAX):
                 self._chunk(INDEX, _PIECE.pack(at, len(packed)) + packed[at : at + _PIECE_MAX])
+        if primer:
+            self._chunk(PRIMER, primer)
 
-    def line(self, data: bytes) -> None:
-        """Store what arrived, as it arrived."""
+    def line(self, data: bytes, seconds: float = 0.0) -> None:
+        """Store what arrived, as it arrived, and when: seconds since the recording began."""
+        if self._timed is None or seconds - self._timed >= TIME_STEP:
+            self._note_place(seconds)
+            self._chunk(TIME, _MS.pack(int(seconds * 1000)))
+            self._timed = seconds
         for start in range(0, len(data), CHUNK_MAX):
             self._chunk(LINE, data[start : start + CHUNK_MAX])
+
+    def _note_place(self, seconds: float) -> None:
+        """Remember a place now and then: twice as far apart whenever there are too many."""
+        if self._places and self.size - self._places[-1].offset < self._place_step:
+            return
+        self._places.append(Place(seconds, self.size))
+        if len(self._places) > PLACES_MAX:
+            self._places, self._place_step = self._places[::2], self._place_step * 2
 
     def mark(self, text: str) -> None:
         """Store a mark of at most MARK_MAX bytes at this place of the line."""
         self._chunk(MARK, text.encode("utf-8", "surrogateescape")[:MARK_MAX])
 
+    def gap(self, seconds: float) -> None:
+        """Store that the port went away."""
+        self._chunk(GAP, _MS.pack(int(seconds * 1000)))
+
+    def losses(self, counts: Mapping[str, int]) -> None:
+        """Store what the recording knows to have lost, by cause."""
+        self._chunk(LOSSES, msgpack.packb(dict(counts)))
+
     def end(self, ending: Ending) -> None:
         """Store that the recording is complete, and why it ended."""
-        self._chunk(END, bytes([ending]))
+        at = self.size
+        places = (_PLACE.pack(int(place.seconds * 1000), place.offset) for place in self._places)
+        self._chunk(SEEK, b"".join(places))
+        self._chunk(END, _END.pack(ending, at))
 
     def _chunk(self, kind: bytes, data: bytes) -> None:
         self._append(CHUNK_HEAD.pack(kind, len(data), zlib.crc32(kind + data)) + data)
@@ -102,24 +169,33 @@ class CaptureWriter:
             self._file.flush()
         except OSError as error:
             with contextlib.suppress(OSError):
-                self._file.truncate(self._size)
+                self._file.truncate(self.size)
+                self._file.seek(self.size)
             raise CaptureError(
                 f"the capture cannot be written on: {error.strerror}", "what is in it so far can be read"
             ) from None
-        self._size += len(data)
+        self.size += len(data)
 
 
 def _meta_fields(meta: Meta) -> dict[str, Any]:
-    return {"tinyprof": meta.tinyprof, "port": meta.port[:1024], "baud": meta.baud, "began": meta.began}
+    return {
+        "tinyprof": meta.tinyprof,
+        "port": meta.port[:1024],
+        "baud": meta.baud,
+        "began": meta.began,
+        "part": meta.part,
+    }
 
 
 class CaptureReader:
     """One pass over a capture, which errors call `name`.
 
-    `meta`, `index` and `index_fault` (why there is no index) are known at once, the rest after `events()`.
-    `cut_at` is the byte at which the file stops making sense, None where it ends whole; `ending` is None for
-    a recording that was killed; `strange_chunks` counts chunks of a type that this version does not know.
-    Raises CaptureError for a file that is no capture.
+    `version`, `meta`, `index` and `index_fault` (why there is no index) are known at once, the rest after
+    `events()`. `cut_at` is the byte at which the file stops making sense, None where it ends whole; `ending`
+    is None for a recording that was killed; `strange_chunks` counts chunks of a type that this version does
+    not know. `seconds` is how far the recording got, `line_bytes` how much arrived, `gaps` when its port went
+    away, and `losses` what it knew to have lost, None where it does not say. Raises CaptureError for a file
+    that is no capture.
     """
 
     def __init__(self, file: IO[bytes], name: str = "capture") -> None:
@@ -132,59 +208,134 @@ class CaptureReader:
         self.cut_at: int | None = None
         self.ending: Ending | None = None
         self.strange_chunks = 0
+        self.seconds = 0.0
+        self.line_bytes = 0
+        self.gaps: list[float] = []
+        self.losses: dict[str, int] | None = None
+        self.decoder = FrameDecoder()
         self._packed_index = bytearray()
-        self._check_magic(file.read(len(MAGIC)))
+        self.version = self._checked_magic(file.read(len(MAGIC)))
         self._next = self._next_piece()
 
-    def _check_magic(self, found: bytes) -> None:
-        if found == MAGIC:
-            return
+    def _checked_magic(self, found: bytes) -> int:
         if len(found) == len(MAGIC) and found[:5] == MAGIC[:5] and found[6:] == MAGIC[6:]:
+            if found[5] in VERSIONS:
+                return found[5]
             raise CaptureError(
                 f"{self.name}: a capture of version {found[5]}, this reads {VERSION}", "use a newer tinyprof"
             )
         raise CaptureError(f"{self.name}: not a tinyprof capture", "make one with 'tinyprof record'")
 
+    @property
+    def whole_size(self) -> int:
+        """Bytes from the beginning of the file that make sense, as far as they were read."""
+        return self._at
+
     def events(self) -> Iterator[Event]:
-        """What arrived on the line and the recorder's marks, once and in their order."""
-        decoder = FrameDecoder()
+        """What arrived on the line, once and in the order in which it was sent, and the recorder's marks."""
         while self._next is not None:
             if isinstance(self._next, HostMark):
                 yield self._next
             else:
-                yield from decoder.feed(self._next)
+                yield from self.decoder.feed(self._next)
             self._next = self._next_piece()
-        yield from decoder.finish(line_ended=self.ending is Ending.LINE_ENDED)
+        yield from self.decoder.finish(line_ended=self.ending is Ending.LINE_ENDED)
+
+    def line(self) -> Iterator[bytes]:
+        """The line itself, once, instead of what it says."""
+        while self._next is not None:
+            if not isinstance(self._next, HostMark):
+                yield self._next
+            self._next = self._next_piece()
+
+    def seek(self, seconds: float) -> None:
+        """Go on at the last indexed place that is not after so many seconds.
+
+        Does nothing where there is no index, as in a recording that was killed. What the line says from
+        there on lacks its beginning: `events()` may begin with a corrupt stretch.
+        """
+        place = max(
+            (place for place in self._places() if place.seconds <= seconds), default=None, key=_offset
+        )
+        if place and place.offset > self._at:
+            self._file.seek(place.offset)
+            self._at = place.offset
+            self._next = self._next_piece()
+
+    def _places(self) -> list[Place]:
+        """The index for seeking, found from the end; the file is then where it was."""
+        here = self._file.tell()
+        try:
+            return self._read_places()
+        finally:
+            self._file.seek(here)
+
+    def _read_places(self) -> list[Place]:
+        size = self._file.seek(0, os.SEEK_END)
+        end_at = size - CHUNK_HEAD.size - _END.size
+        if end_at < len(MAGIC):
+            return []
+        end = self._chunk_at(end_at)
+        if end is None or end[0] != END or len(end[1]) != _END.size:
+            return []
+        seek = self._chunk_at(_END.unpack(end[1])[1])
+        if seek is None or seek[0] != SEEK or len(seek[1]) % _PLACE.size:
+            return []
+        return [Place(ms / 1000, at) for ms, at in _PLACE.iter_unpack(seek[1]) if len(MAGIC) <= at < end_at]
+
+    def _chunk_at(self, offset: int) -> tuple[bytes, bytes] | None:
+        if offset > self._file.seek(0, os.SEEK_END):
+            return None
+        self._file.seek(offset)
+        return self._read_chunk()
 
     def _next_piece(self) -> bytes | HostMark | None:
         while (chunk := self._chunk()) is not None:
             kind, data = chunk
-            if kind == LINE:
+            if kind in (LINE, PRIMER):
+                self.line_bytes += len(data) if kind == LINE else 0
                 return data
             if kind == MARK and 0 < len(data) <= MARK_MAX:
                 return HostMark(data.decode("utf-8", "surrogateescape"))
-            if kind == INDEX:
-                self._take_index(data)
-            elif kind == META:
-                self.meta = _parse_meta(data)
-            elif kind == END and len(data) == 1 and data[0] < len(Ending):
-                self.ending = Ending(data[0])
-            else:
-                self.strange_chunks += 1
+            self._take_note(kind, data)
         return None
 
+    def _take_note(self, kind: bytes, data: bytes) -> None:
+        """A chunk that tells about the line."""
+        if kind == INDEX:
+            self._take_index(data)
+        elif kind == META:
+            self.meta = _parse_meta(data)
+        elif kind == TIME and len(data) == _MS.size:
+            self.seconds = _MS.unpack(data)[0] / 1000
+        elif kind == GAP and len(data) == _MS.size:
+            if len(self.gaps) < GAPS_MAX:
+                self.gaps.append(_MS.unpack(data)[0] / 1000)
+        elif kind == LOSSES:
+            self.losses = _parse_losses(data)
+        elif kind == END and len(data) in (1, _END.size) and data[0] < len(Ending):
+            self.ending = Ending(data[0])
+        elif kind != SEEK:
+            self.strange_chunks += 1
+
     def _chunk(self) -> tuple[bytes, bytes] | None:
+        chunk = self._read_chunk()
+        if chunk is None:
+            # Nothing more, or nothing that makes sense.
+            self.cut_at = self._at if self._read_anything else None
+        else:
+            self._at += CHUNK_HEAD.size + len(chunk[1])
+        return chunk
+
+    def _read_chunk(self) -> tuple[bytes, bytes] | None:
         head = self._file.read(CHUNK_HEAD.size)
-        if not head:
+        self._read_anything = bool(head)
+        if len(head) < CHUNK_HEAD.size:
             return None
-        if len(head) == CHUNK_HEAD.size:
-            kind, size, crc = CHUNK_HEAD.unpack(head)
-            data = self._file.read(size) if size <= CHUNK_MAX else b""
-            if size <= CHUNK_MAX and len(data) == size and zlib.crc32(kind + data) == crc:
-                self._at += CHUNK_HEAD.size + size
-                return kind, data
-        self.cut_at = self._at
-        return None
+        kind, size, crc = CHUNK_HEAD.unpack(head)
+        data = self._file.read(size) if size <= CHUNK_MAX else b""
+        whole = size <= CHUNK_MAX and len(data) == size and zlib.crc32(kind + data) == crc
+        return (kind, data) if whole else None
 
     def _take_index(self, data: bytes) -> None:
         """One piece of the index. It counts only whole, and the first whole one counts."""
@@ -207,10 +358,32 @@ class CaptureReader:
         self._packed_index.clear()
 
 
+def _offset(place: Place) -> int:
+    return place.offset
+
+
+def _parse_losses(data: bytes) -> dict[str, int] | None:
+    """Counts by cause; what is no such thing is not worth an error."""
+    fields = _unpack_map(data)
+    if fields is None:
+        return None
+    return {name: n for name, n in fields.items() if type(name) is str and type(n) is int and n >= 0}
+
+
 def _parse_meta(data: bytes) -> Meta:
     """What can be understood of a META chunk; nothing depends on it, so nothing in it is an error."""
-    if len(data) > _META_MAX:
+    fields = _unpack_map(data)
+    if fields is None:
         return Meta()
+    known: dict[str, Any] = {
+        name: value for name, kind in _META_KINDS if type(value := fields.get(name)) is kind
+    }
+    return Meta(**known)
+
+
+def _unpack_map(data: bytes) -> dict[Any, Any] | None:
+    if len(data) > _META_MAX:
+        return None
     try:
         fields = msgpack.unpackb(
             data,
@@ -222,12 +395,5 @@ def _parse_meta(data: bytes) -> Meta:
             max_ext_len=_META_MAX,
         )
     except (ValueError, TypeError, OverflowError, msgpack.UnpackException):
-        return Meta()
-    if type(fields) is not dict:
-        return Meta()
-    known: dict[str, Any] = {
-        name: value
-        for name, kind in (("tinyprof", str), ("port", str), ("baud", int), ("began", int))
-        if type(value := fields.get(name)) is kind
-    }
-    return Meta(**known)
+        return None
+    return fields if type(fields) is dict else None

@@ -13,12 +13,13 @@ import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinyprof.cramfs import PAGE_SIZE, Node, Tree
 from tinyprof.image_index import page_hashes
 from tinyprof.profile import FileUse, PageUse, Profile, Symbol
-from tinyprof.symbols import read_symbols
+from tinyprof.segments import EHDR_SIZE, looks_split, undone
+from tinyprof.symbols import find_landmarks, read_symbols
 
 GROWTH_MAX = 1.15
 """Found by symbols, a file has at most so many times as many pages: what lay on one may lie on two now."""
@@ -84,14 +85,15 @@ class Match:
 
 def match(profile: Profile, tree: Tree) -> Match:
     """Find a profile's files and pages in a tree. Raises TreeError for a file that cannot be read."""
-    same = _same_contents(profile, tree)
+    nodes = [_as_built(node) for node in tree.files()]
+    same = _same_contents(profile, nodes)
     found = {
         node.path: Matched(node, file.pages, profile.steady_of(file), Counts(same=len(file.pages)))
         for file in profile.files
         if (node := same.get((file.sha256, file.size)))
     }
     fresh = {file.path for file in profile.files if (file.sha256, file.size) in same}
-    by_name = _Names(tree)
+    by_name = _Names(nodes)
     missing: dict[str, int] = {}
     for file in profile.files:
         # A merged profile may hold several contents of one path: the present one is what counts.
@@ -105,12 +107,20 @@ def match(profile: Profile, tree: Tree) -> Match:
     return Match(tuple(found[path] for path in sorted(found)), missing)
 
 
-def _same_contents(profile: Profile, tree: Tree) -> dict[tuple[str, int], Node]:
+def _as_built(node: Node) -> Node:
+    """A file as it was before its segments were split, which is what a profile speaks of."""
+    if not looks_split(node.head(EHDR_SIZE)):
+        return node
+    data = undone(node.content())
+    return replace(node, source=None, link=data, size=len(data), stamp=None)
+
+
+def _same_contents(profile: Profile, nodes: Iterable[Node]) -> dict[tuple[str, int], Node]:
     """A file for each profiled content that the tree holds; one is enough, as equal files share blocks."""
     wanted = {(file.sha256, file.size) for file in profile.files}
     sizes = {size for _, size in wanted}
     contents: dict[tuple[str, int], Node] = {}
-    for node in tree.files():
+    for node in nodes:
         if node.size in sizes:
             contents.setdefault((hashlib.sha256(node.content()).hexdigest(), node.size), node)
     return {content: contents[content] for content in wanted & contents.keys()}
@@ -119,8 +129,8 @@ def _same_contents(profile: Profile, tree: Tree) -> dict[tuple[str, int], Node]:
 class _Names:
     """Finds a file by its path, or by its path but for the digits where that is one file's only."""
 
-    def __init__(self, tree: Tree) -> None:
-        self._nodes = {node.path: node for node in tree.files()}
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        self._nodes = {node.path: node for node in nodes}
         self._alike: dict[str, list[Node]] = defaultdict(list)
         for node in self._nodes.values():
             self._alike[_without_digits(node.path)].append(node)
@@ -153,7 +163,8 @@ def _carried(file: FileUse, node: Node, steady: int) -> Matched:
             counts["by_content"] += 1
         else:
             left[page] = use
-    moved, found = _by_symbol(left, file.symbols, read_symbols(content) if left else (), node)
+    now = [*read_symbols(content), *find_landmarks(content, file.symbols)] if left else []
+    moved, found = _by_symbol(left, file.symbols, now, node)
     uses = {**moved, **uses}
     counts["by_symbol"], counts["unmatched"] = found, len(left) - found
     return Matched(node, uses, steady, Counts(**counts))

@@ -7,10 +7,11 @@ losses go out. It never resolves a page id, and a hostile target cannot make it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from operator import add
 
+from tinyprof.order import EARLY
 from tinyprof.wire import (
     ConsoleText,
     CorruptFrame,
@@ -185,6 +186,7 @@ class VolumeHeat:
         self.pages: dict[int, PageHeat] = {}
         self.ended = 0
         self.unfinished = 0
+        self.unfinished_records = 0
         self.records = 0
         self.missing = 0
         self.beyond_limits = 0
@@ -193,6 +195,11 @@ class VolumeHeat:
         self._quiet = 0
         self._last_ended = 0
         self._open: dict[int, set[int]] = {}
+
+    @property
+    def in_epoch(self) -> bool:
+        """Whether pages have come whose epoch has not ended."""
+        return bool(self._open)
 
     @property
     def epochs(self) -> int:
@@ -219,10 +226,10 @@ class VolumeHeat:
             return
         codes.update(map(add, [page_id << 2 for page_id in message.page_ids], message.kinds))
 
-    def end_epoch(self, message: EpochEnd) -> None:
-        """Close an epoch, and know what is missing of it. An end that comes twice counts once."""
+    def end_epoch(self, message: EpochEnd) -> bool:
+        """Close an epoch, and know what is missing of it. An end that comes twice counts once: then False."""
         if message.epoch <= self._last_ended:
-            return
+            return False
         for earlier in sorted(epoch for epoch in self._open if epoch < message.epoch):
             self._close_unfinished(earlier)
         codes = self._open.pop(message.epoch, set())
@@ -230,6 +237,7 @@ class VolumeHeat:
         self.ended += 1
         self._last_ended = message.epoch
         self._fold(message.epoch, codes)
+        return True
 
     def mark(self, name: str) -> None:
         """A phase of this name begins when the running epoch has ended."""
@@ -244,7 +252,9 @@ class VolumeHeat:
     def _close_unfinished(self, epoch: int) -> None:
         self.unfinished += 1
         self._last_ended = max(self._last_ended, epoch)
-        self._fold(epoch, self._open.pop(epoch))
+        codes = self._open.pop(epoch)
+        self.unfinished_records += len(codes)
+        self._fold(epoch, codes)
 
     def _fold(self, epoch: int, codes: set[int]) -> None:
         kinds: dict[int, int] = {}
@@ -277,10 +287,40 @@ class VolumeHeat:
             self.phases.append(Phase(name, epoch + 1, steady or found))
 
 
-class Run:
-    """What a line said between two boots of the target."""
+class _LostEnds:
+    """What epochs had whose very ends are lost: each end carries the total of all.
 
-    def __init__(self) -> None:
+    `from_start`: the sender had only just begun when its first frame came, so that all its ends count.
+    """
+
+    def __init__(self, *, from_start: bool) -> None:
+        self._before = 0 if from_start else None
+        self._counted = 0
+        self._records = 0
+
+    def take(self, message: EpochEnd) -> None:
+        """An end that counts."""
+        own = sum(message.records)
+        if self._before is None and message.total is not None:
+            self._before = message.total - own
+        if self._before is not None:
+            self._counted += own
+        if self._before is None or message.total is None:
+            return
+        lost = (message.total - self._before - self._counted) % (1 << 32)
+        # A total that falls back is not one that the agent sends.
+        self._records = lost if lost < 1 << 31 else 0
+
+    def missing(self, unfinished: int) -> int:
+        """Records of those epochs that did not arrive, where `unfinished` did."""
+        return max(0, self._records - unfinished)
+
+
+class Run:
+    """What a line said between two boots of the target; `new_volume` makes what counts a volume's pages."""
+
+    def __init__(self, new_volume: Callable[[], VolumeHeat] = VolumeHeat) -> None:
+        self._new_volume = new_volume
         self.hello: Hello | None = None
         self.status: Status | None = None
         self.volumes: dict[int, VolumeHeat] = {}
@@ -290,6 +330,8 @@ class Run:
         self.corrupt_bytes = 0
         self._marks: list[str] = []
         self._frames = self._corrupt = self._beyond_limits = 0
+        self._lost_ends: _LostEnds | None = None
+        self._missing_before = self._unfinished_before = 0
 
     @property
     def losses(self) -> Losses:
@@ -297,11 +339,24 @@ class Run:
         return Losses(
             self._frames,
             self._corrupt,
-            sum(volume.missing for volume in volumes),
+            sum(volume.missing for volume in volumes) + self._missing_before + self._missing_ends(),
             self.status.untraced if self.status else 0,
             self.status.write_errors if self.status else 0,
             self._beyond_limits + sum(volume.beyond_limits for volume in volumes),
         )
+
+    def _missing_ends(self) -> int:
+        return self._lost_ends.missing(self._unfinished()) if self._lost_ends else 0
+
+    def _unfinished(self) -> int:
+        records = sum(volume.unfinished_records for volume in self.volumes.values())
+        return records - self._unfinished_before
+
+    def _count_ends_anew(self, *, from_start: bool) -> None:
+        """The sender is another than before, which counts its ends from none."""
+        self._missing_before += self._missing_ends()
+        self._unfinished_before += self._unfinished()
+        self._lost_ends = _LostEnds(from_start=from_start)
 
     def ends_before(self, event: Event) -> bool:
         """Whether the event belongs to another boot of the target."""
@@ -314,17 +369,21 @@ class Run:
     def take(self, event: Event) -> None:
         """Count one event."""
         match event:
-            case Frame(lost=lost, message=message):
+            case Frame(seq, lost, message, restarted):
                 self._frames += lost
+                if restarted or not self._lost_ends:
+                    # A hello with another number than 0 may open a further part of a recording.
+                    began = seq == 0 or (seq < EARLY and not isinstance(message, Hello))
+                    self._count_ends_anew(from_start=restarted or began)
                 self._take_message(message)
             case ConsoleText(data):
                 self.console_bytes += len(data)
             case HostMark(text):
                 self._mark(text)
-            case CorruptFrame(_, data):
+            case CorruptFrame(_, data, repeated):
                 self.corrupt_bytes += len(data)
                 # Before the first hello it may be a line that was joined in the middle of a frame.
-                if self.hello:
+                if self.hello and not repeated:
                     self._corrupt += 1
 
     def _take_message(self, message: Message) -> None:
@@ -335,8 +394,9 @@ class Run:
                 else:
                     self._beyond_limits += len(message.page_ids)
             case EpochEnd():
-                if volume := self._volume(message.volume):
-                    volume.end_epoch(message)
+                volume = self._volume(message.volume)
+                if (volume is None or volume.end_epoch(message)) and self._lost_ends:
+                    self._lost_ends.take(message)
             case Mark():
                 self._mark(message.text)
             case Hello():
@@ -357,7 +417,7 @@ class Run:
 
     def _volume(self, index: int) -> VolumeHeat | None:
         if index not in self.volumes and len(self.volumes) < VOLUMES_MAX:
-            self.volumes[index] = VolumeHeat()
+            self.volumes[index] = self._new_volume()
             # Marks come at once, a volume's pages when the line has room for them.
             for name in self._marks:
                 self.volumes[index].mark(name)

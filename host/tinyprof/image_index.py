@@ -11,12 +11,13 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntFlag
 from typing import Any
 
 from tinyprof.cramfs import PAGE_SIZE, EntryKind, Fsid, Image
 from tinyprof.errors import TinyprofError
+from tinyprof.segments import EHDR_SIZE, looks_split, undone
 from tinyprof.wire import Hello
 
 INDEX_MAX = 1 << 26
@@ -28,8 +29,12 @@ _LENGTH = struct.Struct("<H")
 _FILE = struct.Struct("<2I32sH")
 _PAGE = struct.Struct("<HB")
 _HASHED_PAGE = struct.Struct("<HB8s")
+_SOURCE = struct.Struct("<2I32s")
 _HASHED = 2
 """In the head's first byte, beside the byte order: every page has a hash."""
+
+_HAS_SOURCES = 4
+"""There too: the files are followed by what some of them were made from."""
 
 PAGE_HASH_SIZE = 8
 """Bytes of a page's hash: the first of its SHA-256. A million pages have two alike by chance once in 10^7."""
@@ -55,10 +60,19 @@ class PageFlag(IntFlag):
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """What a file was before its segments were split; `size` in bytes. A profile knows it by this."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class IndexedFile:
     """One name of a regular file; `stored[i]` bytes and `flags[i]` (PageFlag) describe page i.
 
-    `hashes[i]` is the hash of page i; the index of an older capture has none.
+    `hashes[i]` is the hash of page i; the index of an older capture has none. `source` is None where the
+    file is what it was built from; else the hashes are of its pages.
     """
 
     path: str
@@ -68,12 +82,18 @@ class IndexedFile:
     stored: tuple[int, ...]
     flags: bytes
     hashes: tuple[bytes, ...] = ()
+    source: Source | None = None
 
     @property
     def page_ids(self) -> range:
         """The ids of its pages: the word addresses of their block pointers."""
         first = self.ino >> 2
         return range(first, first + -(-self.size // PAGE_SIZE))
+
+    @property
+    def built_from(self) -> Source:
+        """Itself, or what it was before it was split."""
+        return self.source or Source(self.size, self.sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +120,7 @@ class ImageIndex:
 
 def index_image(image: Image) -> ImageIndex:
     """Read every regular file of an image. Raises ImageError where one cannot be read."""
-    digests: dict[tuple[int, int], tuple[str, tuple[bytes, ...]]] = {}
+    digests: dict[tuple[int, int], tuple[str, tuple[bytes, ...], Source | None]] = {}
     files = []
     for entry in sorted(image.entries, key=lambda entry: entry.path):
         if entry.kind is not EntryKind.FILE:
@@ -108,8 +128,11 @@ def index_image(image: Image) -> ImageIndex:
         content = (entry.ino, entry.size)
         if content not in digests:
             data = image.read(entry)
-            digests[content] = hashlib.sha256(data).hexdigest(), page_hashes(data)
-        digest, hashes = digests[content]
+            source = undone(data) if looks_split(data[:EHDR_SIZE]) else data
+            hashes = page_hashes(source) + page_hashes(data)[-(-len(source) // PAGE_SIZE) :]
+            before = Source(len(source), hashlib.sha256(source).hexdigest()) if source != data else None
+            digests[content] = hashlib.sha256(data).hexdigest(), hashes, before
+        digest, hashes, before = digests[content]
         blocks = image.blocks(entry)
         flags = bytes(
             block.direct * PageFlag.DIRECT
@@ -118,7 +141,7 @@ def index_image(image: Image) -> ImageIndex:
             for block in blocks
         )
         stored = tuple(block.stored for block in blocks)
-        files.append(IndexedFile(entry.path, entry.ino, entry.size, digest, stored, flags, hashes))
+        files.append(IndexedFile(entry.path, entry.ino, entry.size, digest, stored, flags, hashes, before))
     head = image.superblock
     return ImageIndex(head.byte_order, head.size, head.fsid, head.name, tuple(files))
 
@@ -133,7 +156,8 @@ def pack_index(index: ImageIndex) -> bytes:
     """The index as a capture carries it. Raises ImageIndexError for one that does not fit."""
     fsid = index.fsid
     hashed = all(len(file.hashes) == len(file.flags) for file in index.files)
-    order = _BYTE_ORDERS.index(index.byte_order) | (_HASHED if hashed else 0)
+    sources = [(number, file.source) for number, file in enumerate(index.files) if file.source]
+    order = _BYTE_ORDERS.index(index.byte_order) | _HASHED * hashed | _HAS_SOURCES * bool(sources)
     parts = [_HEAD.pack(order, index.size, fsid.crc, fsid.edition, fsid.blocks, fsid.files)]
     parts += [_packed_text(index.name), _COUNT.pack(len(index.files))]
     for file in index.files:
@@ -148,6 +172,9 @@ def pack_index(index: ImageIndex) -> bytes:
             parts += [_HASHED_PAGE.pack(*page) for page in pages]
         else:
             parts += [_PAGE.pack(*page) for page in zip(file.stored, file.flags, strict=True)]
+    if sources:
+        parts.append(_COUNT.pack(len(sources)))
+        parts += [_SOURCE.pack(number, it.size, bytes.fromhex(it.sha256)) for number, it in sources]
     packed = b"".join(parts)
     if len(packed) > INDEX_MAX:
         raise ImageIndexError(f"the image's index has {len(packed)} bytes, over {INDEX_MAX}")
@@ -163,14 +190,17 @@ def unpack_index(data: bytes) -> ImageIndex:
     """The index in a capture. Raises ImageIndexError naming the byte where it breaks."""
     cursor = _Cursor(data)
     order, size, *ids = cursor.fields(_HEAD)
-    hashed, order = order & _HASHED, order & ~_HASHED
+    hashed, sourced = order & _HASHED, order & _HAS_SOURCES
+    order &= ~(_HASHED | _HAS_SOURCES)
     if order >= len(_BYTE_ORDERS):
         raise ImageIndexError(f"the image index names byte order {order}")
     name = cursor.text(cursor.fields(_LENGTH)[0])
-    files = tuple(_unpack_file(cursor, bool(hashed)) for _ in range(cursor.fields(_COUNT)[0]))
+    files = [_unpack_file(cursor, bool(hashed)) for _ in range(cursor.fields(_COUNT)[0])]
+    for _ in range(cursor.fields(_COUNT)[0] if sourced else 0):
+        _unpack_source(cursor, files)
     if cursor.at != len(data):
         raise ImageIndexError(f"the image index goes on after its last file, at byte {cursor.at}")
-    return ImageIndex(_BYTE_ORDERS[order], size, Fsid(*ids), name, files)
+    return ImageIndex(_BYTE_ORDERS[order], size, Fsid(*ids), name, tuple(files))
 
 
 def _unpack_file(cursor: _Cursor, hashed: bool) -> IndexedFile:
@@ -186,6 +216,13 @@ def _unpack_file(cursor: _Cursor, hashed: bool) -> IndexedFile:
     hashes = tuple(page[2] for page in fields) if hashed else ()
     stored = tuple(page[0] for page in fields)
     return IndexedFile(path, ino, size, digest.hex(), stored, pages[2 :: layout.size], hashes)
+
+
+def _unpack_source(cursor: _Cursor, files: list[IndexedFile]) -> None:
+    number, size, digest = cursor.fields(_SOURCE)
+    if number >= len(files) or size > files[number].size:
+        raise ImageIndexError(f"the image index has an impossible source at byte {cursor.at}")
+    files[number] = replace(files[number], source=Source(size, digest.hex()))
 
 
 class _Cursor:

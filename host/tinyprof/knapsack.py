@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """A knapsack of choices: groups of which at most one option each is taken, and a capacity in; a choice out.
 
-First by value for cost along each group's convex hull, which is the fractional optimum but for the last
-step; then the groups around that step are chosen again, together and exactly, for the room that is left. It
-knows nothing of pages: costs and values are whole numbers above zero.
+First by value for cost along each group's convex hull, which is the fractional optimum but for the last step.
+That optimum says of every option how much is lost by taking it; those that would lose more than there is to
+win are out, and what is left is tried together, exactly. It knows nothing of pages: costs and values are
+whole numbers, costs above zero.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-CORE_GROUPS = 20
-"""Groups around the last step that are chosen together."""
+CORE_GROUPS = 300
+"""Groups that are tried together; where more are open, those that lose the least by being taken otherwise."""
 
-FRONTIER_MAX = 3000
+GOOD_ENOUGH = 0.0005
+"""Nobody looks further for such a share of the bound."""
+
+FRONTIER_MAX = 2000
 """Combinations of these that are kept apart; more would be exacter than anybody needs."""
 
 
@@ -59,10 +63,9 @@ def choose(groups: Sequence[Group], capacity: int) -> Choice:
     steps = _steps(groups)
     taken, fit, bound = _follow(groups, steps, capacity)
     best = _filled(groups, steps, taken, capacity)
-    if fit < len(steps):
-        core = _core(groups, steps, fit)
-        alone = [-1 if index in core else option for index, option in enumerate(taken)]
-        exact = _filled(groups, steps, _with_core(groups, alone, core, capacity), capacity)
+    if fit < len(steps) and _totals(groups, best)[1] < (1 - GOOD_ENOUGH) * bound:
+        price = steps[fit].value / steps[fit].cost
+        exact = _tried(groups, best, capacity, price, bound)
         best = max(best, exact, key=lambda found: _totals(groups, found)[1])
     return Choice(tuple(best), *_totals(groups, best), bound)
 
@@ -154,21 +157,45 @@ def _filled(
     return filled
 
 
-def _core(groups: Sequence[Group], steps: Sequence[_Step], fit: int) -> list[int]:
-    """The groups of the steps around number `fit`, at most CORE_GROUPS."""
-    core: dict[int, None] = {}
-    for distance in range(len(steps)):
-        for number in (fit + distance, fit - 1 - distance):
-            if 0 <= number < len(steps) and len(core) < CORE_GROUPS:
-                core.setdefault(steps[number].group)
-        if len(core) >= CORE_GROUPS:
-            break
-    return list(core)
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A group of which more than one option may be in a better choice, none (-1) counting as one.
+
+    `options` are (number, cost, value). `best`: the most that one is worth beyond its cost at the price of
+    the fractional optimum; `loss`: how much less the next one is.
+    """
+
+    group: int
+    options: tuple[tuple[int, int, int], ...]
+    best: float
+    loss: float
+
+
+def _open_groups(
+    groups: Sequence[Group], known: Sequence[int], price: float, gap: float
+) -> tuple[list[_Open], list[int]]:
+    """The open groups, those that lose the least by another option first; and the others' options."""
+    opened: list[_Open] = []
+    settled = [-1] * len(groups)
+    for index, group in enumerate(groups):
+        options = [(-1, 0, 0), *((number, option.cost, option.value) for number, option in enumerate(group))]
+        gains = [value - price * cost for _, cost, value in options]
+        best = max(gains)
+        good = tuple(option for option, gain in zip(options, gains, strict=True) if best - gain <= gap)
+        if len(good) == 1:
+            settled[index] = good[0][0]
+            continue
+        second = sorted(gains)[-2]
+        opened.append(_Open(index, good, best, best - second))
+    opened.sort(key=lambda it: (it.loss, it.group))
+    for it in opened[CORE_GROUPS:]:
+        settled[it.group] = known[it.group]
+    return opened[:CORE_GROUPS], settled
 
 
 @dataclass(slots=True)
 class _Combination:
-    """Options of the core's first groups; `option` of `group` was added last, to `before`."""
+    """Options of the first open groups; `option` of `group` was added last, to `before`."""
 
     cost: int
     value: int
@@ -177,21 +204,30 @@ class _Combination:
     before: _Combination | None = None
 
 
-def _with_core(
-    groups: Sequence[Group], alone: Sequence[int], core: Sequence[int], capacity: int
+def _tried(
+    groups: Sequence[Group], known: Sequence[int], capacity: int, price: float, bound: float
 ) -> list[int]:
-    """The best combination of the core's options for what the others leave."""
-    left = capacity - _totals(groups, alone)[0]
+    """The best combination of all that may still be better than what is known."""
+    known_value = _totals(groups, known)[1]
+    opened, settled = _open_groups(groups, known, price, bound - known_value)
+    cost, value = _totals(groups, settled)
+    left, wanted = capacity - cost, known_value - value
+    # What the groups to come can add to a combination at most, its unused room sold at the price.
+    more = sum(it.best for it in opened)
     frontier = [_Combination(0, 0)]
-    for index in core:
-        frontier += [
-            _Combination(before.cost + option.cost, before.value + option.value, index, number, before)
-            for number, option in enumerate(groups[index])
+    for it in opened:
+        more -= it.best
+        grown = [
+            _Combination(before.cost + cost, before.value + value, it.group, number, before)
+            for number, cost, value in it.options
             for before in frontier
-            if before.cost + option.cost <= left
+            if before.cost + cost <= left
+            and before.value + value + price * (left - before.cost - cost) + more >= wanted
         ]
-        frontier = _undominated(frontier)
-    taken = list(alone)
+        frontier = _undominated(grown)
+        if not frontier:
+            return list(known)
+    taken = list(settled)
     best: _Combination | None = frontier[-1]
     while best and best.before:
         taken[best.group] = best.option

@@ -15,6 +15,7 @@ import os
 import select
 import socket
 import stat
+import struct
 import termios
 import time
 import tty
@@ -28,16 +29,38 @@ from serial.tools import list_ports
 from tinyprof.errors import TinyprofError
 
 CHUNK = 1 << 16
+_COUNTERS = struct.Struct("=11i9i")
+"""struct serial_icounter_struct of linux/serial.h; two of its counters are of interest."""
+_OVERRUN, _BUFFER_OVERRUN = 7, 10
 CONNECT_SECONDS = 5.0
-WRITE_SECONDS = 1.0
+WRITE_SECONDS = 0.25
 
 
 class LinkError(TinyprofError):
     """A port that cannot be opened, or that failed while in use."""
 
 
+class NoSuchPortError(LinkError):
+    """A port that is not there, and may yet come."""
+
+
 class Link(Protocol):
     """An open line."""
+
+    @property
+    def gaps(self) -> int:
+        """How often the port went away, where its coming back is waited for."""
+        ...
+
+    @property
+    def away(self) -> bool:
+        """Whether the port is being waited for."""
+        ...
+
+    @property
+    def overruns(self) -> int:
+        """Bytes that were lost in this machine because nobody fetched them in time, as its driver counts."""
+        ...
 
     @property
     def writable(self) -> bool:
@@ -49,7 +72,7 @@ class Link(Protocol):
         ...
 
     def write(self, data: bytes) -> None:
-        """Send what the line takes within a second; the rest is given up. Raises LinkError."""
+        """Send what the line takes within a quarter of a second; the rest is given up. Raises LinkError."""
         ...
 
     def close(self) -> None:
@@ -84,6 +107,10 @@ def open_link(port: str, baud: int = 115_200) -> Link:
 
 class DescriptorLink:
     """A line behind a file descriptor: file, pipe, pty or socket."""
+
+    gaps = 0
+    away = False
+    overruns = 0
 
     def __init__(self, fd: int, name: str, *, writable: bool) -> None:
         os.set_blocking(fd, False)
@@ -128,10 +155,27 @@ class SerialLink:
     """A line behind pyserial: a real serial device or a URL of pyserial's."""
 
     writable = True
+    gaps = 0
+    away = False
 
     def __init__(self, port: serial.Serial, name: str) -> None:
         self._port = port
         self._name = name
+        self._overruns_before = self._counted_overruns()
+
+    @property
+    def overruns(self) -> int:
+        return self._counted_overruns() - self._overruns_before
+
+    def _counted_overruns(self) -> int:
+        """The driver's count since it was loaded; 0 where it keeps none."""
+        counters = bytearray(_COUNTERS.size)
+        try:
+            fcntl.ioctl(self._port.fileno(), termios.TIOCGICOUNT, counters)
+        except (OSError, ValueError, AttributeError, TypeError, serial.SerialException):
+            return 0
+        counts = _COUNTERS.unpack(counters)
+        return int(counts[_OVERRUN] + counts[_BUFFER_OVERRUN])
 
     def read(self, timeout: float) -> bytes | None:
         try:
@@ -168,7 +212,9 @@ def _open_unix(port: str) -> Link:
     except (OSError, ValueError) as error:
         line.close()
         if isinstance(error, ConnectionRefusedError):
-            raise LinkError(f"nobody listens on {path}", "start the program that serves it first") from None
+            raise NoSuchPortError(
+                f"nobody listens on {path}", "start the program that serves it first"
+            ) from None
         raise _cannot_open(path, error) from None
     return DescriptorLink(line.detach(), port, writable=True)
 
@@ -186,7 +232,7 @@ def _open_tcp(port: str) -> Link:
         line = socket.create_connection((host, number), timeout=CONNECT_SECONDS)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise LinkError(
+        raise NoSuchPortError(
             f"cannot connect to {host}:{number}: {reason}", "check that it is listening"
         ) from None
     return DescriptorLink(line.detach(), port, writable=True)
@@ -249,7 +295,7 @@ def _open_serial_device(port: str, baud: int) -> Link:
 def _cannot_open(port: str, error: Exception) -> LinkError:
     number = getattr(error, "errno", None)
     if isinstance(error, FileNotFoundError) or number in (errno.ENOENT, errno.ENXIO, errno.ENODEV):
-        return LinkError(f"no such port: {port}", _known_ports())
+        return NoSuchPortError(f"no such port: {port}", _known_ports())
     if isinstance(error, PermissionError) or number in (errno.EACCES, errno.EPERM):
         return LinkError(f"cannot open {port}: permission denied", _how_to_be_allowed(port))
     if number in (errno.EBUSY, errno.EWOULDBLOCK) or "lock port" in str(error):

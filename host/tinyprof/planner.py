@@ -15,6 +15,7 @@ from itertools import accumulate
 from tinyprof.cramfs import PAGE_SIZE, KernelModel, judge, mapped_parts
 from tinyprof.knapsack import Choice, Option, choose, choose_for
 from tinyprof.profile import PageUse
+from tinyprof.runs import choose_runs
 
 PLACEMENT_COST = 4
 """What a page in place adds beside its own bytes, at most: the block behind it then carries its own size, two
@@ -68,7 +69,7 @@ class Candidate:
 class Offer:
     """Pages of one file that go in place together, or not."""
 
-    pages: tuple[int, ...]
+    pages: Sequence[int]
     cost: int
     value: int
 
@@ -94,12 +95,47 @@ def leading_runs(file: Candidate) -> list[Offers]:
         values = list(accumulate(file.value(page) for page in pages))
         groups.append(
             [
-                Offer(tuple(pages[: end + 1]), costs[end], values[end])
+                Offer(pages[: end + 1], costs[end], values[end])
                 for end, page in enumerate(pages)
                 if file.value(page)
             ]
         )
     return [offers for offers in groups if offers]
+
+
+FLASH_PRICES = tuple(2.0**power for power in range(-9, 5))
+"""Bytes of RAM for a byte of flash at which split_runs() makes an offer: from next to nothing to too dear."""
+
+CUTS_MAX = 60
+
+
+def split_runs(mapping: float) -> Model:
+    """A stock kernel, with segments split (docs/split-segments.md): an offer for each price of flash.
+
+    A mapping costs `mapping` bytes of RAM. Each offer is the best choice of runs at one price, so together
+    they are the convex hull of all choices, which is what choose() goes along.
+    """
+    prices = [mapping * cuts for cuts in range(CUTS_MAX)]
+
+    def offers(file: Candidate) -> list[Offers]:
+        if mapped_parts(file.head, file.size) is None:
+            return leading_runs(file)
+        parts = _parts(file, "mainline")
+        found: dict[tuple[int, ...], Offer] = {}
+        for flash in FLASH_PRICES:
+            worths = [[file.value(page) - flash * file.cost(page) for page in part] for part in parts]
+            choice = choose_runs(worths, prices)
+            pages = tuple(part[at] for part, chosen in zip(parts, choice.pages, strict=True) for at in chosen)
+            saved = sum(map(file.value, pages)) - round(prices[choice.cuts])
+            if saved > 0:
+                found[pages] = Offer(pages, sum(map(file.cost, pages)), saved)
+        rising: list[Offer] = []
+        for offer in sorted(found.values(), key=lambda offer: (offer.cost, -offer.value)):
+            if not rising or offer.value > rising[-1].value:
+                rising.append(offer)
+        return [rising] if rising else []
+
+    return offers
 
 
 def whole_parts(file: Candidate) -> list[Offers]:
@@ -108,7 +144,7 @@ def whole_parts(file: Candidate) -> list[Offers]:
     for pages in _parts(file, "nommu"):
         value = sum(map(file.value, pages))
         if value:
-            groups.append([Offer(tuple(pages), sum(map(file.cost, pages)), value)])
+            groups.append([Offer(pages, sum(map(file.cost, pages)), value)])
     return groups
 
 
@@ -118,15 +154,22 @@ def _parts(file: Candidate, kernel: KernelModel) -> list[Sequence[int]]:
     useful = judge(kernel, file.head, file.size, pages).in_place
     parts = mapped_parts(file.head, file.size)
     if parts is None:
-        return [[page for page in pages if page in useful]]
+        return [_as_range([page for page in pages if page in useful])]
     taken: set[int] = set()
     found: list[Sequence[int]] = []
     for part in parts:
         # A page that two mappings show is stored once: it belongs to the first.
         mine = [page for page in part.pages if page in useful and page not in taken and not part.writable]
         taken.update(mine)
-        found.append(mine)
+        found.append(_as_range(mine))
     return found
+
+
+def _as_range(pages: list[int]) -> Sequence[int]:
+    """Neighbours as a range, of which a part costs no memory."""
+    if pages and pages[-1] - pages[0] == len(pages) - 1:
+        return range(pages[0], pages[-1] + 1)
+    return pages
 
 
 MODELS: Mapping[str, Model] = {"patched": any_page, "mainline": leading_runs, "nommu": whole_parts}
@@ -148,8 +191,8 @@ class Target:
 class Selection:
     """What was chosen: pages by path, and their offers' costs and values.
 
-    `bound`: no choice of pages can be worth more (or, where RAM was asked for, cost less). `choice` is None
-    where all pages together save less RAM than was asked for; then everything is chosen.
+    `bound`: no choice of pages can be worth more (or, where RAM was asked for, cost less). Not `reached`:
+    all pages together save less RAM than was asked for; then everything is chosen.
     """
 
     pages: Mapping[str, frozenset[int]]
@@ -157,7 +200,15 @@ class Selection:
     value: int
     bound: float
     reached: bool = True
+    for_ram: bool = False
     offers: tuple[tuple[str, Offers], ...] = field(default=(), repr=False)
+
+    @property
+    def of_bound(self) -> float:
+        """How good it is: 1 where nothing can be better."""
+        if self.for_ram:
+            return self.bound / self.cost if self.cost else 1.0
+        return self.value / self.bound if self.bound else 1.0
 
 
 def select(files: Sequence[Candidate], model: Model, target: Target) -> Selection:
@@ -175,7 +226,7 @@ def select(files: Sequence[Candidate], model: Model, target: Target) -> Selectio
         choice = found or choose(groups, everything)
     else:
         choice = choose(groups, everything if target.flash is None else target.flash)
-    return _selection(offered, choice, reached)
+    return _selection(offered, choice, reached, target.ram is not None)
 
 
 def _paying(offers: Offers, price: float) -> Offers:
@@ -190,10 +241,12 @@ def _paying(offers: Offers, price: float) -> Offers:
     return best
 
 
-def _selection(offered: Sequence[tuple[str, Offers]], choice: Choice, reached: bool) -> Selection:
+def _selection(
+    offered: Sequence[tuple[str, Offers]], choice: Choice, reached: bool, for_ram: bool
+) -> Selection:
     pages: dict[str, set[int]] = {}
     for (path, offers), option in zip(offered, choice.taken, strict=True):
         if option >= 0:
             pages.setdefault(path, set()).update(offers[option].pages)
     frozen = {path: frozenset(found) for path, found in sorted(pages.items())}
-    return Selection(frozen, choice.cost, choice.value, choice.bound, reached, tuple(offered))
+    return Selection(frozen, choice.cost, choice.value, choice.bound, reached, for_ram, tuple(offered))

@@ -21,12 +21,15 @@ from tinyprof.cramfs import (
     Tree,
     WriteOptions,
     Written,
+    choose_compressor,
     read_image,
+    stored_sizes,
     write_image,
 )
 from tinyprof.errors import TinyprofError
 from tinyprof.planner import MODELS, Candidate, Model, Offers, Selection, Target, select
 from tinyprof.profile import PageUse
+from tinyprof.split_tree import AS_PLANNED, split_tree
 
 ROUNDS_MAX = 6
 """How often the room is corrected; two or three times is what it takes."""
@@ -98,8 +101,18 @@ class Planner:
     """Plans for one tree and what a profile says of it; the compressed image is built once for all plans."""
 
     def __init__(
-        self, tree: Tree, match: Match, options: WriteOptions, cache: BlockCache, model: Model | None = None
+        self,
+        tree: Tree,
+        match: Match,
+        options: WriteOptions,
+        cache: BlockCache,
+        model: Model | None = None,
+        *,
+        split: bool = False,
     ) -> None:
+        """With `split`, files are split so that the pages chosen begin segments, for kernel mainline."""
+        self._split = split
+        self._sizes = stored_sizes(choose_compressor(options.level, options.zopfli), cache)
         self._tree, self._match, self._options, self._cache = tree, match, options, cache
         self._model = model or MODELS[options.kernel]
         self.image_before = len(self._write({}, options).image)
@@ -111,6 +124,9 @@ class Planner:
         self.candidates = [_candidate(file, stored[file.node.path]) for file in match.files]
 
     def _write(self, pages: Mapping[str, frozenset[int]], options: WriteOptions) -> Written:
+        if self._split and pages:
+            made = split_tree(self._tree, pages, self._sizes, AS_PLANNED)
+            return write_image(made.tree, made.pages, options, cache=self._cache)
         return write_image(self._tree, pages, options, cache=self._cache)
 
     def plan(self, budget: Budget) -> Plan:
@@ -194,7 +210,7 @@ class Planner:
             chosen = written.in_place.get(file.path, frozenset())
             planned.append(_planned(file, chosen, offered.get(file.path, set())))
         planned.sort(key=lambda it: (-it.saves, -len(it.chosen), it.path))
-        bound = selection.value / selection.bound if selection.bound else 1.0
+        bound = selection.of_bound
         return Plan(
             self._options.kernel,
             selection.pages,

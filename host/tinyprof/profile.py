@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Any
 
 from tinyprof.capture import CaptureReader
+from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.errors import TinyprofError
 from tinyprof.heat import ANY, MAPPED, Losses, PageHeat, Phase, Run, VolumeHeat, split_runs
 from tinyprof.heat import Seen as SeenInRun
@@ -281,15 +282,23 @@ def profile_of_run(run: Run, index: ImageIndex, weight: int = 1) -> Profile:
     assert run.hello
     volume = run.volumes.get(index.volume_of(run.hello)) or VolumeHeat()
     steady = steady_phases(volume.phases)
-    phases = tuple(
-        PhaseFacts(phase.name, phase.first, phase.epochs, phase.fresh, is_steady)
-        for phase, is_steady in zip(volume.phases, steady, strict=True)
-        if phase.epochs
-    )
+    phases = _phase_facts(volume.phases, steady)
     facts = RunFacts(str(index.fsid), run.hello.kernel, volume.epochs, run.losses, phases, weight)
     known: set[int] = set()
     files = _files(volume, index, _Scale(weight, tuple(steady)), known) if volume.pages else ()
     return Profile((facts,), len(volume.pages.keys() - known), files)
+
+
+def _phase_facts(phases: Sequence[Phase], steady: Sequence[bool]) -> tuple[PhaseFacts, ...]:
+    """The phases that have epochs; those of one name that follow each other are one."""
+    facts: list[PhaseFacts] = []
+    for phase, is_steady in zip(phases, steady, strict=True):
+        last = facts[-1] if facts else None
+        if last and (last.name, last.steady) == (phase.name, is_steady):
+            facts[-1] = replace(last, epochs=last.epochs + phase.epochs, fresh=last.fresh + phase.fresh)
+        elif phase.epochs:
+            facts.append(PhaseFacts(phase.name, phase.first, phase.epochs, phase.fresh, is_steady))
+    return tuple(facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,13 +342,18 @@ def _files(volume: VolumeHeat, index: ImageIndex, scale: _Scale, known: set[int]
         if not uses:
             continue
         known.update(file.page_ids[page] for page in uses)
-        content = (file.sha256, file.size)
+        before = file.built_from
+        # Pages that splitting has added are not the program's own.
+        uses = {page: use for page, use in uses.items() if page * PAGE_SIZE < before.size}
+        if not uses:
+            continue
+        content = (before.sha256, before.size)
         if content in found:
             # Two inodes of one content may have been seen in the same epochs.
             pages = _joined(found[content].pages, uses, _either)
             found[content] = replace(found[content], pages=pages)
         else:
-            found[content] = FileUse(file.path, file.size, file.sha256, uses, (str(index.fsid),))
+            found[content] = FileUse(file.path, before.size, before.sha256, uses, (str(index.fsid),))
     return tuple(found.values())
 
 

@@ -9,53 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from time import monotonic
 from typing import Protocol
 
 from tinyprof.capture import CaptureError, CaptureWriter, Ending
 from tinyprof.errors import TinyprofError
-from tinyprof.heat import NO_LOSSES, PAGES_MAX, VOLUMES_MAX, Losses, Run
 from tinyprof.link import Link, LinkError
+from tinyprof.return_path import ReturnPath
+from tinyprof.roll import RollingWriter
+from tinyprof.tally import Tally, Totals, console_text, loss_counts
 from tinyprof.watch import LineWarning, LineWatch
-from tinyprof.wire import (
-    ConsoleText,
-    EpochLength,
-    Event,
-    Frame,
-    FrameDecoder,
-    Hello,
-    HelloPlease,
-    HostMark,
-    Rearm,
-    encode_message,
-)
+from tinyprof.wire import Event, FrameDecoder, HostMark, Rearm, primer
+
+__all__ = ["Limits", "Observer", "Recording", "Totals", "record"]
 
 POLL_SECONDS = 0.25
+SETTLE_SECONDS = 2.0
+REARM_SECONDS = 1.0
 REBOOTS_SAID = 16
 _REBOOTED = LineWarning("the target has rebooted", "its epochs start again; a profile counts another run")
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """What was seen so far, over all runs, in `seconds`.
-
-    `pages` are distinct ones, `epochs` those that ended, of the volume with the most. `joined_late`: the
-    first frame was not the target's first, so the records that its epoch had before count as missing.
-    """
-
-    seconds: float = 0.0
-    hello: Hello | None = None
-    runs: int = 0
-    bytes: int = 0
-    console_bytes: int = 0
-    corrupt_bytes: int = 0
-    records: int = 0
-    pages: int = 0
-    epochs: int = 0
-    unknown_messages: int = 0
-    joined_late: bool = False
-    losses: Losses = NO_LOSSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +75,7 @@ def nobody_listens(events: Sequence[Event]) -> None:
 
 def record(
     link: Link,
-    writer: CaptureWriter,
+    writer: CaptureWriter | RollingWriter,
     watch: LineWatch,
     observer: Observer,
     limits: Limits = Limits(),
@@ -111,31 +83,28 @@ def record(
     epoch_ms: int | None = None,
     marks: Callable[[], Iterable[str]] = no_marks,
     heard: Callable[[Sequence[Event]], None] = nobody_listens,
+    one_way: bool = False,
     clock: Callable[[], float] = monotonic,
 ) -> Recording:
     """Record until the link ends, a limit is reached, the target turns out to have no tracer, or a fault.
 
-    `marks()` is asked at every turn for the marks to set now: they go into the capture, and the target is
-    asked to end its epoch there. `heard()` is told every event, once it is stored. `clock` is in seconds.
+    `one_way`: send nothing to the target, though the link could. `marks()` is asked at every turn for the
+    marks to set now: they go into the capture, and the target is asked to end its epoch there. `heard()` is
+    told every event, once it is stored. `clock` is in seconds.
     """
-    session = _Session(writer, watch, observer, heard, clock)
-    seq = 1
+    return_path = ReturnPath(epoch_ms) if link.writable and not one_way else None
+    session = _Session(link, writer, watch, observer, heard, return_path, clock)
     try:
-        if link.writable:
-            link.write(encode_message(HelloPlease(), 0))
-            if epoch_ms is not None:
-                link.write(encode_message(EpochLength(epoch_ms), 1))
+        session.answer([])
         while not session.over(limits):
             for text in marks():
                 session.mark(text)
-                seq += 1
-                if link.writable:
-                    link.write(encode_message(Rearm(), seq % 0x10000))
             data = link.read(session.patience(limits))
             if data is None:
                 session.ending = Ending.LINE_ENDED
             else:
                 session.take(data)
+        session.settle()
         session.finish()
     except (CaptureError, LinkError) as error:
         return Recording(session.totals(), session.ending, error)
@@ -147,21 +116,23 @@ class _Session:
 
     def __init__(
         self,
-        writer: CaptureWriter,
+        link: Link,
+        writer: CaptureWriter | RollingWriter,
         watch: LineWatch,
         observer: Observer,
         heard: Callable[[Sequence[Event]], None],
+        return_path: ReturnPath | None,
         clock: Callable[[], float],
     ) -> None:
         self._heard = heard
+        self._link, self._return_path = link, return_path
         self._writer, self._watch, self._observer, self._clock = writer, watch, observer, clock
         self._decoder = FrameDecoder()
         self._began = clock()
-        self._bytes = 0
-        self._joined_late: bool | None = None
-        self._run = Run()
-        self._before = Totals()
-        self._pages_before: dict[int, set[int]] = {}
+        self._tally = Tally()
+        self._reboots = 0
+        self._rearmed_at = float("-inf")
+        self._away = link.away
         self.ending: Ending | None = None
 
     def over(self, limits: Limits) -> bool:
@@ -173,7 +144,7 @@ class _Session:
                 self.ending = Ending.NO_TRACER
             elif limits.seconds is not None and self._elapsed() >= limits.seconds:
                 self.ending = Ending.DURATION
-            elif limits.epochs is not None and self._before.epochs + _ended(self._run) >= limits.epochs:
+            elif limits.epochs is not None and self._tally.epochs >= limits.epochs:
                 self.ending = Ending.EPOCHS
         return self.ending is not None
 
@@ -183,70 +154,106 @@ class _Session:
         return min(POLL_SECONDS, max(0.0, left))
 
     def take(self, data: bytes) -> None:
-        if data:
-            self._writer.line(data)
-            self._bytes += len(data)
-        events = self._decoder.feed(data)
-        self._count(events)
+        """Store, look, acknowledge: in this order, so that what is acknowledged is stored."""
+        self._look_at_port()
+        writer = self._writer
+        if isinstance(writer, RollingWriter) and writer.is_enough(self._elapsed()):
+            events = self._store_and_roll(writer, data)
+        else:
+            events = self._store(data)
         for warning in self._watch.take(self._elapsed(), data, events, self._decoder.pending):
             self._observer.warning(warning)
+        self.answer(events)
         self._observer.progress(self.totals)
+
+    def _store(self, data: bytes) -> list[Event]:
+        if data:
+            self._writer.line(data, self._elapsed())
+            self._tally.bytes += len(data)
+        events = self._decoder.feed(data)
+        self._count(events)
+        return events
+
+    def _store_and_roll(self, writer: RollingWriter, data: bytes) -> list[Event]:
+        """Store run by run, and turn to the next part where no epoch and no frame is under way."""
+        events: list[Event] = []
+        for run in _runs(data):
+            events += self._store(run)
+            if self._between_epochs() and writer.is_enough(self._elapsed()):
+                writer.turn(self._elapsed(), primer(self._decoder.order), loss_counts(self.totals()))
+        if writer.is_enough(self._elapsed()) and self._elapsed() - self._rearmed_at >= REARM_SECONDS:
+            # Some targets end no epoch by themselves.
+            self._rearmed_at = self._elapsed()
+            if self._return_path:
+                self._link.write(self._return_path.say(Rearm()))
+        return events
+
+    def _between_epochs(self) -> bool:
+        return not (self._decoder.pending or self._decoder.order.waiting or self._tally.in_epoch)
 
     def mark(self, text: str) -> None:
         self._writer.mark(text)
-        self._run.take(HostMark(text))
+        self._tally.take(HostMark(text))
         self._heard([HostMark(text)])
+        if self._return_path:
+            self._link.write(self._return_path.say(Rearm()))
+
+    def _look_at_port(self) -> None:
+        """Say and store that the port went away, and ask the target anew once it is back."""
+        if self._link.gaps > self._tally.gaps:
+            self._tally.gaps = self._link.gaps
+            self._writer.gap(self._elapsed())
+            self._observer.warning(LineWarning("the port went away", "plug it in again, or end with Ctrl-C"))
+            self._away = True
+        if self._away and not self._link.away:
+            self._away = False
+            self._observer.warning(LineWarning("the port is there: the recording goes on"))
+            if self._return_path:
+                self._return_path.reopened()
+        self._tally.overruns = self._link.overruns
+
+    def answer(self, events: list[Event]) -> None:
+        """Say to the target what is to be said now."""
+        if not self._return_path:
+            return
+        if words := self._return_path.due(self._elapsed(), events, self._decoder.order):
+            self._link.write(words)
+        for warning in self._watch.deaf(self._return_path.deaf(self._elapsed())):
+            self._observer.warning(warning)
+
+    def settle(self) -> None:
+        """Where the target repeats, give it a moment for the frames that are missing just now."""
+        until = self._elapsed() + SETTLE_SECONDS
+        while self._decoder.order.repeats and self._decoder.order.waiting and self._elapsed() < until:
+            data = self._link.read(POLL_SECONDS) if self.ending is not Ending.LINE_ENDED else None
+            if data is None:
+                return
+            self.take(data)
 
     def finish(self) -> None:
         self._count(self._decoder.finish(line_ended=self.ending is Ending.LINE_ENDED))
+        self._writer.losses(loss_counts(self.totals()))
         if self.ending is not None:
             self._writer.end(self.ending)
 
     def _count(self, events: list[Event]) -> None:
         self._heard(events)
         for event in events:
-            if self._run.ends_before(event):
-                if self._before.runs < REBOOTS_SAID:
+            if self._tally.take(event):
+                self._reboots += 1
+                if self._reboots <= REBOOTS_SAID:
                     self._observer.warning(_REBOOTED)
-                self._end_run()
-            self._run.take(event)
-            if isinstance(event, ConsoleText):
-                self._observer.console(event.data)
-            elif self._joined_late is None and isinstance(event, Frame):
-                self._joined_late = event.seq > 0
-
-    def _end_run(self) -> None:
-        self._run.finish()
-        self._before = self.totals()
-        for index, volume in self._run.volumes.items():
-            if index not in self._pages_before and len(self._pages_before) >= VOLUMES_MAX:
-                continue
-            known = self._pages_before.setdefault(index, set())
-            known.update(islice(volume.pages, max(0, PAGES_MAX - len(known))))
-        self._run = Run()
+        if text := console_text(events):
+            self._observer.console(text)
 
     def totals(self) -> Totals:
-        run, before = self._run, self._before
-        volumes = run.volumes.items()
-        known = sum(len(pages) for pages in self._pages_before.values())
-        return Totals(
-            seconds=self._elapsed(),
-            hello=run.hello or before.hello,
-            runs=before.runs + 1,
-            bytes=self._bytes,
-            console_bytes=before.console_bytes + run.console_bytes,
-            corrupt_bytes=before.corrupt_bytes + run.corrupt_bytes,
-            records=before.records + sum(volume.records for _, volume in volumes),
-            pages=known + sum(v.distinct_pages(self._pages_before.get(i, set())) for i, v in volumes),
-            epochs=before.epochs + _ended(run),
-            unknown_messages=before.unknown_messages + run.unknown_messages,
-            joined_late=bool(self._joined_late),
-            losses=before.losses + run.losses,
-        )
+        return self._tally.totals(self._elapsed(), self._decoder.order)
 
     def _elapsed(self) -> float:
         return self._clock() - self._began
 
 
-def _ended(run: Run) -> int:
-    return max((volume.ended for volume in run.volumes.values()), default=0)
+def _runs(data: bytes) -> list[bytes]:
+    """The pieces of a read that a zero ends, and the rest."""
+    *ended, rest = data.split(b"\0")
+    return [*(run + b"\0" for run in ended), rest]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from itertools import accumulate
 from typing import Any
 
 PAGE_ID_LIMIT = 1 << 27
@@ -18,6 +19,9 @@ NEAR = range(-128, 256)
 PLACES = 4
 _MARKERS = (None, False, True)
 """Bring the second, third or fourth place to the front."""
+
+
+_MARKERLESS = {int, list}
 
 
 class Kind(IntEnum):
@@ -37,6 +41,8 @@ def split_records(elements: Any) -> tuple[tuple[int, ...], bytes]:
     """Page ids and kinds in the order of the touches. Raises MalformedRecords."""
     if type(elements) is not list:
         raise MalformedRecords("records are not an array")
+    if {*map(type, elements)} <= _MARKERLESS:
+        return _split_markerless(elements)
     page_ids: list[int] = []
     kinds = bytearray()
     first = second = third = fourth = 0
@@ -62,9 +68,25 @@ def split_records(elements: Any) -> tuple[tuple[int, ...], bytes]:
         first = page_id
         page_ids.append(page_id)
         kinds.append(kind)
+    return _checked(tuple(page_ids)), bytes(kinds)
+
+
+def _split_markerless(elements: list[Any]) -> tuple[tuple[int, ...], bytes]:
+    """Most frames of a busy target: each record is told from the one before it, which is quick to add up."""
+    kinds = bytearray(len(elements))
+    distances = elements
+    others = [at for at, element in enumerate(elements) if type(element) is list]
+    if others:
+        distances = elements[:]
+        for at in others:
+            kinds[at], distances[at] = _kind_and_distance(elements[at])
+    return _checked(tuple(accumulate(distances))), bytes(kinds)
+
+
+def _checked(page_ids: tuple[int, ...]) -> tuple[int, ...]:
     if page_ids and not 0 <= min(page_ids) <= max(page_ids) < PAGE_ID_LIMIT:
         raise MalformedRecords("page id out of range")
-    return tuple(page_ids), bytes(kinds)
+    return page_ids
 
 
 def _kind_and_distance(element: Any) -> tuple[int, int]:

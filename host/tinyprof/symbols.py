@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""Where an ELF file's functions and objects lie: bytes in, symbols by their place in the file out.
+"""By what the places of a file are known again in its next version: bytes in, symbols by their place out.
 
-`.symtab` and `.dynsym` count, and those of a separate debug file. A file is untrusted: one that is no ELF, or
-a broken one, has no symbols.
+An ELF file's functions and objects are: those of `.symtab`, `.dynsym` and a separate debug file. So that a
+stripped file has some too, a few stretches of each page are landmarks: those with the least checksums, which
+are the same stretches wherever they have moved. A file is untrusted: a broken one has no functions.
 """
 
 from __future__ import annotations
 
 import io
+import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from heapq import nsmallest
 
 from elftools.common.exceptions import ELFError, ELFParseError
 from elftools.elf.elffile import ELFFile
@@ -22,6 +26,16 @@ ELF_MAGIC = b"\x7fELF"
 NEAR_PAGES = 4
 """Symbols so far from a used page are kept too, to place what has no symbol of its own."""
 
+LANDMARKS = 6
+"""How many a page has."""
+
+LANDMARK_SIZE, LANDMARK_STEP = 24, 2
+"""Bytes of a landmark: a few instructions; and between places where one may begin: the shortest of them."""
+
+LANDMARK = "~"
+"""A landmark's name is this and its checksum."""
+
+_IS_LANDMARK = re.compile(f"{LANDMARK}[0-9a-f]{{1,8}}", re.ASCII)
 _KINDS = ("STT_FUNC", "STT_OBJECT", "STT_GNU_IFUNC")
 
 
@@ -64,12 +78,43 @@ def _placed(elf: ELFFile, loads: Iterable[tuple[int, int, int]], thumb: bool, li
 def with_symbols(profile: Profile, contents: Mapping[str, tuple[bytes, bytes]]) -> Profile:
     """The profile with the symbols near used pages; `contents` has file and debug file by SHA-256."""
     files = tuple(
-        replace(file, symbols=_near(read_symbols(*contents[file.sha256]), file))
-        if file.sha256 in contents
-        else file
+        replace(file, symbols=_landmarked(file, *contents[file.sha256])) if file.sha256 in contents else file
         for file in profile.files
     )
     return replace(profile, files=files)
+
+
+def _landmarked(file: FileUse, content: bytes, debug: bytes) -> tuple[Symbol, ...]:
+    symbols = {*_near(read_symbols(content, debug), file)}
+    for page in file.pages:
+        symbols.update(_landmarks_of(content, page))
+    return tuple(sorted(symbols, key=lambda symbol: (symbol.offset, symbol.size, symbol.name)))
+
+
+def _landmarks_of(content: bytes, page: int) -> Iterator[Symbol]:
+    """The landmarks of a page, which may end in the next one."""
+    crc = zlib.crc32
+    end = min((page + 1) * PAGE_SIZE, len(content) - LANDMARK_SIZE + 1)
+    places = (
+        (crc(content[at : at + LANDMARK_SIZE]), at) for at in range(page * PAGE_SIZE, end, LANDMARK_STEP)
+    )
+    for checksum, at in nsmallest(LANDMARKS, places):
+        yield Symbol(f"{LANDMARK}{checksum:x}", at, LANDMARK_SIZE)
+
+
+def find_landmarks(content: bytes, wanted: Iterable[Symbol]) -> list[Symbol]:
+    """Where those landmarks stand in another content, wherever it is."""
+    checksums = {
+        int(symbol.name[1:], 16): symbol.name for symbol in wanted if _IS_LANDMARK.fullmatch(symbol.name)
+    }
+    crc = zlib.crc32
+    if not checksums:
+        return []
+    return [
+        Symbol(checksums[checksum], at, LANDMARK_SIZE)
+        for at in range(0, len(content) - LANDMARK_SIZE + 1, LANDMARK_STEP)
+        if (checksum := crc(content[at : at + LANDMARK_SIZE])) in checksums
+    ]
 
 
 def _near(symbols: Iterable[Symbol], file: FileUse) -> tuple[Symbol, ...]:

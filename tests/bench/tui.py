@@ -88,6 +88,9 @@ class PacedLink:
     """A line that brings each epoch's frames over its second."""
 
     writable = False
+    away = False
+    gaps = 0
+    overruns = 0
 
     def __init__(self, index: ImageIndex) -> None:
         rng = random.Random(SEED)

@@ -12,6 +12,7 @@ import pytest
 from target.booting import Demo
 
 IMAGES = ("all-compressed", "all-XIP", "hot-XIP")
+SPLIT = "hot-XIP-split"
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +33,21 @@ def test_hot_pages_save_what_all_pages_save_for_a_tenth_of_the_flash(report: dic
 
 
 def test_the_summary_is_what_the_runs_say(report: dict[str, Any]) -> None:
-    none, every, hot = (run_of(report, image, "patched") for image in IMAGES)
-    saved = [none["page_cache_kib"] - run["page_cache_kib"] for run in (hot, every)]
-    grown = [run["image_bytes"] - none["image_bytes"] for run in (hot, every)]
-    assert report["summary"] == {
-        "ram_saved_share": pytest.approx(saved[0] / saved[1], abs=1e-4),
-        "flash_growth_share": pytest.approx(grown[0] / grown[1], abs=1e-4),
-    }
+    for prefix, kernel, hottest in (("", "patched", "hot-XIP"), ("split_", "stock", SPLIT)):
+        none, every, hot = (run_of(report, image, kernel) for image in (*IMAGES[:2], hottest))
+        saved = [none["page_cache_kib"] - run["page_cache_kib"] for run in (hot, every)]
+        grown = [run["image_bytes"] - none["image_bytes"] for run in (hot, every)]
+        told = report["summary"]
+        assert told[f"{prefix}ram_saved_share"] == pytest.approx(saved[0] / saved[1], abs=1e-4)
+        assert told[f"{prefix}flash_growth_share"] == pytest.approx(grown[0] / grown[1], abs=1e-4)
+
+
+def test_split_segments_give_a_stock_kernel_the_same(report: dict[str, Any]) -> None:
+    assert report["summary"]["split_ram_saved_share"] >= 0.96
+    assert report["summary"]["split_flash_growth_share"] <= 0.12
+    every, split = (run_of(report, image, "stock") for image in ("all-XIP", SPLIT))
+    assert split["faults"] <= 1.10 * every["faults"]
+    assert split["guest_seconds"] <= 1.02 * every["guest_seconds"]
 
 
 def test_a_stock_kernel_gets_little_from_scattered_pages(report: dict[str, Any]) -> None:
@@ -65,4 +74,4 @@ def test_the_recording_lost_nothing_at_three_bytes_a_record_or_less(demo: Demo) 
 def test_what_was_made_stays_in_the_folder(demo: Demo) -> None:
     names = {path.name for path in demo.folder.iterdir()}
     assert {"rootfs", "boot.tpcap", "boot.tprof", "report.json"} <= names
-    assert {f"{image}.cramfs" for image in IMAGES} <= names
+    assert {f"{image}.cramfs" for image in (*IMAGES, SPLIT)} <= names

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Every file of the reference root filesystem, read and mapped inside the guest, byte for byte."""
+"""All that is in an image, as the guest sees it: bytes, owners, modes, devices, pages from flash."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import zlib
@@ -13,15 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from target.booting import TINYPROF, Demo, boot
-from tinyprof.cramfs import PAGE_SIZE, Tree, WriteOptions, write_image
+from cramfs_cases import make_case
+from target.booting import TINYPROF, Demo
+from target.readback import PROGRAM, expected, expected_of_root, see
+from tinyprof.cramfs import PAGE_SIZE, KernelModel, Tree, WriteOptions, write_image
 
-LINE = re.compile(r"^file (\w{8}) (\w{8}) (\d+) (.*)$", re.MULTILINE)
+SEEDS = range(80)
 CHOICES = {
     "all-compressed": [],
     "all-XIP": ["-X", "-X"],
     "hot-XIP": ["--profile", "boot.tprof"],
 }
+STOCK: dict[KernelModel, tuple[str, ...]] = {"patched": (), "mainline": ("--stock",)}
 
 
 @pytest.fixture(scope="module")
@@ -33,42 +35,55 @@ def tree(demo: Demo, guest: Callable[[str], Path], tmp_path_factory: pytest.Temp
     return top
 
 
-def read_back(image: Path, *words: str) -> dict[str, tuple[str, str, int]]:
-    """By path: CRC-32 of what read() gave, of what mmap() gave, and the size."""
-    console = boot(image, "--append", "init=/sbin/readback quiet", *words)
-    assert "readback done" in console
-    assert re.findall(r"^failed .*$", console, re.MULTILINE) == []
-    return {path: (read, mapped, int(size)) for read, mapped, size, path in LINE.findall(console)}
-
-
-def on_the_host(top: Path) -> dict[str, tuple[str, str, int]]:
-    files = [path for path in top.rglob("*") if path.is_file() and not path.is_symlink()]
-    return {f"/{path.relative_to(top)}": _facts(path.read_bytes()) for path in files}
-
-
-def _facts(content: bytes) -> tuple[str, str, int]:
-    crc = f"{zlib.crc32(content):08x}"
-    return crc, crc, len(content)
-
-
-@pytest.mark.parametrize("kernel", ["patched", "mainline"])
+@pytest.mark.parametrize("kernel", STOCK)
 @pytest.mark.parametrize("choice", CHOICES)
-def test_every_file_reads_back_in_the_guest(
-    tree: Path, demo: Demo, tmp_path: Path, choice: str, kernel: str
+def test_the_reference_filesystem_reads_back_in_the_guest(
+    tree: Path, demo: Demo, tmp_path: Path, choice: str, kernel: KernelModel
 ) -> None:
     image = tmp_path / "image"
     command: list[str | Path] = [*TINYPROF, "build", tree, image, "--kernel", kernel, *CHOICES[choice]]
     subprocess.run(command, cwd=demo.folder, check=True, capture_output=True)
-    assert read_back(image, *(["--stock"] if kernel == "mainline" else [])) == on_the_host(tree)
+    (seen,) = see(image, (), *STOCK[kernel])
+    assert seen == expected_of_root(Tree.from_directory(tree), image.read_bytes(), kernel, seen)
+
+
+def small_root(folder: Path, program: Path) -> Path:
+    """A tree with the program that reads back, and nothing else."""
+    top = folder / "root"
+    for name in ("dev", "mnt", "proc", "sbin"):
+        (top / name).mkdir(parents=True)
+    shutil.copy(program, top / PROGRAM[1:])
+    return top
+
+
+@pytest.mark.parametrize(
+    ("model", "kernel"), [("patched", "patched"), ("mainline", "mainline"), ("mainline", "patched")]
+)
+def test_any_image_reads_back_in_the_guest(
+    tmp_path: Path, guest: Callable[[str], Path], model: KernelModel, kernel: KernelModel
+) -> None:
+    """Random trees, plans and options, each a partition of one flash; `kernel` boots them."""
+    top = small_root(tmp_path, guest("readback"))
+    root = tmp_path / "root.cramfs"
+    root.write_bytes(write_image(Tree.from_directory(top), {}, WriteOptions()).image)
+    images, wanted = [], []
+    for seed in SEEDS:
+        case = make_case(seed, kernels=(model,))
+        tree = case.tree()
+        image = write_image(tree, case.plan, case.options).image
+        images.append(tmp_path / f"{seed}.cramfs")
+        images[-1].write_bytes(image)
+        wanted.append(expected(tree, image, kernel))
+    _, *seen = see(root, images, *STOCK[kernel])
+    assert len(seen) == len(wanted)
+    for seed, (volume, there) in enumerate(zip(seen, wanted, strict=True)):
+        assert volume == there, f"seed {seed}"
 
 
 def whole_last_page(folder: Path, program: Path) -> tuple[Path, Path]:
     """A tree with a file of two whole pages, and its image with both of them in place."""
-    top = folder / "root"
-    for name in ("dev", "sbin"):
-        (top / name).mkdir(parents=True)
+    top = small_root(folder, program)
     (top / "two-pages").write_bytes(os.urandom(2 * PAGE_SIZE))
-    shutil.copy(program, top / "sbin/readback")
     image = folder / "image"
     image.write_bytes(write_image(Tree.from_directory(top), {"/two-pages": [0, 1]}, WriteOptions()).image)
     return top, image
@@ -78,7 +93,9 @@ def test_a_whole_last_page_in_place_is_read_by_our_kernel(
     tmp_path: Path, guest: Callable[[str], Path]
 ) -> None:
     top, image = whole_last_page(tmp_path, guest("readback"))
-    assert read_back(image) == on_the_host(top)
+    (seen,) = see(image)
+    assert seen == expected_of_root(Tree.from_directory(top), image.read_bytes(), "patched", seen)
+    assert seen["/two-pages"].in_place == 2
 
 
 def test_a_stock_kernel_reads_a_whole_last_page_in_place_as_zeros(
@@ -87,6 +104,10 @@ def test_a_stock_kernel_reads_a_whole_last_page_in_place_as_zeros(
     """Why the writer refuses it for mainline kernels: the day this fails, it need not any more."""
     top, image = whole_last_page(tmp_path, guest("readback"))
     content = (top / "two-pages").read_bytes()
-    zeroed = f"{zlib.crc32(content[:PAGE_SIZE] + bytes(PAGE_SIZE)):08x}"
-    read, mapped, _ = read_back(image, "--stock")["/two-pages"]
-    assert (read, mapped) == (zeroed, _facts(content)[1])
+    (seen,) = see(image, (), "--stock")
+    zeroed = content[:PAGE_SIZE] + bytes(PAGE_SIZE)
+    assert (seen["/two-pages"].by_read, seen["/two-pages"].by_mmap) == (_crc(zeroed), _crc(content))
+
+
+def _crc(content: bytes) -> str:
+    return f"{zlib.crc32(content):08x}"

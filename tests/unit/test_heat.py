@@ -199,3 +199,20 @@ def facts(seen: Seen | None) -> tuple[object, ...] | None:
     if seen is None:
         return None
     return seen.epochs, seen.first, seen.last, seen.stretches, seen.longest, seen.phases
+
+
+@pytest.mark.parametrize(("first_seq", "missing"), [(0, 30), (20, 30), (5000, 20)])
+def test_an_epoch_whose_very_end_is_lost_counts_by_the_total(first_seq: int, missing: int) -> None:
+    """Epochs 1 to 4 had 10 records each. Of 1 and 3 no end came, of 3 no record either."""
+    said: list[Message] = [
+        Pages(0, 1, 0, (), b""),
+        Pages(0, 2, 0, tuple(range(10)), bytes(10)),
+        EpochEnd(0, 2, 0, (10, 0, 0, 0), 20),
+        EpochEnd(0, 4, 0, (10, 0, 0, 0), 40),
+    ]
+    run = Run()
+    for number, message in enumerate(said):
+        run.take(Frame(first_seq + number, 0, message))
+    run.finish()
+    # A target that ran for long before has told its totals to nobody: the first one counts from there.
+    assert run.losses.records == missing

@@ -30,6 +30,7 @@ from tinyprof.wire import (
     Message,
     Pages,
     Rearm,
+    RepeatPlease,
     encode_frame,
     encode_message,
 )
@@ -39,6 +40,9 @@ class Script:
     """A link that reads as written down, then ends or fails; it keeps what is sent to it."""
 
     writable = True
+    gaps = 0
+    away = False
+    overruns = 0
 
     def __init__(self, reads: list[bytes], then: TinyprofError | None = None) -> None:
         self._reads = reads
@@ -129,7 +133,11 @@ def test_a_recording_holds_what_was_sent_and_counts_it(story: list[Message], hel
 
 def test_the_target_is_asked_for_a_hello_and_for_epochs(story: list[Message]) -> None:
     asked = FrameDecoder().feed(Recorded(line_of(story), epoch_ms=250).link.sent)
-    assert [event.message for event in asked if isinstance(event, Frame)] == [HelloPlease(), EpochLength(250)]
+    assert [event.message for event in asked if isinstance(event, Frame)] == [
+        EpochLength(250),
+        RepeatPlease(),
+        HelloPlease(),
+    ]
 
 
 def test_a_mark_is_kept_at_its_place_and_ends_the_targets_epoch(story: list[Message]) -> None:
@@ -281,10 +289,10 @@ def test_a_disk_that_fills_up_leaves_what_came_before(story: list[Message]) -> N
     hello, *rest = line_of(story)
 
     class Full(CaptureWriter):
-        def line(self, data: bytes) -> None:
+        def line(self, data: bytes, seconds: float = 0.0) -> None:
             if data != hello:
                 raise CaptureError("the capture cannot be written on: No space left on device")
-            super().line(data)
+            super().line(data, seconds)
 
     file = io.BytesIO()
     recording = record(Script([hello, *rest]), Full(file), LineWatch("port", 1), Notes())

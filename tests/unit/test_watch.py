@@ -40,13 +40,13 @@ def test_silence_is_said_once_with_what_to_check() -> None:
 
 
 @pytest.mark.parametrize("zeros", [True, False])
-def test_two_seconds_of_garbage_are_the_wrong_baud_rate(zeros: bool) -> None:
+def test_garbage_for_less_than_two_seconds_is_the_wrong_baud_rate(zeros: bool) -> None:
     print(f"seed {SEED}")
     rng = random.Random(SEED)
     line = Line()
-    for tick in range(8):
+    for tick in range(6):
         assert line.at(5 + tick / 4, bytes(rng.randrange(0 if zeros else 1, 256) for _ in range(60))) == []
-    (said,) = line.at(7.0, b"\xfe\x81")
+    (said,) = line.at(6.5, b"\xfe\x81")
     assert "115200 baud" in said
     assert "--baud 921600" in said
     assert line.at(9.0, b"\xfe\x81" * 40) == []

@@ -100,7 +100,8 @@ def test_missing_frames_are_counted_before_the_next_good_one() -> None:
 
 def test_a_frame_that_comes_twice_in_a_row_counts_once() -> None:
     frame = encode_message(PAGES, 5)
-    events = FrameDecoder().feed(frame + frame + encode_message(Rearm(), 6))
+    decoder = FrameDecoder()
+    events = decoder.feed(frame + frame + encode_message(Status(1, 0, 0, 0), 6)) + decoder.finish()
     assert [(event.seq, event.lost) for event in events if isinstance(event, Frame)] == [(5, 0), (6, 0)]
 
 
@@ -116,15 +117,16 @@ def test_a_hello_of_another_boot_starts_the_numbers_again(before: int) -> None:
 def test_a_flipped_bit_costs_one_frame_and_no_other() -> None:
     print(f"seed {SEED}")
     rng = random.Random(SEED)
-    frames = [encode_message(message, seq) for seq, message in enumerate(MESSAGES)]
+    frames = [encode_message(message, seq) for seq, message in enumerate(MESSAGES[:4])]
     for _ in range(2_000):
         hit = rng.randrange(len(frames))
         broken = bytearray(frames[hit])
         at = rng.randrange(1, len(broken) - 1)
         broken[at] ^= 1 << rng.randrange(8)
         line = b"".join(bytes(broken) if i == hit else frame for i, frame in enumerate(frames))
-        expected = [message for i, message in enumerate(MESSAGES) if i != hit]
-        assert messages_in(FrameDecoder().feed(line)) == expected
+        expected = [message for i, message in enumerate(MESSAGES[:4]) if i != hit]
+        decoder = FrameDecoder()
+        assert messages_in(decoder.feed(line) + decoder.finish()) == expected
 
 
 def test_an_unknown_type_is_counted_not_refused() -> None:
@@ -134,9 +136,9 @@ def test_an_unknown_type_is_counted_not_refused() -> None:
 
 
 def test_elements_added_by_a_later_version_are_ignored() -> None:
-    (event,) = FrameDecoder().feed(encode_frame(msgpack.packb([4, 0, 1, 2, 3, 4, "new"])))
+    (event,) = FrameDecoder().feed(encode_frame(msgpack.packb([4, 0, 1, 2, 3, 4, 5, 6, "new"])))
     assert isinstance(event, Frame)
-    assert event.message == Status(1, 2, 3, 4)
+    assert event.message == Status(1, 2, 3, 4, 5, 6)
 
 
 @pytest.mark.parametrize(

@@ -48,9 +48,17 @@ def hello(name: str, seq: int, volumes: list[Elements], **changed: Any) -> dict[
         "epoch_ms": 1000,
         "tracer": 1,
         "volumes": volumes,
+        "window": 32,
     } | changed
     values = [bytes.fromhex(v) if k == "boot_id" else v for k, v in fields.items()]
-    return {"name": name, "type": 1, "seq": seq, **fields, "frame": framed(packed([1, seq, *values]))}
+    return message(name, 1, seq, fields, values)
+
+
+def message(
+    name: str, kind: int, seq: int, fields: dict[str, Any], values: Elements, *, repeated: bool = False
+) -> dict[str, Any]:
+    frame = framed(packed([kind + 32 * repeated, seq, *values]))
+    return {"name": name, "type": kind, "repeated": repeated, "seq": seq, **fields, "frame": frame}
 
 
 def hellos() -> list[dict[str, Any]]:
@@ -68,31 +76,22 @@ def hellos() -> list[dict[str, Any]]:
 def counters() -> list[dict[str, Any]]:
     found = []
     for seq, n in enumerate([0, 1, 127, 128, 255, 256, 65_535, 65_536, U32], start=120):
-        end = [n % 2, max(n, 1), n, [n, n // 2, 0, n]]
-        found.append(
-            {
-                "name": f"epoch end of {n} records",
-                "type": 3,
-                "seq": seq,
-                "volume": end[0],
-                "epoch": end[1],
-                "ms": n,
-                "records": end[3],
-                "frame": framed(packed([3, seq, *end])),
-            }
-        )
-        found.append(
-            {
-                "name": f"status with {n}",
-                "type": 4,
-                "seq": seq,
-                "ms": n,
-                "queued": n // 2,
-                "untraced": n // 3,
-                "write_errors": n,
-                "frame": framed(packed([4, seq, n, n // 2, n // 3, n])),
-            }
-        )
+        end = {"volume": n % 2, "epoch": max(n, 1), "ms": n, "records": [n, n // 2, 0, n], "total": n}
+        said = {
+            "ms": n,
+            "queued": n // 2,
+            "untraced": n // 3,
+            "write_errors": n,
+            "repeats": n // 5,
+            "waited": n,
+        }
+        for repeated in (False, True):
+            again = ", repeated" if repeated else ""
+            found += [
+                message(f"epoch end of {n} records{again}", 3, seq, end, [*end.values()], repeated=repeated),
+                message(f"status with {n}{again}", 4, seq, said, [*said.values()], repeated=repeated),
+            ]
+        found.append(message(f"session {n} begins", 5, seq, {"session": n}, [n]))
     return found
 
 
@@ -174,18 +173,28 @@ def batches() -> list[dict[str, Any]]:
 
 def commands() -> list[dict[str, Any]]:
     """What a target obeys. More elements than version 1 names are for a later one, and do not matter."""
-    known: list[tuple[str, Elements, int, int]] = [
-        ("hello, please", [16, 0], 16, 0),
-        ("hello, please, from a later version", [16, 1, "more", [1, 2]], 16, 0),
-        ("epochs that never end by time", [17, 2, 0], 17, 0),
-        ("epochs of 128 ms", [17, 128, 128], 17, 128),
-        ("epochs of 1 s", [17, 3, 1000], 17, 1000),
-        ("epochs as long as can be said", [17, 0xFFFF, U32], 17, U32),
-        ("re-arm now", [18, 4], 18, 0),
+    known: list[tuple[str, Elements]] = [
+        ("hello, please", [16, 0]),
+        ("hello, please, from a later version", [16, 1, "more", [1, 2]]),
+        ("epochs that never end by time", [17, 2, 0]),
+        ("epochs of 128 ms", [17, 128, 128]),
+        ("epochs of 1 s", [17, 3, 1000]),
+        ("epochs as long as can be said", [17, 0xFFFF, U32]),
+        ("re-arm now", [18, 4]),
+        ("nothing has come of a session", [19, 5, 1, 0, 0]),
+        ("all but some has come of a session", [19, 256, U32, 0xFFFF, 0x7FFFFFFF]),
+        ("an acknowledgement of a later version", [19, 6, 70_000, 300, 5, 1, 2]),
+        ("repeat, please", [20, 127]),
     ]
+    taken = {16: 0, 17: 1, 18: 0, 19: 3, 20: 0}
     return [
-        {"name": name, "type": kind, "epoch_ms": ms, "frame": framed(packed(elements))}
-        for name, elements, kind, ms in known
+        {
+            "name": name,
+            "type": elements[0],
+            "arguments": elements[2 : 2 + taken[elements[0]]],
+            "frame": framed(packed(elements)),
+        }
+        for name, elements in known
     ]
 
 
@@ -194,7 +203,9 @@ def ignored() -> list[dict[str, str]]:
     good = bytes.fromhex(framed(packed([16, 0])))
     bodies = [
         ("a type only targets send", packed([1, 0])),
-        ("an unknown type", packed([19, 0])),
+        ("an unknown type", packed([21, 0])),
+        ("an acknowledgement without the last element", packed([19, 0, 1, 2])),
+        ("an acknowledgement with a negative number", packed([19, 0, 1, -2, 3])),
         ("no seq", packed([16])),
         ("seq above 65,535", packed([16, 65_536])),
         ("seq as a string", packed([16, "0"])),

@@ -8,6 +8,7 @@ and they differ in nothing but our patch. The tree stays in the cache; the resul
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -141,12 +142,32 @@ def _take_anew(version: str, source: Path) -> None:
     _unpack(version, source, PATCHED_FOLDER)
 
 
+def check_hunks(patch: Path) -> None:
+    """patch(1) says nothing of hunks behind one whose head counts wrong: it takes them for rubbish."""
+    old = new = 0
+    lines = patch.read_text().splitlines()
+    words = next((at for at, line in enumerate(lines) if line.startswith("--- ")), 0)
+    for number, line in enumerate(lines[words:], words + 1):
+        if head := re.match(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@", line):
+            if old or new:
+                raise BoardError(f"{patch.name}: the hunk before line {number} is {old or new} lines short")
+            old, new = (int(count or 1) for count in head.groups())
+        elif old or new:
+            old -= line[:1] in (" ", "-", "")
+            new -= line[:1] in (" ", "+", "")
+        elif line[:1] in (" ", "+", "-") and not line.startswith(("+++ ", "--- ")):
+            raise BoardError(f"{patch.name}: line {number} is more than its hunk's head counts")
+    if old or new:
+        raise BoardError(f"{patch.name}: its last hunk is {old or new} lines short")
+
+
 def _apply(version: str, source: Path) -> None:
     for file in _overlay_files():
         place = source / file.relative_to(LINUX / "overlay")
         place.parent.mkdir(exist_ok=True)
         shutil.copyfile(file, place)
     for patch in _patches(version):
+        check_hunks(patch)
         touched = [line.split()[1] for line in patch.read_text().splitlines() if line.startswith("+++ b/")]
         if outside := [name for name in touched if not name.startswith(f"b/{PATCHED_FOLDER}/")]:
             raise BoardError(

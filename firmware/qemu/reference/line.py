@@ -14,6 +14,7 @@ import socket
 import termios
 import time
 import tty
+from collections.abc import Callable
 from fcntl import ioctl
 from pathlib import Path
 
@@ -26,6 +27,33 @@ PTY_BYTES = 4000
 PTY_SECONDS = 0.01
 NAME_MAX = 107
 """What the kernel takes for a unix socket's path, in bytes."""
+
+
+SLICE_SECONDS = 0.01
+"""How long the bytes of a line with a rate are collected: a UART hands them on as they come."""
+
+
+class Pace:
+    """A UART's rate: ten bits a byte. 0 baud is no limit."""
+
+    def __init__(self, baud: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._bytes_per_second = baud / 10
+        self._clock = clock
+        self._until = clock()
+
+    def allowed(self) -> int:
+        """How many bytes may go now."""
+        if not self._bytes_per_second:
+            return CHUNK
+        # Idle time is not saved up, but for the slice that a late wake-up may take.
+        now = self._clock()
+        self._until = max(self._until, now - 4 * SLICE_SECONDS)
+        return max(0, int((now - self._until) * self._bytes_per_second))
+
+    def sent(self, count: int) -> None:
+        """So many bytes went."""
+        if self._bytes_per_second:
+            self._until += count / self._bytes_per_second
 
 
 class NoLine:
@@ -55,8 +83,9 @@ class NoLine:
 class _Kept:
     """A line with a descriptor to a listener, or with -1 while there is none."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, pace: Pace) -> None:
         self.name = name
+        self._pace = pace
         self._fd = -1
         self._unsent = bytearray()
 
@@ -65,9 +94,11 @@ class _Kept:
         self._push()
 
     def _push(self) -> None:
-        while self._unsent and self._fd >= 0:
+        while self._unsent and self._fd >= 0 and (allowed := self._pace.allowed()):
             try:
-                del self._unsent[: os.write(self._fd, self._unsent[:CHUNK])]
+                sent = os.write(self._fd, self._unsent[: min(allowed, CHUNK)])
+                del self._unsent[:sent]
+                self._pace.sent(sent)
             except BlockingIOError:
                 return
             except OSError:
@@ -89,11 +120,11 @@ class _Kept:
 
     @property
     def patience(self) -> float:
-        return float("inf")
+        return SLICE_SECONDS if self._unsent and not self._pace.allowed() else float("inf")
 
     def register(self, selector: selectors.BaseSelector) -> None:
         if self._fd >= 0:
-            write = selectors.EVENT_WRITE if self._unsent else 0
+            write = selectors.EVENT_WRITE if self._unsent and self._pace.allowed() else 0
             selector.register(self._fd, selectors.EVENT_READ | write)
 
     def _gone(self) -> None:
@@ -103,9 +134,9 @@ class _Kept:
 class PtyLine(_Kept):
     """A pseudo-terminal; `name` is what to open."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace) -> None:
         master, self._slave = os.openpty()
-        super().__init__(os.ttyname(self._slave))
+        super().__init__(os.ttyname(self._slave), pace)
         # Raw before anybody opens it, and open on our side for good: a listener that leaves is no hang-up.
         tty.setraw(self._slave, termios.TCSANOW)
         os.set_blocking(master, False)
@@ -125,8 +156,10 @@ class PtyLine(_Kept):
 
     def _push(self) -> None:
         # No more than the slave's own buffer takes: the rest would wait where it cannot be counted.
-        while self._unsent and (room := PTY_BYTES - self._in_pty()) > 0:
-            del self._unsent[: os.write(self._fd, self._unsent[:room])]
+        while self._unsent and (room := min(PTY_BYTES - self._in_pty(), self._pace.allowed())) > 0:
+            sent = os.write(self._fd, self._unsent[:room])
+            del self._unsent[:sent]
+            self._pace.sent(sent)
 
     @property
     def patience(self) -> float:
@@ -151,8 +184,8 @@ class PtyLine(_Kept):
 class SocketLine(_Kept):
     """A listening unix socket; one listener at a time, the next one continues where the last one left."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"unix:{path}")
+    def __init__(self, path: Path, pace: Pace) -> None:
+        super().__init__(f"unix:{path}", pace)
         if len(os.fsencode(path)) > NAME_MAX:
             raise BoardError(f"{path} is too long for a socket", f"its path may have {NAME_MAX} bytes")
         self._path = path
@@ -191,6 +224,8 @@ class SocketLine(_Kept):
                 selector.register(self._fd, selectors.EVENT_WRITE)
                 selector.select(deadline - time.monotonic())
             self._push()
+            if self._unsent and self._fd >= 0:
+                time.sleep(SLICE_SECONDS)
         if self._fd >= 0:
             self._gone()
         self._listener.close()
@@ -200,12 +235,12 @@ class SocketLine(_Kept):
 Line = NoLine | PtyLine | SocketLine
 
 
-def open_line(wanted: str | None) -> Line:
-    """The line for `--serial`: `pty`, `unix:PATH`, or None. Raises BoardError."""
+def open_line(wanted: str | None, baud: int = 0) -> Line:
+    """The line for `--serial`: `pty`, `unix:PATH` or None; `baud` 0: no limit. Raises BoardError."""
     if wanted is None:
         return NoLine()
     if wanted == "pty":
-        return PtyLine()
+        return PtyLine(Pace(baud))
     if wanted.startswith("unix:") and wanted != "unix:":
-        return SocketLine(Path(wanted.removeprefix("unix:")))
+        return SocketLine(Path(wanted.removeprefix("unix:")), Pace(baud))
     raise BoardError(f"no such serial line: {wanted}", "write pty or unix:PATH")

@@ -31,9 +31,11 @@ class Exit(IntEnum):
 COMMANDS = {
     "record": "Record the page accesses of a target.",
     "view": "Look at a finished recording.",
+    "capture": "Look into recordings, check and repair them.",
     "profile": "Resolve captures into a profile.",
     "plan": "Choose pages to store in place, under a budget.",
     "build": "Build a CramFS image with the hot pages in place.",
+    "split": "Split a program's segments for a stock kernel.",
     "report": "Show what a profile says.",
     "diff": "Compare two profiles.",
     "export": "Write a profile for another tool.",

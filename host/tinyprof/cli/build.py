@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -23,18 +24,44 @@ from tinyprof.cramfs import (
     WriteOptions,
     Written,
     apply_device_table,
+    choose_compressor,
     explain,
     page_ranges,
+    stored_sizes,
     write_image,
 )
 from tinyprof.errors import TinyprofError
 from tinyprof.plan import HotPlan, load_plan, plan_hot, plan_programs
 from tinyprof.shown import shown
+from tinyprof.split_tree import AS_PLANNED, Prices, SplitFile, SplitTree, split_tree
 
 FILE = click.Path(path_type=Path)
 LISTED_MAX = 20
 EDITION_MAX = (1 << 32) - 1
 BYTE_ORDERS: dict[str, ByteOrder] = {"L": "little", "B": "big"}
+
+
+@dataclass(frozen=True, slots=True)
+class Splitting:
+    """How segments are to be split."""
+
+    prices: Prices
+    max_runs: int | None
+
+
+def _splitting(
+    kernel: KernelModel | None, profile: bool, plan: bool, max_runs: int | None, processes: int | None
+) -> Splitting:
+    """How to split. Raises click.UsageError for options that contradict one another."""
+    if kernel not in (None, "mainline"):
+        raise click.UsageError(f"--split-segments is for --kernel mainline, not for {kernel}")
+    if plan and (max_runs is not None or processes is not None):
+        raise click.UsageError("--plan lists the pages; --max-runs and --processes choose them by --profile")
+    if plan:
+        return Splitting(AS_PLANNED, None)
+    if not profile:
+        raise click.UsageError("--split-segments needs --profile or --plan to know the pages to map in place")
+    return Splitting(Prices() if processes is None else Prices(processes=processes), max_runs)
 
 
 def _plan(
@@ -68,11 +95,18 @@ def open_cache(level: int, zopfli: bool = False) -> DiskCache:
     return DiskCache(folder / "tinyprof", name)
 
 
-def _build(tree: Tree, plan: HotPlan, options: WriteOptions, no_cache: bool) -> Written:
+def _build(
+    tree: Tree, plan: HotPlan, options: WriteOptions, no_cache: bool, splitting: Splitting | None
+) -> tuple[SplitTree, Written]:
+    """The image, and the tree that it is made of: with split files, if they are to be split."""
     cache = None if no_cache else open_cache(options.level, options.zopfli)
     bar = Bar("compressing")
     try:
-        written = write_image(tree, plan.pages, options, bar, cache)
+        made = SplitTree(tree, plan.pages)
+        if splitting:
+            sizes = stored_sizes(choose_compressor(options.level, options.zopfli), cache)
+            made = split_tree(tree, plan.pages, sizes, splitting.prices, splitting.max_runs)
+        written = write_image(made.tree, made.pages, options, bar, cache)
         if cache:
             cache.save()
     finally:
@@ -81,7 +115,7 @@ def _build(tree: Tree, plan: HotPlan, options: WriteOptions, no_cache: bool) -> 
             cache.close()
     if cache and cache.problem:
         click.echo(f"tinyprof: cache unused: {cache.problem}", err=True)
-    return written
+    return made, written
 
 
 def _complaints(plan: HotPlan, written: Written) -> list[str]:
@@ -106,8 +140,10 @@ def _show_nodes(tree: Tree) -> None:
         click.echo(f"{stat.filemode(node.mode)} {device} {owner} {shown(node.path)}", err=True)
 
 
-def _show_explanation(tree: Tree, written: Written) -> None:
+def _show_explanation(made: SplitTree, written: Written) -> None:
+    tree = made.tree
     explained = explain(tree, written)
+    split = {file.path: file for file in made.files}
     for file in explained:
         here = f": {page_ranges(file.in_place)}" if file.in_place else ""
         click.echo(f"{shown(file.path)}: {len(file.in_place)} of {file.pages} pages in place{here}")
@@ -115,13 +151,29 @@ def _show_explanation(tree: Tree, written: Written) -> None:
             click.echo(f"    {page_ranges(refused)}: {reason}")
         if file.unplanned:
             click.echo(f"    {file.unplanned} others are not in the plan")
+        _show_split(split.get(file.path), made.whole.get(file.path))
     paths = {file.path for file in explained}
     others = [node for node in tree.files() if node.path not in paths]
     pages = sum(node.pages for node in others)
     click.echo(f"{len(others)} other files of {pages} pages are not in the plan")
 
 
-def _fields(image: Path, tree: Tree, plan: HotPlan, written: Written, explained: bool) -> dict[str, object]:
+def _show_split(file: SplitFile | None, whole: str | None) -> None:
+    if whole:
+        click.echo(f"    left whole: {shown(whole)}")
+    if not file:
+        return
+    grown = f", {file.size - file.source_size} bytes longer" if file.size > file.source_size else ""
+    click.echo(f"    split: {file.mappings} mappings more{grown}")
+    if file.bridged:
+        click.echo(f"    {page_ranges(file.bridged)}: cold, in place to save mappings")
+    if file.lonely:
+        click.echo(f"    {page_ranges(file.lonely)}: hot, not worth a mapping")
+
+
+def _fields(
+    image: Path, made: SplitTree, plan: HotPlan, written: Written, explained: bool
+) -> dict[str, object]:
     fields: dict[str, object] = {
         "image": str(image),
         "size": len(written.image),
@@ -135,8 +187,11 @@ def _fields(image: Path, tree: Tree, plan: HotPlan, written: Written, explained:
     if explained:
         fields["files"] = [
             {"path": file.path, "pages": file.pages, "in_place": file.in_place, "unplanned": file.unplanned}
-            for file in explain(tree, written)
+            for file in explain(made.tree, written)
         ]
+    if made.files or made.whole:
+        fields["split"] = [asdict(file) for file in made.files]
+        fields["left_whole"] = dict(made.whole)
     return fields
 
 
@@ -150,6 +205,9 @@ def _fields(image: Path, tree: Tree, plan: HotPlan, written: Written, explained:
 @click.option("--plan", "plan_file", type=FILE, help="Store in place what it lists.")
 @click.option("-X", "programs", count=True, help="Store programs in place; twice: for systems with an MMU.")
 @click.option("--kernel", type=click.Choice(KERNEL_MODELS), help="Who maps the pages.  [default: patched]")
+@click.option("--split-segments", "splitting", is_flag=True, help="Let a stock kernel map scattered pages.")
+@click.option("--max-runs", type=click.IntRange(1), help="Runs in place of each file, at most.")
+@click.option("--processes", type=click.IntRange(1), help="That map a file, for a mapping's price.  [10]")
 @click.option("--explain", "explained", is_flag=True, help="Say what is in place and why not more.")
 @click.option("--level", type=click.IntRange(1, 12), default=6, show_default=True, help="Effort.")
 @click.option("--zopfli", is_flag=True, help="Compress with Zopfli: smaller, and very slow.")
@@ -177,6 +235,9 @@ def command(
     plan_file: Path | None,
     programs: int,
     kernel: KernelModel | None,
+    splitting: bool,
+    max_runs: int | None,
+    processes: int | None,
     explained: bool,
     level: int,
     zopfli: bool,
@@ -201,6 +262,9 @@ def command(
         raise click.UsageError("--profile, --plan and -X exclude one another")
     if len(os.fsencode(name)) > 16:
         raise click.UsageError(f"-n {name}: an image's name has at most 16 bytes")
+    if (max_runs is not None or processes is not None) and not splitting:
+        raise click.UsageError("--max-runs and --processes say how to --split-segments")
+    how = _splitting(kernel, bool(profile), bool(plan_file), max_runs, processes) if splitting else None
     tree = _tree(rootfs, table, squash)
     plan = _plan(tree, profile, plan_file, programs, max_stale)
     options = WriteOptions(
@@ -208,7 +272,7 @@ def command(
         level=level,
         edition=edition,
         byte_order=BYTE_ORDERS[order or "L"],
-        kernel=kernel or ("nommu" if programs == 1 else "patched"),
+        kernel=kernel or ("mainline" if how else "nommu" if programs == 1 else "patched"),
         extended=extended or programs > 0,
         holes=holes,
         pad=pad,
@@ -218,17 +282,17 @@ def command(
     )
     if verbose:
         _show_nodes(tree)
-    written = _build(tree, plan, options, no_cache)
+    made, written = _build(tree, plan, options, no_cache, how)
     complaints = _complaints(plan, written)
     _show_complaints(complaints)
     if strict and complaints:
         raise TinyprofError(f"{len(complaints)} files or pages are not there; no image written", "see above")
     replace_file(image, written.image)
     if as_json:
-        click.echo(json.dumps(_fields(image, tree, plan, written, explained)))
+        click.echo(json.dumps(_fields(image, made, plan, written, explained)))
     elif explained or verbose > 1:
-        _show_explanation(tree, written)
-    _show_result(image, written)
+        _show_explanation(made, written)
+    _show_result(image, made, written)
     return Exit.LOSS_OR_STALE if complaints else Exit.OK
 
 
@@ -239,7 +303,11 @@ def _show_complaints(complaints: list[str]) -> None:
         click.echo(f"tinyprof: and {len(complaints) - LISTED_MAX} more; --json lists them all", err=True)
 
 
-def _show_result(image: Path, written: Written) -> None:
+def _show_result(image: Path, made: SplitTree, written: Written) -> None:
     refused = sum(not refusal.missing for refusal in written.refused)
     left = f"; {refused} pages of the plan are not, --explain says why" if refused else ""
     click.echo(f"{image}: {len(written.image)} bytes, {written.xip_pages} pages in place{left}", err=True)
+    if made.files or made.whole:
+        mappings = sum(file.mappings for file in made.files)
+        whole = f"; {len(made.whole)} hot files left whole, --explain says why" if made.whole else ""
+        click.echo(f"{image}: {len(made.files)} files split, {mappings} mappings more{whole}", err=True)

@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
+
+SYNC_SECONDS = 1.0
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -50,6 +56,30 @@ def _write_all(handle: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(handle, view) :]
+
+
+@contextlib.contextmanager
+def kept_safe(file: IO[bytes]) -> Iterator[None]:
+    """See to it that what is written to a file is on the disk a second later, while writing goes on.
+
+    It is done beside, for a disk may take its time and a serial port has room for little meanwhile.
+    """
+    over = threading.Event()
+
+    def sync() -> None:
+        with contextlib.suppress(OSError):
+            # What cannot be synced, as a pipe, is written all the same; a disk that fails says so at a write.
+            while not over.wait(SYNC_SECONDS):
+                os.fdatasync(file.fileno())
+            os.fsync(file.fileno())
+
+    beside = threading.Thread(target=sync, name="sync", daemon=True)
+    beside.start()
+    try:
+        yield
+    finally:
+        over.set()
+        beside.join()
 
 
 class Bar:

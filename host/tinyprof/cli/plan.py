@@ -19,13 +19,16 @@ from tinyprof.cli.profiles import open_profile
 from tinyprof.cli.stale import MAX_STALE, check_stale, show_match
 from tinyprof.cramfs import KERNEL_MODELS, KernelModel, Tree, WriteOptions
 from tinyprof.plan import dump_plan
+from tinyprof.planner import split_runs
 from tinyprof.planning import Budget, Plan, Planner
 from tinyprof.report import curve_fields, curve_lines, plan_document, plan_lines
 from tinyprof.shown import shown
+from tinyprof.split_tree import Prices
 
 FILE = click.Path(path_type=Path)
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 CURVE_POINTS = 10
+DEFAULT = Prices()
 
 
 class Bytes(click.ParamType[int]):
@@ -47,7 +50,9 @@ BYTES = Bytes()
 @click.command(help="Choose the pages of ROOTFS to store in place by a profile, and say what becomes of it.")
 @click.argument("rootfs", type=FILE)
 @click.option("-p", "--profile", "profiles", type=FILE, multiple=True, required=True, help="Or captures.")
-@click.option("--kernel", type=click.Choice(KERNEL_MODELS), default="patched", help="Who maps the pages.")
+@click.option("--kernel", type=click.Choice(KERNEL_MODELS), help="Who maps the pages.  [default: patched]")
+@click.option("--split-segments", "splitting", is_flag=True, help="Let a stock kernel map scattered pages.")
+@click.option("--processes", type=click.IntRange(1), help="That map a file, for a mapping's price.  [10]")
 @click.option("--flash-budget", type=BYTES, help="The image may grow by so much: 300K, 1M.")
 @click.option("--image-size", type=BYTES, help="The image may have so many bytes.")
 @click.option("--save-ram", type=BYTES, help="The steady state is to need so much less page cache.")
@@ -61,7 +66,9 @@ BYTES = Bytes()
 def command(
     rootfs: Path,
     profiles: tuple[Path, ...],
-    kernel: KernelModel,
+    kernel: KernelModel | None,
+    splitting: bool,
+    processes: int | None,
     flash_budget: int | None,
     image_size: int | None,
     save_ram: int | None,
@@ -73,6 +80,10 @@ def command(
 ) -> Exit:
     if sum(limit is not None for limit in (flash_budget, image_size, save_ram)) + curve > 1:
         raise click.UsageError("--flash-budget, --image-size, --save-ram and --curve exclude one another")
+    if splitting and kernel not in (None, "mainline"):
+        raise click.UsageError(f"--split-segments is for --kernel mainline, not for {kernel}")
+    if processes is not None and not splitting:
+        raise click.UsageError("--processes says how to --split-segments")
     if curve and output:
         raise click.UsageError("--curve makes several plans; -o writes one")
     tree = Tree.from_directory(rootfs)
@@ -80,7 +91,9 @@ def command(
     show_match(found)
     check_stale(found, max_stale)
     with contextlib.closing(open_cache(level)) as cache:
-        planner = Planner(tree, found, WriteOptions(level=level, kernel=kernel), cache)
+        options = WriteOptions(level=level, kernel=kernel or ("mainline" if splitting else "patched"))
+        model = split_runs(Prices(processes=processes or DEFAULT.processes).mapping) if splitting else None
+        planner = Planner(tree, found, options, cache, model, split=splitting)
         plans = _curve(planner) if curve else [planner.plan(Budget(flash_budget, image_size, save_ram))]
         cache.save()
     if output:

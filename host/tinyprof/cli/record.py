@@ -17,20 +17,28 @@ from typing import Any
 import click
 
 from tinyprof import __version__
-from tinyprof.capture import CaptureWriter, Ending, Meta
+from tinyprof.capture import CaptureError, CaptureWriter, Ending, Meta
 from tinyprof.cli import Exit
+from tinyprof.cli.output import kept_safe
 from tinyprof.cli.profiles import index_of
 from tinyprof.cli.screen import Screen
 from tinyprof.cli.terminal import has_terminal, record_on_screen
 from tinyprof.errors import TinyprofError
-from tinyprof.link import open_link
+from tinyprof.image_index import ImageIndex
+from tinyprof.link import Link, NoSuchPortError, SerialLink, open_link
+from tinyprof.noise import Noise
+from tinyprof.reconnect import LastingLink
 from tinyprof.recorder import Limits, Observer, Recording, Totals, no_marks, nobody_listens, record
 from tinyprof.report import losses_text
+from tinyprof.report.ledger import ledger_fields, ledger_lines
+from tinyprof.roll import Roll, RollingWriter
 from tinyprof.shown import shown
+from tinyprof.sim import QUIET, open_sim
 from tinyprof.watch import LineWatch
 from tinyprof.wire import MARK_MAX, Event, Hello
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+SIZES = {"k": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 EPOCH_MS_LIMIT = 1 << 32
 
 
@@ -65,6 +73,25 @@ class TimedMark(click.ParamType[tuple[str, float]]):
         return text, TIME.convert(time_, param, ctx)
 
 
+class RollType(click.ParamType[Roll]):
+    """When to begin another file: a time or a size with their units."""
+
+    name = "time|size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Roll:
+        text = str(value)
+        unit = SIZES.get(text[-1:])
+        number = text[:-1]
+        if unit is None:
+            return Roll(seconds=TIME.convert(text, param, ctx))
+        if not (number.isascii() and number.isdecimal() and len(number) < 10 and int(number)):
+            self.fail(f"{text!r} is no size; write 100k, 100M or 1G", param, ctx)
+        return Roll(size=int(number) * unit)
+
+
+ROLL = RollType()
+
+
 @click.command(help="Record the page accesses of a target on PORT until the line ends or you press Ctrl-C.")
 @click.argument("port")
 @click.option(
@@ -80,6 +107,11 @@ class TimedMark(click.ParamType[tuple[str, float]]):
 @click.option(
     "--mark", "marks", type=TimedMark(), multiple=True, help="Begin a phase after this time: steady@20s."
 )
+@click.option("--roll", type=ROLL, help="Begin another complete file after this time or size: 1h, 100M.")
+@click.option("--wait", is_flag=True, help="Wait for PORT to appear, and again whenever it goes away.")
+@click.option("--one-way", is_flag=True, help="Send nothing to the target: nothing that is lost is repeated.")
+@click.option("--speed", type=click.FloatRange(0), default=1.0, help="Of a simulated target; 0: no waiting.")
+@click.option("--noise", is_flag=True, help="A bad line to a simulated target: sim: or sim:FILE.")
 @click.option("--console", type=click.Path(path_type=Path), help="Keep what the target prints, as it is.")
 @click.option("--no-tui", is_flag=True, help="A progress line only, also on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="A summary as one JSON document on stdout.")
@@ -92,20 +124,32 @@ def command(
     duration: float | None,
     epochs: int | None,
     marks: tuple[tuple[str, float], ...],
+    roll: Roll | None,
+    wait: bool,
+    one_way: bool,
+    speed: float,
+    noise: bool,
     console: Path | None,
     no_tui: bool,
     as_json: bool,
 ) -> Exit:
     if epoch is not None and round(epoch * 1000) >= EPOCH_MS_LIMIT:
         raise click.UsageError("--epoch is over 49 days, more than the target can count")
+    if (noise or speed != 1.0) and not port.startswith("sim:"):
+        raise click.UsageError("--noise and --speed are for a simulated target: sim: or sim:FILE")
     if output.exists():
         raise TinyprofError(f"{output} exists", "name another file with -o")
     index = index_of(image) if image else None
     with contextlib.ExitStack() as open_files:
-        link = open_link(port, baud)
+        if port.startswith("sim:"):
+            link: Link
+            link, simulated = open_sim(port, speed=speed, noise=Noise() if noise else QUIET)
+            index = index or simulated
+        else:
+            link = _open(port, baud, wait=wait)
         open_files.callback(link.close)
         console_file = open_files.enter_context(console.open("wb", buffering=0)) if console else None
-        capture = open_files.enter_context(output.open("xb", buffering=0))
+        writer = _writer(output, Meta(__version__, port, baud, int(time.time())), index, roll, open_files)
         screen = Screen(sys.stderr, _columns(), time.monotonic, console_file)
         due = _due(marks)
         with _until_signalled() as signalled:
@@ -118,13 +162,14 @@ def command(
             ) -> Recording:
                 return record(
                     link,
-                    CaptureWriter(capture, Meta(__version__, port, baud, int(time.time())), index),
+                    writer,
                     LineWatch(port, baud, index),
                     observer,
                     Limits(duration, epochs, lambda: signalled() or stop()),
                     epoch_ms=None if epoch is None else round(epoch * 1000),
                     marks=lambda: [*due(), *more_marks()],
                     heard=heard,
+                    one_way=one_way,
                 )
 
             if no_tui or as_json or not has_terminal():
@@ -136,9 +181,43 @@ def command(
         image_fsid = str(index.fsid) if index else None
         click.echo(json.dumps(_summary(recording, output, port, baud, image_fsid)))
     screen.say(f"{shown(str(output))}: {_text(recording.totals)}")
+    if recording.totals.losses or recording.totals.gaps:
+        for line in ledger_lines(recording.totals):
+            screen.say(line)
     if not as_json:
         screen.say(f"next: tinyprof view {shown(str(output))}, or tinyprof report {shown(str(output))}")
     return _verdict(recording, baud, interrupted=signalled())
+
+
+def _writer(
+    output: Path, meta: Meta, index: ImageIndex | None, roll: Roll | None, open_files: contextlib.ExitStack
+) -> CaptureWriter | RollingWriter:
+    """The capture at `output`, and its further parts beside it: NAME-1, NAME-2 …"""
+    part_files = open_files.enter_context(contextlib.ExitStack())
+
+    def begin_part(part: Meta, primer: bytes) -> CaptureWriter:
+        part_files.close()
+        name = f"{output.stem}-{part.part}{output.suffix}" if part.part else output.name
+        try:
+            file = part_files.enter_context(output.with_name(name).open("xb", buffering=0))
+        except FileExistsError:
+            raise CaptureError(f"{output.with_name(name)} exists", "move it away") from None
+        part_files.enter_context(kept_safe(file))
+        return CaptureWriter(file, part, index, primer)
+
+    return RollingWriter(meta, begin_part, roll) if roll else begin_part(meta, b"")
+
+
+def _open(port: str, baud: int, *, wait: bool) -> Link:
+    """The port. A serial device that goes away is waited for, any other port only if `wait` says so."""
+    try:
+        link = open_link(port, baud)
+    except NoSuchPortError:
+        if not wait:
+            raise
+        click.echo(f"tinyprof: waiting for {shown(port)}", err=True)
+        return LastingLink(port, baud)
+    return LastingLink(port, baud, link) if wait or isinstance(link, SerialLink) else link
 
 
 def _due(marks: tuple[tuple[str, float], ...]) -> Callable[[], list[str]]:
@@ -221,6 +300,7 @@ def _summary(
         "joined_late": totals.joined_late,
         "lossless": totals.hello is not None and not totals.losses,
         "lost": asdict(totals.losses),
+        **ledger_fields(totals),
         "hello": _hello_fields(totals.hello) if totals.hello else None,
     }
 

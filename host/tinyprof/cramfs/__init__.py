@@ -23,7 +23,7 @@ from tinyprof.cramfs.format import (
 )
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel, Verdict, judge
 from tinyprof.cramfs.measure import Share, measure
-from tinyprof.cramfs.packer import BlockCache
+from tinyprof.cramfs.packer import BlockCache, choose_compressor, stored_sizes
 from tinyprof.cramfs.reader import Image, read_image
 from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.cramfs.writer import Progress, WriteOptions, Written, write_image
@@ -63,6 +63,7 @@ __all__ = [
     "Written",
     "apply_device_table",
     "check_image",
+    "choose_compressor",
     "executable_pages",
     "explain",
     "extract_image",
@@ -71,5 +72,6 @@ __all__ = [
     "measure",
     "page_ranges",
     "read_image",
+    "stored_sizes",
     "write_image",
 ]

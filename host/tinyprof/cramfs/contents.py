@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tinyprof.cramfs.elf import HEAD_SIZE
+from tinyprof.cramfs.elf import head_of
 from tinyprof.cramfs.format import PAGE_SIZE, EntryKind
 from tinyprof.cramfs.kernel import KernelModel, judge
 from tinyprof.cramfs.tree import Node
@@ -81,7 +81,7 @@ def survey(nodes: Iterable[Node], plan: Plan, kernel: KernelModel, *, keyed: boo
         content = of_path[node.path] = distinct.setdefault(identity, content)
         wanted = plan.get(node.path)
         if wanted and node.kind is EntryKind.FILE:
-            verdict = judge(kernel, node.head(HEAD_SIZE), node.size, wanted)
+            verdict = judge(kernel, head_of(node), node.size, wanted)
             content.in_place |= verdict.in_place
             refused += (
                 Refusal(node.path, page, reason, not 0 <= page < node.pages)

@@ -16,7 +16,7 @@ from tinyprof.cramfs.tree import Node
 ELF_MAGIC = b"\x7fELF"
 FLAT_MAGIC = b"bFLT"
 HEAD_SIZE = 4096
-"""Program headers are looked for in a file's first page; linkers put them right after the ELF header."""
+"""Linkers put the program headers right after the ELF header, in a file's first page."""
 
 PT_LOAD = 1
 PF_X, PF_W, PF_R = 1, 2, 4
@@ -37,6 +37,24 @@ class Part:
     def pages(self) -> range:
         return range(self.first, self.end)
 
+    def goes_on_in(self, other: Part) -> bool:
+        """Whether `other` begins at the page where this one ends, and may be used alike."""
+        alike = (self.writable, self.executable) == (other.writable, other.executable)
+        return alike and self.end == other.first
+
+
+def head_of(node: Node) -> bytes:
+    """The first bytes of a file, as many as mapped_parts() needs: to the end of its program headers."""
+    head = node.head(HEAD_SIZE)
+    if not head.startswith(ELF_MAGIC):
+        return head
+    try:
+        _, _, at, entry_size, count = _elf_table(head)
+    except (KeyError, IndexError, struct.error):
+        return head
+    end = at + entry_size * count
+    return node.head(end) if HEAD_SIZE < end <= node.size else head
+
 
 def mapped_parts(head: bytes, size: int) -> tuple[Part, ...] | None:
     """The parts of a file of `size` bytes that begins with `head`; None if it is no program at all."""
@@ -49,17 +67,22 @@ def mapped_parts(head: bytes, size: int) -> tuple[Part, ...] | None:
 
 def _elf_parts(head: bytes, size: int) -> tuple[Part, ...] | None:
     try:
-        prefix = {1: "<", 2: ">"}[head[5]]
-        wide = {1: False, 2: True}[head[4]]
-        # e_phoff, then e_phentsize and e_phnum: Elf32_Ehdr and Elf64_Ehdr of elf.h.
-        (at,) = struct.unpack_from(f"{prefix}{'Q' if wide else 'I'}", head, 32 if wide else 28)
-        entry_size, count = struct.unpack_from(f"{prefix}2H", head, 54 if wide else 42)
+        prefix, wide, at, entry_size, count = _elf_table(head)
         parts = [_elf_part(head, at + number * entry_size, prefix, wide, size) for number in range(count)]
     except (KeyError, IndexError, struct.error, OverflowError):
         return ()
     loads = tuple(part for part in parts if part is not None)
     # An object file, such as a kernel module, is read like any other file.
     return loads or None
+
+
+def _elf_table(head: bytes) -> tuple[str, bool, int, int, int]:
+    """Byte order, class, and e_phoff, e_phentsize and e_phnum of Elf32_Ehdr or Elf64_Ehdr (elf.h)."""
+    prefix = {1: "<", 2: ">"}[head[5]]
+    wide = {1: False, 2: True}[head[4]]
+    (at,) = struct.unpack_from(f"{prefix}{'Q' if wide else 'I'}", head, 32 if wide else 28)
+    entry_size, count = struct.unpack_from(f"{prefix}2H", head, 54 if wide else 42)
+    return prefix, wide, at, entry_size, count
 
 
 def _elf_part(head: bytes, at: int, prefix: str, wide: bool, size: int) -> Part | None:
@@ -86,5 +109,5 @@ def executable_pages(node: Node) -> list[int]:
     """The pages of a program's loadable segments that are not writable, as mkcramfs -X chooses them."""
     if node.size < len(ELF_MAGIC):
         return []
-    parts = mapped_parts(node.head(HEAD_SIZE), node.size) or ()
+    parts = mapped_parts(head_of(node), node.size) or ()
     return sorted({page for part in parts if not part.writable for page in part.pages})

@@ -8,7 +8,7 @@ left out why. A page that no kernel would map from flash only makes an image lar
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tinyprof.cramfs.elf import Part, mapped_parts
@@ -33,7 +33,7 @@ class Verdict:
 
 
 def judge(kernel: KernelModel, head: bytes, size: int, wanted: Collection[int]) -> Verdict:
-    """Decide over the pages `wanted` of a file of `size` bytes that begins with `head` (elf.HEAD_SIZE)."""
+    """Decide over the pages `wanted` of a file of `size` bytes that begins with `head` (elf.head_of())."""
     pages = -(-size // PAGE_SIZE)
     refused = {page: BEYOND for page in wanted if not 0 <= page < pages}
     legal = set(wanted) - refused.keys()
@@ -56,12 +56,27 @@ def _leading_runs(parts: Iterable[Part], legal: set[int]) -> tuple[set[int], dic
     """A stock kernel maps the run of blocks that a mapping begins with (cramfs_get_block_range())."""
     useful: set[int] = set()
     reasons: dict[int, str] = {}
-    for part in parts:
+    for part in _merged(parts, legal):
         gap = next((page for page in part.pages if page not in legal), part.end)
         useful.update(range(part.first, gap))
         reason = f"a stock kernel maps only up to page {gap}, the first of its mapping that is not in place"
         reasons.update((page, reason) for page in range(gap, part.end))
     return useful, reasons
+
+
+def _merged(parts: Iterable[Part], legal: set[int]) -> list[Part]:
+    """The mappings as a kernel has them: one that goes on where the one before ended becomes part of it.
+
+    Not if the first page of that is in place: such a mapping is special to vma_merge() (VM_SPECIAL).
+    """
+    merged: list[Part] = []
+    for part in parts:
+        last = merged[-1] if merged else None
+        if last and last.goes_on_in(part) and last.first not in legal:
+            merged[-1] = replace(last, end=part.end)
+        else:
+            merged.append(part)
+    return merged
 
 
 def _whole_parts(parts: Iterable[Part], legal: set[int]) -> tuple[set[int], dict[int, str]]:

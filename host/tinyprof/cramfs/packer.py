@@ -53,6 +53,21 @@ def choose_compressor(level: int, zopfli: bool) -> Compress:
     return lambda page: bytes(slow.compress(page))
 
 
+def stored_sizes(compress: Compress, cache: BlockCache | None) -> Callable[[bytes], int]:
+    """A function from a page to its size compressed; it fills the cache for the build to come."""
+
+    def size(page: bytes) -> int:
+        key = page_key(page)
+        block = cache.get(key) if cache else None
+        if block is None:
+            block = compress(page)
+            if cache:
+                cache.put(key, block)
+        return len(block)
+
+    return size
+
+
 @dataclass(slots=True)
 class Packed:
     """A content with a block for each page: `blocks[i]` is None where `page i` stays as it is in `pages`.

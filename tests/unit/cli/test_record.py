@@ -90,6 +90,22 @@ def test_the_summary_is_one_document_with_every_figure(
             "write_errors": 0,
             "beyond_limits": 0,
         },
+        "repeats": False,
+        "causes": {
+            "frames": 0,
+            "corrupt": 0,
+            "records": 0,
+            "untraced": 0,
+            "write_errors": 0,
+            "beyond_limits": 0,
+            "corrupt_repeated": 0,
+            "duplicates": 0,
+            "waited_ms": 0,
+            "gaps": 0,
+            "overruns": 0,
+            "unknown_messages": 0,
+        },
+        "missing": [],
         "hello": {
             "protocol": 1,
             "agent": "0.1.0",
@@ -117,6 +133,8 @@ def test_a_loss_is_exit_3_and_named(tmp_path: Path, story: list[Message]) -> Non
     assert it.code == 3
     assert (it.summary["lossless"], it.summary["lost"]["records"]) == (False, 4)
     assert "lost: 1 frame, 4 records" in it.said
+    assert it.summary["missing"] == [{"run": 1, "volume": 0, "epoch": 1, "records": 4}]
+    assert "epoch 1 lacks 4 records" in it.said
 
 
 def test_a_target_that_ran_already_is_told_from_one_that_lost(tmp_path: Path, story: list[Message]) -> None:
@@ -265,3 +283,36 @@ def test_a_wrong_baud_rate_is_said_while_recording(pty: tuple[int, str], started
     assert "57600 baud" in said
     assert "--baud 115200" in said
     assert process.poll() is None
+
+
+def test_a_port_that_is_not_there_yet_is_waited_for(
+    tmp_path: Path, pty: tuple[int, str], story: list[Message]
+) -> None:
+    port = tmp_path / "port"
+    command = [*RUN, "record", str(port), "-o", str(tmp_path / "capture"), "--wait", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        assert "waiting for" in process.stderr.readline()
+        port.symlink_to(pty[1])
+        assert os.read(pty[0], 1) == b"\0"
+        before = (tmp_path / "capture").stat().st_size
+        os.write(pty[0], line_of(story))
+        while (tmp_path / "capture").stat().st_size < before + len(line_of(story)):
+            os.sched_yield()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert json.loads(out)["records"] == 4
+
+
+def test_a_simulated_target_is_recorded_with_its_index(tmp_path: Path) -> None:
+    command = [*RUN, "record", "sim:", "-o", str(tmp_path / "capture"), "--speed", "0", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    summary = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert (summary["repeats"], summary["lossless"]) == (True, True)
+    assert read(tmp_path / "capture")[0].index is not None
+
+
+def test_noise_is_for_a_simulated_target_only(tmp_path: Path) -> None:
+    command = [*RUN, "record", "port", "-o", str(tmp_path / "capture"), "--noise"]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 2

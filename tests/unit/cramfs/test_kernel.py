@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import pytest
 
-from tinyprof.cramfs import PAGE_SIZE, KernelModel
-from tinyprof.cramfs.elf import mapped_parts
+from elf_cases import Shape, link
+from tinyprof.cramfs import PAGE_SIZE, KernelModel, Tree
+from tinyprof.cramfs.elf import executable_pages, head_of, mapped_parts
 from tinyprof.cramfs.kernel import judge
+from tinyprof.segments import Run, split
 
 PROGRAM_SIZE = 8 * PAGE_SIZE + 100
 
@@ -88,3 +91,19 @@ def test_the_text_of_a_flat_binary_is_one_segment() -> None:
 @pytest.mark.parametrize("cut", [4, 20, 51, 60, 100])
 def test_a_broken_program_has_no_segments(cut: int) -> None:
     assert mapped_parts(program()[:cut], PROGRAM_SIZE) == ()
+
+
+def test_a_piece_of_a_split_segment_is_a_mapping_of_its_own_if_its_first_page_is_in_place() -> None:
+    data = split(link(Shape(pages=20, separate=False, gap=1500)), [Run(4, 5), Run(9, 9)]).elf
+    assert verdict("mainline", {0, 4, 5, 9, 12}, data, len(data)) == {0, 4, 5, 9}
+    # A piece that begins with a cold page takes in all that follow it.
+    assert verdict("mainline", {4, 5, 9}, data, len(data)) == set()
+    assert verdict("mainline", {0, 5, 9}, data, len(data)) == {0}
+
+
+def test_program_headers_far_behind_the_first_page_are_found(tmp_path: Path) -> None:
+    data = split(link(Shape(pages=20, separate=False, gap=1500)), [Run(4, 5)]).elf
+    (tmp_path / "program").write_bytes(data)
+    (node,) = Tree.from_directory(tmp_path).files()
+    assert mapped_parts(head_of(node), node.size) == mapped_parts(data, len(data))
+    assert executable_pages(node) == list(range(21))

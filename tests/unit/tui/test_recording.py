@@ -23,6 +23,9 @@ class Held:
     """A link that says its line, then waits until it is stopped."""
 
     writable = False
+    away = False
+    gaps = 0
+    overruns = 0
 
     def __init__(self, line: bytes) -> None:
         self._line = line

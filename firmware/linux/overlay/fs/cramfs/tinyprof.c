@@ -15,6 +15,7 @@
 #include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/random.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
@@ -28,6 +29,9 @@
 #define BATCH_BYTES		PAGE_SIZE
 #define BATCH_RECORDS \
 	((BATCH_BYTES - sizeof(struct tinyprof_batch)) / sizeof(u32))
+
+/* Hostile counts get an error, not the OOM killer nor a warning's backtrace. */
+#define TABLES_GFP	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 /* In a page's state: seen kinds below, kinds not yet reported above. */
 #define SEEN(kind)		BIT(kind)
@@ -95,10 +99,20 @@ static u32 boottime_ms(void)
 
 /* Touching */
 
+/* How many pages were given ranks with the n-th ranked file. */
+static u32 ranked_pages(const struct tinyprof_trace *t, u32 n)
+{
+	u32 end = n + 1 < t->ranked_files ? t->ranks_of[n + 1].first : t->ranks;
+
+	return end - t->ranks_of[n].first;
+}
+
 /*
  * The rank of a file's first page plus one, or 0 where the volume's own count
  * of blocks leaves no room. i_private remembers it; an inode that was evicted
- * and read again finds its old ranks.
+ * and read again finds its old ranks. In a hostile image it may have another
+ * size by then, or another inode the same page ids: longer than the ranks are
+ * many, it has none.
  */
 static unsigned long file_rank(struct tinyprof_trace *t, struct inode *inode)
 {
@@ -120,6 +134,8 @@ static unsigned long file_rank(struct tinyprof_trace *t, struct inode *inode)
 	t->ranks += pages;
 	t->ranked_files++;
 found:
+	if (pages > ranked_pages(t, n))
+		return 0;
 	inode->i_private = (void *)(unsigned long)(t->ranks_of[n].first + 1);
 	return (unsigned long)inode->i_private;
 }
@@ -256,6 +272,23 @@ static bool records_queued(void)
 	return any;
 }
 
+/* records_queued() may sleep, so it cannot be a wait_event() condition. */
+static int wait_for_records(void)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	int ret = 0;
+
+	add_wait_queue(&records_wait, &wait);
+	while (!ret && !records_queued()) {
+		if (signal_pending(current))
+			ret = -ERESTARTSYS;
+		else
+			wait_woken(&wait, TASK_INTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT);
+	}
+	remove_wait_queue(&records_wait, &wait);
+	return ret;
+}
+
 static size_t batch_bytes(const struct tinyprof_reader *reader)
 {
 	return sizeof(reader->head) + reader->head.count * sizeof(u32);
@@ -276,7 +309,7 @@ static ssize_t tinyprof_read(struct file *file, char __user *to, size_t size,
 			break;
 		if (file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
-		ret = wait_event_interruptible(records_wait, records_queued());
+		ret = wait_for_records();
 		if (ret)
 			return ret;
 	}
@@ -390,9 +423,9 @@ static int allocate_tables(struct tinyprof_trace *t)
 			     sbi->size / sizeof(struct cramfs_inode));
 	if (!t->max_ranks || !t->max_files)
 		return -EINVAL;
-	t->ranks_of = kvcalloc(t->max_files, sizeof(*t->ranks_of), GFP_KERNEL);
-	t->queue = kvcalloc(t->max_ranks, sizeof(*t->queue), GFP_KERNEL);
-	t->state = kvzalloc(t->max_ranks, GFP_KERNEL);
+	t->ranks_of = kvcalloc(t->max_files, sizeof(*t->ranks_of), TABLES_GFP);
+	t->queue = kvcalloc(t->max_ranks, sizeof(*t->queue), TABLES_GFP);
+	t->state = kvzalloc(t->max_ranks, TABLES_GFP);
 	if (t->ranks_of && t->queue && t->state)
 		return 0;
 	free_tables(t);
@@ -521,6 +554,8 @@ static int tinyprof_open(struct inode *inode, struct file *file)
 {
 	struct tinyprof_reader *reader;
 
+	/* misc_open() left its miscdevice here. */
+	file->private_data = NULL;
 	if (!(file->f_mode & FMODE_READ))
 		return 0;
 	if (atomic_cmpxchg(&readers, 0, 1))
@@ -551,6 +586,7 @@ static const struct file_operations tinyprof_fops = {
 	.write		= tinyprof_write,
 	.poll		= tinyprof_poll,
 	.unlocked_ioctl	= tinyprof_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
 	.llseek		= noop_llseek,
 };
 

@@ -17,7 +17,7 @@
 #include "version.h"
 
 /* As far as the kernel's own fault-around goes (mm/memory.c). */
-#define AROUND_PAGES		(SZ_64K >> PAGE_SHIFT)
+#define AROUND_BYTES		((unsigned long)SZ_64K)
 
 static struct cramfs_sb_info *sb_info(struct inode *inode)
 {
@@ -56,7 +56,7 @@ static bool block_pfn(struct inode *inode, pgoff_t pgoff, pfn_t *pfn)
 	phys_addr_t phys;
 	u32 block;
 
-	if (!sbi->linear_phys_addr ||
+	if (!sbi->linear_phys_addr || sbi->size < PAGE_SIZE ||
 	    !(sbi->flags & CRAMFS_FLAG_EXT_BLOCK_POINTERS))
 		return false;
 	if (pgoff >= file_pages(inode) || pointer > sbi->size - sizeof(u32))
@@ -68,7 +68,7 @@ static bool block_pfn(struct inode *inode, pgoff_t pgoff, pfn_t *pfn)
 
 	offset = (unsigned long)(block & ~CRAMFS_BLK_FLAGS)
 			<< CRAMFS_BLK_DIRECT_PTR_SHIFT;
-	if (sbi->size < PAGE_SIZE || offset > sbi->size - PAGE_SIZE)
+	if (offset > sbi->size - PAGE_SIZE)
 		return false;
 	phys = sbi->linear_phys_addr + offset;
 	if (!PAGE_ALIGNED(phys) ||
@@ -106,23 +106,6 @@ static vm_fault_t map_range(struct vm_fault *vmf, pgoff_t first, pgoff_t last)
 	return touched;
 }
 
-/*
- * The neighbours of a fault that can be mapped along with it: within one
- * aligned window, one mapping and one page table, as do_fault_around() has it.
- */
-static void map_neighbours(struct vm_fault *vmf)
-{
-	struct vm_area_struct *vma = vmf->vma;
-	unsigned long window = vmf->address & ~(SZ_64K - 1);
-	unsigned long start = max3(window, vma->vm_start,
-				   vmf->address & PMD_MASK);
-	unsigned long end = min(window + SZ_64K - 1, vma->vm_end - 1);
-	pgoff_t first = linear_page_index(vma, start);
-
-	end = min(end, vmf->address | ~PMD_MASK);
-	map_range(vmf, first, first + ((end - start) >> PAGE_SHIFT));
-}
-
 static unsigned int fault_kind(struct vm_fault *vmf)
 {
 	if (vmf->cow_page)
@@ -130,6 +113,27 @@ static unsigned int fault_kind(struct vm_fault *vmf)
 	if (vmf->vma->vm_flags & VM_EXEC)
 		return TINYPROF_EXEC;
 	return TINYPROF_READ;
+}
+
+/*
+ * The neighbours of a fault that can be mapped along with it: within one
+ * aligned window, one mapping and one page table, as do_fault_around() has it.
+ */
+static void map_neighbours(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct inode *inode = file_inode(vma->vm_file);
+	unsigned long window = ALIGN_DOWN(vmf->address, AROUND_BYTES);
+	unsigned long start = max3(window, vma->vm_start,
+				   vmf->address & PMD_MASK);
+	unsigned long end = min(window + AROUND_BYTES - 1, vma->vm_end - 1);
+	pgoff_t first = linear_page_index(vma, start), last;
+
+	end = min(end, vmf->address | ~PMD_MASK);
+	last = first + ((end - start) >> PAGE_SHIFT);
+	map_range(vmf, first, last);
+	/* A recording may have started meanwhile: see cramfs_xip_map_pages(). */
+	tinyprof_touch(inode, first, last, fault_kind(vmf));
 }
 
 /* Map one page; its neighbours too, unless each of them is to fault by itself. */
@@ -159,11 +163,15 @@ static vm_fault_t cramfs_xip_fault(struct vm_fault *vmf)
 	u32 epoch = tinyprof_touch(inode, vmf->pgoff, vmf->pgoff, kind);
 	vm_fault_t ret = map_or_cache(vmf, !epoch);
 
+	/* Nothing is mapped, and no lock holds the file and its inode any more. */
+	if (ret & VM_FAULT_RETRY)
+		return ret;
 	/*
-	 * A re-arm since the record may have passed this page before it was
-	 * mapped. It would not fault again, so it counts for the new epoch too.
+	 * A start or a re-arm since the record may have passed this page before
+	 * it was mapped. It would not fault again, so it counts for the new
+	 * epoch too.
 	 */
-	if (epoch && tinyprof_epoch(inode->i_sb) != epoch)
+	if (tinyprof_epoch(inode->i_sb) != epoch)
 		tinyprof_touch(inode, vmf->pgoff, vmf->pgoff, kind);
 	return ret;
 }
@@ -172,20 +180,29 @@ static vm_fault_t cramfs_xip_fault(struct vm_fault *vmf)
 static vm_fault_t cramfs_xip_map_pages(struct vm_fault *vmf, pgoff_t first,
 				       pgoff_t last)
 {
+	struct inode *inode = file_inode(vmf->vma->vm_file);
 	vm_fault_t ret;
 
-	if (tinyprof_epoch(file_inode(vmf->vma->vm_file)->i_sb))
+	if (tinyprof_epoch(inode->i_sb))
 		return 0;
 
 	ret = filemap_map_pages(vmf, first, last);
 	/*
 	 * Without a page table vmf_insert_mixed() would have to allocate one,
 	 * and do_fault_around() of newer kernels holds the RCU lock here.
-	 * cramfs_xip_fault() maps the neighbours then.
+	 * cramfs_xip_fault() maps the neighbours then. Nor may it meet a huge
+	 * page, which khugepaged can make of a mapping without VM_MIXEDMAP that
+	 * mremap() grew over blocks in place.
 	 */
-	if (!(vmf->vma->vm_flags & VM_MIXEDMAP) || pmd_none(*vmf->pmd))
-		return ret;
-	return map_range(vmf, first, last) | ret;
+	if (vmf->vma->vm_flags & VM_MIXEDMAP && !pmd_none(*vmf->pmd) &&
+	    !pmd_trans_huge(*vmf->pmd))
+		ret |= map_range(vmf, first, last);
+	/*
+	 * A recording that started meanwhile may have passed these pages before
+	 * they were mapped. They count as touched, rather than never be seen.
+	 */
+	tinyprof_touch(inode, first, last, fault_kind(vmf));
+	return ret;
 }
 
 static const struct vm_operations_struct cramfs_xip_vm_ops = {

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""tinyprof split: one ELF file's segments split, put back, or proved to be what they were."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import click
+
+from tinyprof.cli import Exit
+from tinyprof.cli.output import replace_file
+from tinyprof.cramfs import page_ranges
+from tinyprof.errors import TinyprofError
+from tinyprof.segments import Check, Run, SplitError, check, compare, split, undo
+from tinyprof.shown import shown
+
+FILE = click.Path(path_type=Path)
+RUN = re.compile(r"(\d{1,7})(?:-(\d{1,7}))?", re.ASCII)
+SHOWN_MAX = 20
+
+
+class RunList(click.ParamType[tuple[Run, ...]]):
+    """Runs of pages as `3-7,12`."""
+
+    name = "runs"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Run, ...]:
+        runs = []
+        for word in value.split(","):
+            matched = RUN.fullmatch(word.strip())
+            first, last = (
+                (int(text) for text in (matched[1], matched[2] or matched[1])) if matched else (1, 0)
+            )
+            if first > last:
+                self.fail(f"{word!r} is no page and no run of pages; write such as 0-3,7", param, ctx)
+            runs.append(Run(first, last))
+        return tuple(runs)
+
+
+@click.command(
+    help="Split FILE's loaded segments so that a stock kernel maps runs of its pages in place.\n\n"
+    "A page is 4096 bytes of the file, counted from 0; see docs/split-segments.md."
+)
+@click.argument("file", type=FILE)
+@click.option("-o", "output", type=FILE, help="Where the result goes.")
+@click.option("--runs", type=RunList(), help="The pages to map in place: 0-3,7,12-15.")
+@click.option("--undo", "undoing", is_flag=True, help="Give back what FILE was before it was split.")
+@click.option("--check", "checking", is_flag=True, help="Prove that a split FILE is what it was.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def command(
+    file: Path,
+    output: Path | None,
+    runs: tuple[Run, ...] | None,
+    undoing: bool,
+    checking: bool,
+    as_json: bool,
+) -> Exit:
+    if sum((bool(runs), undoing, checking)) != 1:
+        raise click.UsageError("give one of --runs, --undo and --check")
+    if checking == bool(output):
+        raise click.UsageError("--check writes nothing" if checking else "-o names where the result goes")
+    try:
+        if checking:
+            return _check(file, as_json)
+        if undoing:
+            return _undo(file, output or file, as_json)
+        return _split(file, output or file, runs or (), as_json)
+    except SplitError as error:
+        raise TinyprofError(f"{file}: {error.message}", error.hint) from None
+
+
+def _split(file: Path, output: Path, runs: tuple[Run, ...], as_json: bool) -> Exit:
+    data = file.read_bytes()
+    done = split(data, runs)
+    # What leaves this program is proved to be what came in, whatever the splitter may believe.
+    proof = check(done.elf) if done.table else None
+    if proof and proof.differences:
+        raise TinyprofError(f"{file}: not split: {proof.differences[0]}", "please report this")
+    _write(file, output, done.elf)
+    facts: dict[str, object] = {
+        "file": str(output),
+        "size": len(done.elf),
+        "mappings_added": done.mappings,
+        "also_in_place": list(done.leading),
+    }
+    if as_json:
+        click.echo(json.dumps(facts))
+    elif not done.table:
+        click.echo(f"{output}: each run begins a segment already; nothing to split", err=True)
+    else:
+        also = f"; pages {page_ranges(done.leading)} must be in place too" if done.leading else ""
+        click.echo(f"{output}: {done.mappings} mappings more{also}", err=True)
+    return Exit.OK
+
+
+def _undo(file: Path, output: Path, as_json: bool) -> Exit:
+    original = undo(file.read_bytes())
+    _write(file, output, original)
+    if as_json:
+        click.echo(json.dumps({"file": str(output), "size": len(original)}))
+    else:
+        click.echo(f"{output}: {len(original)} bytes, as before it was split", err=True)
+    return Exit.OK
+
+
+def _check(file: Path, as_json: bool) -> Exit:
+    data = file.read_bytes()
+    proof = compare(undo(data), data)
+    if as_json:
+        click.echo(json.dumps(_proof_fields(file, proof)))
+    for difference in proof.differences[:SHOWN_MAX]:
+        click.echo(f"tinyprof: {shown(str(file))}: {shown(difference)}", err=True)
+    if proof.differences:
+        return Exit.FAILED
+    if not as_json:
+        same = f"{proof.pages} mapped pages and {proof.sections} sections are what they were"
+        click.echo(f"{file}: {same}, {proof.mappings} mappings more", err=True)
+    return Exit.OK
+
+
+def _proof_fields(file: Path, proof: Check) -> dict[str, object]:
+    return {
+        "file": str(file),
+        "pages": proof.pages,
+        "sections": proof.sections,
+        "mappings_added": proof.mappings,
+        "differences": list(proof.differences),
+    }
+
+
+def _write(source: Path, output: Path, data: bytes) -> None:
+    """A program stays one that can be run."""
+    mode = source.stat().st_mode & 0o777
+    replace_file(output, data)
+    if output.is_file():
+        output.chmod(mode)

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""The ledger of a recording: what was lost, what was nearly lost and made good, and by which cause.
+
+Totals come in; a table goes out, a row a cause, as lines of text or as fields of a JSON document. Rows that
+count nothing are left out of the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from tinyprof.tally import Totals, loss_counts
+
+LOST = {
+    "frames": "frames missing by their numbers",
+    "records": "records missing by the epochs' ends",
+    "corrupt": "corrupt stretches that nobody repeats",
+    "untraced": "touches that the target could not trace",
+    "write_errors": "frames under which the target's port vanished",
+    "beyond_limits": "records beyond all limits",
+}
+NOT_LOST = {
+    "corrupt_repeated": "corrupt stretches, whose frames the target repeats",
+    "duplicates": "frames that came again",
+    "waited_ms": "ms for which the target kept its records back",
+    "gaps": "times that the port went away",
+    "overruns": "bytes that this machine's port had no room for",
+    "unknown_messages": "messages of a later version, kept and not understood",
+}
+"""What left no record out by itself: if it did, a row above counts it."""
+
+EPOCHS_SHOWN = 8
+
+
+def ledger_lines(totals: Totals) -> Iterator[str]:
+    """The table, and the epochs that lack most."""
+    counts = loss_counts(totals)
+    for verdict, causes in (("lost", LOST), ("not lost", NOT_LOST)):
+        for name, what in causes.items():
+            if counts[name]:
+                yield f"  {verdict:8} {counts[name]:10} {what}"
+    for missing in sorted(totals.missing, key=lambda missing: -missing.records)[:EPOCHS_SHOWN]:
+        run = f"run {missing.run}, " if totals.runs > 1 else ""
+        yield f"  {run}volume {missing.volume}, epoch {missing.epoch} lacks {missing.records} records"
+
+
+def ledger_fields(totals: Totals) -> dict[str, Any]:
+    """The same for scripts: every cause, and every epoch that is named."""
+    return {
+        "repeats": totals.repeats,
+        "causes": loss_counts(totals),
+        "missing": [asdict(missing) for missing in totals.missing],
+    }

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""What the host says to the target, and when: what it wants, and what it has got.
+
+The order of the line's frames and the time come in; frames to be sent go out. It acknowledges whatever the
+decoder has taken, so give it the word only when that is in the capture. A target that cannot hear is asked
+again and again, without harm; whether it heard, its frames show.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinyprof.messages import EpochLength, HelloPlease, HostMessage, RepeatPlease
+from tinyprof.order import FrameOrder
+from tinyprof.wire import Event, Frame, Hello, encode_message
+
+ASK_SECONDS = 1.0
+ASK_TIMES = 10
+"""How often a line on which no target was heard is asked. Later, each frame of one gives reason to ask."""
+
+DEAF_SECONDS = 5.0
+"""A target that can repeat and has not begun to after so long does not hear the host."""
+
+
+@dataclass(slots=True)
+class ReturnPath:
+    """The host's side of one line. `epoch_ms` is how long epochs shall be, None: as they are."""
+
+    epoch_ms: int | None = None
+    _seq: int = 0
+    _asked: int = 0
+    _asked_at: float = float("-inf")
+    _acknowledged: int = 0
+    _target: Hello | None = None
+    _unrepeated_since: float | None = None
+    _reason_to_ask: bool = False
+
+    def reopened(self) -> None:
+        """The line was away: ask again, for what was lost meanwhile must be repeated."""
+        self._asked, self._asked_at = 0, float("-inf")
+        self._reason_to_ask = True
+
+    def deaf(self, now: float) -> bool:
+        """Whether the target repeats nothing though it could: it does not hear the host."""
+        return self._unrepeated_since is not None and now - self._unrepeated_since >= DEAF_SECONDS
+
+    def due(self, now: float, events: list[Event], order: FrameOrder) -> bytes:
+        """What to send after these events."""
+        frames = [event for event in events if isinstance(event, Frame)]
+        for frame in frames:
+            if isinstance(frame.message, Hello):
+                self._target = frame.message
+        self._judge(now, bool(frames or order.waiting), order)
+        return self._asking(now) + self._ack(order)
+
+    def _judge(self, now: float, heard: bool, order: FrameOrder) -> None:
+        """A target that begins anew, or for the first time, is to be asked."""
+        if order.repeats and not order.astray:
+            self._unrepeated_since = None
+        elif order.astray:
+            self._reason_to_ask = True
+        elif heard and (self._target is None or self._target.window):
+            self._reason_to_ask = True
+            if self._target and self._unrepeated_since is None:
+                self._unrepeated_since = now
+
+    def _asking(self, now: float) -> bytes:
+        if now - self._asked_at < ASK_SECONDS:
+            return b""
+        unheard = self._target is None
+        wrong_epochs = self.epoch_ms is not None and (
+            self._target is None or self._target.epoch_ms != self.epoch_ms
+        )
+        if not (self._reason_to_ask or (self._asked < ASK_TIMES if unheard else wrong_epochs)):
+            return b""
+        self._asked_at, self._reason_to_ask = now, False
+        self._asked += 1
+        wanted: list[HostMessage] = [RepeatPlease(), HelloPlease()]
+        if wrong_epochs and self.epoch_ms is not None:
+            wanted.insert(0, EpochLength(self.epoch_ms))
+        return b"".join(map(self.say, wanted))
+
+    def _ack(self, order: FrameOrder) -> bytes:
+        ack = order.ack()
+        if ack is None or order.heard == self._acknowledged:
+            return b""
+        self._acknowledged = order.heard
+        return self.say(ack)
+
+    def say(self, message: HostMessage) -> bytes:
+        """The frame of one message."""
+        frame = encode_message(message, self._seq)
+        self._seq += 1
+        return frame

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""Proves that a split file is what it was: the bytes of both in, a list of differences out.
+
+The file is read anew, and loaded on paper by loader.py, so a mistake of the splitter shows here. Every
+difference that a program, a loader, or a reader of sections and symbols could notice is listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from tinyprof.cramfs import PAGE_SIZE
+from tinyprof.segments.elf import (
+    PT_PHDR,
+    Elf,
+    Extent,
+    Segment,
+    SplitError,
+    page_ceil,
+    page_floor,
+    read_elf,
+    with_table,
+)
+from tinyprof.segments.loader import MappedPage, Memory, memory_of
+from tinyprof.segments.place import RECORD_SIZE
+from tinyprof.segments.split import undo
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was compared, in pages of memory and sections, and every difference found, as text."""
+
+    pages: int
+    sections: int
+    mappings: int
+    differences: tuple[str, ...]
+
+
+def check(data: bytes) -> Check:
+    """Hold a split file against what it was. Raises SplitError for one that is not split."""
+    return compare(undo(data), data)
+
+
+def compare(original: bytes, data: bytes) -> Check:
+    """Hold a file against what it is said to be made from. Raises SplitError where one cannot be read."""
+    before, after = read_elf(original), read_elf(data)
+    table = Extent(after.phoff, after.phoff + len(after.segments) * after.phentsize + RECORD_SIZE)
+    # Two fields of the header say where the table is; all else has to be as it was.
+    unmarked = bytearray(data)
+    with_table(after, unmarked, before.phoff, len(before.segments))
+    after_unmarked = replace(after, data=bytes(unmarked))
+    memory = memory_of(before)
+    differences = [
+        *_undo_differs(original, data),
+        *_bytes_differ(before, after_unmarked, table),
+        *_memory_differs(memory, memory_of(after_unmarked), table),
+        *_sections_differ(before, after_unmarked),
+        *_segments_differ(before, after, table),
+    ]
+    mappings = len(after.loads) - len(before.loads)
+    return Check(len(memory.pages), len(before.sections), mappings, tuple(differences))
+
+
+def _undo_differs(original: bytes, data: bytes) -> Iterator[str]:
+    try:
+        if undo(data) != original:
+            yield "undoing the split does not give the original"
+    except SplitError as error:
+        yield f"the split cannot be undone: {error}"
+
+
+def _bytes_differ(before: Elf, after: Elf, table: Extent) -> Iterator[str]:
+    """All bytes of the file stay, and the new table stands on zeros of nobody's."""
+    for extent in before.used:
+        if extent.overlaps(table):
+            yield f"the table lies on bytes {extent.start:#x} to {extent.end:#x}, which are in use"
+    rest = bytearray(after.data[: len(before.data)])
+    end = min(table.end, len(rest))
+    if table.start < end:
+        rest[table.start : end] = before.data[table.start : end]
+    if bytes(rest) != before.data:
+        yield "bytes of the file other than its program headers have changed"
+    if any(after.data[len(before.data) : max(table.start, len(before.data))]):
+        yield "there is more than the table behind the original's end"
+
+
+def _memory_differs(memory: Memory, other: Memory, table: Extent) -> Iterator[str]:
+    if memory.zeros != other.zeros:
+        yield "the bss is another"
+    for address, page in memory.pages.items():
+        now = other.pages.get(address)
+        if now is None:
+            yield f"address {address:#x} is no longer mapped"
+        elif now.flags != page.flags:
+            yield f"address {address:#x} has flags {now.flags:#x} instead of {page.flags:#x}"
+        elif now.offset != page.offset:
+            yield f"address {address:#x} shows another page of the file"
+        elif _outside(now, table) != _outside(page, table):
+            yield f"the page at address {address:#x} has other bytes"
+    for address in other.pages.keys() - memory.pages.keys():
+        offset = other.pages[address].offset
+        if not Extent(offset, offset + PAGE_SIZE).overlaps(table):
+            yield f"address {address:#x} is mapped, and was not"
+
+
+def _outside(page: MappedPage, table: Extent) -> bytes:
+    """A page's bytes without those that the table may take."""
+    start, end = (min(max(edge - page.offset, 0), PAGE_SIZE) for edge in (table.start, table.end))
+    return page.data[:start] + page.data[end:]
+
+
+def _sections_differ(before: Elf, after: Elf) -> Iterator[str]:
+    """Headers and bytes of every section; symbols, notes and unwind tables are bytes of such."""
+    if len(before.sections) != len(after.sections):
+        yield f"there are {len(after.sections)} sections instead of {len(before.sections)}"
+        return
+    for old, new in zip(before.sections, after.sections, strict=True):
+        if old != new:
+            yield f"section {old.name} has another header"
+        elif (
+            before.data[old.in_file.start : old.in_file.end]
+            != after.data[new.in_file.start : new.in_file.end]
+        ):
+            yield f"section {old.name} has other bytes"
+
+
+def _segments_differ(before: Elf, after: Elf, table: Extent) -> Iterator[str]:
+    """What loaders find by program headers, and the rules that they hold them to."""
+    kept = [segment for segment in before.segments if not segment.loads and segment.type != PT_PHDR]
+    if kept != [segment for segment in after.segments if not segment.loads and segment.type != PT_PHDR]:
+        yield "program headers other than PT_LOAD and PT_PHDR have changed"
+    holders = [load for load in after.loads if load.offset <= after.phoff < load.offset + load.filesz]
+    if len(holders) != 1 or holders[0].offset + holders[0].filesz < table.end:
+        yield "no one loaded segment holds the program headers"
+        return
+    address = after.phoff - holders[0].offset + holders[0].vaddr
+    first = after.loads[0]
+    if before.entry and address != after.phoff - first.offset + first.vaddr:
+        yield "the program headers are not where kernels before 5.18 look for them"
+    if _phdrs(after) != [_moved(it, after.phoff, address, after) for it in _phdrs(before)]:
+        yield "PT_PHDR does not tell where the program headers are"
+    if page_ceil(table.end) - page_floor(table.start) > PAGE_SIZE:
+        yield "the program headers cross the end of a page"
+    if before.may_be_loader and before.loads[-1].memsz > before.loads[-1].filesz:
+        top = after.loads[-1]
+        if top.in_memory.end != before.loads[-1].in_memory.end:
+            yield "a program interpreter's bss is not on top"
+
+
+def _phdrs(elf: Elf) -> list[Segment]:
+    return [segment for segment in elf.segments if segment.type == PT_PHDR]
+
+
+def _moved(segment: Segment, offset: int, vaddr: int, elf: Elf) -> Segment:
+    """PT_PHDR as it has to be for a table elsewhere."""
+    size = len(elf.segments) * elf.phentsize
+    return replace(segment, offset=offset, vaddr=vaddr, paddr=vaddr, filesz=size, memsz=size)

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT
+"""Splits an ELF file's loaded segments: bytes and runs of pages in, bytes with other program headers out.
+
+A stock kernel maps of each loaded segment the leading run of pages in place and no other. So each run becomes
+the beginning of a segment: a piece is a run with the cold pages behind it. Addresses, offsets, sections and
+every byte that has an owner stay as they are. What a change back needs stands behind the new table.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from tinyprof.cramfs import PAGE_SIZE
+from tinyprof.segments.elf import (
+    PF_R,
+    PT_LOAD,
+    PT_PHDR,
+    Elf,
+    Reason,
+    Segment,
+    SplitError,
+    pack_segments,
+    read_elf,
+    with_table,
+)
+from tinyprof.segments.place import RECORD_SIZE, Place, place_table
+
+MAGIC = b"tpsplit1"
+RECORD = struct.Struct("<8sQQI")
+"""Magic, and of the original: size, e_phoff, e_phnum; a CRC-32 of these follows. Little endian everywhere."""
+
+TABLE_SEGMENT_ALIGN = PAGE_SIZE
+
+EHDR_SIZE = 64
+"""The longer ELF header's size; linkers put the program headers right behind it."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Run:
+    """Pages of a file that are to be mapped in place together, by number; `last` is included."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A split file: `leading` must be in place besides the runs, `mappings` are those that it has more."""
+
+    elf: bytes
+    leading: tuple[int, ...]
+    mappings: int
+    table: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    size: int
+    phoff: int
+    phnum: int
+
+
+def runs_of(pages: Iterable[int]) -> tuple[Run, ...]:
+    """The runs that these pages form."""
+    runs: list[Run] = []
+    for page in sorted(set(pages)):
+        if runs and page == runs[-1].last + 1:
+            runs[-1] = Run(runs[-1].first, page)
+        else:
+            runs.append(Run(page, page))
+    return tuple(runs)
+
+
+def split(data: bytes, runs: Sequence[Run]) -> Split:
+    """Let each run begin a segment of its own. A file already split is split anew, from what it was.
+
+    Raises SplitError for a file that must be left whole, and for a run of other than loaded, read-only pages.
+    """
+    elf = read_elf(undone(data))
+    _refuse_outside(elf, runs)
+    merged = runs_of(page for run in runs for page in range(run.first, run.last + 1))
+    cuts = _cuts(elf, merged)
+    if not any(cuts):
+        return Split(elf.data, (), 0, None)
+    count = len(elf.segments) + sum(len(cut) for cut in cuts)
+    place = place_table(elf, count)
+    pieces = _pieces(elf, cuts, place)
+    size = len(pieces) * elf.phentsize + RECORD_SIZE
+    table = pack_segments(elf, [_placed(segment, place, size) for segment in pieces])
+    out = bytearray(elf.data)
+    out.extend(bytes(max(0, place.offset + size - len(out))))
+    out[place.offset : place.offset + size] = table + _record(elf)
+    with_table(elf, out, place.offset, len(pieces))
+    leading = {load.pages[0] for load, cut in zip(elf.loads, cuts, strict=True) if cut}
+    # ld.so maps the first segment over the place of all, and what comes there later must not merge with it.
+    leading.add(elf.loads[0].pages[0])
+    leading -= {page for run in merged for page in range(run.first, run.last + 1)}
+    return Split(bytes(out), tuple(sorted(leading)), sum(map(len, cuts)) + (place.segment is None), place)
+
+
+def splittable(elf: Elf) -> list[range]:
+    """The file pages of each loaded segment that can be split: those that programs do not write to."""
+    return [load.pages for load in elf.loads if not load.writable and load.filesz]
+
+
+def looks_split(head: bytes) -> bool:
+    """Whether a file that begins with these bytes (EHDR_SIZE) may be one that was split; undo() tells."""
+    if len(head) < EHDR_SIZE or not head.startswith(b"\x7fELF") or head[4] not in (1, 2):
+        return False
+    wide = head[4] == 2
+    phoff = int.from_bytes(head[32:40] if wide else head[28:32], "big" if head[5] == 2 else "little")
+    return phoff > (64 if wide else 52)
+
+
+def undone(data: bytes) -> bytes:
+    """What a file was before it was split; itself if it is not."""
+    try:
+        return undo(data)
+    except SplitError:
+        return data
+
+
+def undo(data: bytes) -> bytes:
+    """What a split file was, byte for byte. Raises SplitError for one that is not split."""
+    elf = read_elf(data)
+    end = elf.phoff + len(elf.segments) * elf.phentsize
+    record = _read_record(data[end : end + RECORD_SIZE])
+    if record is None or not _possible(record, elf):
+        raise SplitError(Reason.NOT_SPLIT, "there is no record behind its program headers")
+    out = bytearray(data)
+    out[elf.phoff : end + RECORD_SIZE] = bytes(end + RECORD_SIZE - elf.phoff)
+    with_table(elf, out, record.phoff, record.phnum)
+    return bytes(out[: record.size])
+
+
+def _record(elf: Elf) -> bytes:
+    record = RECORD.pack(MAGIC, len(elf.data), elf.phoff, len(elf.segments))
+    return record + zlib.crc32(record).to_bytes(4, "little")
+
+
+def _read_record(data: bytes) -> _Record | None:
+    if len(data) < RECORD_SIZE or not data.startswith(MAGIC):
+        return None
+    if zlib.crc32(data[: RECORD.size]).to_bytes(4, "little") != data[RECORD.size : RECORD_SIZE]:
+        return None
+    return _Record(*RECORD.unpack_from(data)[1:])
+
+
+def _possible(record: _Record, elf: Elf) -> bool:
+    """Whether the original that it speaks of fits into this file; a record may be forged."""
+    end = record.phoff + record.phnum * elf.phentsize
+    return 0 < record.phnum <= len(elf.segments) and end <= record.size <= len(elf.data)
+
+
+def _refuse_outside(elf: Elf, runs: Sequence[Run]) -> None:
+    owned = {page for pages in splittable(elf) for page in pages}
+    for run in runs:
+        page = run.first
+        while page in owned and page <= run.last:
+            page += 1
+        if page <= run.last:
+            where = f"page {page} is in no loaded segment that is read-only"
+            raise SplitError(Reason.OUTSIDE, where, "see `readelf -lW`; a page is 4096 bytes of the file")
+
+
+def _cuts(elf: Elf, runs: Sequence[Run]) -> list[list[int]]:
+    """For each loaded segment the pages that begin a further piece of it."""
+    cuts = []
+    for load in elf.loads:
+        starts = [max(run.first, load.pages.start) for run in runs if _meet(run, load)]
+        cuts.append([start for start in starts if start != load.pages.start])
+    return cuts
+
+
+def _meet(run: Run, load: Segment) -> bool:
+    return not load.writable and run.first < load.pages.stop and run.last >= load.pages.start
+
+
+def _pieces(elf: Elf, cuts: Sequence[Sequence[int]], place: Place) -> list[Segment]:
+    """All segments, in order, the loaded ones cut and the one that holds the table grown or added."""
+    out: list[Segment] = []
+    loads = zip(elf.loads, cuts, range(len(cuts)), strict=True)
+    size = RECORD_SIZE + elf.phentsize * (len(elf.segments) + sum(map(len, cuts)) + (place.segment is None))
+    for segment in elf.segments:
+        if not segment.loads:
+            out.append(segment)
+            continue
+        load, cut, index = next(loads)
+        edges = [load.offset, *(page * PAGE_SIZE for page in cut), load.offset + load.filesz]
+        parts = [load.part(start, end) for start, end in pairwise(edges)]
+        if place.segment == index:
+            parts = _grown(parts, place, size)
+        out += parts
+        if place.segment is None and index == len(cuts) - 1:
+            align = TABLE_SEGMENT_ALIGN
+            out.append(Segment(PT_LOAD, PF_R, place.offset, place.vaddr, place.vaddr, size, size, align))
+    return out
+
+
+def _grown(parts: list[Segment], place: Place, size: int) -> list[Segment]:
+    """The pieces of a segment of which the first or the last reaches as far as the table."""
+    first, last = parts[0], parts[-1]
+    if place.offset < first.offset:
+        down = first.offset - place.offset
+        grown = replace(
+            first,
+            offset=first.offset - down,
+            vaddr=first.vaddr - down,
+            paddr=max(first.paddr - down, 0),
+            filesz=first.filesz + down,
+            memsz=first.memsz + down,
+        )
+        return [grown, *parts[1:]]
+    length = place.offset + size - last.offset
+    return [*parts[:-1], replace(last, filesz=length, memsz=length)]
+
+
+def _placed(segment: Segment, place: Place, size: int) -> Segment:
+    """PT_PHDR tells where the table is, without the record behind it."""
+    if segment.type != PT_PHDR:
+        return segment
+    length, at = size - RECORD_SIZE, place.vaddr
+    return replace(segment, offset=place.offset, vaddr=at, paddr=at, filesz=length, memsz=length)

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: MIT
+"""A target without hardware: what a capture holds, said again over a real pty in the real protocol.
+
+A capture comes in; a `Link` to a target that repeats its words goes out, at the pace at which they were
+recorded or faster, over as bad a line as is asked for. It touches no page: what is said was true once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import termios
+import threading
+import time
+import tty
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+
+from tinyprof.capture import CaptureReader
+from tinyprof.errors import TinyprofError
+from tinyprof.image_index import ImageIndex
+from tinyprof.link import DescriptorLink
+from tinyprof.messages import SEQ_MODULO
+from tinyprof.noise import Noise, NoisyLine
+from tinyprof.wire import (
+    Ack,
+    Begin,
+    EpochEnd,
+    Frame,
+    FrameDecoder,
+    Hello,
+    HelloPlease,
+    Mark,
+    Message,
+    Pages,
+    RepeatPlease,
+    Status,
+    encode_message,
+)
+
+WINDOW = 32
+REPEAT_SECONDS = 0.5
+HEAR_SECONDS = 1.5
+"""How long a target waits after its first word for a host to answer: it talks faster than a UART."""
+
+LINGER_SECONDS = 5.0
+"""How long a target that has said everything waits for a host that has not acknowledged it."""
+
+READ = 4096
+QUIET = Noise(0, 0, 0)
+
+
+class SimError(TinyprofError):
+    """A capture that holds nothing to say again."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    message: Message
+    sent: int = 0
+    has_come: bool = False
+
+
+class Sender:
+    """The agent's side of the protocol (docs/wire-format.md, "Repetition"), with bytes for a port."""
+
+    def __init__(self, session: int) -> None:
+        self._session = session
+        self.begun = False
+        self._seq = 0
+        self._kept: dict[int, _Kept] = {}
+        self._sendings = 0
+        self._last_sent = 0.0
+
+    @property
+    def unacknowledged(self) -> int:
+        """Frames that the host may not have; 0 while nobody has asked for repetition."""
+        return len(self._kept) if self.begun else 0
+
+    @property
+    def full(self) -> bool:
+        return self.unacknowledged >= WINDOW
+
+    def say(self, message: Message, now: float) -> bytes:
+        """The frame of a new message. Not while it is `full`."""
+        seq = self._seq
+        self._seq = (seq + 1) % SEQ_MODULO
+        self._kept[seq] = _Kept(message)
+        if not self.begun and len(self._kept) > WINDOW:
+            del self._kept[next(iter(self._kept))]
+        return self._send(seq, now)
+
+    def _send(self, seq: int, now: float) -> bytes:
+        self._sendings += 1
+        self._last_sent = now
+        kept = self._kept[seq]
+        kept.sent = self._sendings
+        return encode_message(kept.message, seq, repeated=self.begun)
+
+    def begin(self, now: float) -> bytes:
+        """The host has asked for repetition."""
+        self.begun = True
+        oldest = next(iter(self._kept), self._seq)
+        begin = encode_message(Begin(self._session), oldest)
+        return begin + (self._send(oldest, now) if self._kept else b"")
+
+    def take(self, ack: Ack, now: float) -> bytes:
+        """What is to be sent again, after the host has told what it has."""
+        if not self.begun or ack.session != self._session:
+            return b""
+        last = 0
+        for seq, kept in list(self._kept.items()):
+            ahead = (seq - ack.next) % SEQ_MODULO
+            before = ahead >= SEQ_MODULO // 2
+            if before or (ahead and ack.beyond >> ahead - 1 & 1):
+                kept.has_come = True
+                last = max(last, kept.sent)
+            if before:
+                del self._kept[seq]
+        self._last_sent = now
+        lost = [seq for seq, kept in self._kept.items() if not kept.has_come and kept.sent < last]
+        return b"".join(self._send(seq, now) for seq in lost)
+
+    def overdue(self, now: float) -> bytes:
+        """The oldest frame again, if nothing was heard for too long."""
+        if not self.unacknowledged or now - self._last_sent < REPEAT_SECONDS:
+            return b""
+        return self._send(next(iter(self._kept)), now)
+
+
+def told(reader: CaptureReader) -> Iterator[tuple[float, Message]]:
+    """What the target said, and when: seconds since the recording began."""
+    for event in reader.events():
+        if isinstance(event, Frame) and isinstance(event.message, Pages | EpochEnd | Mark | Hello | Status):
+            message = event.message
+            yield reader.seconds, replace(message, window=WINDOW) if isinstance(message, Hello) else message
+
+
+class SimulatedTarget:
+    """Says a story over a pty, in a thread of its own. `speed` 0: as fast as it goes."""
+
+    def __init__(
+        self,
+        story: Iterator[tuple[float, Message]],
+        *,
+        speed: float = 1.0,
+        noise: Noise = QUIET,
+        seed: int = 0,
+    ) -> None:
+        self._story, self._speed = story, speed
+        self._out, self._in = NoisyLine(noise, seed), NoisyLine(replace(noise, text=0), seed + 1)
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave, termios.TCSANOW)
+        os.set_blocking(self._master, False)
+        self._sender = Sender(1)
+        self._decoder = FrameDecoder()
+        self._hello: Hello | None = None
+        self._unsent = bytearray()
+        self._began = time.monotonic()
+
+    def link(self, name: str) -> DescriptorLink:
+        """The host's end; the target speaks from now on."""
+        link = DescriptorLink(self._slave, name, writable=True)
+        threading.Thread(target=self._run, name="target", daemon=True).start()
+        return link
+
+    def _run(self) -> None:
+        # The host's end is closed when it has had enough.
+        with contextlib.suppress(OSError):
+            for at, message in self._story:
+                self._wait_until(at / self._speed if self._speed else 0.0)
+                self._hello = message if isinstance(message, Hello) else self._hello
+                self._put(self._sender.say(message, self._now()))
+                self._hear_out()
+            self._linger()
+            self._let_read(self._now() + LINGER_SECONDS)
+        os.close(self._master)
+
+    def _now(self) -> float:
+        return time.monotonic() - self._began
+
+    def _wait_until(self, at: float) -> None:
+        while self._sender.full or len(self._unsent) > READ or self._now() < at:
+            self._turn(max(0.0, min(at - self._now(), REPEAT_SECONDS)) or REPEAT_SECONDS)
+
+    def _hear_out(self) -> None:
+        """Once: give the host the time to answer the first word."""
+        while not self._sender.begun and self._now() < HEAR_SECONDS:
+            self._turn(HEAR_SECONDS)
+
+    def _linger(self) -> None:
+        """Wait for the host to have everything, as long as there is less and less to wait for."""
+        left, deadline = WINDOW + 1, 0.0
+        while self._sender.unacknowledged or self._unsent:
+            if self._sender.unacknowledged < left:
+                left, deadline = self._sender.unacknowledged, self._now() + LINGER_SECONDS
+            if self._now() >= deadline:
+                return
+            self._turn(REPEAT_SECONDS)
+
+    def _let_read(self, deadline: float) -> None:
+        """A pty forgets what was not read when its other end closes."""
+        while select.select([self._slave], [], [], 0)[0] and self._now() < deadline:
+            self._turn(0.01)
+
+    def _turn(self, patience: float) -> None:
+        """Move bytes once, and answer the host."""
+        writers = [self._master] if self._unsent else []
+        readable, writable, _ = select.select([self._master], writers, [], patience)
+        if writable:
+            del self._unsent[: os.write(self._master, self._unsent)]
+        if readable:
+            for event in self._decoder.feed(self._in.through(os.read(self._master, READ))):
+                if isinstance(event, Frame):
+                    self._obey(event.message)
+        self._put(self._sender.overdue(self._now()))
+
+    def _obey(self, message: Message) -> None:
+        now = self._now()
+        if isinstance(message, RepeatPlease):
+            self._put(self._sender.begin(now))
+        elif isinstance(message, Ack):
+            self._put(self._sender.take(message, now))
+        elif isinstance(message, HelloPlease) and self._hello and not self._sender.full:
+            self._put(self._sender.say(self._hello, now))
+
+    def _put(self, frames: bytes) -> None:
+        if frames:
+            self._unsent += self._out.through(frames)
+
+
+def open_sim(
+    port: str, *, speed: float = 1.0, noise: Noise = QUIET
+) -> tuple[DescriptorLink, ImageIndex | None]:
+    """`sim:` replays the reference board's start, `sim:FILE` a capture; with the index that it carries.
+
+    Raises TinyprofError.
+    """
+    name = port.removeprefix("sim:")
+    path = Path(name) if name else Path(str(resources.files("tinyprof") / "data" / "board.tpcap"))
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise SimError(f"{path}: {error.strerror}", "sim: alone replays the reference board") from None
+    reader = CaptureReader(file, str(path))
+    story = told(reader)
+    first = next(story, None)
+    if first is None:
+        raise SimError(f"{path}: no target speaks in this capture", "record one first")
+
+    def whole() -> Iterator[tuple[float, Message]]:
+        with file:
+            yield 0.0, first[1]
+            for at, message in story:
+                yield at - first[0], message
+
+    return SimulatedTarget(whole(), speed=speed, noise=noise).link(port), reader.index

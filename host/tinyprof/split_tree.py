@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: MIT
+"""Splits a tree's hot programs for a stock kernel: a tree and the pages wanted in place in, another tree out.
+
+For each program it weighs what its pages save in RAM against flash and mappings (runs.py), splits what is
+worth it (segments), and proves every file that it changed. What cannot be split keeps its best leading runs,
+and the reason is told. Nothing is written: split files are in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from tinyprof.cramfs import PAGE_SIZE, Node, Tree
+from tinyprof.cramfs.elf import ELF_MAGIC, mapped_parts
+from tinyprof.cramfs.format import FILE_MAX
+from tinyprof.runs import choose_runs
+from tinyprof.segments import Elf, Reason, Split, SplitError, check, read_elf, runs_of, split, undone
+from tinyprof.segments.place import place_table
+
+MAPPING_BYTES = 96
+"""What one more mapping costs in kernel memory in each process: a vm_area_struct and its share of the tree
+that holds them (6.1 on 32-bit ARM; tests/target/test_split_segments.py measures it)."""
+
+NEVER = -1e12
+"""The worth of a page that must not be in place."""
+
+StoredSize = Callable[[bytes], int]
+"""How many bytes a page takes in the image if it is not in place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What things are worth, in bytes of RAM.
+
+    `flash` is for one byte of flash. A mapping costs its kernel memory in each of `processes`, and `start`
+    for the time that it takes whenever a program starts, which is about 0.1 ms on the reference board.
+    `table` is for a page of program headers that would not be read anyway.
+    """
+
+    flash: float = 0.125
+    processes: int = 10
+    start: float = 2048
+    table: float = PAGE_SIZE
+
+    @property
+    def mapping(self) -> float:
+        return self.processes * MAPPING_BYTES + self.start
+
+
+AS_PLANNED = Prices(flash=1e-6, processes=0, start=0, table=0)
+"""All pages wanted go in place, and no other: they have been weighed already."""
+
+
+@dataclass(frozen=True, slots=True)
+class SplitFile:
+    """A file that was split: its sizes before and after, and how many mappings it has more.
+
+    `bridged` are cold pages that go in place to save a mapping, `lonely` hot ones that are not worth one.
+    """
+
+    path: str
+    source_size: int
+    size: int
+    mappings: int
+    bridged: tuple[int, ...]
+    lonely: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SplitTree:
+    """The tree with split files, the pages to store in place, and why hot files were left whole, by path."""
+
+    tree: Tree
+    pages: Mapping[str, Collection[int]]
+    files: tuple[SplitFile, ...] = ()
+    whole: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What becomes of one content; `data` is None where its bytes stay as they are."""
+
+    pages: tuple[int, ...]
+    data: bytes | None = None
+    mappings: int = 0
+    bridged: tuple[int, ...] = ()
+    lonely: tuple[int, ...] = ()
+    whole: str = ""
+
+
+def split_tree(
+    tree: Tree,
+    wanted: Mapping[str, Collection[int]],
+    stored_size: StoredSize,
+    prices: Prices,
+    max_runs: int | None = None,
+) -> SplitTree:
+    """Split what is worth it, with at most `max_runs` runs in place in a file. Raises TreeError.
+
+    Files that are no programs keep their pages. Files of equal content stay equal.
+    """
+    nodes = {node.path: node for node in tree.files()}
+    planner = _Planner(stored_size, prices, max_runs)
+    results: dict[_Content, _Result] = {}
+    for path in sorted(wanted):
+        node = nodes.get(path)
+        if node and node.head(len(ELF_MAGIC)) == ELF_MAGIC:
+            data = node.content()
+            signed = _signed_beside(node, nodes)
+            results[_content_of(data)] = planner.result(data, set(wanted[path]), signed)
+    pages: dict[str, Collection[int]] = dict(wanted)
+    changed: dict[str, bytes] = {}
+    files: list[SplitFile] = []
+    whole: dict[str, str] = {}
+    for node, result in _with_results(nodes.values(), results):
+        pages[node.path] = result.pages
+        if result.whole:
+            whole[node.path] = result.whole
+        if result.data is None:
+            continue
+        changed[node.path] = result.data
+        if result.mappings:
+            sizes = node.size, len(result.data)
+            files.append(SplitFile(node.path, *sizes, result.mappings, result.bridged, result.lonely))
+    return SplitTree(Tree(_changed(tree.root, changed)), pages, tuple(files), whole)
+
+
+_Content = tuple[int, bytes]
+"""Size and digest."""
+
+
+def _content_of(data: bytes) -> _Content:
+    return len(data), hashlib.sha256(data).digest()
+
+
+def _with_results(
+    nodes: Iterable[Node], results: Mapping[_Content, _Result]
+) -> Iterator[tuple[Node, _Result]]:
+    """The files whose content has a result, whatever their path."""
+    sizes = {size for size, _ in results}
+    for node in nodes:
+        if node.size in sizes:
+            result = results.get(_content_of(node.content()))
+            if result:
+                yield node, result
+
+
+def _changed(node: Node, changed: Mapping[str, bytes]) -> Node:
+    """The same tree with other bytes in some files."""
+    if node.path in changed:
+        data = changed[node.path]
+        return replace(node, source=None, link=data, size=len(data), stamp=None)
+    if node.children:
+        return replace(node, children=tuple(_changed(child, changed) for child in node.children))
+    return node
+
+
+def _signed_beside(node: Node, nodes: Mapping[str, Node]) -> str:
+    """What outside of a file holds a signature or checksum of its bytes; empty if nothing does."""
+    folder, _, name = node.path.rpartition("/")
+    beside = f"{folder}/.{name}.hmac"
+    if beside in nodes:
+        return f"{beside} holds a checksum of it"
+    with suppress(OSError):
+        if node.source and "security.ima" in os.listxattr(node.source, follow_symlinks=False):
+            return "the attribute security.ima holds a signature of it"
+    return ""
+
+
+class _Planner:
+    """Decides for one content after another."""
+
+    def __init__(self, stored_size: StoredSize, prices: Prices, max_runs: int | None) -> None:
+        self._stored_size = stored_size
+        self._prices = prices
+        self._max_runs = max_runs
+
+    def result(self, data: bytes, hot: set[int], signed: str) -> _Result:
+        source = undone(data)
+        try:
+            if signed:
+                raise SplitError(Reason.SIGNED, signed)
+            elf = read_elf(source)
+            pages, cuts = self._choice(source, hot, self._cut_prices(elf))
+            done = split(source, runs_of(pages)) if cuts else Split(source, (), 0, None)
+            _prove(done)
+        except SplitError as error:
+            pages, _ = self._choice(data, hot, [0.0])
+            return _Result((*pages, *_elsewhere(data, hot)), whole=error.message)
+        chosen = {*pages, *done.leading}
+        return _Result(
+            (*sorted(chosen), *_elsewhere(source, hot)),
+            None if done.elf == data else done.elf,
+            done.mappings,
+            tuple(sorted(chosen - hot)),
+            tuple(sorted(_mapped(source) & hot - chosen)),
+        )
+
+    def _choice(self, data: bytes, hot: set[int], prices: Sequence[float]) -> tuple[tuple[int, ...], int]:
+        """The pages of the best choice, and its cuts."""
+        segments = _segments(data)
+        worths: list[list[float]] = []
+        following: set[int] = set()
+        for segment in reversed(segments):
+            # A page of two segments is worth in place what it is, not twice.
+            worths.insert(0, [0.0 if page in following else self._worth(data, page, hot) for page in segment])
+            following.update(segment)
+        choice = choose_runs(worths, prices)
+        chosen = {
+            segment[index]
+            for segment, indices in zip(segments, choice.pages, strict=True)
+            for index in indices
+        }
+        return tuple(sorted(chosen)), choice.cuts
+
+    def _worth(self, data: bytes, page: int, hot: set[int]) -> float:
+        content = data[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
+        if len(data) == (page + 1) * PAGE_SIZE:
+            # cramfs_read_folio() of a stock kernel reads such a page as zeros.
+            return NEVER
+        price = self._prices.flash * (PAGE_SIZE - min(self._stored_size(content), PAGE_SIZE))
+        return (PAGE_SIZE if page in hot else 0) - price
+
+    def _cut_prices(self, elf: Elf) -> list[float]:
+        """What each number of cuts costs, up to the last that can be had. Raises SplitError if none can."""
+        prices = [0.0]
+        most = self._max_runs - 1 if self._max_runs is not None else len(elf.data)
+        while len(prices) <= most:
+            cuts = len(prices)
+            try:
+                place = place_table(elf, len(elf.segments) + cuts)
+            except SplitError:
+                if cuts == 1:
+                    raise
+                break
+            mappings = cuts + (place.segment is None)
+            table = 0 if place.cached_anyway else self._prices.table
+            prices.append(mappings * self._prices.mapping + table)
+        return prices
+
+
+def _segments(data: bytes) -> list[range]:
+    """The pages of each part of a program that a loader maps read-only."""
+    parts = mapped_parts(data, len(data)) or ()
+    return [part.pages for part in parts if not part.writable]
+
+
+def _mapped(data: bytes) -> set[int]:
+    return {page for segment in _segments(data) for page in segment}
+
+
+def _elsewhere(data: bytes, hot: set[int]) -> list[int]:
+    """Hot pages that no read-only mapping shows; the image's writer says why they are of no use."""
+    return sorted(hot - _mapped(data))
+
+
+def _prove(done: Split) -> None:
+    """Leave a file whole rather than ship one that is not what it was, or that cramfs cannot hold."""
+    if len(done.elf) > FILE_MAX:
+        raise SplitError(Reason.NO_PLACE, f"it would have {len(done.elf)} bytes, cramfs holds {FILE_MAX}")
+    if done.table and (differences := check(done.elf).differences):
+        raise SplitError(Reason.UNPROVED, differences[0], "please report this")

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""What a line has said so far, in numbers: records, pages, epochs, and every loss by its cause.
+
+Events come in, in their order; `Totals` go out at any time. The recorder and whoever reads a capture count by
+this alone, so that both come to the same figures. Its memory is bounded, whatever a target says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from itertools import islice
+
+from tinyprof.heat import NO_LOSSES, PAGES_MAX, VOLUMES_MAX, Losses, PageHeat, Run, VolumeHeat
+from tinyprof.order import FrameOrder
+from tinyprof.wire import ConsoleText, CorruptFrame, EpochEnd, Event, Frame, Hello, HostMessage
+
+MISSING_EPOCHS_MAX = 256
+"""Epochs that are named one by one for what they miss; the sum counts all."""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingRecords:
+    """What is missing of one epoch: the run is counted from 1."""
+
+    run: int
+    volume: int
+    epoch: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What was seen so far, over all runs, in `seconds`.
+
+    `pages` are distinct ones, `epochs` those that ended, of the volume with the most. `joined_late`: the
+    first frame was not the target's first, so the records that its epoch had before count as missing.
+    `repeats`: the target repeats what it has no acknowledgement for. Then a corrupt stretch is no loss, and
+    counts in `corrupt_repeated`. `duplicates`: frames that came more than once, each time but the first.
+    `waited_ms`: how long the target kept records back for want of acknowledgements. `gaps`: how often the
+    port was away. `overruns`: bytes that the host's own port says it had no room for.
+    """
+
+    seconds: float = 0.0
+    hello: Hello | None = None
+    runs: int = 0
+    bytes: int = 0
+    console_bytes: int = 0
+    corrupt_bytes: int = 0
+    records: int = 0
+    pages: int = 0
+    epochs: int = 0
+    unknown_messages: int = 0
+    joined_late: bool = False
+    losses: Losses = NO_LOSSES
+    missing: tuple[MissingRecords, ...] = ()
+    repeats: bool = False
+    corrupt_repeated: int = 0
+    duplicates: int = 0
+    waited_ms: int = 0
+    gaps: int = 0
+    overruns: int = 0
+
+
+class _VolumePages(VolumeHeat):
+    """Which pages were seen, and not when: a recorder must keep up with the fastest line."""
+
+    _SEEN = PageHeat()
+
+    def _fold(self, epoch: int, codes: set[int]) -> None:
+        fresh = {code >> 2 for code in codes}.difference(self.pages)
+        room = PAGES_MAX - len(self.pages)
+        if len(fresh) > room:
+            self.beyond_limits += len(fresh) - room
+        self.pages.update(dict.fromkeys(islice(fresh, max(0, room)), self._SEEN))
+
+
+class Tally:
+    """Counts one line. `gaps`, `overruns` and `bytes` are for its owner to set."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.gaps = 0
+        self.overruns = 0
+        self._joined_late: bool | None = None
+        self._run = Run(_VolumePages)
+        self._before = Totals()
+        self._pages_before: dict[int, set[int]] = {}
+        self._missing: list[MissingRecords] = []
+        self._corrupt_repeated = 0
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that ended."""
+        return self._before.epochs + _ended(self._run)
+
+    @property
+    def in_epoch(self) -> bool:
+        """Whether a volume's epoch is under way, of which pages have come."""
+        return any(volume.in_epoch for volume in self._run.volumes.values())
+
+    def take(self, event: Event) -> bool:
+        """Count one event; whether the target has rebooted before it."""
+        rebooted = self._run.ends_before(event)
+        if rebooted:
+            self._end_run()
+        missing_before = self._missing_of(event)
+        self._run.take(event)
+        self._note_missing(event, missing_before)
+        match event:
+            case CorruptFrame(repeated=True):
+                self._corrupt_repeated += 1
+            case Frame(message=message) if self._joined_late is None and not isinstance(message, HostMessage):
+                self._joined_late = event.seq > 0
+        return rebooted
+
+    def _missing_of(self, event: Event) -> int:
+        if not isinstance(event, Frame) or not isinstance(event.message, EpochEnd):
+            return 0
+        volume = self._run.volumes.get(event.message.volume)
+        return volume.missing if volume else 0
+
+    def _note_missing(self, event: Event, before: int) -> None:
+        more = self._missing_of(event) - before
+        if more and len(self._missing) < MISSING_EPOCHS_MAX:
+            assert isinstance(event, Frame)
+            assert isinstance(event.message, EpochEnd)
+            end = event.message
+            self._missing.append(MissingRecords(self._before.runs + 1, end.volume, end.epoch, more))
+
+    def _end_run(self) -> None:
+        self._run.finish()
+        self._before = self.totals(0.0)
+        for index, volume in self._run.volumes.items():
+            if index not in self._pages_before and len(self._pages_before) >= VOLUMES_MAX:
+                continue
+            known = self._pages_before.setdefault(index, set())
+            known.update(islice(volume.pages, max(0, PAGES_MAX - len(known))))
+        self._run = Run(_VolumePages)
+
+    def totals(self, seconds: float, order: FrameOrder | None = None) -> Totals:
+        """All of it; `order` is that of the frames."""
+        run, before = self._run, self._before
+        volumes = run.volumes.items()
+        known = sum(len(pages) for pages in self._pages_before.values())
+        return Totals(
+            seconds=seconds,
+            hello=run.hello or before.hello,
+            runs=before.runs + 1,
+            bytes=self.bytes,
+            console_bytes=before.console_bytes + run.console_bytes,
+            corrupt_bytes=before.corrupt_bytes + run.corrupt_bytes,
+            records=before.records + sum(volume.records for _, volume in volumes),
+            pages=known + sum(v.distinct_pages(self._pages_before.get(i, set())) for i, v in volumes),
+            epochs=self.epochs,
+            unknown_messages=before.unknown_messages + run.unknown_messages,
+            joined_late=bool(self._joined_late),
+            losses=before.losses + run.losses,
+            missing=tuple(self._missing),
+            repeats=order is not None and order.repeats,
+            corrupt_repeated=self._corrupt_repeated,
+            duplicates=order.duplicates if order else 0,
+            waited_ms=before.waited_ms + (run.status.waited_ms if run.status else 0),
+            gaps=self.gaps,
+            overruns=self.overruns,
+        )
+
+
+def _ended(run: Run) -> int:
+    return max((volume.ended for volume in run.volumes.values()), default=0)
+
+
+def console_text(events: Iterable[Event]) -> bytes:
+    """What the target printed."""
+    return b"".join(event.data for event in events if isinstance(event, ConsoleText))
+
+
+def loss_counts(totals: Totals) -> dict[str, int]:
+    """Every cause by its name, with how often or how much; what none of them counts was not lost."""
+    return asdict(totals.losses) | {
+        "corrupt_repeated": totals.corrupt_repeated,
+        "duplicates": totals.duplicates,
+        "waited_ms": totals.waited_ms,
+        "gaps": totals.gaps,
+        "overruns": totals.overruns,
+        "unknown_messages": totals.unknown_messages,
+    }

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""How long choosing among 65,000 used pages takes, and merging 100 profiles of the reference size."""
+
+from __future__ import annotations
+
+import random
+from time import perf_counter
+
+from tinyprof.cramfs import PAGE_SIZE
+from tinyprof.heat import NO_LOSSES
+from tinyprof.planner import MODELS, Candidate, Target, select
+from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen, merge_profiles
+from tinyprof.tprof import dump_profile, load_profile
+
+SEED = 20261124
+FILES, PAGES, STEADY = 250, 260, 30
+PROFILES, USED_FILES, USED_PAGES = 100, 30, 22
+
+
+def use(rng: random.Random) -> PageUse:
+    steady = rng.randrange(STEADY + 1)
+    return PageUse("0" * 16, {"x": Seen(steady + 2, steady, 1, STEADY, 2, 1 + steady // 2, 1)})
+
+
+def candidates(rng: random.Random) -> list[Candidate]:
+    return [
+        Candidate(
+            f"/lib/{number}",
+            PAGES * PAGE_SIZE,
+            b"",
+            [rng.randrange(1200, 4100) for _ in range(PAGES)],
+            {page: use(rng) for page in range(PAGES)},
+            STEADY,
+        )
+        for number in range(FILES)
+    ]
+
+
+def profile(rng: random.Random, number: int) -> str:
+    """What a recording of the reference workload becomes, in files, pages and epochs."""
+    fsid = f"{number:08x}/0/11560/1128"
+    phases = (PhaseFacts("", 1, 10, 9, False), PhaseFacts("steady", 11, STEADY, 9, True))
+    run = RunFacts(fsid, "6.1.192", 10 + STEADY, NO_LOSSES, phases)
+    files = []
+    for n in range(USED_FILES):
+        pages = {page: use(rng) for page in range(USED_PAGES)}
+        files.append(FileUse(f"/lib/{n:02}", 400 * PAGE_SIZE, f"{n:064x}", pages, (fsid,)))
+    return dump_profile(Profile((run,), 0, tuple(files)))
+
+
+def main() -> None:
+    rng = random.Random(SEED)
+    files = candidates(rng)
+    for name in ("patched", "mainline", "nommu"):
+        began = perf_counter()
+        chosen = select(files, MODELS[name], Target(flash=20 << 20))
+        took = perf_counter() - began
+        print(f"plan-65000-{name} {took:.3f} s, {100 * chosen.of_bound:.3f} % of the bound")
+    texts = [profile(rng, number) for number in range(PROFILES)]
+    began = perf_counter()
+    merged = merge_profiles(map(load_profile, texts))
+    dump_profile(merged)
+    print(f"merge-{PROFILES} {perf_counter() - began:.3f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: MIT
+"""Split files on a stock kernel: they run as before, are mapped in place, and cost what is said."""
+
+from __future__ import annotations
+
+import random
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from target.booting import KERNELS, PAGES, TINYPROF, Demo, boot, pattern_image
+from tinyprof.cramfs import Tree, WriteOptions, write_image
+from tinyprof.segments import SplitError, check, read_elf, runs_of, split, splittable
+from tinyprof.split_tree import MAPPING_BYTES
+
+SEED = 20261124
+GUEST = Path(__file__).with_name("guest")
+CROSS_GCC = "arm-linux-gnueabihf-gcc"
+
+PROGRAM_FOLDERS = ("bin", "sbin", "usr/bin", "usr/sbin")
+LIBRARY_FOLDERS = ("lib", "usr/lib")
+
+WORDS = {
+    "busybox": "sha256sum /etc/passwd",
+    "lua5.4": "-e 'print(math.pi, string.rep(\"x\", 20))'",
+    "sqlite3": ":memory: 'select sum(value) from (select 1 as value union select 41)'",
+    "python3.11": "-I -S -c 'import json, hashlib, re; print(hashlib.sha256(b\"x\").hexdigest())'",
+    "openssl": "dgst -sha256 /etc/passwd",
+    "tcpdump": "--version",
+    "strace": "-V",
+    "lighttpd": "-v",
+    "dropbear": "-V",
+    # An error of gdbserver is a C++ exception, thrown and caught through libstdc++ and libgcc_s.
+    "gdbserver": ":1234 /bin/true",
+}
+"""What programs are run with; others with --version."""
+
+RUN_ALL = """#!/bin/sh
+export PATH=/sbin:/usr/sbin:/bin:/usr/bin HOME=/tmp
+mount -t proc proc /proc
+mount -t tmpfs tmpfs /tmp
+cd /tmp
+while read -r program words; do
+	echo "== $program"
+	eval "busybox timeout 20 $program $words" < /dev/null 2>&1 | head -n 20
+done < /usr/share/programs
+echo "== libraries"
+python3.11 -I -S /usr/share/open.py 2>&1
+echo "== unwinds"
+/bin/unwinds
+echo "== end"
+reboot -f
+"""
+
+OPEN_ALL = """
+import ctypes, gc
+gc.disable()
+kept = []
+for path in open("/usr/share/libraries").read().split():
+    try:
+        kept.append(ctypes.CDLL(path))
+        print("opened", path)
+    except OSError as error:
+        print(error)
+"""
+
+
+def is_program(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink() and path.read_bytes()[:4] == b"\x7fELF"
+
+
+def add_tests(root: Path) -> None:
+    """What runs every program, opens every library, and unwinds."""
+    compile_: list[str | Path] = [CROSS_GCC, "-O1", "-fexceptions", "-Wall", "-Wextra", "-Werror"]
+    library = root / "lib/arm-linux-gnueabihf/libunwound.so"
+    soname = [f"-Wl,-soname,{library.name}"]
+    subprocess.run([*compile_, "-shared", "-fPIC", *soname, "-o", library, GUEST / "unwound.c"], check=True)
+    program: list[str | Path] = [*compile_, "-o", root / "bin/unwinds", GUEST / "unwinds.c", library]
+    subprocess.run([*program, f"-Wl,-rpath-link,{library.parent}"], check=True)
+    found = [path for folder in PROGRAM_FOLDERS for path in sorted((root / folder).iterdir())]
+    names = [path for path in found if is_program(path) and path.name not in ("unwinds", "tinyprof-agent")]
+    lines = [f"/{path.relative_to(root)} {WORDS.get(path.name, '--version')}" for path in names]
+    (root / "usr/share/programs").write_text("\n".join(lines) + "\n")
+    libraries = [path for folder in LIBRARY_FOLDERS for path in (root / folder).rglob("*.so*")]
+    paths = sorted(f"/{path.relative_to(root)}" for path in libraries if is_program(path))
+    (root / "usr/share/libraries").write_text("\n".join(paths) + "\n")
+    (root / "usr/share/open.py").write_text(OPEN_ALL)
+    (root / "sbin/run-all").write_text(RUN_ALL)
+    (root / "sbin/run-all").chmod(0o755)
+
+
+def split_all(root: Path) -> tuple[dict[str, list[int]], int]:
+    """Split every file at random, in place; the plan of it all, and how many were split."""
+    rng = random.Random(SEED)
+    plan: dict[str, list[int]] = {}
+    count = 0
+    for path in sorted(root.rglob("*")):
+        if not is_program(path):
+            continue
+        data = path.read_bytes()
+        pages = sorted({page for owned in splittable(read_elf(data)) for page in owned})
+        # The last page alone makes a run of its own, so whatever has two pages is split.
+        some = rng.sample(pages, min(len(pages) // 2, rng.randrange(2, 30)))
+        chosen = runs_of([*some, pages[-1]])[-20:]
+        try:
+            done = split(data, chosen)
+        except SplitError as error:
+            print(f"whole: {path.name}: {error}")
+            continue
+        if done.table:
+            assert check(done.elf).differences == (), path
+            mode = path.stat().st_mode
+            path.write_bytes(done.elf)
+            path.chmod(mode)
+            count += 1
+        in_place = {page for run in chosen for page in range(run.first, run.last + 1)}
+        plan[f"/{path.relative_to(root)}"] = sorted(in_place | set(done.leading))
+    return plan, count
+
+
+def run_all(image: Path, version: str) -> str:
+    words = ["--stock", "--version", version, "--mem", "128", "--timeout", "120"]
+    console = boot(image, *words, "--append", "init=/sbin/run-all")
+    ran = console[console.index("== ") :].replace("\r", "")
+    # Process numbers differ, and so do times of the kernel's own lines.
+    return re.sub(r"^\[ *[\d.]+\].*\n|pid=\d+", "", ran, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("version", KERNELS)
+def test_every_program_and_library_of_the_reference_runs_as_before(
+    demo: Demo, tmp_path: Path, version: str
+) -> None:
+    print(f"seed {SEED}")
+    root = tmp_path / "rootfs"
+    shutil.copytree(demo.folder / "rootfs", root, symlinks=True)
+    add_tests(root)
+    image = tmp_path / "image"
+    image.write_bytes(write_image(Tree.from_directory(root), {}, WriteOptions(kernel="mainline")).image)
+    before = run_all(image, version)
+    plan, count = split_all(root)
+    written = write_image(Tree.from_directory(root), plan, WriteOptions(kernel="mainline"))
+    image.write_bytes(written.image)
+    after = run_all(image, version)
+    print(f"{count} files split, {written.xip_pages} pages in place")
+    assert count >= 120
+    assert "bad split segments are seen in memory" in before
+    assert after.replace("good split", "bad split") == before
+    assert len(re.findall("^good ", after, re.MULTILINE)) == 6
+    assert len(re.findall("^opened ", after, re.MULTILINE)) >= 100
+    assert "cannot resolve name: Temporary failure in name resolution\nExiting" in after
+    assert after.rstrip().endswith("== end")
+
+
+@pytest.fixture
+def with_starts(demo: Demo, guest: Callable[[str], Path], tmp_path: Path) -> Callable[..., Path]:
+    """Builds an image of the reference with a program that starts another many times."""
+    root = tmp_path / "rootfs"
+    shutil.copytree(demo.folder / "rootfs", root, symlinks=True)
+    shutil.copy(guest("starts"), root / "sbin/starts")
+
+    def build(name: str, *words: str | Path) -> Path:
+        subprocess.run([*TINYPROF, "build", root, tmp_path / name, *words], check=True)
+        return tmp_path / name
+
+    return build
+
+
+def figure(name: str, console: str) -> int:
+    found = re.search(rf"^{name} (-?\d+)", console, re.MULTILINE)
+    assert found, console[-500:]
+    return int(found[1])
+
+
+def test_a_program_starts_as_quickly_as_with_all_pages_in_place(
+    demo: Demo, with_starts: Callable[..., Path]
+) -> None:
+    every = with_starts("every", "-X", "-X", "--kernel", "mainline")
+    hot = with_starts("hot", "--profile", demo.folder / "boot.tprof", "--split-segments")
+    times = [
+        figure("start nanoseconds", boot(image, "--stock", "--append", "init=/sbin/starts"))
+        for image in (every, hot)
+    ]
+    print(times)
+    assert times[1] <= 1.05 * times[0]
+
+
+def report_of(image: Path, version: str) -> dict[str, int]:
+    console = boot(image, "--stock", "--version", version, "--append", "WORKLOAD_PROCESSES=10")
+    assert "report workload done" in console
+    return {name: int(value) for name, value in re.findall(r"^report (\w+) (\d+)\r?$", console, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("version", KERNELS)
+def test_ten_processes_more_cost_a_stock_kernel_little_memory(demo: Demo, version: str) -> None:
+    """Against all pages in place, on the same kernel: what is left is the price of the mappings."""
+    every, split_ = (
+        report_of(demo.folder / f"{name}.cramfs", version) for name in ("all-XIP", "hot-XIP-split")
+    )
+    print(every, split_)
+    assert split_["MemFree"] >= every["MemFree"] - 64
+    assert split_["Cached"] <= every["Cached"] + 16
+    assert split_["pgfault"] <= 1.10 * every["pgfault"]
+
+
+def test_a_mapping_costs_what_the_plan_takes_it_for(tmp_path: Path, guest: Callable[[str], Path]) -> None:
+    image = pattern_image(tmp_path, guest("pieces"), range(PAGES - 1))
+    console = boot(image, "--stock")
+    cost = figure("cost bytes", console)
+    print(cost, figure("cost nanoseconds", console))
+    assert 0.7 * MAPPING_BYTES <= cost <= 1.3 * MAPPING_BYTES

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A plugin for QEMU's TCG, ABI version 1: which pages of an image in flash a
+ * guest fetches or reads. QEMU executes and reads the flash straight from its
+ * own memory; so once the guest has started that memory is closed page by page
+ * with mprotect(), and whatever touches a page first opens it and is noted. It
+ * knows nothing of the guest's kernel: what our tracer misses shows here.
+ *
+ * (QEMU's callbacks for reads, which would tell the same, are never made for
+ * this flash.)
+ *
+ * The offsets in the image go, a line each, to the file named by out=FILE.
+ */
+#define _GNU_SOURCE
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PAGE		4096UL
+#define PAGES_MAX	(64UL * 1024 * 1024 / PAGE)	/* the board's flash */
+#define PATH_MAX_SIZE	4096
+#define LINE_MAX_SIZE	512
+#define MAGIC		0x28cd3d45u
+#define SIGNATURE	"Compressed ROMFS"
+#define SIGNATURE_AT	16
+
+/* What we use of qemu-plugin.h. */
+typedef uint64_t qemu_plugin_id_t;
+struct qemu_plugin_tb;
+struct qemu_info;
+
+void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
+					   void (*cb)(qemu_plugin_id_t, struct qemu_plugin_tb *));
+void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*cb)(qemu_plugin_id_t, void *), void *data);
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT int qemu_plugin_version = 1;
+
+static char out[PATH_MAX_SIZE];
+static unsigned char *flash;
+static size_t pages;
+static volatile bool touched[PAGES_MAX];
+
+static void on_fault(int number, siginfo_t *info, void *context)
+{
+	size_t page = ((unsigned char *)info->si_addr - flash) / PAGE;
+
+	(void)context;
+	if ((unsigned char *)info->si_addr < flash || page >= pages || touched[page]) {
+		/* Not ours: let it end QEMU as it would have. */
+		signal(number, SIG_DFL);
+		return;
+	}
+	touched[page] = true;
+	mprotect(flash + page * PAGE, PAGE, PROT_READ | PROT_WRITE);
+}
+
+static bool is_image(const unsigned char *at)
+{
+	return *(const uint32_t *)at == MAGIC && !memcmp(at + SIGNATURE_AT, SIGNATURE, strlen(SIGNATURE));
+}
+
+/* The image is in flash before the guest runs, and then nowhere else. */
+static void find_flash(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[LINE_MAX_SIZE], flags[5];
+	uintptr_t start, end;
+
+	if (!maps)
+		abort();
+	while (!flash && fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &start, &end, flags) != 3 ||
+		    strncmp(flags, "rw", 2) != 0 || end - start < PAGE)
+			continue;
+		for (; start < end && !flash; start += PAGE)
+			if (is_image((const unsigned char *)start))
+				flash = (unsigned char *)start;
+	}
+	fclose(maps);
+	if (!flash)
+		abort();
+	/* The superblock's second word is the size. */
+	pages = ((const uint32_t *)flash)[1] / PAGE;
+	if (pages > PAGES_MAX)
+		abort();
+}
+
+static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+{
+	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
+
+	(void)id;
+	(void)tb;
+	if (flash)
+		return;
+	find_flash();
+	sigaction(SIGSEGV, &action, NULL);
+	if (mprotect(flash, pages * PAGE, PROT_NONE))
+		abort();
+}
+
+static void at_exit(qemu_plugin_id_t id, void *unused)
+{
+	FILE *file = fopen(out, "w");
+	size_t page;
+
+	(void)id;
+	(void)unused;
+	if (!file)
+		abort();
+	for (page = 0; page < pages; page++)
+		if (touched[page])
+			fprintf(file, "%zu\n", page * PAGE);
+	fclose(file);
+}
+
+EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc, char **argv)
+{
+	(void)info;
+	if (argc != 1 || strncmp(argv[0], "out=", 4) != 0 || strlen(argv[0] + 4) >= sizeof(out))
+		return -1;
+	strcpy(out, argv[0] + 4);
+	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
+	qemu_plugin_register_atexit_cb(id, at_exit, NULL);
+	return 0;
+}

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""`tinyprof capture` as scripts and people meet it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "capture"]
+WHOLE = Path(__file__).parents[2] / "vectors/captures/v2.tpcap"
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([*RUN, *words], capture_output=True, check=False)
+
+
+@pytest.fixture
+def cut(tmp_path: Path) -> Path:
+    path = tmp_path / "cut.tpcap"
+    path.write_bytes(WHOLE.read_bytes()[:-50])
+    return path
+
+
+def test_info_tells_what_is_in_it_and_what_was_lost() -> None:
+    done = run("info", WHOLE, "--json")
+    facts = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert (facts["version"], facts["whole"], facts["ended"]) == (2, True, "duration")
+    assert (facts["records"], facts["epochs"], facts["causes"]["records"]) == (3, 3, 2)
+    assert facts["missing"] == [{"run": 1, "volume": 0, "epoch": 2, "records": 2}]
+    text = run("info", WHOLE).stdout.decode()
+    assert "1 frames missing" in text
+    assert "epoch 2 lacks 2 records" in text
+
+
+def test_a_cut_capture_is_found_and_repaired(cut: Path, tmp_path: Path) -> None:
+    checked = run("check", cut, "--json")
+    assert (checked.returncode, json.loads(checked.stdout)["whole"]) == (3, False)
+    assert run("repair", cut, "-o", tmp_path / "whole").returncode == 0
+    assert run("check", tmp_path / "whole").returncode == 0
+    assert run("check", cut).returncode == 3
+    assert run("repair", cut).returncode == 0
+    assert cut.read_bytes() == (tmp_path / "whole").read_bytes()
+    assert WHOLE.read_bytes().startswith(cut.read_bytes())
+
+
+def test_cat_is_one_document_of_all_events() -> None:
+    events = json.loads(run("cat", WHOLE, "--json").stdout)
+    assert [event["message"] for event in events if "message" in event].count("EpochEnd") == 3
+    assert {"mark": "steady"} in events
+
+
+def test_cat_gives_the_line_to_be_recorded_again(tmp_path: Path) -> None:
+    line = tmp_path / "line"
+    line.write_bytes(run("cat", WHOLE, "--line").stdout)
+    words = [*RUN[:-1], "record", str(line), "-o", str(tmp_path / "again"), "--json"]
+    summary = json.loads(subprocess.run(words, capture_output=True, check=False).stdout)
+    assert (summary["records"], summary["lost"]["records"]) == (3, 2)
+
+
+def test_what_is_no_capture_is_exit_1(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("not one")
+    done = run("info", tmp_path / "text")
+    assert done.returncode == 1
+    assert b"not a tinyprof capture" in done.stderr

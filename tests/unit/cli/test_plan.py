@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""tinyprof plan, diff and export, typed as a user types them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tinyprof.capture import CaptureWriter, Ending
+from tinyprof.cli.plan import BYTES
+from tinyprof.image_index import ImageIndex
+from tinyprof.wire import Message, encode_message
+
+RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+
+
+@pytest.fixture
+def capture(tmp_path: Path, story: list[Message], index: ImageIndex) -> Path:
+    path = tmp_path / "it.tpcap"
+    with path.open("xb", buffering=0) as file:
+        writer = CaptureWriter(file, index=index)
+        for seq, message in enumerate(story):
+            writer.line(encode_message(message, seq))
+        writer.end(Ending.LINE_ENDED)
+    return path
+
+
+def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*RUN, *map(str, words)], capture_output=True, text=True, check=False)
+
+
+def test_a_plan_is_written_said_and_built(tmp_path: Path, rootfs: Path, capture: Path) -> None:
+    plan, image, profile = tmp_path / "it.plan", tmp_path / "image", tmp_path / "it.tprof"
+    assert tinyprof("profile", capture, "-o", profile).returncode == 0
+    lines = json.loads(profile.read_text())
+    # Page 3 was read() too, so it is in the page cache anyway; page 6 is mapped alone.
+    lines["files"][0]["pages"].append([6, "", {"x": [1, 1, 1, 1, 1, 1, 1]}])
+    profile.write_text(json.dumps(lines))
+    run = tinyprof("plan", rootfs, "-p", profile, "-o", plan, "--json")
+    assert run.returncode == 0, run.stderr
+    said = json.loads(run.stdout)
+    assert json.loads(plan.read_text())["pages"] == said["pages"] == {"/program": [6]}
+    assert tinyprof("build", rootfs, image, "--plan", plan).returncode == 0
+    assert image.stat().st_size == said["prediction"]["image"]
+    text = tinyprof("plan", rootfs, "-p", profile)
+    assert "also written or read with read()" in text.stdout
+    curve = json.loads(tinyprof("plan", rootfs, "-p", profile, "--curve", "--json").stdout)["curve"]
+    assert curve[-1] == {**said["prediction"], "of_bound": 1.0}
+
+
+def test_a_profile_of_another_build_is_said_to_be_stale(tmp_path: Path, rootfs: Path, capture: Path) -> None:
+    (rootfs / "program").write_bytes(b"another version")
+    run = tinyprof("plan", rootfs, "-p", capture)
+    assert run.returncode == 3
+    assert "/program: changed since the profile" in run.stderr
+    run = tinyprof("plan", rootfs, "-p", capture, "--max-stale", "20%")
+    assert (run.returncode, run.stdout) == (1, "")
+    assert "100.0 % of the profile's used pages are not found any more, over 20 %" in run.stderr
+    run = tinyprof("build", rootfs, tmp_path / "image", "--profile", capture, "--max-stale", "20%")
+    assert run.returncode == 1
+    assert not (tmp_path / "image").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--flash-budget", "1", "--save-ram", "1"], "exclude one another"),
+        (["--flash-budget", "much"], "is no number of bytes"),
+        (["--max-stale", "120%"], "is no share"),
+        (["--curve", "-o", "plan"], "several plans"),
+    ],
+)
+def test_a_mistake_is_told_as_one(rootfs: Path, capture: Path, words: list[str], said: str) -> None:
+    run = tinyprof("plan", rootfs, "-p", capture, *words)
+    assert run.returncode == 2
+    assert said in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("300000", 300_000), ("512K", 524_288), ("1.5M", 1_572_864), ("2MiB", 2_097_152)]
+)
+def test_sizes_have_units(text: str, size: int) -> None:
+    assert BYTES.convert(text, None, None) == size
+
+
+def test_diff_and_export(tmp_path: Path, capture: Path) -> None:
+    assert json.loads(tinyprof("diff", capture, capture, "--json").stdout)["files"] == []
+    assert tinyprof("export", capture, "--format", "axfs-csv").stdout == "./program,12288,1\n"
+
+
+def test_symbols_and_landmarks_are_kept_when_asked_for(tmp_path: Path, rootfs: Path, capture: Path) -> None:
+    profile = tmp_path / "it.tprof"
+    assert tinyprof("profile", capture, "--symbols", rootfs, "-o", profile).returncode == 0
+    assert len(json.loads(profile.read_text())["files"][0]["symbols"]) >= 6
+    (rootfs / "program").write_bytes(b"another version")
+    run = tinyprof("profile", capture, "--symbols", rootfs, "-o", profile)
+    assert "/program: not in the tree as it was recorded" in run.stderr

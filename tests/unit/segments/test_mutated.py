@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+"""No file, however broken, gives anything but our own error, takes long, or is split into something else."""
+
+from __future__ import annotations
+
+import os
+
+from elf_fuzz import run
+from image_fuzz import run_parallel
+
+CASES = int(os.environ.get("TINYPROF_FUZZ_CASES", "4000"))
+FIRST = int(os.environ.get("TINYPROF_FUZZ_FIRST", "0"))
+"""The whole budget: TINYPROF_FUZZ_CASES=100000, which two cores do in two minutes."""
+
+
+def test_mutated_files_are_refused_or_split_and_proved() -> None:
+    print(f"cases {FIRST} to {FIRST + CASES - 1}")
+    tried, failures = run_parallel(CASES, FIRST, run=run)
+    assert tried == CASES
+    assert failures == []

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""A line at a wrong rate, as a simulated UART receives it, and the rate that is suggested for it."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tinyprof.baud import likely_rates
+from tinyprof.wire import Pages, encode_message
+
+SEED = 20261124
+OVERSAMPLED = 16
+
+
+def frames() -> bytes:
+    rng = random.Random(SEED)
+    ids = [tuple(rng.randrange(1 << 20) + k for k in range(40)) for _ in range(6)]
+    return b"".join(encode_message(Pages(0, 1, 5, pages, bytes(40)), seq) for seq, pages in enumerate(ids))
+
+
+def received(data: bytes, sent_at: int, baud: int) -> bytes:
+    """What a receiver at `baud` makes of bytes that follow each other at `sent_at`."""
+    levels = [level for byte in data for level in (0, *(byte >> bit & 1 for bit in range(8)), 1)]
+    end = len(levels) / sent_at
+
+    def level(at: float) -> int:
+        return levels[int(at * sent_at)] if at < end else 1
+
+    found, at, bit = bytearray(), 0.0, 1 / baud
+    while at < end:
+        if level(at):
+            at += bit / OVERSAMPLED
+            continue
+        found.append(sum(level(at + (1.5 + place) * bit) << place for place in range(8)))
+        at += 9.5 * bit
+        while at < end and not level(at):
+            at += bit / OVERSAMPLED
+    return bytes(found)
+
+
+def test_the_simulated_uart_receives_what_was_sent_at_its_own_rate() -> None:
+    assert received(frames(), 115_200, 115_200) == frames()
+
+
+@pytest.mark.parametrize(
+    ("target", "baud"), [(57_600, 115_200), (115_200, 921_600), (230_400, 921_600), (9600, 115_200)]
+)
+def test_a_slower_target_is_told_by_its_few_edges(target: int, baud: int) -> None:
+    print(f"seed {SEED}")
+    assert target in likely_rates(received(frames(), target, baud), baud)[:3]
+
+
+@pytest.mark.parametrize(
+    ("target", "baud"), [(115_200, 9600), (115_200, 57_600), (921_600, 115_200), (1_500_000, 115_200)]
+)
+def test_a_faster_target_is_looked_for_among_the_usual_rates(target: int, baud: int) -> None:
+    print(f"seed {SEED}")
+    assert target in likely_rates(received(frames(), target, baud), baud)[:2]
+
+
+def test_next_to_nothing_is_no_ground_to_judge_on() -> None:
+    assert likely_rates(b"\xff", 115_200) == [921_600, 1_500_000, 57_600, 9600]

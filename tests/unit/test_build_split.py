@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""tinyprof build --split-segments as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from elf_cases import Shape, link
+from tinyprof.cramfs import read_image
+from tinyprof.segments import undo
+
+RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "build"]
+
+
+@pytest.fixture
+def top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/program").write_bytes(link(Shape(pages=40, separate=False, gap=1500)))
+    (tmp_path / "root/signed").write_bytes(link(Shape(pages=40, tail=b"~Module signature appended~\n")))
+    plan = {"format": 1, "pages": {"/program": [0, [15, 16]], "/signed": [0, 20]}}
+    (tmp_path / "plan").write_text(json.dumps(plan))
+    return tmp_path
+
+
+def build(top: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command: list[str | Path] = [*RUN, top / "root", top / "image", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_image_holds_split_files_and_the_folder_does_not(top: Path) -> None:
+    before = (top / "root/program").read_bytes()
+    run = build(top, "--plan", str(top / "plan"), "--split-segments")
+    assert run.returncode == 0, run.stderr
+    assert "1 files split, 1 mappings more; 1 hot files left whole" in run.stderr
+    image = read_image((top / "image").read_bytes())
+    (entry,) = (entry for entry in image.entries if entry.path == "/program")
+    assert undo(image.read(entry)) == before == (top / "root/program").read_bytes()
+
+
+def test_explain_says_what_was_split_and_why_not_more(top: Path) -> None:
+    run = build(top, "--plan", str(top / "plan"), "--split-segments", "--explain")
+    assert "/program: 3 of 42 pages in place: 0, 15-16\n" in run.stdout
+    assert "    split: 1 mappings more\n" in run.stdout
+    assert "    left whole: signed: a signature is appended\n" in run.stdout
+
+
+def test_json_tells_the_same(top: Path) -> None:
+    run = build(top, "--plan", str(top / "plan"), "--split-segments", "--json")
+    fields = json.loads(run.stdout)
+    assert [file["path"] for file in fields["split"]] == ["/program"]
+    assert fields["left_whole"] == {"/signed": "signed: a signature is appended"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--plan", "plan", "--split-segments", "--kernel", "patched"], "is for --kernel mainline"),
+        (["--plan", "plan", "--split-segments", "--kernel", "nommu"], "is for --kernel mainline"),
+        (["--plan", "plan", "--split-segments", "--processes", "3"], "--plan lists the pages"),
+        (["--split-segments"], "needs --profile or --plan"),
+        (["--split-segments", "-X"], "needs --profile or --plan"),
+        (["--plan", "plan", "--max-runs", "3"], "how to --split-segments"),
+        (["--plan", "plan", "--split-segments", "--max-runs", "0"], "0 is not in the range"),
+    ],
+)
+def test_words_that_contradict_one_another_are_a_usage_error(top: Path, words: list[str], said: str) -> None:
+    run = build(top, *words)
+    assert run.returncode == 2
+    (line,) = run.stderr.splitlines()
+    assert said in line
+    assert not (top / "image").exists()

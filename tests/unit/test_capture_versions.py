@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""Captures as each version wrote them, and everything in them as this one reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tinyprof.capture import CaptureReader, Ending, Meta
+from tinyprof.tally import Tally
+from tinyprof.wire import ConsoleText, CorruptFrame, EpochEnd, Frame, HostMark, Pages
+
+CAPTURES = Path(__file__).parents[1] / "vectors/captures"
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_every_version_is_read(version: int) -> None:
+    with (CAPTURES / f"v{version}.tpcap").open("rb") as file:
+        reader = CaptureReader(file)
+        events = list(reader.events())
+    assert (reader.version, reader.cut_at, reader.strange_chunks) == (version, None, 0)
+    assert reader.ending is Ending.DURATION
+    assert reader.meta == Meta("0.1.0", "/dev/ttyACM0", 115_200, 1_795_000_000)
+    assert reader.index is not None
+    (shell,) = reader.index.files
+    assert (shell.path, shell.ino, shell.size, shell.stored, shell.flags) == (
+        "/bin/sh",
+        400,
+        8192,
+        (1200, 4096),
+        bytes([0, 7]),
+    )
+    assert [event.data for event in events if isinstance(event, ConsoleText)] == [b"login: "]
+    assert [event.data for event in events if isinstance(event, CorruptFrame)] == [b"\xfe\xfe"]
+    messages = [event.message for event in events if isinstance(event, Frame)]
+    assert Pages(0, 1, 5, (100, 101), bytes([0, 3])) in messages
+    assert EpochEnd(0, 2, 19, (2, 0, 0, 0)) in messages
+    tally = Tally()
+    for event in events:
+        tally.take(event)
+    losses = tally.totals(0.0).losses
+    assert (losses.frames, losses.records, losses.corrupt) == (1, 2, 1)
+
+
+def test_what_the_second_version_added() -> None:
+    with (CAPTURES / "v2.tpcap").open("rb") as file:
+        reader = CaptureReader(file)
+        events = list(reader.events())
+    assert [event.text for event in events if isinstance(event, HostMark)] == ["steady"]
+    assert (reader.gaps, reader.seconds, reader.losses) == ([3.5], 6.0, {"frames": 1, "records": 2})
+    # They were repeated, and the first came last.
+    assert [event.message for event in events if isinstance(event, Frame)][-2:] == [
+        Pages(0, 3, 25, (101,), bytes(1)),
+        EpochEnd(0, 3, 30, (1, 0, 0, 0), 5),
+    ]

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""A recording in parts: each is complete, and together they hold everything once."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+
+from tinyprof.capture import CaptureReader, CaptureWriter, Ending, Meta
+from tinyprof.errors import TinyprofError
+from tinyprof.recorder import Limits, Totals, record
+from tinyprof.roll import Roll, RollingWriter
+from tinyprof.tally import Tally
+from tinyprof.watch import LineWatch
+from tinyprof.wire import Begin, EpochEnd, FrameDecoder, Hello, Message, Pages, encode_message
+
+EPOCHS = 400
+
+
+class Line:
+    """A link that reads as written down."""
+
+    writable = True
+    gaps = 0
+    away = False
+    overruns = 0
+
+    def __init__(self, data: bytes, size: int) -> None:
+        self._pieces = [data[at : at + size] for at in range(0, len(data), size)]
+
+    def read(self, timeout: float) -> bytes | None:
+        return self._pieces.pop(0) if self._pieces else None
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Silent:
+    def progress(self, totals: Callable[[], Totals]) -> None:
+        pass
+
+    def console(self, text: bytes) -> None:
+        pass
+
+    def warning(self, warning: TinyprofError) -> None:
+        pass
+
+
+def story(hello: Hello) -> list[Message]:
+    said: list[Message] = [replace(hello, window=32)]
+    for epoch in range(1, EPOCHS + 1):
+        said += [
+            Pages(0, epoch, epoch, tuple(range(epoch, epoch + 20)), bytes(20)),
+            Pages(0, epoch, epoch, tuple(range(epoch, epoch + 20)), bytes([3]) * 20),
+            EpochEnd(0, epoch, epoch, (20, 0, 0, 20), 40 * epoch),
+        ]
+    return said
+
+
+def parts_of(line: bytes) -> list[CaptureReader]:
+    files: list[io.BytesIO] = []
+
+    def begin_part(meta: Meta, primer: bytes) -> CaptureWriter:
+        files.append(io.BytesIO())
+        return CaptureWriter(files[-1], meta, None, primer)
+
+    writer = RollingWriter(Meta(), begin_part, Roll(size=2000))
+    recording = record(Line(line, 777), writer, LineWatch("line", 1), Silent(), Limits())
+    assert recording.fault is None
+    for file in files:
+        file.seek(0)
+    return [CaptureReader(file) for file in files]
+
+
+def check(line: bytes) -> None:
+    parts = parts_of(line)
+    assert len(parts) > 10
+    records = 0
+    for number, part in enumerate(parts):
+        tally = Tally()
+        for event in part.events():
+            tally.take(event)
+        totals = tally.totals(0.0)
+        assert (part.cut_at, part.meta.part, part.strange_chunks) == (None, number, 0)
+        assert part.ending is (Ending.LINE_ENDED if part is parts[-1] else Ending.ROLLED)
+        assert totals.hello is not None
+        assert not totals.losses
+        records += totals.records
+    assert records == 40 * EPOCHS
+
+
+def test_parts_of_frames_that_are_sent_once(hello: Hello) -> None:
+    check(b"".join(encode_message(message, seq) for seq, message in enumerate(story(hello))))
+
+
+def test_parts_of_frames_that_are_repeated(hello: Hello) -> None:
+    frames = [encode_message(m, seq, repeated=True) for seq, m in enumerate(story(hello))]
+    for at in range(5, len(frames) - 5, 7):
+        frames[at], frames[at + 1] = frames[at + 1], frames[at]
+    line = encode_message(Begin(9), 0) + b"".join(frames)
+    assert len(FrameDecoder().feed(line)) == len(frames)
+    check(line)

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""The choice of runs: held to trying out everything, and to what the words promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise, product
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyprof.runs import Choice, choose_runs
+
+small = st.lists(st.integers(-6, 9), min_size=1, max_size=6)
+
+
+def every_choice(segments: Sequence[Sequence[int]], prices: Sequence[float]) -> Iterator[tuple[float, int]]:
+    """The worth and the cuts of every allowed choice of pages, by the rule and not by a programme."""
+    for bits in product(*(product((False, True), repeat=len(worths)) for worths in segments)):
+        each = [sum(b and not a for a, b in pairwise(chosen)) for chosen in bits]
+        cuts = sum(each)
+        first_missing = any(count and not chosen[0] for count, chosen in zip(each, bits, strict=True))
+        if first_missing or (cuts and not bits[0][0]) or cuts >= len(prices):
+            continue
+        worth = sum(
+            value
+            for worths, chosen in zip(segments, bits, strict=True)
+            for value, one in zip(worths, chosen, strict=True)
+            if one
+        )
+        yield worth - prices[cuts], cuts
+
+
+def worth_of(choice: Choice, segments: Sequence[Sequence[int]], prices: Sequence[float]) -> float:
+    chosen = sum(worths[page] for worths, pages in zip(segments, choice.pages, strict=True) for page in pages)
+    return chosen - prices[choice.cuts]
+
+
+def cuts_of(pages: Sequence[int]) -> int:
+    return sum(page and page - 1 not in pages for page in pages)
+
+
+@given(
+    st.lists(small, min_size=1, max_size=3).filter(lambda segments: sum(map(len, segments)) <= 11),
+    st.lists(st.integers(0, 8), max_size=5),
+)
+def test_no_other_choice_is_worth_more(segments: list[list[int]], steps: list[int]) -> None:
+    prices = [0.0]
+    for step in steps:
+        prices.append(prices[-1] + step)
+    choice = choose_runs(segments, prices)
+    assert choice.worth == max(worth for worth, _ in every_choice(segments, prices))
+    assert choice.worth == worth_of(choice, segments, prices)
+    assert choice.cuts == sum(map(cuts_of, choice.pages))
+    assert choice.cuts == min(cuts for worth, cuts in every_choice(segments, prices) if worth == choice.worth)
+
+
+def test_a_gap_is_bridged_where_its_flash_is_cheaper_than_a_mapping() -> None:
+    segment = [9, -1, -1, 9]
+    assert choose_runs([segment], [0, 3]).pages == ((0, 1, 2, 3),)
+    assert choose_runs([segment], [0, 1]).pages == ((0, 3),)
+
+
+def test_a_lonely_page_is_left_out_where_it_is_not_worth_a_mapping() -> None:
+    assert choose_runs([[9, -9, -9, 2]], [0, 3]) == Choice(((0,),), 0, 9)
+
+
+def test_a_cold_first_page_goes_in_place_for_the_sake_of_what_follows() -> None:
+    assert choose_runs([[-2, -9, 9, 9]], [0, 1]) == Choice(((0, 2, 3),), 1, 15)
+    assert choose_runs([[-2, -2], [9, -9, 9]], [0, 1]) == Choice(((0,), (0, 2)), 1, 15)
+
+
+def test_the_number_of_cuts_stays_within_the_prices_given() -> None:
+    segment = [9, -90] * 20
+    assert choose_runs([segment], [0.0] * 4).cuts == 3
+    assert choose_runs([segment], [0.0]).pages == ((0,),)
+
+
+def test_nothing_hot_is_nothing_in_place() -> None:
+    assert choose_runs([[-1, -1], [], [-3]], [0, 0]) == Choice(((), (), ()), 0, 0)
+
+
+def test_a_large_file_is_chosen_in_one_go() -> None:
+    segment = [(7 if page * 7919 % 11 < 4 else -2) for page in range(4000)]
+    assert choose_runs([segment], [5.0 * cuts for cuts in range(120)]).cuts == 119

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""The simulated target: what is in the package can be recorded at once, over good lines and bad ones."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tinyprof.capture import CaptureReader, CaptureWriter, Ending
+from tinyprof.errors import TinyprofError
+from tinyprof.noise import Noise
+from tinyprof.profile import make_profile
+from tinyprof.recorder import Recording, Totals, record
+from tinyprof.sim import QUIET, SimError, open_sim
+from tinyprof.watch import LineWatch
+
+BOARD_RECORDS = 3291
+BAD = Noise(bits=3e-4, lost=0.05, text=0.05)
+
+
+class Silent:
+    def progress(self, totals: Callable[[], Totals]) -> None:
+        pass
+
+    def console(self, text: bytes) -> None:
+        pass
+
+    def warning(self, warning: TinyprofError) -> None:
+        pass
+
+
+def recorded(port: str, noise: Noise = QUIET, *, one_way: bool = False) -> tuple[Recording, io.BytesIO]:
+    link, index = open_sim(port, speed=0, noise=noise)
+    file = io.BytesIO()
+    try:
+        recording = record(
+            link, CaptureWriter(file, index=index), LineWatch(port, 115_200), Silent(), one_way=one_way
+        )
+    finally:
+        link.close()
+    file.seek(0)
+    return recording, file
+
+
+def test_the_reference_boards_start_is_in_the_package_and_makes_a_profile() -> None:
+    recording, file = recorded("sim:")
+    assert recording.ending is Ending.LINE_ENDED
+    assert (recording.totals.records, recording.totals.repeats) == (BOARD_RECORDS, True)
+    assert not recording.totals.losses
+    profile = make_profile([CaptureReader(file)])
+    assert sum(len(file.pages) for file in profile.files) == recording.totals.pages
+
+
+def test_noise_costs_repeats_and_no_record() -> None:
+    recording, _ = recorded("sim:", BAD)
+    assert recording.totals.records == BOARD_RECORDS
+    assert recording.totals.corrupt_repeated
+    assert not recording.totals.losses
+
+
+def test_noise_without_a_way_back_costs_what_is_said() -> None:
+    recording, _ = recorded("sim:", BAD, one_way=True)
+    totals = recording.totals
+    # The story ends with the end of an epoch or not: what an epoch without an end lacks, nobody knows.
+    assert 0 < totals.losses.records <= BOARD_RECORDS - totals.records
+    assert totals.losses.frames
+
+
+def test_a_recording_can_be_recorded_again(tmp_path: Path) -> None:
+    _, file = recorded("sim:")
+    (tmp_path / "first").write_bytes(file.getvalue())
+    again, _ = recorded(f"sim:{tmp_path / 'first'}")
+    assert again.totals.records == BOARD_RECORDS
+
+
+@pytest.mark.parametrize("content", [None, CaptureWriter])
+def test_what_holds_no_target_is_refused(tmp_path: Path, content: type | None) -> None:
+    if content:
+        with (tmp_path / "empty").open("wb", buffering=0) as file:
+            CaptureWriter(file)
+    with pytest.raises(SimError, match="empty"):
+        open_sim(f"sim:{tmp_path / 'empty'}")
