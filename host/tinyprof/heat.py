@@ -100,29 +100,57 @@ class Seen:
 
     def again(self, epoch: int, phase: int) -> None:
         self.epochs += 1
+        length = 1
         if epoch == self.last + 1:
-            self._length += 1
+            length += self._length
         else:
-            self._length = 1
             self.stretches += 1
-        self.longest = max(self.longest, self._length)
+        self._length = length
+        # A call would cost more than all else here, for every page of every epoch.
+        if length > self.longest:  # noqa: PLR1730
+            self.longest = length
         self.last = epoch
         phases = self.phases
         if len(phases) <= phase:
             phases += [0] * (phase + 1 - len(phases))
         phases[phase] += 1
 
+    def copy(self) -> Seen:
+        """One that goes its own way from here."""
+        twin = Seen(self.first, 0)
+        twin.epochs, twin.last, twin.longest = self.epochs, self.last, self.longest
+        twin.stretches, twin._length, twin.phases = self.stretches, self._length, [*self.phases]
+        return twin
+
 
 class PageHeat:
-    """One page: when it was seen as each kind, as mapped, and at all."""
+    """One page: when it was seen as each kind, as mapped, and at all.
 
-    __slots__ = ("by_key",)
+    Most pages are only ever seen as the same kinds. What is equal then is one object, and counted once.
+    """
+
+    __slots__ = ("_kinds", "_same", "by_key")
 
     def __init__(self) -> None:
         self.by_key: list[Seen | None] = [None] * 6
+        self._kinds = 0
+        self._same: Seen | None = None
 
     def see(self, kinds: int, epoch: int, phase: int) -> None:
-        by_key = self.by_key
+        same, by_key = self._same, self.by_key
+        if same is not None:
+            if kinds == self._kinds:
+                same.again(epoch, phase)
+                return
+            self._same = None
+            for key in _KEYS_OF_KINDS[self._kinds]:
+                by_key[key] = same.copy()
+        elif not self._kinds:
+            self._kinds = kinds
+            self._same = same = Seen(epoch, phase)
+            for key in _KEYS_OF_KINDS[kinds]:
+                by_key[key] = same
+            return
         for key in _KEYS_OF_KINDS[kinds]:
             seen = by_key[key]
             if seen is None:

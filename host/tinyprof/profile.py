@@ -221,7 +221,7 @@ def make_profile(
         for run in split_runs(capture.events()):
             if run.hello:
                 weight = (weights or {}).get(capture.name, 1)
-                profiles.append(_profile_of_run(run, _index_of(capture.name, run, indexes), weight))
+                profiles.append(profile_of_run(run, _index_of(capture.name, run, indexes), weight))
                 elsewhere.append(_not_of(run.hello, image))
             heard = heard or run.hello is not None
         if not heard:
@@ -277,7 +277,8 @@ def steady_phases(phases: Sequence[Phase]) -> list[bool]:
     return [True] * len(phases)
 
 
-def _profile_of_run(run: Run, index: ImageIndex, weight: int) -> Profile:
+def profile_of_run(run: Run, index: ImageIndex, weight: int = 1) -> Profile:
+    """One run, over or not, that said hello. Raises WrongImageError where the target runs another image."""
     assert run.hello
     volume = run.volumes.get(index.volume_of(run.hello)) or VolumeHeat()
     steady = steady_phases(volume.phases)
@@ -313,7 +314,9 @@ class _Scale:
         return Seen(epochs, steady * self.weight, it.first, it.last, it.stretches, it.longest, 1)
 
     def use(self, heat: PageHeat, page_hash: str) -> PageUse:
-        seen = {_KEY_OF[key]: self.seen(it) for key, it in enumerate(heat.by_key) if it}
+        # What a page was seen as is mostly one object under several keys.
+        scaled = {it: self.seen(it) for it in {*heat.by_key} if it}
+        seen = {_KEY_OF[key]: scaled[it] for key, it in enumerate(heat.by_key) if it}
         return PageUse(page_hash, _without_repetition(seen))
 
 

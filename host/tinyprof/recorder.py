@@ -7,7 +7,7 @@ known: from gaps in the frames' numbers, and from the epoch ends, which say how 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
@@ -69,6 +69,10 @@ def no_marks() -> Iterable[str]:
     return ()
 
 
+def nobody_listens(events: Sequence[Event]) -> None:
+    """What a recording tells of its events where nobody asked."""
+
+
 def record(
     link: Link,
     writer: CaptureWriter | RollingWriter,
@@ -78,17 +82,18 @@ def record(
     *,
     epoch_ms: int | None = None,
     marks: Callable[[], Iterable[str]] = no_marks,
+    heard: Callable[[Sequence[Event]], None] = nobody_listens,
     one_way: bool = False,
     clock: Callable[[], float] = monotonic,
 ) -> Recording:
     """Record until the link ends, a limit is reached, the target turns out to have no tracer, or a fault.
 
     `one_way`: send nothing to the target, though the link could. `marks()` is asked at every turn for the
-    marks to set now: they go into the capture, and the target is asked to end its epoch there. `clock` is in
-    seconds.
+    marks to set now: they go into the capture, and the target is asked to end its epoch there. `heard()` is
+    told every event, once it is stored. `clock` is in seconds.
     """
     return_path = ReturnPath(epoch_ms) if link.writable and not one_way else None
-    session = _Session(link, writer, watch, observer, return_path, clock)
+    session = _Session(link, writer, watch, observer, heard, return_path, clock)
     try:
         session.answer([])
         while not session.over(limits):
@@ -115,9 +120,11 @@ class _Session:
         writer: CaptureWriter | RollingWriter,
         watch: LineWatch,
         observer: Observer,
+        heard: Callable[[Sequence[Event]], None],
         return_path: ReturnPath | None,
         clock: Callable[[], float],
     ) -> None:
+        self._heard = heard
         self._link, self._return_path = link, return_path
         self._writer, self._watch, self._observer, self._clock = writer, watch, observer, clock
         self._decoder = FrameDecoder()
@@ -187,6 +194,7 @@ class _Session:
     def mark(self, text: str) -> None:
         self._writer.mark(text)
         self._tally.take(HostMark(text))
+        self._heard([HostMark(text)])
         if self._return_path:
             self._link.write(self._return_path.say(Rearm()))
 
@@ -229,6 +237,7 @@ class _Session:
             self._writer.end(self.ending)
 
     def _count(self, events: list[Event]) -> None:
+        self._heard(events)
         for event in events:
             if self._tally.take(event):
                 self._reboots += 1

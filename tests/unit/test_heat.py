@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import random
 import tracemalloc
 from dataclasses import replace
 
 import pytest
 
-from tinyprof.heat import ANY, OPEN_EPOCHS_MAX, Losses, Run, Seen, split_runs
+from tinyprof.heat import ANY, OPEN_EPOCHS_MAX, Losses, PageHeat, Run, Seen, split_runs
 from tinyprof.records import Kind
 from tinyprof.wire import (
     EpochEnd,
@@ -23,6 +24,8 @@ from tinyprof.wire import (
     Status,
     encode_message,
 )
+
+SEED = 20261124
 
 
 def run_of(messages: list[Message]) -> Run:
@@ -159,6 +162,43 @@ def test_epochs_that_never_end_are_closed_before_they_pile_up() -> None:
         tracemalloc.stop()
     assert run.volumes[0].unfinished == 19_999 - OPEN_EPOCHS_MAX
     assert run.losses.beyond_limits == 19_999 - 7
+
+
+def test_a_page_that_is_seen_as_more_kinds_later_is_counted_apart_from_then_on() -> None:
+    """Against the plain rule, for random kinds in random epochs: a key counts the epochs of its kinds."""
+    print(f"seed {SEED}")
+    rng = random.Random(SEED)
+    keys = ((0,), (1,), (2,), (3,), (0, 1), (0, 1, 2, 3))
+    for _ in range(200):
+        heat, seen_as = PageHeat(), []
+        for epoch in sorted(rng.sample(range(1, 40), 12)):
+            kinds = rng.choice((1, 1, 1, 2, 3, 9, rng.randrange(1, 16)))
+            phase = epoch // 10
+            heat.see(kinds, epoch, phase)
+            seen_as.append((epoch, phase, kinds))
+        for key, of_key in enumerate(keys):
+            epochs = [(e, p) for e, p, kinds in seen_as if any(kinds >> kind & 1 for kind in of_key)]
+            assert facts(heat.by_key[key]) == plain(epochs), (key, seen_as)
+
+
+def plain(epochs: list[tuple[int, int]]) -> tuple[object, ...] | None:
+    if not epochs:
+        return None
+    numbers = [epoch for epoch, _ in epochs]
+    stretches: list[list[int]] = []
+    for number in numbers:
+        if stretches and stretches[-1][-1] == number - 1:
+            stretches[-1].append(number)
+        else:
+            stretches.append([number])
+    phases = [sum(phase == which for _, phase in epochs) for which in range(epochs[-1][1] + 1)]
+    return len(epochs), numbers[0], numbers[-1], len(stretches), max(map(len, stretches)), phases
+
+
+def facts(seen: Seen | None) -> tuple[object, ...] | None:
+    if seen is None:
+        return None
+    return seen.epochs, seen.first, seen.last, seen.stretches, seen.longest, seen.phases
 
 
 @pytest.mark.parametrize(("first_seq", "missing"), [(0, 30), (20, 30), (5000, 20)])

@@ -14,8 +14,8 @@ from enum import IntEnum
 import click
 
 from tinyprof import __version__
-from tinyprof.cli.output import shown
 from tinyprof.errors import TinyprofError
+from tinyprof.shown import shown
 
 
 class Exit(IntEnum):
@@ -30,6 +30,7 @@ class Exit(IntEnum):
 
 COMMANDS = {
     "record": "Record the page accesses of a target.",
+    "view": "Look at a finished recording.",
     "capture": "Look into recordings, check and repair them.",
     "profile": "Resolve captures into a profile.",
     "plan": "Choose pages to store in place, under a budget.",

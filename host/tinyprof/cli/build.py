@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from tinyprof.cli import Exit
-from tinyprof.cli.output import Bar, replace_file, shown
+from tinyprof.cli.output import Bar, replace_file
 from tinyprof.cli.stale import MAX_STALE, check_stale
 from tinyprof.cramfs import (
     KERNEL_MODELS,
@@ -32,6 +32,7 @@ from tinyprof.cramfs import (
 )
 from tinyprof.errors import TinyprofError
 from tinyprof.plan import HotPlan, PlanError, load_plan, plan_hot, plan_programs
+from tinyprof.shown import shown
 from tinyprof.split_tree import AS_PLANNED, Prices, SplitFile, SplitTree, split_tree
 
 FILE = click.Path(path_type=Path)

@@ -14,8 +14,9 @@ import click
 
 from tinyprof.capture import CaptureReader
 from tinyprof.cli import Exit
-from tinyprof.cli.output import replace_file, shown, shown_line
+from tinyprof.cli.output import replace_file
 from tinyprof.report.ledger import ledger_fields, ledger_lines
+from tinyprof.shown import shown, shown_line
 from tinyprof.tally import Tally, Totals
 from tinyprof.wire import ConsoleText, CorruptFrame, Event, Frame, HostMark
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from tinyprof.cli import Exit
-from tinyprof.cli.output import shown
 from tinyprof.cli.profiles import open_profile
 from tinyprof.report import axfs_lines
+from tinyprof.shown import shown
 
 
 @click.command(help="Write PROFILE, or captures in its place, as another tool reads it, to stdout.")

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from tinyprof.cli import Exit
-from tinyprof.cli.output import Bar, shown
+from tinyprof.cli.output import Bar
 from tinyprof.cramfs import (
     KERNEL_MODELS,
     Entry,
@@ -27,6 +27,7 @@ from tinyprof.cramfs import (
     measure,
     read_image,
 )
+from tinyprof.shown import shown
 
 SHOWN_FINDINGS = 50
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes result files, whole or not at all, shows progress, and text without what a terminal would obey."""
+"""Writes result files, whole or not at all, and shows progress."""
 
 from __future__ import annotations
 
@@ -80,16 +80,6 @@ def kept_safe(file: IO[bytes]) -> Iterator[None]:
     finally:
         over.set()
         beside.join()
-
-
-def shown(name: str) -> str:
-    """A name from an image or a target with control, invisible and undecodable characters escaped."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
-
-
-def shown_line(line: bytes) -> str:
-    """A line of console text, without its end: tabs stay, every other control is escaped."""
-    return "\t".join(map(shown, line.decode("utf-8", "surrogateescape").rstrip("\r\n").split("\t")))
 
 
 class Bar:

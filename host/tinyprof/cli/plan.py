@@ -14,7 +14,7 @@ import click
 from tinyprof.carry import match
 from tinyprof.cli import Exit
 from tinyprof.cli.build import open_cache
-from tinyprof.cli.output import replace_file, shown
+from tinyprof.cli.output import replace_file
 from tinyprof.cli.profiles import open_profile
 from tinyprof.cli.stale import MAX_STALE, check_stale, show_match
 from tinyprof.cramfs import KERNEL_MODELS, KernelModel, Tree, WriteOptions
@@ -22,6 +22,7 @@ from tinyprof.plan import dump_plan
 from tinyprof.planner import split_runs
 from tinyprof.planning import Budget, Plan, Planner
 from tinyprof.report import curve_fields, curve_lines, plan_document, plan_lines
+from tinyprof.shown import shown
 from tinyprof.split_tree import Prices
 
 FILE = click.Path(path_type=Path)

@@ -9,11 +9,12 @@ from pathlib import Path
 import click
 
 from tinyprof.cli import Exit
-from tinyprof.cli.output import replace_file, shown
+from tinyprof.cli.output import replace_file
 from tinyprof.cli.profiles import merge_files
 from tinyprof.cramfs import Tree
 from tinyprof.profile import WEIGHT_MAX, Profile
 from tinyprof.report import run_text
+from tinyprof.shown import shown
 from tinyprof.symbols import with_symbols
 from tinyprof.tprof import dump_profile
 

@@ -12,13 +12,14 @@ from pathlib import Path
 import click
 
 from tinyprof.capture import MAGIC, CaptureReader
-from tinyprof.cli.output import shown
 from tinyprof.cramfs import read_image
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex, index_image
-from tinyprof.profile import Profile, ProfileError, make_profile, merge_profiles, weighted
+from tinyprof.profile import Content, Profile, ProfileError, make_profile, merge_profiles, weighted
+from tinyprof.shown import shown
 from tinyprof.temperature import DEFAULT_LIMITS, Limits
 from tinyprof.tprof import load_profile
+from tinyprof.whatif import StoredSizes, stored_sizes
 
 PROFILE_MAX = 1 << 28
 
@@ -57,6 +58,19 @@ def merge_files(
         return (profiles[0] if len(profiles) == 1 else merge_profiles(profiles)), True
     profile, whole = _profile_of_captures(captures, index, weights)
     return (merge_profiles([*profiles, profile]) if profiles else profile), whole
+
+
+def stored_sizes_of(paths: Sequence[Path], image: Path | None = None) -> StoredSizes:
+    """What pages take as they are stored, as far as captures among the files, or an image, say it."""
+    found: dict[Content, Sequence[int]] = {}
+    for path in paths:
+        if is_capture(path):
+            with path.open("rb") as file:
+                if index := CaptureReader(file, shown(str(path))).index:
+                    found.update(stored_sizes(index))
+    if image:
+        found.update(stored_sizes(index_of(image)))
+    return found
 
 
 def is_capture(path: Path) -> bool:

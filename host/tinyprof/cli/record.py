@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,21 +19,23 @@ import click
 from tinyprof import __version__
 from tinyprof.capture import CaptureError, CaptureWriter, Ending, Meta
 from tinyprof.cli import Exit
-from tinyprof.cli.output import kept_safe, shown
+from tinyprof.cli.output import kept_safe
 from tinyprof.cli.profiles import index_of
 from tinyprof.cli.screen import Screen
+from tinyprof.cli.terminal import has_terminal, record_on_screen
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex
 from tinyprof.link import Link, NoSuchPortError, SerialLink, open_link
 from tinyprof.noise import Noise
 from tinyprof.reconnect import LastingLink
-from tinyprof.recorder import Limits, Recording, Totals, record
+from tinyprof.recorder import Limits, Observer, Recording, Totals, no_marks, nobody_listens, record
 from tinyprof.report import losses_text
 from tinyprof.report.ledger import ledger_fields, ledger_lines
 from tinyprof.roll import Roll, RollingWriter
+from tinyprof.shown import shown
 from tinyprof.sim import QUIET, open_sim
 from tinyprof.watch import LineWatch
-from tinyprof.wire import MARK_MAX, Hello
+from tinyprof.wire import MARK_MAX, Event, Hello
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 SIZES = {"k": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -111,7 +113,7 @@ ROLL = RollType()
 @click.option("--speed", type=click.FloatRange(0), default=1.0, help="Of a simulated target; 0: no waiting.")
 @click.option("--noise", is_flag=True, help="A bad line to a simulated target: sim: or sim:FILE.")
 @click.option("--console", type=click.Path(path_type=Path), help="Keep what the target prints, as it is.")
-@click.option("--no-tui", is_flag=True, help="A progress line only; there is nothing else yet.")
+@click.option("--no-tui", is_flag=True, help="A progress line only, also on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="A summary as one JSON document on stdout.")
 def command(
     port: str,
@@ -149,17 +151,31 @@ def command(
         console_file = open_files.enter_context(console.open("wb", buffering=0)) if console else None
         writer = _writer(output, Meta(__version__, port, baud, int(time.time())), index, roll, open_files)
         screen = Screen(sys.stderr, _columns(), time.monotonic, console_file)
-        with _until_signalled() as stop:
-            recording = record(
-                link,
-                writer,
-                LineWatch(port, baud, index),
-                screen,
-                Limits(duration, epochs, stop),
-                epoch_ms=None if epoch is None else round(epoch * 1000),
-                marks=_due(marks),
-                one_way=one_way,
-            )
+        due = _due(marks)
+        with _until_signalled() as signalled:
+
+            def begin(
+                observer: Observer,
+                heard: Callable[[Sequence[Event]], None] = nobody_listens,
+                more_marks: Callable[[], Iterable[str]] = no_marks,
+                stop: Callable[[], bool] = lambda: False,
+            ) -> Recording:
+                return record(
+                    link,
+                    writer,
+                    LineWatch(port, baud, index),
+                    observer,
+                    Limits(duration, epochs, lambda: signalled() or stop()),
+                    epoch_ms=None if epoch is None else round(epoch * 1000),
+                    marks=lambda: [*due(), *more_marks()],
+                    heard=heard,
+                    one_way=one_way,
+                )
+
+            if no_tui or as_json or not has_terminal():
+                recording = begin(screen)
+            else:
+                recording = record_on_screen(port, output, index, begin, console_file, signalled)
         screen.finish()
     if as_json:
         image_fsid = str(index.fsid) if index else None
@@ -168,7 +184,9 @@ def command(
     if recording.totals.losses or recording.totals.gaps:
         for line in ledger_lines(recording.totals):
             screen.say(line)
-    return _verdict(recording, baud)
+    if not as_json:
+        screen.say(f"next: tinyprof view {shown(str(output))}, or tinyprof report {shown(str(output))}")
+    return _verdict(recording, baud, interrupted=signalled())
 
 
 def _writer(
@@ -311,12 +329,15 @@ def _hello_fields(hello: Hello) -> dict[str, Any]:
     }
 
 
-def _verdict(recording: Recording, baud: int) -> Exit:
-    """The exit code. Raises TinyprofError where the recording failed."""
+def _verdict(recording: Recording, baud: int, *, interrupted: bool) -> Exit:
+    """The exit code. Raises TinyprofError where the recording failed.
+
+    Who leaves the live view has not interrupted a recording but ended it.
+    """
     totals = recording.totals
     if recording.fault:
         raise recording.fault
-    if recording.ending is Ending.INTERRUPTED:
+    if recording.ending is Ending.INTERRUPTED and interrupted:
         return Exit.INTERRUPTED
     if totals.hello is None:
         seen = f"{totals.bytes} bytes, none of them a hello" if totals.bytes else "nothing arrived"

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
-from tinyprof.cli.output import shown
-from tinyprof.cli.profiles import HOT, limits_of, open_profile
-from tinyprof.report import summarize, summary_fields, summary_lines
+from tinyprof.cli.output import replace_file
+from tinyprof.cli.profiles import HOT, limits_of, open_profile, stored_sizes_of
+from tinyprof.report import html_report, summarize, summary_fields, summary_lines
+from tinyprof.shown import shown
 
 
 @click.command(help="Show what PROFILE, or captures in its place, says: runs, losses, files by used pages.")
@@ -19,11 +20,22 @@ from tinyprof.report import summarize, summary_fields, summary_lines
     "--image", type=click.Path(path_type=Path), help="The image in flash, for captures recorded without it."
 )
 @HOT
+@click.option(
+    "--html", type=click.Path(path_type=Path), help="Write the report here, as one page for a browser."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def command(profile: tuple[Path, ...], image: Path | None, hot: float, as_json: bool) -> None:
-    summary = summarize(open_profile(profile, image), limits_of(hot))
+def command(
+    profile: tuple[Path, ...], image: Path | None, hot: float, html: Path | None, as_json: bool
+) -> None:
+    found = open_profile(profile, image)
+    summary = summarize(found, limits_of(hot))
+    if html:
+        page = html_report(found, stored_sizes_of(profile, image), limits_of(hot))
+        replace_file(html, page.encode())
     if as_json:
         click.echo(json.dumps(summary_fields(summary)))
+        return
+    if html:
         return
     for line in summary_lines(summary):
         click.echo(shown(line))

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import IO, TextIO
 
-from tinyprof.cli.output import shown, shown_line
 from tinyprof.errors import TinyprofError
 from tinyprof.recorder import Totals
 from tinyprof.report import losses_text
+from tinyprof.shown import shown, shown_line
 
 TERMINAL_SECONDS = 0.25
 LOG_SECONDS = 10.0

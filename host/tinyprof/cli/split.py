@@ -10,10 +10,11 @@ from pathlib import Path
 import click
 
 from tinyprof.cli import Exit
-from tinyprof.cli.output import replace_file, shown
+from tinyprof.cli.output import replace_file
 from tinyprof.cramfs import page_ranges
 from tinyprof.errors import TinyprofError
 from tinyprof.segments import Check, Run, SplitError, check, compare, split, undo
+from tinyprof.shown import shown
 
 FILE = click.Path(path_type=Path)
 RUN = re.compile(r"(\d{1,7})(?:-(\d{1,7}))?", re.ASCII)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyprof.cli.output import shown
 from tinyprof.errors import TinyprofError
+from tinyprof.shown import shown
 
 if TYPE_CHECKING:
     from tinyprof.carry import Match

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What profiles and plans say, for people and for programs: text or JSON fields out. No I/O."""
+"""What profiles and plans say, for people and for programs: text, JSON fields or HTML out. No I/O."""
 
 from tinyprof.report.axfs import axfs_lines
 from tinyprof.report.differences import difference_fields, difference_lines, differences
+from tinyprof.report.html import html_report
 from tinyprof.report.plans import (
     curve_fields,
     curve_lines,
@@ -30,6 +31,7 @@ __all__ = [
     "difference_fields",
     "difference_lines",
     "differences",
+    "html_report",
     "losses_text",
     "match_fields",
     "match_lines",

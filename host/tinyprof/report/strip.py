@@ -19,9 +19,14 @@ _BY_RANK = tuple(Temperature)
 
 def heat_strip(classes: Mapping[int, Temperature], pages: int, width: int = WIDTH) -> str:
     """The strip of a file of `pages` pages; what `classes` does not name is cold."""
+    return "".join(CELLS[temperature] for temperature in hottest(classes, pages, width))
+
+
+def hottest(classes: Mapping[int, Temperature], pages: int, width: int) -> list[Temperature]:
+    """The class of each cell of a strip of at most `width` cells."""
     per_cell = max(1, -(-pages // width))
     ranks = [_RANK[Temperature.COLD]] * -(-pages // per_cell)
     for page, temperature in classes.items():
         cell = page // per_cell
         ranks[cell] = min(ranks[cell], _RANK[temperature])
-    return "".join(CELLS[_BY_RANK[rank]] for rank in ranks)
+    return [_BY_RANK[rank] for rank in ranks]

@@ -185,7 +185,14 @@ def test_a_target_cannot_reach_the_terminal_with_its_name(
     (tmp_path / "line").write_bytes(line_of([replace(hello, kernel="6.1\x1b[2J", tracer=0)]))
     # On a terminal, because click strips such sequences everywhere else.
     with Path(pty[1]).open("wb", buffering=0) as terminal:
-        command: list[str | Path] = [*RUN, "record", tmp_path / "line", "-o", tmp_path / "capture"]
+        command: list[str | Path] = [
+            *RUN,
+            "record",
+            tmp_path / "line",
+            "-o",
+            tmp_path / "capture",
+            "--no-tui",
+        ]
         subprocess.run(command, stderr=terminal, check=False)
     said = os.read(pty[0], 4096)
     assert rb"6.1\x1b[2J" in said

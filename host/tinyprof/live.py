@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: MIT
+"""What a recording has shown so far: the line's events come in as they happen, immutable snapshots go out.
+
+A snapshot has all that a screen draws, so that whoever draws shares nothing with whoever records. It is told
+the time, and looks at the pages no more often than it can afford; it prints and stores nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
+
+from tinyprof.errors import TinyprofError
+from tinyprof.heat import NO_LOSSES, Losses, Run
+from tinyprof.image_index import ImageIndex, WrongImageError
+from tinyprof.profile import Profile, merge_profiles, profile_of_run
+from tinyprof.report.rows import FileRow, file_rows
+from tinyprof.whatif import StoredSizes, WhatIf, stored_sizes, what_if
+from tinyprof.wire import Event, Hello
+
+RATES = 60
+"""Records a second are kept for so many snapshots: a quarter of a minute at four a second."""
+
+LOOK_SHARE = 0.08
+"""The share of the time that looking at the pages may take: the rest is the recorder's."""
+
+RUNS_MAX = 32
+"""Earlier boots that are in the picture; of a target that boots for ever the capture has the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A recording after `seconds`. `rates` are records a second, the newest last.
+
+    `version` grows when `profile`, `rows` and `curve` are others than before. `unresolved` is why there are
+    no rows, where that has a reason.
+    """
+
+    seconds: float = 0.0
+    hello: Hello | None = None
+    runs: int = 1
+    epoch: int = 0
+    records: int = 0
+    losses: Losses = NO_LOSSES
+    rates: tuple[float, ...] = ()
+    image_size: int = 0
+    image_pages: int = 0
+    profile: Profile | None = None
+    rows: tuple[FileRow, ...] = ()
+    curve: WhatIf | None = None
+    unresolved: str = ""
+    version: int = 0
+
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """Pages that are hot, warm, once and cold."""
+        hot, warm, once = (sum(getattr(row, name) for row in self.rows) for name in ("hot", "warm", "once"))
+        return hot, warm, once, max(0, self.image_pages - hot - warm - once)
+
+
+class LiveHeat:
+    """Follows one line, with the index of the image that the target should run; `clock` is in seconds."""
+
+    def __init__(self, index: ImageIndex | None, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._index = index
+        self._stored: StoredSizes = stored_sizes(index) if index else {}
+        # Two names of one file have their pages once.
+        tables = {file.ino: len(file.stored) for file in index.files} if index else {}
+        self._last = Snapshot(
+            image_size=index.size if index else 0,
+            image_pages=sum(tables.values()),
+        )
+        self._run = Run()
+        self._runs = 1
+        self._earlier: list[Profile] = []
+        self._records_before = 0
+        self._epochs_before = 0
+        self._losses_before = NO_LOSSES
+        self._rates: deque[float] = deque(maxlen=RATES)
+        self._looked_epochs = -1
+        self._look_again = 0.0
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that are over, of all boots."""
+        return self._epochs_before + _epochs(self._run)
+
+    def heard(self, events: Sequence[Event]) -> None:
+        """Take what was on the line."""
+        for event in events:
+            if self._run.ends_before(event):
+                self._end_run()
+            self._run.take(event)
+
+    def _end_run(self) -> None:
+        run = self._run
+        run.finish()
+        self._records_before += _records(run)
+        self._epochs_before += _epochs(run)
+        self._losses_before += run.losses
+        if len(self._earlier) < RUNS_MAX and (profile := self._profile_of(run)):
+            self._earlier.append(profile)
+        self._run = Run()
+        self._runs += 1
+
+    def finish(self) -> None:
+        """Nothing more will come: what the running epoch has seen counts."""
+        self._run.finish()
+
+    def snapshot(self, seconds: float, *, whole: bool = False) -> Snapshot:
+        """The state after `seconds`, which never fall.
+
+        Pages are looked at if `whole`, or if an epoch has ended since a look that is long enough ago.
+        """
+        last, run = self._last, self._run
+        records = self._records_before + _records(run)
+        if seconds > last.seconds:
+            self._rates.append((records - last.records) / (seconds - last.seconds))
+        epochs = self.epochs
+        if whole or (epochs != self._looked_epochs and seconds >= self._look_again):
+            began = self._clock()
+            last = self._with_pages(last)
+            self._looked_epochs = epochs
+            self._look_again = seconds + (self._clock() - began) / LOOK_SHARE
+        self._last = replace(
+            last,
+            seconds=seconds,
+            hello=run.hello or last.hello,
+            runs=self._runs,
+            epoch=epochs,
+            records=records,
+            losses=self._losses_before + run.losses,
+            rates=tuple(self._rates),
+        )
+        return self._last
+
+    def _with_pages(self, last: Snapshot) -> Snapshot:
+        profile = self._profile()
+        return replace(
+            last,
+            profile=profile,
+            rows=tuple(file_rows(profile, self._stored)) if profile else (),
+            curve=what_if(profile, self._stored) if profile else None,
+            unresolved=self._unresolved(),
+            version=last.version + 1,
+        )
+
+    def _profile(self) -> Profile | None:
+        current = self._profile_of(self._run)
+        profiles = [*self._earlier, *([current] if current else [])]
+        return merge_profiles(profiles) if len(profiles) > 1 else next(iter(profiles), None)
+
+    def _profile_of(self, run: Run) -> Profile | None:
+        try:
+            return profile_of_run(run, self._index) if run.hello and self._index else None
+        except WrongImageError:
+            return None
+
+    def _unresolved(self) -> str:
+        if not self._index:
+            return "no image is known: give it with --image"
+        try:
+            if self._run.hello:
+                self._index.volume_of(self._run.hello)
+        except TinyprofError as error:
+            return error.message
+        return ""
+
+
+def _records(run: Run) -> int:
+    return sum(volume.records for volume in run.volumes.values())
+
+
+def _epochs(run: Run) -> int:
+    """Epochs that are over; pages are known of those."""
+    return max((volume.ended + volume.unfinished for volume in run.volumes.values()), default=0)

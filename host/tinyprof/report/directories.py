@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""Files by directory: rows in, a tree of them out, a line for each directory and each file of it.
+
+A directory's figures are the sums of all files below it. One that holds nothing but another directory has no
+line of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tinyprof.report.rows import FileRow
+from tinyprof.temperature import Temperature
+
+DEPTH_MAX = 64
+"""What lies deeper stands in one list: a path may have 32,767 directories."""
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A directory as a row; `rows` are the files below it, `classes` their pages one file after the other."""
+
+    path: str
+    rows: tuple[FileRow, ...]
+    pages: int
+    used: int
+    hot: int
+    ram: int
+    cost: int
+    saves: int
+    exact: bool
+    classes: Mapping[int, Temperature]
+
+    @property
+    def hot_share(self) -> float:
+        """Hot pages of all its files' pages."""
+        return self.hot / self.pages if self.pages else 0.0
+
+
+Row = FileRow | Directory
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row, how deep in the tree it is, and its name there."""
+
+    row: Row
+    depth: int
+    name: str
+
+
+def flat(rows: Sequence[FileRow]) -> list[Line]:
+    """No tree: each file by its whole path."""
+    return [Line(row, 0, row.path) for row in rows]
+
+
+def tree(rows: Sequence[FileRow], closed: Collection[str]) -> list[Line]:
+    """The tree's lines, from the top. Files and directories stand in the order in which `rows` first name
+    something of them; of directories in `closed` only their own line."""
+    return list(_lines(rows, "/", 0, closed))
+
+
+def _lines(rows: Sequence[FileRow], top: str, depth: int, closed: Collection[str]) -> Iterator[Line]:
+    below: dict[str, list[FileRow]] = {}
+    for row in rows:
+        name, slash, _ = row.path[len(top) :].partition("/")
+        below.setdefault(name + slash, []).append(row)
+    for name, found in below.items():
+        if not name.endswith("/") or depth == DEPTH_MAX:
+            yield from (Line(row, depth, row.path[len(top) :]) for row in found)
+            continue
+        path = top + _common(found, len(top), name)
+        yield Line(_directory(path, found), depth, path[len(top) :])
+        if path not in closed:
+            yield from _lines(found, path, depth + 1, closed)
+
+
+def _common(rows: Sequence[FileRow], start: int, name: str) -> str:
+    """The name, and those of the directories below for as long as there is but one and no file."""
+    while True:
+        after = start + len(name)
+        nexts = {row.path[after:].partition("/")[:2] for row in rows}
+        if len(nexts) > 1:
+            return name
+        (part, slash) = nexts.pop()
+        if not slash:
+            return name
+        name += part + slash
+
+
+def _directory(path: str, rows: Sequence[FileRow]) -> Directory:
+    classes: dict[int, Temperature] = {}
+    pages = 0
+    for row in rows:
+        classes.update((pages + page, temperature) for page, temperature in row.classes.items())
+        pages += row.pages
+
+    def total(figure: Callable[[FileRow], int]) -> int:
+        return sum(map(figure, rows))
+
+    return Directory(
+        path,
+        tuple(rows),
+        pages,
+        total(lambda row: row.used),
+        total(lambda row: row.hot),
+        total(lambda row: row.ram),
+        total(lambda row: row.cost),
+        total(lambda row: row.saves),
+        all(row.exact for row in rows),
+        classes,
+    )

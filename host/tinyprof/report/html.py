@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: MIT
+"""The report as one HTML file for people who were not there: a profile and stored sizes in, its text out.
+
+It asks nothing of any network, reads without its script, and says the same for the same profile. Every name
+in it is untrusted: what has no visible form is spelt out, and everything is escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from itertools import groupby
+
+from tinyprof.profile import Profile, RunFacts
+from tinyprof.report.plot import LETTERS, curve_svg, map_svg, phases_svg, strip_svg
+from tinyprof.report.rows import FileRow, file_rows, functions_on, page_text
+from tinyprof.report.summary import losses_text, phase_lines
+from tinyprof.shown import shown
+from tinyprof.temperature import DEFAULT_LIMITS, Limits, Temperature
+from tinyprof.whatif import StoredSizes, WhatIf, what_if
+
+HOT_FUNCTIONS = 40
+"""Functions that are listed; who wants all has the profile."""
+
+MAPS_MAX = 300
+"""Files of which a whole map is drawn; all stand in the table, with their strips."""
+
+HOVER_PAGES_MAX = 8000
+"""Used pages that say more when pointed at, in the order of the maps: some 120 bytes each."""
+
+
+def html_report(profile: Profile, stored: StoredSizes, limits: Limits = DEFAULT_LIMITS) -> str:
+    """The page."""
+    rows = file_rows(profile, stored, limits)
+    rows.sort(key=lambda row: (-row.hot, -row.used, row.path, row.use.sha256))
+    curve = what_if(profile, stored)
+    style, script = _part("report.css"), _part("report.js")
+    body = "\n".join(
+        [
+            *_head(profile, rows, curve),
+            *_curve(curve),
+            *_files(rows),
+            *_maps(rows),
+            *_functions(rows),
+            *_runs(profile.runs),
+            f'<script type="application/json" id="pages">{_pages(profile, rows)}</script>',
+            f"<script>{script}</script>",
+        ]
+    )
+    # The script places its tip by a style of its own, which only this word allows.
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src '{_hash(script)}'"
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>tinyprof report</title>\n<style>{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _part(name: str) -> str:
+    return files("tinyprof.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _safe(text: str) -> str:
+    return html.escape(shown(text))
+
+
+def _kib(size: int) -> str:
+    return f"{size / 1024:,.0f} KiB"
+
+
+def _tile(value: str, what: str, key: str = "") -> str:
+    mark = f'<i class="key {key}"></i>' if key else ""
+    return f'<div class="tile"><b>{value}</b>{mark}{what}</div>'
+
+
+def _head(profile: Profile, rows: Sequence[FileRow], curve: WhatIf) -> Iterator[str]:
+    images = sorted({run.fsid for run in profile.runs})
+    kernels = sorted({run.kernel for run in profile.runs})
+    yield "<h1>tinyprof report</h1>"
+    yield f'<p class="dim">image {_safe(", ".join(images))} · kernel {_safe(", ".join(kernels))}</p>'
+    sums = {name: sum(getattr(row, name) for row in rows) for name in ("used", "hot", "warm", "once", "ram")}
+    yield '<div class="tiles">'
+    yield _tile(f"{len(profile.runs)}", "run" if len(profile.runs) == 1 else "runs")
+    yield _tile(f"{profile.epochs}", "epochs")
+    yield _tile(f"{sums['used']:,}", f"pages used, in {len(rows)} files")
+    for name in ("hot", "warm", "once"):
+        yield _tile(f"{sums[name]:,}", name, name[0])
+    yield _tile(_kib(sums["ram"]), "page cache they take")
+    yield "</div>"
+    lost = [run for run in profile.runs if run.losses]
+    if lost:
+        yield f'<p class="bad">{len(lost)} of {len(profile.runs)} runs lost something: see the runs.</p>'
+    else:
+        yield '<p class="good">Nothing was lost.</p>'
+    if profile.unknown_pages:
+        yield f"<p>{profile.unknown_pages} used pages belong to no file of the image.</p>"
+    yield f"<p>{_prediction(curve)}</p>"
+    keys = (
+        (Temperature.HOT, "seen in most epochs of the steady state"),
+        (Temperature.WARM, "in some"),
+        (Temperature.ONCE, "in one stretch, as start-up"),
+        (Temperature.COLD, "never"),
+    )
+    legend = "".join(f'<i class="key {LETTERS[it]}"></i>{it.value}: {meaning}' for it, meaning in keys)
+    yield f'<p class="dim">{legend}</p>'
+
+
+def _prediction(curve: WhatIf) -> str:
+    most = curve.everything
+    bound = "" if curve.exact else "at most "
+    return (
+        f"With all {most.pages:,} pages that are worth anything in place, on a kernel that maps any page, "
+        f"the image would grow by {bound}{_kib(most.cost)} and the steady state would take "
+        f"{_kib(most.saves)} less page cache."
+    )
+
+
+def _curve(curve: WhatIf) -> Iterator[str]:
+    yield "<h2>Flash against RAM</h2>"
+    if not curve.exact:
+        yield (
+            '<p class="dim">The stored sizes of pages are not known here: costs are upper bounds. Give the '
+            "captures in the profile's place, or the image with --image.</p>"
+        )
+    yield curve_svg(curve.points(60))
+    yield (
+        '<details><summary>as a table</summary><div class="scroll"><table><thead><tr><th>flash, KiB</th>'
+        "<th>RAM saved, KiB</th><th>pages in place</th></tr></thead><tbody>"
+    )
+    for point in curve.points(10):
+        cells = (f"{point.cost / 1024:,.0f}", f"{point.saves / 1024:,.0f}", f"{point.pages:,}")
+        yield "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    yield "</tbody></table></div></details>"
+
+
+def _files(rows: Sequence[FileRow]) -> Iterator[str]:
+    yield '<h2>Files</h2><div class="scroll"><table id="files"><thead><tr>'
+    heads = ("pages", "used", "hot", "warm", "once", "hot share", "RAM now, KiB", "flash cost, KiB")
+    yield '<th data-sort>path</th><th class="left">heat</th>'
+    yield "".join(f"<th data-sort>{head}</th>" for head in (*heads, "saves, KiB")) + "</tr></thead><tbody>"
+    for number, row in enumerate(rows):
+        counts = (row.pages, row.used, row.hot, row.warm, row.once)
+        cells = [f'<td data-v="{count}">{count}</td>' for count in counts]
+        cells.append(f'<td data-v="{row.hot_share:.4f}">{100 * row.hot_share:.0f} %</td>')
+        sizes = ((row.ram, ""), (row.cost, "" if row.exact else "≤ "), (row.saves, ""))
+        cells += [f'<td data-v="{size}">{bound}{size / 1024:,.0f}</td>' for size, bound in sizes]
+        yield (
+            f'<tr data-file="{number}"><td class="path">{_safe(row.path)}</td>'
+            f'<td class="left">{strip_svg(row)}</td>{"".join(cells)}</tr>'
+        )
+    yield "</tbody></table></div>"
+
+
+def _maps(rows: Sequence[FileRow]) -> Iterator[str]:
+    yield '<h2>Heat map</h2><p class="dim">A cell is a page of 4 KiB, 64 in a line: 256 KiB.</p>'
+    for number, row in enumerate(rows[:MAPS_MAX]):
+        yield (
+            f'<figure class="map" data-file="{number}"><figcaption class="mono">{_safe(row.path)} '
+            f'<span class="dim">{row.used} of {row.pages} pages</span></figcaption>{map_svg(row)}</figure>'
+        )
+    if len(rows) > MAPS_MAX:
+        yield f'<p class="dim">and {len(rows) - MAPS_MAX} more files, in the table above.</p>'
+
+
+def _functions(rows: Sequence[FileRow]) -> Iterator[str]:
+    found = []
+    for row in rows:
+        hot = [page for page, it in row.classes.items() if it is Temperature.HOT]
+        if row.use.symbols:
+            by_page = ((name, page) for page in hot for name in functions_on(row.use, page))
+            for name, group in groupby(sorted(by_page), key=lambda pair: pair[0]):
+                listed = [page for _, page in group]
+                epochs = max(row.use.pages[page].any.epochs for page in listed)
+                found.append((-epochs, row.path, name, len(listed)))
+    if not found:
+        return
+    yield '<h2>Functions on hot pages</h2><p class="dim">A page does not say which of its functions ran.</p>'
+    yield '<div class="scroll"><table><thead><tr><th>function</th><th class="left">file</th><th>epochs</th>'
+    yield "<th>hot pages</th></tr></thead><tbody>"
+    for epochs, path, name, pages in sorted(found)[:HOT_FUNCTIONS]:
+        yield (
+            f'<tr><td class="path">{_safe(name)}</td><td class="path left">{_safe(path)}</td>'
+            f"<td>{-epochs}</td><td>{pages}</td></tr>"
+        )
+    yield "</tbody></table></div>"
+
+
+def _runs(runs: Sequence[RunFacts]) -> Iterator[str]:
+    yield "<h2>Runs, phases and losses</h2>"
+    for run in runs:
+        weight = f", counted {run.weight} times" if run.weight > 1 else ""
+        lost = "bad" if run.losses else "good"
+        yield (
+            f"<p>image {_safe(run.fsid)}, kernel {_safe(run.kernel)}, {run.epochs} epochs{weight}; lost: "
+            f'<span class="{lost}">{losses_text(run.losses)}</span></p>'
+        )
+        yield phases_svg(run)
+        yield "<ul>" + "".join(f"<li>{_safe(line.strip())}</li>" for line in phase_lines(run)) + "</ul>"
+
+
+def _pages(profile: Profile, rows: Sequence[FileRow]) -> str:
+    """What the script says of used pages, by file and page, as JSON that cannot end its element."""
+    left = HOVER_PAGES_MAX
+    said: dict[int, dict[int, str]] = {}
+    for number, row in enumerate(rows[:MAPS_MAX]):
+        pages = sorted(row.use.pages)[:left]
+        left -= len(pages)
+        said[number] = {page: shown(page_text(row, profile, page)) for page in pages}
+    return json.dumps(said, separators=(",", ":")).replace("<", "\\u003c")

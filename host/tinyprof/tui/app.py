@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: MIT
+"""The screen: news of a feed in, panes out, and keys that steer both.
+
+It takes each snapshot as it comes and asks nothing of the thread that made it. What it writes on request goes
+through `save`, which puts a file in place whole or not at all.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.message import Message
+from textual.widgets import ContentSwitcher, Footer, Input, Static
+
+from tinyprof.errors import TinyprofError
+from tinyprof.live import Snapshot
+from tinyprof.plan import dump_plan
+from tinyprof.profile import Profile
+from tinyprof.report.directories import Directory, Row
+from tinyprof.shown import shown
+from tinyprof.tprof import dump_profile
+from tinyprof.tui.dialogs import HelpScreen, MarkScreen
+from tinyprof.tui.feed import INTERVAL, Feed, News
+from tinyprof.tui.files import FileList
+from tinyprof.tui.header import StatusHeader
+from tinyprof.tui.heat_map import CellGrid, HeatMap
+from tinyprof.tui.lines import LinePane
+from tinyprof.tui.subject import Subject
+from tinyprof.tui.what_if import WhatIfPane
+
+Save = Callable[[Path, bytes], None]
+PANES = ("map", "whatif", "console", "log")
+PANE_NAMES = ("heat map", "what if", "console", "log")
+SWITCH_SECONDS = 0.0005
+STEERING = {"pane", "filter", "mark"}
+FOCUS_OF = {"map": "cells"}
+
+
+class NewsArrived(Message):
+    """The feed has posted."""
+
+    def __init__(self, news: News) -> None:
+        super().__init__()
+        self.news = news
+
+
+class PastArrived(Message):
+    """The capture was read again up to an epoch."""
+
+    def __init__(self, epoch: int, snapshot: Snapshot) -> None:
+        super().__init__()
+        self.epoch = epoch
+        self.snapshot = snapshot
+
+
+class LiveApp(App[None]):
+    """The live view of a feed."""
+
+    TITLE = "tinyprof"
+    CSS_PATH = "live.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (150, "-wide")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "quit", "Quit"),
+        Binding("question_mark", "help", "Help"),
+        Binding("1", "pane(0)", "Map", priority=True),
+        Binding("2", "pane(1)", "What if", priority=True),
+        Binding("3", "pane(2)", "Console", priority=True),
+        Binding("4", "pane(3)", "Log", priority=True),
+        Binding("slash", "filter", "Filter", priority=True),
+        Binding("a", "whole_image", "Whole image", show=False),
+        Binding("m", "mark", "Mark", priority=True),
+        Binding("space", "hold", "Hold"),
+        Binding("w", "write_plan", "Plan"),
+        Binding("p", "write_profile", "Profile", show=False),
+        Binding("left_square_bracket", "past(-1)", "Back", key_display="["),
+        Binding("right_square_bracket", "past(1)", "Forth", show=False),
+        Binding("left_curly_bracket", "past_phase(-1)", "phase before", show=False),
+        Binding("right_curly_bracket", "past_phase(1)", "phase after", show=False),
+        Binding("backspace", "now", "now", show=False),
+        Binding("escape", "close_filter", "close the filter", show=False),
+        Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
+    ]
+
+    def __init__(self, feed: Feed, save: Save, told_to_leave: Callable[[], bool] = lambda: False) -> None:
+        super().__init__()
+        self._told_to_leave = told_to_leave
+        self._feed = feed
+        self._save = save
+        self._snapshot = Snapshot()
+        self._shown = self._snapshot
+        self._drawn_profile: Profile | None = None
+        self._held = self._over = self._leaving = self._whole = False
+        self._past: int | None = None
+        self._written: set[Path] = set()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where a name is typed, letters are letters.
+
+        Keys that move the focus have priority, so that what is typed right behind them goes where it should.
+        """
+        return action == "quit" or not (action in STEERING and isinstance(self.focused, Input))
+
+    def compose(self) -> ComposeResult:
+        yield StatusHeader(self._feed.title, self._state)
+        with Container(id="body"):
+            with Vertical(id="left"):
+                yield FileList()
+                yield Input(id="filter", placeholder="part of a path; Enter keeps it, Escape shows all files")
+            with Vertical(id="right"):
+                yield Static(id="tabs", markup=False)
+                with ContentSwitcher(id="panes", initial=PANES[0]):
+                    yield HeatMap()
+                    yield WhatIfPane()
+                    yield LinePane("console", "the target has printed nothing")
+                    yield LinePane("log", "nothing to say")
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Begin."""
+        # A key must not wait while the recorder's thread counts.
+        sys.setswitchinterval(SWITCH_SECONDS)
+        self._show_tabs()
+        self.query_one(FileList).focus()
+        self._feed.start(self._post)
+        self.set_interval(INTERVAL, self._leave_if_told)
+
+    def _leave_if_told(self) -> None:
+        """A recording that runs ends by itself when it is told to; one that is over would stay."""
+        if self._over and self._told_to_leave():
+            self.exit()
+
+    def _post(self, news: News) -> None:
+        """Called in the feed's thread."""
+        self.post_message(NewsArrived(news))
+
+    @property
+    def _state(self) -> str:
+        if self._past is not None:
+            return f"as of epoch {self._past}"
+        if self._over:
+            return "over" if self._feed.live else "capture"
+        if self._held:
+            return "held"
+        return "recording" if self._feed.live else "reading"
+
+    def on_news_arrived(self, message: NewsArrived) -> None:
+        """Take it; a view that is held takes only the lines."""
+        news = message.news
+        self._over = self._over or news.over
+        if news.over and (self._leaving or news.leave):
+            self.exit()
+            return
+        self.query_one("#console", LinePane).add(news.console)
+        self.query_one("#log", LinePane).add(news.log)
+        self._snapshot = news.snapshot
+        if not self._held and self._past is None:
+            self._draw(self._snapshot)
+
+    def _draw(self, snapshot: Snapshot) -> None:
+        self._shown = snapshot
+        self.query_one(StatusHeader).show(snapshot, self._state)
+        if snapshot.profile is not self._drawn_profile:
+            self._drawn_profile = snapshot.profile
+            self.query_one(WhatIfPane).show(snapshot)
+            # The list says which file is chosen, and that draws the map.
+            self.query_one(FileList).show(snapshot.rows)
+
+    def on_file_list_chosen(self, message: FileList.Chosen) -> None:
+        """Show its map, unless that is the whole image's."""
+        self._show_map(message.row)
+
+    def _show_map(self, row: Row | None) -> None:
+        profile = self._shown.profile
+        if profile is None or row is None:
+            subject = None
+        elif self._whole:
+            rows = sorted(self._shown.rows, key=lambda row: row.path)
+            subject = Subject("all files touched", profile, rows)
+        else:
+            rows = list(row.rows) if isinstance(row, Directory) else [row]
+            subject = Subject(shown(row.path), profile, rows)
+        self.query_one(HeatMap).show(subject)
+
+    def _show_tabs(self) -> None:
+        current = self.query_one(ContentSwitcher).current
+        names = (
+            f"[{number} {name}]" if pane == current else f" {number} {name} "
+            for number, (pane, name) in enumerate(zip(PANES, PANE_NAMES, strict=True), start=1)
+        )
+        self.query_one("#tabs", Static).update(" ".join(names))
+
+    def action_pane(self, number: int) -> None:
+        """Show a pane and let it have the keys."""
+        pane = PANES[number]
+        self.query_one(ContentSwitcher).current = pane
+        self._show_tabs()
+        self.screen.set_focus(self.query_one(f"#{FOCUS_OF.get(pane, pane)}"))
+
+    def action_filter(self) -> None:
+        """Ask for a part of a path."""
+        found = self.query_one("#filter")
+        found.display = True
+        # At once, so that it gets the keys that are typed right behind this one.
+        self.screen.set_focus(found)
+
+    def action_close_filter(self) -> None:
+        """List all files again."""
+        found = self.query_one("#filter", Input)
+        found.value = ""
+        found.display = False
+        self.screen.set_focus(self.query_one(FileList))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter as it is typed."""
+        if event.input.id == "filter":
+            self.query_one(FileList).filter(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Keep the filter and go back to the list."""
+        if event.input.id == "filter":
+            self.query_one(FileList).focus()
+
+    def action_whole_image(self) -> None:
+        """The map of all files, or of the chosen one."""
+        self._whole = not self._whole
+        self._show_map(self.query_one(FileList).chosen)
+        self.action_pane(0)
+
+    def action_hold(self) -> None:
+        """Keep the view as it is, or let it go on; the recording does not know."""
+        self._held = not self._held
+        if not self._held:
+            self._draw(self._snapshot)
+        self.query_one(StatusHeader).show(self._shown, self._state)
+
+    def action_past(self, by: int) -> None:
+        """Show how it was an epoch before or after; after the last is now."""
+        self._go_to((self._snapshot.epoch if self._past is None else self._past) + by)
+
+    def action_past_phase(self, by: int) -> None:
+        """Show how it was when the phase before or after began."""
+        profile = self._snapshot.profile
+        if profile is None or len(profile.runs) != 1:
+            self.notify("the phases of several boots have no order here", severity="warning")
+            return
+        here = self._snapshot.epoch if self._past is None else self._past
+        # An epoch before the phase's first is over when the phase begins.
+        starts = [phase.first - 1 for phase in profile.runs[0].phases if phase.first > 1]
+        ahead = [start for start in starts if (start - here) * by > 0]
+        if ahead:
+            self._go_to(min(ahead, key=lambda start: abs(start - here)))
+        else:
+            self._go_to(1 if by < 0 else self._snapshot.epoch)
+
+    def action_now(self) -> None:
+        """Show what is, and not what was."""
+        self._go_to(self._snapshot.epoch)
+
+    def _go_to(self, epoch: int) -> None:
+        if epoch >= self._snapshot.epoch:
+            self._past = None
+            self._draw(self._snapshot)
+            return
+        self._past = max(1, epoch)
+        self.query_one(StatusHeader).show(self._shown, self._state)
+        self.run_worker(lambda: self._look_back(max(1, epoch)), thread=True, exclusive=True)
+
+    def _look_back(self, epoch: int) -> None:
+        """Runs beside the screen: a large capture takes its time."""
+        try:
+            snapshot = self._feed.at(epoch)
+        except (TinyprofError, OSError) as error:
+            self.call_from_thread(self.notify, shown(str(error)), severity="error", markup=False)
+            return
+        self.post_message(PastArrived(epoch, snapshot))
+
+    def on_past_arrived(self, message: PastArrived) -> None:
+        """Show it, if it is still what is wanted."""
+        if message.epoch == self._past:
+            self._draw(message.snapshot)
+
+    async def action_mark(self) -> None:
+        """Begin a phase with a name."""
+        if not self._feed.live or self._over:
+            self.notify("a recording that is over takes no marks", severity="warning")
+            return
+        await self.push_screen(MarkScreen(), lambda name: self._feed.mark(name) if name else None)
+
+    def action_help(self) -> None:
+        """Show all keys."""
+        self.push_screen(HelpScreen())
+
+    def action_write_plan(self) -> None:
+        """Write the pages that the budget buys, for 'tinyprof build --plan'."""
+        curve = self._shown.curve
+        if curve is None or not curve.everything.pages:
+            self.notify("there is nothing to plan yet", severity="warning")
+            return
+        pages = curve.pages_within(self.query_one(WhatIfPane).budget)
+        self._write(".plan", dump_plan(pages), "tinyprof build ROOTFS IMAGE --plan")
+
+    def action_write_profile(self) -> None:
+        """Write the profile of what was recorded so far."""
+        if self._shown.profile is None:
+            self.notify("there is nothing to profile yet", severity="warning")
+            return
+        self._write(".tprof", dump_profile(self._shown.profile), "tinyprof report")
+
+    def _write(self, suffix: str, text: str, command: str) -> None:
+        path = self._feed.capture.with_suffix(suffix)
+        if path.exists() and path not in self._written:
+            self.notify(f"{shown(str(path))} exists and is left alone", severity="error", markup=False)
+            return
+        try:
+            self._save(path, text.encode())
+        except OSError as error:
+            self.notify(f"{shown(str(path))}: {error.strerror}", severity="error", markup=False)
+            return
+        self._written.add(path)
+        self.notify(f"written; next: {command} {shown(str(path))}", markup=False)
+
+    async def action_quit(self) -> None:
+        """Leave once the capture is complete."""
+        self._leaving = True
+        self._feed.stop()
+        if self._over:
+            self.exit()
+
+    @property
+    def grid(self) -> CellGrid:
+        """The cells of the heat map."""
+        return self.query_one(CellGrid)

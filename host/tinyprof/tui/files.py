@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: MIT
+"""The list of files: a heat strip and figures for each, sorted by any of them, filtered by path.
+
+It is drawn line by line, and keeps what it drew until the rows are others: most news change only the header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tinyprof.report.directories import Directory, Line, Row, flat, tree
+from tinyprof.report.rows import FileRow
+from tinyprof.report.strip import hottest
+from tinyprof.shown import shown
+from tinyprof.tui.palette import cells, size_text
+
+HEAD_LINES = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of figures; `key` sorts, rising."""
+
+    name: str
+    width: int
+    text: Callable[[Row], str]
+    key: Callable[[Row], float]
+
+
+COLUMNS = (
+    Column("touched", 10, lambda row: f"{row.used}/{row.pages}", lambda row: row.used),
+    Column("hot", 6, lambda row: f"{100 * row.hot_share:.0f} %", lambda row: row.hot),
+    Column("RAM", 8, lambda row: size_text(row.ram), lambda row: row.ram),
+    Column(
+        "flash",
+        9,
+        lambda row: ("" if row.exact else "≤") + size_text(row.cost),
+        lambda row: row.cost,
+    ),
+    Column("saves", 8, lambda row: size_text(row.saves), lambda row: row.saves),
+)
+BY_PATH = len(COLUMNS)
+
+
+class FileList(ScrollView, can_focus=True):
+    """Rows in, the chosen one out, as a message."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"files--head", "files--cursor"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "up", show=False),
+        Binding("down,j", "move(1)", "down", show=False),
+        Binding("pageup", "page(-1)", "page up", show=False),
+        Binding("pagedown", "page(1)", "page down", show=False),
+        Binding("home", "move(-1000000)", "first", show=False),
+        Binding("end", "move(1000000)", "last", show=False),
+        Binding("s", "sort", "Sort"),
+        Binding("r", "reverse", "Reverse", show=False),
+        Binding("t", "tree", "Tree", show=False),
+        Binding("enter", "fold", "Open or close", show=False),
+    ]
+
+    class Chosen(Message):
+        """The cursor is on another row, or the row has changed; None where there is none."""
+
+        def __init__(self, row: Row | None) -> None:
+            super().__init__()
+            self.row = row
+
+    def __init__(self) -> None:
+        super().__init__(id="files")
+        self._all: Sequence[FileRow] = ()
+        self._lines: list[Line] = []
+        self._is_tree = False
+        self._folded: set[str] = set()
+        self._sort = 1
+        self._rising = False
+        self._wanted = ""
+        self._cursor = 0
+        self._drawn: dict[tuple[int, int, bool], Strip] = {}
+
+    @property
+    def chosen(self) -> Row | None:
+        """The row under the cursor."""
+        return self._lines[self._cursor].row if self._lines else None
+
+    @property
+    def paths(self) -> list[str]:
+        """What is listed, from the first to the last."""
+        return [line.row.path for line in self._lines]
+
+    def show(self, rows: Sequence[FileRow]) -> None:
+        """List these from now on; the cursor stays on its file."""
+        self._all = rows
+        self._arrange()
+
+    def filter(self, wanted: str) -> None:
+        """List only files whose paths have this in them, in whatever case."""
+        self._wanted = wanted.lower()
+        self._arrange()
+
+    def _arrange(self) -> None:
+        before = self.chosen
+        key = COLUMNS[self._sort].key if self._sort < BY_PATH else None
+        rows = [row for row in self._all if self._wanted in row.path.lower()]
+        rows.sort(key=lambda row: row.path, reverse=key is None and not self._rising)
+        if key:
+            rows.sort(key=key, reverse=not self._rising)
+        self._lines = tree(rows, self._folded) if self._is_tree else flat(rows)
+        paths = {line.row.path: number for number, line in enumerate(self._lines)}
+        self._cursor = paths.get(before.path, 0) if before else 0
+        self._drawn.clear()
+        self.virtual_size = Size(self._width, len(self._lines) + HEAD_LINES)
+        self._moved()
+
+    def _moved(self) -> None:
+        top, height = self.scroll_offset.y, max(1, self.size.height - HEAD_LINES)
+        if not top <= self._cursor < top + height:
+            above = self._cursor < top
+            self.scroll_to(y=self._cursor if above else self._cursor - height + 1, animate=False)
+        self.refresh()
+        self.post_message(self.Chosen(self.chosen))
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor."""
+        if self._lines:
+            self._cursor = min(len(self._lines) - 1, max(0, self._cursor + by))
+            self._moved()
+
+    def action_page(self, by: int) -> None:
+        """Move the cursor by what is seen."""
+        self.action_move(by * max(1, self.size.height - HEAD_LINES - 1))
+
+    def action_sort(self) -> None:
+        """Sort by the next column."""
+        self._sort_by((self._sort + 1) % (BY_PATH + 1))
+
+    def action_reverse(self) -> None:
+        """Sort the other way round."""
+        self._rising = not self._rising
+        self._arrange()
+
+    def action_tree(self) -> None:
+        """Files by directory, or all of them in one list."""
+        self._is_tree = not self._is_tree
+        self._arrange()
+
+    def action_fold(self) -> None:
+        """Hide what is in a directory, or show it again."""
+        if isinstance(self.chosen, Directory):
+            self._folded ^= {self.chosen.path}
+            self._arrange()
+
+    def _sort_by(self, column: int) -> None:
+        # Figures are of interest from the highest, paths from the first.
+        self._rising = column == BY_PATH if column != self._sort else not self._rising
+        self._sort = column
+        self._arrange()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a heading sorts, one on a file chooses it."""
+        if event.y < HEAD_LINES:
+            left = self._strip_width() + 1
+            for number, column in enumerate(COLUMNS):
+                left += column.width
+                if event.x < left:
+                    self._sort_by(number)
+                    return
+            self._sort_by(BY_PATH)
+        elif self._lines:
+            self.action_move(self.scroll_offset.y + event.y - HEAD_LINES - self._cursor)
+
+    def on_resize(self) -> None:
+        """Strips are as wide as there is room."""
+        self._drawn.clear()
+        self.virtual_size = Size(self._width, len(self._lines) + HEAD_LINES)
+
+    @property
+    def _width(self) -> int:
+        """Cells in a line, beside the scroll bar."""
+        return self.scrollable_content_region.width
+
+    def _strip_width(self) -> int:
+        return 12 if self._width < 100 else 24 if self._width < 150 else 48
+
+    def render_line(self, y: int) -> Strip:
+        width = self._width
+        if y < HEAD_LINES:
+            return self._head().adjust_cell_length(width, self.get_component_rich_style("files--head"))
+        number = self.scroll_offset.y + y - HEAD_LINES
+        if number >= len(self._lines):
+            return self._empty(y).adjust_cell_length(width, self.rich_style)
+        line, under = self._lines[number], number == self._cursor
+        key = (number, width, under)
+        cached = self._drawn.get(key)
+        if cached is None:
+            style = self.get_component_rich_style("files--cursor") if under else self.rich_style
+            cached = self._drawn[key] = self._line(line, style).adjust_cell_length(width, style)
+        return cached
+
+    def _head(self) -> Strip:
+        style = self.get_component_rich_style("files--head")
+        segments = [Segment("heat".ljust(self._strip_width() + 1), style)]
+        for number, column in enumerate(COLUMNS):
+            segments.append(Segment((column.name + self._arrow(number)).rjust(column.width), style))
+        return Strip([*segments, Segment("  path" + self._arrow(BY_PATH), style)])
+
+    def _arrow(self, column: int) -> str:
+        if column != self._sort:
+            return ""
+        return "▴" if self._rising else "▾"
+
+    def _empty(self, y: int) -> Strip:
+        if y > HEAD_LINES or self._lines:
+            return Strip.blank(self._width, self.rich_style)
+        why = "no path has this in it" if self._wanted else "nothing touched yet"
+        return Strip([Segment(f"  {why}", self.rich_style + Style(dim=True))])
+
+    def _line(self, line: Line, style: Style) -> Strip:
+        row = line.row
+        width = self._strip_width()
+        heat = cells(hottest(row.classes, row.pages, width), style)
+        used = sum(segment.cell_length for segment in heat)
+        figures = "".join(column.text(row).rjust(column.width) for column in COLUMNS)
+        mark = ("▸ " if row.path in self._folded else "▾ ") if isinstance(row, Directory) else ""
+        indent = "  " * line.depth
+        room = self._width - width - 1 - len(figures) - 2
+        return Strip(
+            [
+                *heat,
+                Segment(" " * (width + 1 - used) + f"{figures}  ", style),
+                Segment(indent + ending(mark + line.name, room - len(indent)), style),
+            ]
+        )
+
+
+def ending(path: str, room: int) -> str:
+    """A path's end, as much as there is room for: names differ at their ends."""
+    text = shown(path)
+    if cell_len(text) <= room:
+        return text
+    while text and cell_len(text) >= room:
+        text = text[1:]
+    return "…" + text

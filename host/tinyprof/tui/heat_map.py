@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: MIT
+"""The heat map of a file or of the image: a cell a page, or a cell for several neighbours when zoomed out.
+
+Under it stand the legend and what is known of the page under the cursor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tinyprof.cramfs import PAGE_SIZE
+from tinyprof.report.strip import CELLS, hottest
+from tinyprof.temperature import Temperature
+from tinyprof.tui.palette import STYLES, cells, legend
+from tinyprof.tui.subject import Subject
+
+OFFSET_WIDTH = 10
+ZOOM_MAX = 64
+
+
+class CellGrid(ScrollView, can_focus=True):
+    """The cells. The cursor is a page."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "move(-1)", "left", show=False),
+        Binding("right,l", "move(1)", "right", show=False),
+        Binding("up,k", "move_lines(-1)", "up", show=False),
+        Binding("down,j", "move_lines(1)", "down", show=False),
+        Binding("home", "move(-1000000000)", "first", show=False),
+        Binding("end", "move(1000000000)", "last", show=False),
+        Binding("n", "next_hot", "Next hot run", show=False),
+        Binding("plus,equals_sign", "zoom(-1)", "Zoom in", show=False),
+        Binding("minus", "zoom(1)", "Zoom out", show=False),
+    ]
+
+    class Moved(Message):
+        """The cursor or the zoom is another."""
+
+    def __init__(self) -> None:
+        super().__init__(id="cells")
+        self._pages = 0
+        self._name: str | None = None
+        self._cells: Sequence[Temperature] = ()
+        self._subject: Subject | None = None
+        self._drawn: dict[int, Strip] = {}
+        self.zoom = 1
+        self.cursor = 0
+
+    def show(self, subject: Subject | None) -> None:
+        """Draw this; the cursor stays where it is unless it is another subject."""
+        if subject is None or subject.name != self._name:
+            self.cursor = 0
+            self.scroll_to(y=0, animate=False)
+        self._subject, self._name = subject, subject.name if subject else None
+        self._pages = subject.pages if subject else 0
+        self._arrange()
+
+    def _arrange(self) -> None:
+        count = -(-self._pages // self.zoom)
+        self._cells = hottest(self._subject.classes(), self._pages, count) if self._subject and count else ()
+        self.cursor = min(self.cursor, max(0, self._pages - 1))
+        self._lay_out()
+        self.post_message(self.Moved())
+
+    def _lay_out(self) -> None:
+        self._drawn.clear()
+        self.virtual_size = Size(self._width, -(-len(self._cells) // self._per_line))
+        self.refresh()
+
+    @property
+    def _per_line(self) -> int:
+        """Cells in a line: a power of two, so that offsets are round."""
+        room = max(8, self._width - OFFSET_WIDTH - 1)
+        return int(1 << room.bit_length() - 1)
+
+    @property
+    def _width(self) -> int:
+        """Cells in a line, beside the scroll bar."""
+        return self.scrollable_content_region.width
+
+    def on_resize(self) -> None:
+        """Lines are as long as there is room."""
+        self._lay_out()
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor by so many cells."""
+        before = self._line
+        at = self.cursor // self.zoom + by
+        self.cursor = min(max(0, self._pages - 1), max(0, at) * self.zoom)
+        for line in (before, self._line):
+            self._drawn.pop(line, None)
+        top = self.scroll_offset.y
+        if not top <= self._line < top + self.size.height:
+            self.scroll_to(y=max(0, self._line - self.size.height // 2), animate=False)
+        self.refresh()
+        self.post_message(self.Moved())
+
+    @property
+    def _line(self) -> int:
+        return self.cursor // self.zoom // self._per_line
+
+    def action_move_lines(self, by: int) -> None:
+        """Move the cursor up or down."""
+        self.action_move(by * self._per_line)
+
+    def action_next_hot(self) -> None:
+        """Move to where the next run of hot pages begins, from the start again after the last."""
+        hot = [it is Temperature.HOT for it in self._cells]
+        starts = [i for i, is_hot in enumerate(hot) if is_hot and not (i and hot[i - 1])]
+        if starts:
+            here = self.cursor // self.zoom
+            self.action_move(next((start for start in starts if start > here), starts[0]) - here)
+
+    def action_zoom(self, step: int) -> None:
+        """Twice or half as many pages in a cell."""
+        self.zoom = min(ZOOM_MAX, max(1, self.zoom * 2 if step > 0 else self.zoom // 2))
+        self._arrange()
+
+    def on_click(self, event: events.Click) -> None:
+        """Move the cursor here."""
+        cell = (self.scroll_offset.y + event.y) * self._per_line + event.x - OFFSET_WIDTH
+        if event.x >= OFFSET_WIDTH and cell < len(self._cells):
+            self.action_move(cell - self.cursor // self.zoom)
+
+    def render_line(self, y: int) -> Strip:
+        line = self.scroll_offset.y + y
+        if line not in self._drawn:
+            self._drawn[line] = self._draw(line).adjust_cell_length(self._width, self.rich_style)
+        return self._drawn[line]
+
+    def _draw(self, line: int) -> Strip:
+        base, start = self.rich_style, line * self._per_line
+        here = self._cells[start : start + self._per_line]
+        if not here:
+            return Strip([Segment("  no file is chosen", base + Style(dim=True))] if not line else [])
+        offset = f"{start * self.zoom * PAGE_SIZE:#08x}".ljust(OFFSET_WIDTH)
+        segments = [Segment(offset, base + Style(dim=True))]
+        at = self.cursor // self.zoom - start
+        if not 0 <= at < len(here):
+            return Strip([*segments, *cells(here, base)])
+        under = Segment(CELLS[here[at]], base + STYLES[here[at]] + Style(reverse=True, bold=True))
+        return Strip([*segments, *cells(here[:at], base), under, *cells(here[at + 1 :], base)])
+
+
+class Caption(Widget):
+    """The legend, and a line of text under it."""
+
+    def __init__(self) -> None:
+        super().__init__(id="caption")
+        self._lines = ["", ""]
+
+    def show(self, where: str, what: str) -> None:
+        """Draw these."""
+        self._lines = [where, what]
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        base = self.rich_style
+        if y == 0:
+            segments = [*legend(base), Segment(self._lines[0], base)]
+        else:
+            width = max(1, self.size.width)
+            at = (y - 1) * width
+            segments = [Segment(self._lines[1][at : at + width], base + Style(bold=True))]
+        return Strip(segments).adjust_cell_length(self.size.width, base)
+
+
+class HeatMap(Vertical):
+    """A grid and its caption."""
+
+    def __init__(self) -> None:
+        super().__init__(id="map")
+        self._subject: Subject | None = None
+
+    def compose(self) -> ComposeResult:
+        yield CellGrid()
+        yield Caption()
+
+    def show(self, subject: Subject | None) -> None:
+        """Draw this."""
+        self._subject = subject
+        self.query_one(CellGrid).show(subject)
+
+    def on_cell_grid_moved(self) -> None:
+        """Say what is under the cursor."""
+        grid, subject = self.query_one(CellGrid), self._subject
+        scale = "a page" if grid.zoom == 1 else f"{grid.zoom} pages"
+        self.query_one(Caption).show(
+            f"a cell is {scale}", f"{subject.text(grid.cursor)} · {subject.name}" if subject else ""
+        )

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""How a temperature looks: a glyph and a colour each, so that either can be missing.
+
+The colours go from dark to light in the order of the temperatures, on light and dark ground alike, and keep
+apart for who does not tell red from green.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from rich.segment import Segment
+from rich.style import Style
+
+from tinyprof.report.strip import CELLS
+from tinyprof.temperature import Temperature
+
+STYLES = {
+    Temperature.HOT: Style(color="#e0315f"),
+    Temperature.WARM: Style(color="#e8871e"),
+    Temperature.ONCE: Style(color="#4794d2"),
+    Temperature.COLD: Style(color="#7d8791"),
+}
+BAD = Style(color="#f04040", bold=True)
+BARS = " ▁▂▃▄▅▆▇█"
+
+
+def cells(temperatures: Iterable[Temperature], base: Style) -> list[Segment]:
+    """The cells of a strip, one segment for neighbours of one class."""
+    return [
+        Segment(CELLS[temperature] * len(list(group)), base + STYLES[temperature])
+        for temperature, group in groupby(temperatures)
+    ]
+
+
+def legend(base: Style) -> list[Segment]:
+    """Which cell is which."""
+    found: list[Segment] = []
+    for temperature, cell in CELLS.items():
+        found += [Segment(cell, base + STYLES[temperature]), Segment(f" {temperature.value}  ", base)]
+    return found
+
+
+def sparkline(values: Iterable[float], width: int) -> str:
+    """The newest values as bars of eighths, the highest of them as a whole one."""
+    newest = list(values)[-width:]
+    most = max(newest, default=0.0) or 1.0
+    return "".join(BARS[round(8 * max(0.0, value) / most)] for value in newest).rjust(width)
+
+
+def size_text(size: int) -> str:
+    """Bytes in KiB, or in MiB where they are many; bytes below one KiB."""
+    if abs(size) < 1024:
+        return f"{size} B"
+    return f"{size / 1024:.0f} K" if abs(size) < 10 << 20 else f"{size / (1 << 20):.1f} M"

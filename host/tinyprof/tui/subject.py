@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""What a heat map can be of: one file, or all files of the image one after the other."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from tinyprof.profile import Profile
+from tinyprof.report.rows import FileRow, page_text
+from tinyprof.shown import shown
+from tinyprof.temperature import Temperature
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """`rows` stand one after the other; `name` stays the same when their pages become others."""
+
+    name: str
+    profile: Profile
+    rows: Sequence[FileRow]
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are in all."""
+        return sum(row.pages for row in self.rows)
+
+    def classes(self) -> dict[int, Temperature]:
+        """The used pages, counted through all files."""
+        found: dict[int, Temperature] = {}
+        start = 0
+        for row in self.rows:
+            found.update((start + page, temperature) for page, temperature in row.classes.items())
+            start += row.pages
+        return found
+
+    def text(self, page: int) -> str:
+        """What is known of a page, with its file where there are several."""
+        starts = [0, *accumulate(row.pages for row in self.rows)]
+        number = bisect_right(starts, page) - 1
+        if not 0 <= number < len(self.rows):
+            return ""
+        row = self.rows[number]
+        text = page_text(row, self.profile, page - starts[number])
+        return shown(text if len(self.rows) == 1 else f"{row.path}: {text}")

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""The HTML report: one file that asks for nothing, says what the profile says, and obeys no name in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from tinyprof.capture import CaptureReader
+from tinyprof.image_index import ImageIndex
+from tinyprof.profile import Profile, Symbol, make_profile
+from tinyprof.report import html_report
+from tinyprof.whatif import stored_sizes, what_if
+from tinyprof.wire import Message
+
+HOSTILE = "/</script><script>alert(1)</script>\x1b[2J\u202e\"'&\udcff😀"
+
+
+class Page(HTMLParser):
+    """The elements of a page, its text, and what stands in its scripts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.scripts: list[str] = []
+        self._inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "script":
+            self.scripts.append(data)
+        elif self._inside != "style":
+            self.text += data
+
+
+@pytest.fixture
+def profile(story: list[Message], index: ImageIndex, capture_of: Callable[..., CaptureReader]) -> Profile:
+    return make_profile([capture_of(story, index)])
+
+
+def hostile(profile: Profile) -> Profile:
+    files = [replace(file, path=HOSTILE, symbols=(Symbol(HOSTILE, 0, 99),)) for file in profile.files]
+    runs = [
+        replace(run, kernel=HOSTILE, phases=tuple(replace(it, name=HOSTILE) for it in run.phases))
+        for run in profile.runs
+    ]
+    return replace(profile, files=tuple(files), runs=tuple(runs))
+
+
+def test_it_says_what_the_profile_says_without_its_script(profile: Profile, index: ImageIndex) -> None:
+    text = Page(html_report(profile, stored_sizes(index))).text
+    assert "/program" in text
+    assert "Nothing was lost." in text
+    assert "3 of 8 pages" in text
+    assert "from epoch 1: the start, 1 epochs" in text
+
+
+def test_it_asks_for_nothing_outside_itself(profile: Profile, index: ImageIndex) -> None:
+    text = html_report(profile, stored_sizes(index))
+    page = Page(text)
+    assert not [name for _, attrs in page.tags for name in attrs if name in ("src", "href", "srcset")]
+    assert "url(" not in text
+    assert "default-src 'none'" in text
+
+
+def test_no_name_becomes_markup_or_reaches_a_script_as_code(profile: Profile, index: ImageIndex) -> None:
+    clean, dirty = (
+        Page(html_report(profile, stored_sizes(index))),
+        html_report(hostile(profile), stored_sizes(index)),
+    )
+    page = Page(dirty)
+    assert "alert(1)" in page.text
+    assert page.text.count("😀") >= 4
+    assert len(page.scripts) == len(clean.scripts) == 2
+    assert page.scripts[1] == clean.scripts[1]
+    json.loads(page.scripts[0])
+    assert not re.search("[\x00-\x09\x0b-\x1f\u202e\udc80-\udcff]", dirty)
+    dirty.encode()
+
+
+def test_costs_without_stored_sizes_are_called_upper_bounds(profile: Profile) -> None:
+    assert "upper bounds" in Page(html_report(profile, {})).text
+
+
+def test_the_curve_holds_the_pages_that_pay_and_no_budget_is_exceeded(
+    profile: Profile, index: ImageIndex
+) -> None:
+    curve = what_if(profile, stored_sizes(index))
+    most = curve.everything
+    assert curve.pages_within(most.cost) == {"/program": frozenset({3})} or most.pages == 0
+    for budget in range(0, most.cost + 100, 50):
+        point = curve.within(budget)
+        assert point.cost <= budget
+        assert sum(map(len, curve.pages_within(budget).values())) == point.pages
+
+
+def test_what_is_hot_in_a_loss_free_run_is_not_called_lossy(profile: Profile) -> None:
+    lossy = replace(
+        profile, runs=tuple(replace(run, losses=replace(run.losses, records=2)) for run in profile.runs)
+    )
+    assert "2 records" in Page(html_report(lossy, {})).text
+    assert "Nothing was lost." not in Page(html_report(lossy, {})).text

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""The live picture: what it says at the end is what the profile says, and looking costs its share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from tinyprof.capture import CaptureReader
+from tinyprof.heat import Losses
+from tinyprof.image_index import ImageIndex
+from tinyprof.live import LOOK_SHARE, RATES, RUNS_MAX, LiveHeat
+from tinyprof.profile import make_profile
+from tinyprof.wire import EpochEnd, Frame, Hello, Message, Pages
+
+
+def frames(messages: list[Message]) -> list[Frame]:
+    return [Frame(seq, 0, message, False) for seq, message in enumerate(messages)]
+
+
+def test_the_last_snapshot_has_the_profile_of_the_capture(
+    story: list[Message], index: ImageIndex, capture_of: Callable[..., CaptureReader]
+) -> None:
+    live = LiveHeat(index)
+    for frame in frames(story):
+        live.heard([frame])
+        live.snapshot(0.0)
+    live.finish()
+    last = live.snapshot(1.0, whole=True)
+    assert last.profile == make_profile([capture_of(story, index)])
+    assert (last.epoch, last.records) == (1, 4)
+    assert [row.path for row in last.rows] == ["/program"]
+    assert last.counts == (3, 0, 0, 5)
+
+
+def test_boots_add_up_and_losses_with_them(
+    story: list[Message], hello: Hello, index: ImageIndex, capture_of: Callable[..., CaptureReader]
+) -> None:
+    again = [replace(hello, boot_id=b"2nd boot"), story[2]]
+    live = LiveHeat(index)
+    live.heard(frames(story))
+    live.heard(frames(list(again)))
+    last = live.snapshot(1.0, whole=True)
+    assert (last.runs, last.epoch, last.records, last.losses) == (2, 2, 4, Losses(records=4))
+    assert last.profile
+    assert len(last.profile.runs) == 2
+
+
+def test_without_an_image_it_counts_and_says_why_there_are_no_files(story: list[Message]) -> None:
+    live = LiveHeat(None)
+    live.heard(frames(story))
+    last = live.snapshot(1.0, whole=True)
+    assert (last.records, last.rows, last.curve) == (4, (), None)
+    assert "--image" in last.unresolved
+
+
+def test_another_image_than_the_targets_is_named(story: list[Message], index: ImageIndex) -> None:
+    live = LiveHeat(replace(index, fsid=replace(index.fsid, crc=1)))
+    live.heard(frames(story))
+    last = live.snapshot(1.0, whole=True)
+    assert str(index.fsid) in last.unresolved
+    assert last.rows == ()
+
+
+def test_pages_are_looked_at_when_an_epoch_ended_and_for_a_share_of_the_time(
+    hello: Hello, program_ids: list[int], index: ImageIndex
+) -> None:
+    ticks = iter(range(1000))
+    live = LiveHeat(index, clock=lambda: next(ticks))
+    versions = []
+
+    def epoch(number: int, seconds: float) -> None:
+        live.heard(
+            frames([Pages(0, number, 0, (program_ids[0],), b"\0"), EpochEnd(0, number, 0, (1, 0, 0, 0))])
+        )
+        versions.append(live.snapshot(seconds).version)
+
+    live.heard(frames([hello]))
+    epoch(1, 1.0)
+    # A look takes a second of this clock.
+    for number in range(2, 10):
+        epoch(number, 1.0 + number / 10)
+    epoch(10, 1.0 + 1 / LOOK_SHARE)
+    versions.append(live.snapshot(100.0).version)
+    assert versions == [1] * 9 + [2, 2]
+
+
+def test_a_target_that_boots_for_ever_costs_no_memory(hello: Hello, index: ImageIndex) -> None:
+    live = LiveHeat(index)
+    for number in range(RUNS_MAX * 3):
+        live.heard(frames([replace(hello, boot_id=number.to_bytes(8, "big"))]))
+        live.snapshot(float(number))
+    last = live.snapshot(1000.0, whole=True)
+    assert last.runs == RUNS_MAX * 3 - 1
+    assert last.profile
+    assert len(last.profile.runs) == RUNS_MAX + 1
+    assert len(last.rates) == RATES

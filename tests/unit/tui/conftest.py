@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""A recording of a small board, with a file and a console that mean harm, and the live view on it."""
+
+from __future__ import annotations
+
+import queue
+import random
+from pathlib import Path
+
+import pytest
+
+from tinyprof.capture import CaptureWriter, Ending, Meta
+from tinyprof.image_index import ImageIndex
+from tinyprof.live import Snapshot
+from tinyprof.records import Kind
+from tinyprof.tui.app import LiveApp
+from tinyprof.tui.feed import Feed, FinishedCapture, News, Post, snapshot_at
+from tinyprof.wire import EpochEnd, Hello, Message, Pages, encode_message
+
+PAGE = 4096
+HOSTILE = "odd\x1b[2J\u202e😀\udcff"
+CONSOLE = (
+    b"\x1b]0;owned\x07\x1b[2Jlogin: \xe2\x80\xae\xf0\x9f\x98\x80\xff\n"
+    + b"a line of a boot, as it ever was\n" * 9
+)
+"""Long enough to be taken for text with bytes in it that are none."""
+EPOCHS = 8
+
+
+@pytest.fixture
+def rootfs(tmp_path: Path) -> Path:
+    """Pages that compress to different sizes, so that one is worth more than another for its flash."""
+    rng = random.Random(20261124)
+    top = tmp_path / "root"
+    for path, pages in (("bin/busybox", 40), ("lib/libc.so", 90), ("usr/bin/once", 6), (HOSTILE, 3)):
+        file = top / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        chunks = [rng.randbytes(64 * rng.randrange(8, 60)).ljust(PAGE, b"\0") for _ in range(pages)]
+        file.write_bytes(b"".join(chunks))
+    return top
+
+
+@pytest.fixture
+def line(hello: Hello, index: ImageIndex) -> bytes:
+    """Eight epochs: the same pages in each, some in every other one, some only in the first."""
+    ids = {file.path: file.page_ids for file in index.files}
+    odd = next(path for path in ids if path.startswith("/odd"))
+    messages: list[Message] = [hello]
+    for epoch in range(1, EPOCHS + 1):
+        touched = [*ids["/bin/busybox"][:20], *ids["/lib/libc.so"][10:70], *ids[odd][:2]]
+        if epoch % 3 == 0:
+            touched += ids["/bin/busybox"][30:36]
+        if epoch == 1:
+            touched += ids["/usr/bin/once"]
+        for at in range(0, len(touched), 60):
+            part = tuple(touched[at : at + 60])
+            messages.append(Pages(0, epoch, epoch * 1000, part, bytes([Kind.EXEC]) * len(part)))
+        messages.append(EpochEnd(0, epoch, epoch * 1000, (len(touched), 0, 0, 0)))
+    return CONSOLE + b"".join(encode_message(message, seq) for seq, message in enumerate(messages))
+
+
+@pytest.fixture
+def capture(tmp_path: Path, line: bytes, index: ImageIndex) -> Path:
+    path = tmp_path / "board.tpcap"
+    with path.open("xb", buffering=0) as file:
+        writer = CaptureWriter(file, Meta("0.1.0", "/dev/ttyACM0", 115_200), index)
+        writer.line(line)
+        writer.end(Ending.LINE_ENDED)
+    return path
+
+
+def all_news(feed: Feed) -> list[News]:
+    """What a feed posts, to its end."""
+    posted: queue.SimpleQueue[News] = queue.SimpleQueue()
+    feed.start(posted.put)
+    found = [posted.get(timeout=60)]
+    while not found[-1].over:
+        found.append(posted.get(timeout=60))
+    return found
+
+
+class Told:
+    """A feed that posts what it was given, at once."""
+
+    def __init__(self, news: list[News], capture: Path, *, live: bool = False) -> None:
+        self.title, self.live, self.capture = "board.tpcap", live, capture
+        self.marks: list[str] = []
+        self.stopped = False
+        self._news = news
+        self.post: Post = lambda news: None
+
+    def start(self, post: Post) -> None:
+        self.post = post
+        for news in self._news:
+            post(news)
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def mark(self, name: str) -> None:
+        self.marks.append(name)
+
+    def at(self, epochs: int) -> Snapshot:
+        return snapshot_at(self.capture, None, epochs)
+
+
+@pytest.fixture
+def news(capture: Path) -> News:
+    return all_news(FinishedCapture(capture))[-1]
+
+
+def write(path: Path, data: bytes) -> None:
+    """Where the program would replace a file in one step."""
+    path.write_bytes(data)
+
+
+@pytest.fixture
+def app(news: News, capture: Path) -> LiveApp:
+    """The live view on the whole capture."""
+    return LiveApp(Told([news], capture), write)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+"""Nothing that a target or an image says reaches the terminal as a command, in any pane or size."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+
+from tinyprof.tui.app import LiveApp
+
+COMMANDS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\udc80-\udcff]")
+
+
+def text_of(app: LiveApp, *keys: str, size: tuple[int, int]) -> str:
+    """What stands on the screen."""
+
+    async def run() -> str:
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            await pilot.press(*keys)
+            await pilot.pause()
+            return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (300, 100)])
+@pytest.mark.parametrize("keys", [("end",), ("a",), ("3",), ("4",), ("2",)])
+def test_names_and_console_text_are_spelt_out(
+    app: LiveApp, keys: tuple[str, ...], size: tuple[int, int]
+) -> None:
+    text = text_of(app, *keys, size=size)
+    assert not COMMANDS.search(text.replace("\n", ""))
+    assert all(len(line) <= size[0] for line in text.splitlines())
+    if keys == ("3",):
+        assert r"\x1b]0;owned\x07\x1b[2Jlogin: \u202e😀\udcff" in text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (300, 100)])
+def test_every_size_shows_the_files_the_map_and_what_was_lost(app: LiveApp, size: tuple[int, int]) -> None:
+    text = text_of(app, size=size)
+    for wanted in ("libc.so", "0x000000", "lost: nothing", "█ hot", "touched", "Quit"):
+        assert wanted in text

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""A recording under the live view: what is seen is what is stored, and leaving it leaves a whole capture."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from tinyprof.capture import CaptureReader, CaptureWriter, Ending
+from tinyprof.image_index import ImageIndex
+from tinyprof.recorder import Limits, Observer, Recording, record
+from tinyprof.tui.feed import LiveRecording, News
+from tinyprof.watch import LineWatch
+from tinyprof.wire import Event, HostMark
+from unit.tui.conftest import EPOCHS, HOSTILE
+
+NO_LIMITS = Limits()
+
+
+class Held:
+    """A link that says its line, then waits until it is stopped."""
+
+    writable = False
+    away = False
+    gaps = 0
+    overruns = 0
+
+    def __init__(self, line: bytes) -> None:
+        self._line = line
+        self.silent, self._closed = threading.Event(), threading.Event()
+
+    def read(self, timeout: float) -> bytes | None:
+        data, self._line = self._line[:500], self._line[500:]
+        if not data:
+            self.silent.set()
+            self._closed.wait(min(timeout, 0.01))
+        return data
+
+    def write(self, data: bytes) -> None:
+        raise AssertionError
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+class Live:
+    """A recording of a line, followed to its end."""
+
+    def __init__(self, line: bytes, index: ImageIndex | None, limits: Limits = NO_LIMITS) -> None:
+        self.link, self.file = Held(line), io.BytesIO()
+        self.posted: list[News] = []
+        self.over, self.marked = threading.Event(), threading.Event()
+
+        def begin(
+            observer: Observer,
+            heard: Callable[[Sequence[Event]], None],
+            marks: Callable[[], Iterable[str]],
+            stop: Callable[[], bool],
+        ) -> Recording:
+            writer = CaptureWriter(self.file, index=index)
+            ends = Limits(limits.seconds, limits.epochs, stop)
+            watch = LineWatch("port", 115_200, index)
+            return record(self.link, writer, watch, observer, ends, marks=marks, heard=heard)
+
+        self.feed = LiveRecording("port", Path("it.tpcap"), index, begin)
+        self.feed.start(self._take)
+
+    def _take(self, news: News) -> None:
+        self.posted.append(news)
+        if any("mark:" in said for said in news.log):
+            self.marked.set()
+        if news.over:
+            self.over.set()
+
+    def leave(self) -> list[Event]:
+        self.feed.join()
+        assert self.over.wait(60)
+        self.file.seek(0)
+        self.capture = CaptureReader(self.file)
+        return list(self.capture.events())
+
+
+def test_leaving_ends_the_recording_and_the_capture_is_whole(line: bytes, index: ImageIndex) -> None:
+    live = Live(line, index)
+    assert live.link.silent.wait(60)
+    live.leave()
+    assert (live.capture.ending, live.capture.cut_at) == (Ending.INTERRUPTED, None)
+    last = live.posted[-1].snapshot
+    assert (last.epoch, len(last.rows)) == (EPOCHS, 4)
+    assert not last.losses
+
+
+def test_a_mark_is_stored_and_said(line: bytes, index: ImageIndex) -> None:
+    live = Live(line, index)
+    live.feed.mark("steady")
+    assert live.marked.wait(60)
+    events = live.leave()
+    assert [event.text for event in events if isinstance(event, HostMark)] == ["steady"]
+    assert any("mark: steady" in said for news in live.posted for said in news.log)
+
+
+def test_a_limit_that_is_reached_leaves_the_view(line: bytes, index: ImageIndex) -> None:
+    live = Live(line, index, Limits(epochs=3))
+    assert live.over.wait(60)
+    assert live.posted[-1].leave
+    assert live.feed.recording
+    assert live.feed.recording.ending is Ending.EPOCHS
+
+
+def test_console_lines_come_once_and_spelt_out(line: bytes, index: ImageIndex) -> None:
+    live = Live(line, index)
+    assert live.link.silent.wait(60)
+    live.leave()
+    said = [text for news in live.posted for text in news.console]
+    assert len(said) == 10
+    assert all(text.isprintable() for text in said)
+    assert HOSTILE not in "".join(said)
+
+
+def test_what_breaks_in_the_recorder_is_told_and_kept_for_whoever_waits(index: ImageIndex) -> None:
+    def begin(*_: object) -> Recording:
+        raise OSError(5, "the disk is gone")
+
+    feed = LiveRecording("port", Path("it.tpcap"), index, begin)
+    posted: list[News] = []
+    feed.start(posted.append)
+    feed.join()
+    assert isinstance(feed.crash, OSError)
+    assert posted[-1].over
+    assert "the disk is gone" in posted[-1].log[-1]
