@@ -5,7 +5,7 @@ PY    := $(VENV)/bin/python
 BOARD := firmware/qemu/board
 
 # Beside what the board names itself (firmware/qemu/board packages): the environment, and what the tests hold us to.
-PACKAGES := python3 python3-venv gcc libc6-dev make util-linux-extra p7zip-full clang-tidy
+PACKAGES := python3 python3-venv gcc libc6-dev make util-linux-extra p7zip-full clang-tidy tmux
 
 .PHONY: demo test bench lint packages later-kernels venv clean
 
