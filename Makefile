@@ -7,12 +7,12 @@ BOARD := firmware/qemu/board
 # Beside what the board names itself (firmware/qemu/board packages): the environment, and what the tests hold us to.
 PACKAGES := python3 python3-venv gcc libc6-dev make util-linux-extra p7zip-full clang-tidy tmux
 
-.PHONY: demo test bench lint packages later-kernels venv clean
+.PHONY: demo test bench lint packages later-kernels kernels venv clean
 
 demo: venv
 	firmware/qemu/demo build/demo --tinyprof $(VENV)/bin/tinyprof
 
-test: lint later-kernels
+test: lint kernels
 	$(PY) -m pytest
 
 bench: venv
@@ -56,6 +56,13 @@ later-kernels: SHELL := bash
 later-kernels: packages
 	@wanted=$$($(BOARD) packages --version 6.12 --missing); \
 	[ -z "$$wanted" ] || ! apt-cache show $$wanted >/dev/null 2>&1 || { $(install) $$wanted; }
+
+# Before any test waits for them.
+kernels: later-kernels
+	@for version in 6.1 6.12; do \
+		[ -n "$$($(BOARD) packages --version $$version --missing)" ] || \
+		{ $(BOARD) kernel --version $$version --stock && $(BOARD) kernel --version $$version; } >/dev/null || exit 1; \
+	done
 
 clean:
 	rm -rf build
