@@ -31,8 +31,12 @@ class Point:
 
 
 def stored_sizes(index: ImageIndex) -> StoredSizes:
-    """What an image's pages take."""
-    return {(file.sha256, file.size): file.stored for file in index.files}
+    """What an image's pages take; those of a split file under the program that a profile knows it by."""
+    programs = ((file.built_from, file.stored) for file in index.files)
+    return {
+        (program.sha256, program.size): stored[: -(-program.size // PAGE_SIZE)]
+        for program, stored in programs
+    }
 
 
 def candidates_of(profile: Profile, stored: StoredSizes) -> list[Candidate]:
