@@ -10,23 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.capture import CaptureWriter, Ending
 from tinyprof.cli.plan import BYTES
-from tinyprof.image_index import ImageIndex
-from tinyprof.wire import Message, encode_message
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
-
-
-@pytest.fixture
-def capture(tmp_path: Path, story: list[Message], index: ImageIndex) -> Path:
-    path = tmp_path / "it.tpcap"
-    with path.open("xb", buffering=0) as file:
-        writer = CaptureWriter(file, index=index)
-        for seq, message in enumerate(story):
-            writer.line(encode_message(message, seq))
-        writer.end(Ending.LINE_ENDED)
-    return path
 
 
 def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:

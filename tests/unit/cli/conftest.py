@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT
+"""What the commands' tests share: a whole capture on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tinyprof.capture import CaptureWriter, Ending
+from tinyprof.image_index import ImageIndex
+from tinyprof.wire import Message, encode_message
+
+
+@pytest.fixture
+def capture(tmp_path: Path, story: list[Message], index: ImageIndex) -> Path:
+    path = tmp_path / "it.tpcap"
+    with path.open("xb", buffering=0) as file:
+        writer = CaptureWriter(file, index=index)
+        for seq, message in enumerate(story):
+            writer.line(encode_message(message, seq))
+        writer.end(Ending.LINE_ENDED)
+    return path
