@@ -79,6 +79,13 @@ class Match:
         return sum((file.counts for file in self.files), Counts(unmatched=sum(self.missing.values())))
 
     @property
+    def stale(self) -> tuple[str, ...]:
+        """Paths of whose used pages some are not found any more, sorted."""
+        return tuple(
+            sorted({*self.missing, *(file.node.path for file in self.files if file.counts.unmatched)})
+        )
+
+    @property
     def changed(self) -> tuple[Matched, ...]:
         return tuple(file for file in self.files if not file.counts.same)
 

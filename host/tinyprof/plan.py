@@ -1,104 +1,301 @@
 # SPDX-License-Identifier: MIT
-"""The plan: what a profile knows of a tree in, the pages to store in place out; or a plan file.
+"""A plan to the byte: a profile, a tree and a budget in, the pages to store in place and what becomes of it.
 
-A page pays for its flash if it was mapped and not only written: a private page about to be copied, and a
-page that only read() touched, go through the page cache wherever they are stored.
+A selection's costs are what pages take by themselves; what placement and sharing do to the whole image only
+the writer knows. So the image is built, in memory, and the room corrected by what it turned out to take,
+until it fits as well as it can. What is predicted of an image's size is therefore its size.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from tinyprof.cramfs import EntryKind, Tree, executable_pages
+from tinyprof.carry import Match, Matched
+from tinyprof.cramfs import (
+    HEAD_SIZE,
+    PAGE_SIZE,
+    BlockCache,
+    EntryKind,
+    Image,
+    Tree,
+    WriteOptions,
+    Written,
+    choose_compressor,
+    read_image,
+    stored_sizes,
+    write_image,
+)
 from tinyprof.errors import TinyprofError
+from tinyprof.offers import MODELS, Model, Offers
+from tinyprof.profile import PageUse
+from tinyprof.selection import Selection, Target, select
+from tinyprof.split_tree import AS_PLANNED, split_tree
+from tinyprof.worth import Candidate
 
-if TYPE_CHECKING:
-    from tinyprof.carry import Match
-    from tinyprof.profile import PageUse
-
-FORMAT = 1
+ROUNDS_MAX = 6
+"""How often the room is corrected; two or three times is what it takes."""
 
 
-class PlanError(TinyprofError):
-    """A plan that cannot be read."""
+class BudgetError(TinyprofError):
+    """A budget that nothing fits in, or that cannot be reached."""
 
 
 @dataclass(frozen=True, slots=True)
-class HotPlan:
-    """Pages to store in place by path, and the profiled files that the tree has not, or not the same."""
+class Budget:
+    """At most `flash` bytes more than the image without pages in place, or an image of at most `image` bytes,
+    or at least `ram` bytes of page cache saved in the steady state; or nothing, for all that pays."""
 
-    pages: Mapping[str, Collection[int]]
-    stale: tuple[str, ...] = ()
+    flash: int | None = None
+    image: int | None = None
+    ram: int | None = None
 
 
-def plan_hot(match: Match) -> HotPlan:
-    """All pages that a mapping showed, wherever they are now.
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """One profiled file: its pages in all, those chosen, what they cost and save in bytes, and the others.
 
-    Stale are paths of whose used pages some are not found any more.
+    `left_out` has a reason for each used page that was not chosen; `filler` are chosen pages of no use, which
+    the kernel needs in place to map those behind them.
     """
-    pages = {
-        file.node.path: sorted(page for page, use in file.uses.items() if pays(use)) for file in match.files
+
+    path: str
+    pages: int
+    chosen: tuple[int, ...]
+    filler: int
+    cost: int
+    saves: int
+    left_out: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the image will be: bytes of it and of the one without pages in place, and pages in place.
+
+    `page_cache` and `page_cache_before`: bytes that all used pages take if nothing is ever dropped, with this
+    image and with the one without. `steady` and `steady_before`: those of the pages that the steady state
+    uses, each times the share of it in which it is used.
+    """
+
+    image: int
+    image_before: int
+    pages: int
+    page_cache: int
+    page_cache_before: int
+    steady: int
+    steady_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Pages by path for the writer, how good they are, and why. `bound`: 1 where nothing can be better."""
+
+    kernel: str
+    pages: Mapping[str, frozenset[int]]
+    files: tuple[PlannedFile, ...]
+    prediction: Prediction
+    value: int
+    bound: float
+    match: Match
+
+
+class Planner:
+    """Plans for one tree and what a profile says of it; the compressed image is built once for all plans."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        match: Match,
+        options: WriteOptions,
+        cache: BlockCache,
+        model: Model | None = None,
+        *,
+        split: bool = False,
+    ) -> None:
+        """With `split`, files are split so that the pages chosen begin segments, for kernel mainline."""
+        self._split = split
+        self._sizes = stored_sizes(choose_compressor(options.level, options.zopfli), cache)
+        self._tree, self._match, self._options, self._cache = tree, match, options, cache
+        self._model = model or MODELS[options.kernel]
+        self.image_before = len(self._write({}, options).image)
+        # The first page in place brings the block pointers that let equal pages be stored once.
+        compressed = self._write({}, replace(options, extended=True)).image
+        image = read_image(compressed)
+        self._end = _compressed_end(image)
+        stored = _stored(image, {file.node.path for file in match.files})
+        self.candidates = [_candidate(file, stored[file.node.path]) for file in match.files]
+
+    def _write(self, pages: Mapping[str, frozenset[int]], options: WriteOptions) -> Written:
+        if self._split and pages:
+            made = split_tree(self._tree, pages, self._sizes, AS_PLANNED)
+            return write_image(made.tree, made.pages, options, cache=self._cache)
+        return write_image(self._tree, pages, options, cache=self._cache)
+
+    def plan(self, budget: Budget) -> Plan:
+        """The best plan for a budget. Raises BudgetError."""
+        if budget.ram is not None:
+            return self._for_ram(budget.ram)
+        limit = budget.image
+        if budget.flash is not None:
+            limit = self.image_before + budget.flash
+        if limit is None:
+            selection = select(self.candidates, self._model, Target())
+            return self._plan(selection, self._write(selection.pages, self._options))
+        return self._within(limit)
+
+    def plan_or_nothing(self, budget: Budget) -> Plan:
+        """As plan(), but with no page in place where none fits."""
+        try:
+            return self.plan(budget)
+        except BudgetError:
+            nothing = Selection({}, 0, 0, 0.0)
+            return self._plan(nothing, self._write({}, self._options))
+
+    def _for_ram(self, wanted: int) -> Plan:
+        selection = select(self.candidates, self._model, Target(ram=wanted))
+        if not selection.reached:
+            raise BudgetError(
+                f"at most {selection.value} bytes of RAM can be saved, not {wanted}",
+                "ask for less, or record more of what the device does",
+            )
+        return self._plan(selection, self._write(selection.pages, self._options))
+
+    def _within(self, limit: int) -> Plan:
+        """Select for the room there seems to be, build, and correct the room by what it took."""
+        room = limit // PAGE_SIZE * PAGE_SIZE - self._end
+        bound = select(self.candidates, self._model, Target(flash=room)).bound
+        best: tuple[Selection, Written] | None = None
+        ask = room
+        tried: set[int] = set()
+        for _ in range(ROUNDS_MAX):
+            selection = select(self.candidates, self._model, Target(flash=ask))
+            written = self._write(selection.pages, self._options)
+            if len(written.image) <= limit and (best is None or selection.value > best[0].value):
+                best = selection, written
+            # What the image takes more or less than its pages' costs is about the same for the next try.
+            took = self._took(written)
+            ask = room - (took - selection.cost)
+            if ask in tried:
+                break
+            tried.add(ask)
+        while best is None and selection.pages:
+            ask -= PAGE_SIZE
+            selection = select(self.candidates, self._model, Target(flash=ask))
+            written = self._write(selection.pages, self._options)
+            best = (selection, written) if len(written.image) <= limit else None
+        if best is None or (not best[0].pages and any(self._offers())):
+            raise self._nothing_fits(limit)
+        return self._plan(replace(best[0], bound=max(bound, best[0].value)), best[1])
+
+    def _took(self, written: Written) -> int:
+        """Bytes that pages in place added, before the image is filled up to whole pages."""
+        return _compressed_end(read_image(written.image)) - self._end + written.xip_pages * PAGE_SIZE
+
+    def _offers(self) -> Iterator[tuple[str, Offers]]:
+        return ((file.path, offers) for file in self.candidates for offers in self._model(file))
+
+    def _nothing_fits(self, limit: int) -> BudgetError:
+        path, offers = min(self._offers(), key=lambda offered: offered[1][0].cost)
+        smallest = self._write({path: frozenset(offers[0].pages)}, self._options).image
+        more = len(smallest) - self.image_before
+        return BudgetError(
+            f"nothing fits in {limit} bytes: the image without pages in place has {self.image_before}",
+            f"the smallest of use has {len(smallest)}: give at least --flash-budget {max(0, more)}",
+        )
+
+    def _plan(self, selection: Selection, written: Written) -> Plan:
+        offered = {path: set[int]() for path, _ in selection.offers}
+        for path, offers in selection.offers:
+            offered[path].update(offers[-1].pages)
+        planned = []
+        for file in self.candidates:
+            chosen = written.in_place.get(file.path, frozenset())
+            planned.append(_planned(file, chosen, offered.get(file.path, set())))
+        planned.sort(key=lambda it: (-it.saves, -len(it.chosen), it.path))
+        bound = selection.of_bound
+        return Plan(
+            self._options.kernel,
+            selection.pages,
+            tuple(planned),
+            self._prediction(written),
+            selection.value,
+            bound,
+            self._match,
+        )
+
+    def _prediction(self, written: Written) -> Prediction:
+        before = after = steady_before = steady_after = 0
+        for file in self.candidates:
+            in_place = written.in_place.get(file.path, frozenset())
+            for page, use in file.uses.items():
+                share = use.any.steady / file.steady if file.steady else 0.0
+                cached = not (page in in_place and use.mapped and not use.cached)
+                dropped = page in in_place and bool(file.value(page))
+                before, steady_before = before + 1, steady_before + round(PAGE_SIZE * min(1.0, share))
+                after += cached
+                steady_after += 0 if dropped else round(PAGE_SIZE * min(1.0, share))
+        return Prediction(
+            len(written.image),
+            self.image_before,
+            written.xip_pages,
+            after * PAGE_SIZE,
+            before * PAGE_SIZE,
+            steady_after,
+            steady_before,
+        )
+
+
+def _candidate(file: Matched, stored: Sequence[int]) -> Candidate:
+    node = file.node
+    return Candidate(node.path, node.size, node.head(HEAD_SIZE), stored, file.uses, file.steady)
+
+
+def _stored(image: Image, paths: set[str]) -> dict[str, list[int]]:
+    """What each page of these files takes in an image, in bytes."""
+    return {
+        entry.path: [
+            block.stored + 2 * (block.direct and not block.uncompressed) for block in image.blocks(entry)
+        ]
+        for entry in image.entries
+        if entry.path in paths
     }
-    changed = {file.node.path for file in match.files if file.counts.unmatched}
-    used = {path: found for path, found in pages.items() if found}
-    return HotPlan(used, tuple(sorted({*match.missing, *changed})))
 
 
-def pays(use: PageUse) -> bool:
-    """Whether storing the page in place saves RAM."""
-    return use.mapped is not None
+def _compressed_end(image: Image) -> int:
+    """The byte behind the last block that is not in place: where the region begins, before it is aligned."""
+    ends = [0]
+    seen: set[int] = set()
+    for entry in image.entries:
+        if entry.kind not in (EntryKind.FILE, EntryKind.SYMLINK) or entry.ino in seen:
+            continue
+        seen.add(entry.ino)
+        ends += [block.offset + block.stored for block in image.blocks(entry) if not block.in_place]
+    return max(ends) + 3 & ~3
 
 
-def plan_programs(tree: Tree) -> HotPlan:
-    """Every page of a program that a loader maps without writing to it: the most that can be in place."""
-    pages = {node.path: executable_pages(node) for node in tree.walk() if node.kind is EntryKind.FILE}
-    return HotPlan({path: found for path, found in pages.items() if found})
+def _planned(file: Candidate, chosen: frozenset[int], offered: set[int]) -> PlannedFile:
+    left_out: dict[str, list[int]] = {}
+    for page, use in sorted(file.uses.items()):
+        if page not in chosen:
+            left_out.setdefault(_reason(file, page, use, page in offered), []).append(page)
+    useful = [page for page in chosen if file.value(page)]
+    return PlannedFile(
+        file.path,
+        len(file.stored),
+        tuple(sorted(chosen)),
+        len(chosen) - len(useful),
+        sum(file.cost(page) for page in chosen),
+        sum(file.value(page) for page in useful),
+        {reason: tuple(pages) for reason, pages in left_out.items()},
+    )
 
 
-def load_plan(text: str) -> HotPlan:
-    """Read a plan file (docs/images.md). Raises PlanError naming what is wrong in it."""
-    try:
-        fields = json.loads(text)
-        if fields["format"] != FORMAT:
-            raise PlanError(f"plan format {fields['format']}, this is {FORMAT}", "use a newer tinyprof")
-        return HotPlan({str(path): _spelled_out(pages) for path, pages in fields["pages"].items()})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise PlanError(f"not a tinyprof plan: {error!r}", "docs/images.md shows one") from None
-
-
-PAGES_MAX = 4096
-"""No file has more (format.FILE_MAX)."""
-
-
-def _spelled_out(pages: Iterable[object]) -> list[int]:
-    found: set[int] = set()
-    for item in pages:
-        first, last = item if isinstance(item, list) else (item, item)
-        if type(first) is not int or type(last) is not int or not 0 <= first <= last < PAGES_MAX:
-            raise ValueError(f"{item!r} is no page and no range of pages")
-        found.update(range(first, last + 1))
-    return sorted(found)
-
-
-def dump_plan(plan: Mapping[str, Collection[int]]) -> str:
-    """A plan's text: one line a file, sorted."""
-    lines = [f"{json.dumps(path)}: {json.dumps(pages)}" for path, pages in plan_fields(plan)["pages"].items()]
-    return f'{{"format":{FORMAT},"pages":{{\n' + ",\n".join(lines) + "\n}}\n"
-
-
-def plan_fields(plan: Mapping[str, Collection[int]]) -> dict[str, Any]:
-    """What a plan file has to have; whatever else stands in one is not looked at."""
-    return {"format": FORMAT, "pages": {path: _ranges(pages) for path, pages in sorted(plan.items())}}
-
-
-def _ranges(pages: Collection[int]) -> list[int | list[int]]:
-    ranges: list[list[int]] = []
-    for page in sorted(set(pages)):
-        if ranges and page == ranges[-1][1] + 1:
-            ranges[-1][1] = page
-        else:
-            ranges.append([page, page])
-    return [first if first == last else [first, last] for first, last in ranges]
+def _reason(file: Candidate, page: int, use: PageUse, offered: bool) -> str:
+    if use.mapped is None:
+        kinds = {"w": "written", "f": "read with read()", "wf": "written or read with read()"}
+        return f"only ever {kinds[use.kinds]}: in the page cache wherever it is stored"
+    if not file.value(page):
+        return "also written or read with read(): in the page cache wherever it is stored"
+    if offered:
+        return "not worth as much for its flash as what was chosen"
+    return "this kernel could not map it, or only with more flash than it is worth"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What flash would buy, page by page: a profile and an image's stored sizes in, a curve out.
 
-It answers at once, for a screen and a report, where planning builds images and so needs the tree. It is about
+It answers at once, for a screen and a report, where plan.py builds images and so needs the tree. It is about
 a kernel that maps any page; costs are what pages take by themselves, so they are exact but for the placement.
 """
 
@@ -14,8 +14,8 @@ from itertools import accumulate
 
 from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.image_index import ImageIndex
-from tinyprof.planner import Candidate
 from tinyprof.profile import Content, Profile
+from tinyprof.worth import Candidate
 
 StoredSizes = Mapping[Content, Sequence[int]]
 """What each page of a file takes as it is stored, in bytes, by the file's content."""

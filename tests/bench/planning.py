@@ -8,9 +8,11 @@ from time import perf_counter
 
 from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.heat import NO_LOSSES
-from tinyprof.planner import MODELS, Candidate, Target, select
+from tinyprof.offers import MODELS
 from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen, merge_profiles
+from tinyprof.selection import Target, select
 from tinyprof.tprof import dump_profile, load_profile
+from tinyprof.worth import Candidate
 
 SEED = 20261124
 FILES, PAGES, STEADY = 250, 260, 30

@@ -16,7 +16,6 @@ from tinyprof.cli.stale import StaleProfileError, check_stale
 from tinyprof.cramfs import PAGE_SIZE, Tree
 from tinyprof.heat import NO_LOSSES
 from tinyprof.image_index import page_hashes
-from tinyprof.plan import plan_hot
 from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen, Symbol
 from tinyprof.report import match_lines
 from tinyprof.symbols import LANDMARK, read_symbols, with_symbols
@@ -61,7 +60,16 @@ def test_pages_are_found_at_their_place_and_elsewhere_by_their_hash(tmp_path: Pa
     (file,) = found.changed
     assert sorted(file.uses) == [3, 13]
     assert file.counts == Counts(by_place=1, by_content=1, unmatched=1)
-    assert plan_hot(found).stale == ("/lib.so.1.2",)
+    assert found.stale == ("/lib.so.1.2",)
+
+
+def test_an_older_build_of_a_file_is_not_stale_where_the_present_one_was_profiled(
+    tmp_path: Path, content: bytes
+) -> None:
+    profile = profile_of(content, [3])
+    older = replace(profile.files[0], sha256="0" * 64)
+    found = found_in(tmp_path, replace(profile, files=(older, *profile.files)), lib_so_1_2=content)
+    assert (found.counts, found.stale) == (Counts(same=1), ())
 
 
 def test_a_file_is_looked_for_under_its_name_but_for_the_version(tmp_path: Path, content: bytes) -> None:

@@ -1,47 +1,129 @@
 # SPDX-License-Identifier: MIT
-"""Which pages are worth their flash, and for which files a profile still holds."""
+"""Plans: to the byte what their images are, within their budgets, and explained."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import json
+import random
 from pathlib import Path
 
 import pytest
 
-from tinyprof.capture import CaptureReader
-from tinyprof.carry import match
-from tinyprof.cramfs import Tree
-from tinyprof.image_index import ImageIndex
-from tinyprof.plan import plan_hot
-from tinyprof.profile import Profile, make_profile
-from tinyprof.wire import Message
+from profile_cases import STEADY, program_head, use
+from tinyprof.carry import Counts, Match, Matched
+from tinyprof.cramfs import PAGE_SIZE, KernelModel, Tree, WriteOptions, write_image
+from tinyprof.plan import Budget, BudgetError, Plan, Planner
+from tinyprof.plan_file import dump_plan, load_plan
+from tinyprof.report import curve_lines, plan_document, plan_lines
+
+SEED = 20261124
+
+
+class Memory:
+    """A cache of blocks that forgets when the test ends."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[bytes, bytes] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        return self._blocks.get(key)
+
+    def put(self, key: bytes, block: bytes) -> None:
+        self._blocks[key] = block
 
 
 @pytest.fixture
-def profile(capture_of: Callable[..., CaptureReader], story: list[Message], index: ImageIndex) -> Profile:
-    return make_profile([capture_of(story, index)])
+def tree(tmp_path: Path) -> Tree:
+    print(f"seed {SEED}")
+    rng = random.Random(SEED)
+    top = tmp_path / "tree"
+    top.mkdir()
+    for number in range(3):
+        body = bytes(rng.choices(range(64), k=18 * PAGE_SIZE + 100))
+        (top / f"p{number}").write_bytes(program_head(16) + body[len(program_head(16)) :])
+    (top / "twin").write_bytes((top / "p0").read_bytes())
+    return Tree.from_directory(top)
 
 
-def test_only_mapped_pages_are_worth_their_flash(rootfs: Path, profile: Profile) -> None:
-    assert plan_hot(match(profile, Tree.from_directory(rootfs))).pages == {"/program": [3]}
+@pytest.fixture
+def match(tree: Tree) -> Match:
+    rng = random.Random(SEED)
+    files = []
+    for node in tree.files():
+        if node.path != "/twin":
+            uses = {page: use(x=rng.randrange(11)) for page in rng.sample(range(16), 11)}
+            uses[17] = use(w=10)
+            uses[0] = use(x=9, f=9)
+            files.append(Matched(node, uses, STEADY, Counts(same=len(uses))))
+    return Match(tuple(files), {})
 
 
-def test_a_changed_file_is_stale_and_stays_compressed(rootfs: Path, profile: Profile) -> None:
-    (rootfs / "program").write_bytes(b"another version")
-    plan = plan_hot(match(profile, Tree.from_directory(rootfs)))
-    assert (plan.pages, plan.stale) == ({}, ("/program",))
+def planner(tree: Tree, match: Match, kernel: KernelModel = "patched") -> Planner:
+    return Planner(tree, match, WriteOptions(kernel=kernel), Memory())
 
 
-def test_a_file_that_moved_is_found_by_its_content(rootfs: Path, profile: Profile) -> None:
-    (rootfs / "program").rename(rootfs / "moved")
-    plan = plan_hot(match(profile, Tree.from_directory(rootfs)))
-    assert (plan.pages, plan.stale) == ({"/moved": [3]}, ())
+def built(tree: Tree, plan: Plan, kernel: KernelModel) -> int:
+    pages = load_plan(dump_plan(plan.pages))
+    return len(write_image(tree, pages, WriteOptions(kernel=kernel)).image)
 
 
-def test_an_older_build_of_a_file_is_not_stale_where_the_present_one_was_profiled(
-    rootfs: Path, profile: Profile
+@pytest.mark.parametrize("kernel", ["patched", "mainline", "nommu"])
+def test_a_budget_is_never_exceeded_and_the_size_is_the_one_predicted(
+    tree: Tree, match: Match, kernel: KernelModel
 ) -> None:
-    older = replace(profile.files[0], sha256="0" * 64)
-    plan = plan_hot(match(replace(profile, files=(older, *profile.files)), Tree.from_directory(rootfs)))
-    assert (plan.pages, plan.stale) == ({"/program": [3]}, ())
+    planning = planner(tree, match, kernel)
+    everything = planning.plan(Budget())
+    most = everything.prediction.image - planning.image_before
+    for budget in range(most, 0, -3001):
+        plan = planning.plan_or_nothing(Budget(flash=budget))
+        assert plan.prediction.image <= planning.image_before + budget
+        assert plan.prediction.image == built(tree, plan, kernel)
+        assert 0 <= plan.value <= everything.value
+        assert plan.bound <= 1
+
+
+def test_the_size_of_an_image_is_a_budget_too(tree: Tree, match: Match) -> None:
+    planning = planner(tree, match)
+    by_growth = planning.plan(Budget(flash=20_000))
+    by_size = planning.plan(Budget(image=planning.image_before + 20_000))
+    assert by_growth.pages == by_size.pages
+
+
+def test_a_budget_that_nothing_fits_in_says_the_smallest_that_would(tree: Tree, match: Match) -> None:
+    planning = planner(tree, match, "nommu")
+    with pytest.raises(BudgetError, match=r"nothing fits.*--flash-budget (\d+)") as caught:
+        planning.plan(Budget(flash=1))
+    smallest = int(str(caught.value).rsplit(" ", 1)[1])
+    assert planning.plan(Budget(flash=smallest)).pages
+    with pytest.raises(BudgetError):
+        planning.plan(Budget(flash=smallest - 1))
+
+
+def test_ram_that_cannot_be_saved_says_how_much_can(tree: Tree, match: Match) -> None:
+    planning = planner(tree, match)
+    with pytest.raises(BudgetError, match=r"at most (\d+) bytes of RAM") as caught:
+        planning.plan(Budget(ram=1 << 30))
+    most = int(str(caught.value).split()[2])
+    assert planning.plan(Budget(ram=most)).value == most
+    half = planning.plan(Budget(ram=most // 2))
+    assert most // 2 <= half.value < most
+
+
+def test_a_plan_explains_what_it_left_out(tree: Tree, match: Match) -> None:
+    text = "\n".join(plan_lines(planner(tree, match).plan(Budget(flash=20_000))))
+    assert "only ever written: in the page cache wherever it is stored" in text
+    assert "also written or read with read()" in text
+    assert "not worth as much for its flash as what was chosen" in text
+
+
+def test_a_printed_document_is_a_plan_file(tree: Tree, match: Match) -> None:
+    plan = planner(tree, match).plan(Budget())
+    assert load_plan(json.dumps(plan_document(plan))) == {p: sorted(s) for p, s in plan.pages.items()}
+
+
+def test_a_curve_has_a_line_a_plan(tree: Tree, match: Match) -> None:
+    planning = planner(tree, match)
+    plans = [planning.plan(Budget(flash=20_000)), planning.plan(Budget())]
+    head, small, large = curve_lines(plans)
+    assert "RAM saved" in head
+    assert small.count("█") < large.count("█") == 50

@@ -21,8 +21,8 @@ from tinyprof.cramfs import (
     write_image,
 )
 from tinyprof.image_index import index_image
-from tinyprof.planner import split_runs
-from tinyprof.planning import Budget, Planner
+from tinyprof.offers import split_runs
+from tinyprof.plan import Budget, Planner
 from tinyprof.profile import make_profile
 from tinyprof.split_tree import AS_PLANNED, split_tree
 from tinyprof.wire import EpochEnd, Hello, Pages, Volume

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,11 +28,12 @@ from tinyprof.cramfs import (
     compressor_name,
     explain,
     page_ranges,
+    program_pages,
     stored_sizes,
     write_image,
 )
 from tinyprof.errors import TinyprofError
-from tinyprof.plan import HotPlan, PlanError, load_plan, plan_hot, plan_programs
+from tinyprof.plan_file import PlanError, load_plan
 from tinyprof.shown import shown
 from tinyprof.split_tree import AS_PLANNED, Prices, SplitFile, SplitTree, split_tree
 
@@ -49,6 +51,14 @@ class Splitting:
     max_runs: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Pages to store in place by path, and the profiled files that the tree has not, or not the same."""
+
+    pages: Mapping[str, Collection[int]]
+    stale: tuple[str, ...] = ()
+
+
 def _splitting(
     kernel: KernelModel | None, profile: bool, plan: bool, max_runs: int | None, processes: int | None
 ) -> Splitting:
@@ -64,23 +74,24 @@ def _splitting(
     return Splitting(Prices() if processes is None else Prices(processes=processes), max_runs)
 
 
-def _plan(
+def _wanted(
     tree: Tree, profile: Path | None, plan: Path | None, programs: int, max_stale: float | None
-) -> HotPlan:
+) -> Wanted:
     if profile:
         # What reads profiles takes longer to import than a small image to build.
         from tinyprof.carry import match  # noqa: PLC0415
         from tinyprof.cli.profiles import open_profile  # noqa: PLC0415
+        from tinyprof.worth import pages_that_pay  # noqa: PLC0415
 
         found = match(open_profile([profile]), tree)
         check_stale(found, max_stale)
-        return plan_hot(found)
+        return Wanted(pages_that_pay(found), found.stale)
     if plan:
         try:
-            return load_plan(plan.read_text(errors="replace"))
+            return Wanted(load_plan(plan.read_text(errors="replace")))
         except PlanError as error:
             raise PlanError(f"{plan}: {error.message}", error.hint) from None
-    return plan_programs(tree) if programs else HotPlan({})
+    return Wanted(program_pages(tree) if programs else {})
 
 
 def _tree(rootfs: Path, table: Path | None, squash: bool) -> Tree:
@@ -98,16 +109,16 @@ def open_cache(level: int, zopfli: bool = False) -> DiskCache:
 
 
 def _build(
-    tree: Tree, plan: HotPlan, options: WriteOptions, no_cache: bool, splitting: Splitting | None
+    tree: Tree, wanted: Wanted, options: WriteOptions, no_cache: bool, splitting: Splitting | None
 ) -> tuple[SplitTree, Written]:
     """The image, and the tree that it is made of: with split files, if they are to be split."""
     cache = None if no_cache else open_cache(options.level, options.zopfli)
     bar = Bar("compressing")
     try:
-        made = SplitTree(tree, plan.pages)
+        made = SplitTree(tree, wanted.pages)
         if splitting:
             sizes = stored_sizes(choose_compressor(options.level, options.zopfli), cache)
-            made = split_tree(tree, plan.pages, sizes, splitting.prices, splitting.max_runs)
+            made = split_tree(tree, wanted.pages, sizes, splitting.prices, splitting.max_runs)
         written = write_image(made.tree, made.pages, options, bar, cache)
         if cache:
             cache.save()
@@ -120,11 +131,11 @@ def _build(
     return made, written
 
 
-def _complaints(plan: HotPlan, written: Written) -> list[str]:
+def _complaints(wanted: Wanted, written: Written) -> list[str]:
     """What a profile or plan names and the tree has not."""
     complaints = [
         f"{shown(path)}: missing or changed since the profile; used pages of it are compressed"
-        for path in plan.stale
+        for path in wanted.stale
     ]
     missing: dict[tuple[str, str], list[int]] = {}
     for refusal in written.refused:
@@ -174,7 +185,7 @@ def _show_split(file: SplitFile | None, whole: str | None) -> None:
 
 
 def _fields(
-    image: Path, made: SplitTree, plan: HotPlan, written: Written, explained: bool
+    image: Path, made: SplitTree, wanted: Wanted, written: Written, explained: bool
 ) -> dict[str, object]:
     fields: dict[str, object] = {
         "image": str(image),
@@ -184,7 +195,7 @@ def _fields(
             {"path": refusal.path, "page": refusal.page, "reason": refusal.reason, "missing": refusal.missing}
             for refusal in written.refused
         ],
-        "stale": list(plan.stale),
+        "stale": list(wanted.stale),
     }
     if explained:
         fields["files"] = [
@@ -268,7 +279,7 @@ def command(
         raise click.UsageError("--max-runs and --processes say how to --split-segments")
     how = _splitting(kernel, bool(profile), bool(plan_file), max_runs, processes) if splitting else None
     tree = _tree(rootfs, table, squash)
-    plan = _plan(tree, profile, plan_file, programs, max_stale)
+    wanted = _wanted(tree, profile, plan_file, programs, max_stale)
     options = WriteOptions(
         name=name,
         level=level,
@@ -284,14 +295,14 @@ def command(
     )
     if verbose:
         _show_nodes(tree)
-    made, written = _build(tree, plan, options, no_cache, how)
-    complaints = _complaints(plan, written)
+    made, written = _build(tree, wanted, options, no_cache, how)
+    complaints = _complaints(wanted, written)
     _show_complaints(complaints)
     if strict and complaints:
         raise TinyprofError(f"{len(complaints)} files or pages are not there; no image written", "see above")
     replace_file(image, written.image)
     if as_json:
-        click.echo(json.dumps(_fields(image, made, plan, written, explained)))
+        click.echo(json.dumps(_fields(image, made, wanted, written, explained)))
     elif explained or verbose > 1:
         _show_explanation(made, written)
     _show_result(image, made, written)

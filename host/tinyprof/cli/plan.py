@@ -18,9 +18,9 @@ from tinyprof.cli.output import replace_file
 from tinyprof.cli.profiles import open_profile
 from tinyprof.cli.stale import MAX_STALE, check_stale, show_match
 from tinyprof.cramfs import KERNEL_MODELS, KernelModel, Tree, WriteOptions
-from tinyprof.plan import dump_plan
-from tinyprof.planner import split_runs
-from tinyprof.planning import Budget, Plan, Planner
+from tinyprof.offers import split_runs
+from tinyprof.plan import Budget, Plan, Planner
+from tinyprof.plan_file import dump_plan
 from tinyprof.report import curve_fields, curve_lines, plan_document, plan_lines
 from tinyprof.shown import shown
 from tinyprof.split_tree import Prices

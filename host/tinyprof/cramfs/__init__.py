@@ -8,7 +8,7 @@ from tinyprof.cramfs.compressor import choose_compressor, compressor_name
 from tinyprof.cramfs.contents import Plan, Refusal
 from tinyprof.cramfs.device_table import apply_device_table
 from tinyprof.cramfs.directory import Entry
-from tinyprof.cramfs.elf import HEAD_SIZE, Part, executable_pages, mapped_parts
+from tinyprof.cramfs.elf import HEAD_SIZE, Part, executable_pages, mapped_parts, program_pages
 from tinyprof.cramfs.explain import Explanation, explain, page_ranges
 from tinyprof.cramfs.extractor import Extracted, extract_image
 from tinyprof.cramfs.format import (
@@ -73,6 +73,7 @@ __all__ = [
     "mapped_parts",
     "measure",
     "page_ranges",
+    "program_pages",
     "read_image",
     "stored_sizes",
     "write_image",

@@ -10,8 +10,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from tinyprof.cramfs.format import PAGE_SIZE
-from tinyprof.cramfs.tree import Node
+from tinyprof.cramfs.format import PAGE_SIZE, EntryKind
+from tinyprof.cramfs.tree import Node, Tree
 
 ELF_MAGIC = b"\x7fELF"
 FLAT_MAGIC = b"bFLT"
@@ -111,3 +111,9 @@ def executable_pages(node: Node) -> list[int]:
         return []
     parts = mapped_parts(head_of(node), node.size) or ()
     return sorted({page for part in parts if not part.writable for page in part.pages})
+
+
+def program_pages(tree: Tree) -> dict[str, list[int]]:
+    """Those of all programs of a tree, by path: the most that can be in place."""
+    pages = {node.path: executable_pages(node) for node in tree.walk() if node.kind is EntryKind.FILE}
+    return {path: found for path, found in pages.items() if found}

@@ -12,8 +12,8 @@ from typing import Any
 
 from tinyprof.carry import Match
 from tinyprof.cramfs import page_ranges
-from tinyprof.plan import plan_fields
-from tinyprof.planning import Plan, PlannedFile
+from tinyprof.plan import Plan, PlannedFile
+from tinyprof.plan_file import plan_fields
 
 PLOT_WIDTH = 50
 CHANGED_MAX = 20

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinyprof.cramfs import PAGE_SIZE
-from tinyprof.planner import Candidate
 from tinyprof.profile import FileUse, PageUse, Profile
 from tinyprof.temperature import DEFAULT_LIMITS, Limits, Temperature, temperatures
 from tinyprof.whatif import StoredSizes, candidates_of
+from tinyprof.worth import Candidate
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from typing import Any
 
 from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.heat import Losses
-from tinyprof.plan import pays
 from tinyprof.profile import KIND_LETTERS, FileUse, Profile, RunFacts
 from tinyprof.report.strip import CELLS, heat_strip
 from tinyprof.temperature import DEFAULT_LIMITS, Limits, Temperature, temperatures
 from tinyprof.tprof import run_fields
+from tinyprof.worth import pays
 
 _KINDS = [(kind.name.lower(), letter) for kind, letter in KIND_LETTERS.items()]
 
@@ -149,7 +149,7 @@ def summary_lines(summary: Summary) -> Iterator[str]:
         yield from phase_lines(run)
     yield (
         f"{summary.used} pages used in {len(summary.files)} files: {summary.hot} hot, {summary.warm} warm, "
-        f"{summary.once} once; {summary.worth_xip} of them mapped"
+        f"{summary.once} once; {summary.worth_xip} of them worth storing in place"
         + (f"; {summary.unknown_pages} of no file" if summary.unknown_pages else "")
     )
     legend = ", ".join(f"{cell} {temperature.value}" for temperature, cell in CELLS.items())

@@ -20,7 +20,7 @@ from textual.widgets import ContentSwitcher, Footer, Input, Static
 
 from tinyprof.errors import TinyprofError
 from tinyprof.live import Snapshot
-from tinyprof.plan import dump_plan
+from tinyprof.plan_file import dump_plan
 from tinyprof.profile import Profile
 from tinyprof.report.directories import Directory, Row
 from tinyprof.shown import shown

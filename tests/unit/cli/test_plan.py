@@ -32,6 +32,9 @@ def test_a_plan_is_written_said_and_built(tmp_path: Path, rootfs: Path, capture:
     assert json.loads(plan.read_text())["pages"] == said["pages"] == {"/program": [6]}
     assert tinyprof("build", rootfs, image, "--plan", plan).returncode == 0
     assert image.stat().st_size == said["prediction"]["image"]
+    of_plan = image.read_bytes()
+    assert tinyprof("build", rootfs, image, "--profile", profile).returncode == 0
+    assert image.read_bytes() == of_plan
     text = tinyprof("plan", rootfs, "-p", profile)
     assert "also written or read with read()" in text.stdout
     curve = json.loads(tinyprof("plan", rootfs, "-p", profile, "--curve", "--json").stdout)["curve"]

@@ -21,7 +21,7 @@ from tinyprof.cramfs import (
     read_image,
     write_image,
 )
-from tinyprof.plan import dump_plan, load_plan
+from tinyprof.plan_file import dump_plan, load_plan
 
 PAGES = st.one_of(
     st.just(bytes(PAGE_SIZE)),
@@ -97,7 +97,7 @@ def test_the_number_of_threads_changes_nothing(case: Case, threads: int) -> None
     )
 )
 def test_a_plan_file_says_what_the_plan_says(plan: dict[str, set[int]]) -> None:
-    assert {path: set(pages) for path, pages in load_plan(dump_plan(plan)).pages.items()} == plan
+    assert {path: set(pages) for path, pages in load_plan(dump_plan(plan)).items()} == plan
 
 
 @given(st.sets(st.integers(0, 200), min_size=1))

@@ -17,7 +17,7 @@ from textual.widgets import ContentSwitcher, Input
 from tinyprof.capture import CaptureReader
 from tinyprof.cramfs import read_image
 from tinyprof.heat import Losses
-from tinyprof.plan import load_plan
+from tinyprof.plan_file import load_plan
 from tinyprof.profile import make_profile
 from tinyprof.tprof import dump_profile
 from tinyprof.tui.app import LiveApp
@@ -160,8 +160,8 @@ def test_the_story_ends_in_an_image_with_the_chosen_pages_in_place(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     press(app, "slash", "l", "i", "b", "enter", "2", "down", "down", "left", "w", "p")
-    plan = load_plan(capture.with_suffix(".plan").read_text())
-    chosen = sum(map(len, plan.pages.values()))
+    pages = load_plan(capture.with_suffix(".plan").read_text())
+    chosen = sum(map(len, pages.values()))
     assert 0 < chosen < 88
     words = ["build", rootfs, tmp_path / "image", "--plan", capture.with_suffix(".plan")]
     assert subprocess.run([*RUN, *map(str, words)], check=False, capture_output=True).returncode == 0
