@@ -7,7 +7,7 @@ A plan file comes from anywhere. Whatever else stands in one is not looked at.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from tinyprof.errors import TinyprofError
@@ -19,27 +19,57 @@ class PlanError(TinyprofError):
     """A plan that cannot be read."""
 
 
-def load_plan(text: str) -> dict[str, list[int]]:
-    """Read a plan file (docs/images.md). Raises PlanError naming what is wrong in it."""
-    try:
-        fields = json.loads(text)
-        if fields["format"] != FORMAT:
-            raise PlanError(f"plan format {fields['format']}, this is {FORMAT}", "use a newer tinyprof")
-        return {str(path): _spelled_out(pages) for path, pages in fields["pages"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise PlanError(f"not a tinyprof plan: {error!r}", "docs/images.md shows one") from None
-
-
 PAGES_MAX = 4096
 """No file has more (format.FILE_MAX)."""
 
 
-def _spelled_out(pages: Iterable[object]) -> list[int]:
+def load_plan(text: str) -> dict[str, list[int]]:
+    """Read a plan file: sorted pages by path. Raises PlanError naming what is wrong in it, and where."""
+    try:
+        fields = json.loads(text, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        raise _broken(f"no JSON at line {error.lineno}, column {error.colno}") from None
+    except (ValueError, RecursionError):
+        raise _broken("its JSON is nested too deep, or has too large a number") from None
+    if not isinstance(fields, dict) or "format" not in fields:
+        raise _broken("it has no format")
+    _check_format(fields)
+    pages = fields.get("pages")
+    if not isinstance(pages, dict):
+        raise _broken("it has no pages by path")
+    return {path: _spelled_out(path, items) for path, items in pages.items()}
+
+
+def _broken(what: str) -> PlanError:
+    return PlanError(
+        f"not a tinyprof plan: {what}", "make one with 'tinyprof plan'; docs/images.md shows one"
+    )
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise _broken("a name stands twice in one object")
+    return fields
+
+
+def _check_format(fields: Mapping[str, Any]) -> None:
+    """A later version says in `tinyprof` which version reads it, as in a profile."""
+    found, needed = fields["format"], fields.get("tinyprof")
+    if found == FORMAT and type(found) is int:
+        return
+    version = f"tinyprof {needed:.20}" if isinstance(needed, str) else f"a tinyprof that reads {found!r:.20}"
+    raise PlanError(f"plan format {found!r:.20}, this reads {FORMAT}", f"use {version} or newer")
+
+
+def _spelled_out(path: str, items: object) -> list[int]:
+    if not isinstance(items, list):
+        raise _broken(f"{path:.60} has no list of pages")
     found: set[int] = set()
-    for item in pages:
-        first, last = item if isinstance(item, list) else (item, item)
+    for item in items:
+        first, last = item if isinstance(item, list) and len(item) == 2 else (item, item)
         if type(first) is not int or type(last) is not int or not 0 <= first <= last < PAGES_MAX:
-            raise ValueError(f"{item!r} is no page and no range of pages")
+            raise _broken(f"{path:.60}: {item!r:.40} is no page and no range of pages")
         found.update(range(first, last + 1))
     return sorted(found)
 

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""Plan files: read back as written, whatever else stands in them; and what is none refused with the place."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tinyprof.errors import TinyprofError
+from tinyprof.plan_file import PlanError, dump_plan, load_plan
+
+SEED = 20261124
+PAGES = {"/bin/sh": [0, 1, 2, 7], '/\udcff"\n': [4095]}
+
+
+def test_a_plan_read_back_is_the_same() -> None:
+    text = dump_plan(PAGES)
+    assert text.isascii()
+    assert load_plan(text) == PAGES
+
+
+def test_what_somebody_added_by_hand_is_not_looked_at() -> None:
+    text = '{"note": [1, "x"], "pages": {"/a": [[3, 5], 4, 9, 9]}, "format": 1}'
+    assert load_plan(text) == {"/a": [3, 4, 5, 9]}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no JSON at line 1, column 1"),
+        ('{"format": 1,\n"pages": {"/a": [1 2]}}', "no JSON at line 2, column 20"),
+        ("[" * 99_999, "nested too deep"),
+        ("9" * 9999, "too large a number"),
+        ("[]", "no format"),
+        ('{"pages": {}}', "no format"),
+        ('{"format": 1}', "no pages by path"),
+        ('{"format": 1, "pages": [1]}', "no pages by path"),
+        ('{"format": 1, "pages": {"/a": 1}}', "/a has no list of pages"),
+        ('{"format": 1, "pages": {"/a": "12"}}', "/a has no list of pages"),
+        ('{"format": 1, "pages": {"/a": [1], "/a": [2]}}', "a name stands twice"),
+        ('{"format": 1, "pages": {"/a": [-1]}}', "/a: -1 is no page"),
+        ('{"format": 1, "pages": {"/a": [4096]}}', "/a: 4096 is no page"),
+        ('{"format": 1, "pages": {"/a": [true]}}', "/a: True is no page"),
+        ('{"format": 1, "pages": {"/a": [1.0]}}', "/a: 1.0 is no page"),
+        ('{"format": 1, "pages": {"/a": [[2, 1]]}}', "is no page and no range"),
+        ('{"format": 1, "pages": {"/a": [[1, 2, 3]]}}', "is no page and no range"),
+        ('{"format": 2, "tinyprof": "4.2"}', "plan format 2, this reads 1; use tinyprof 4.2 or newer"),
+        ('{"format": 2}', "use a tinyprof that reads 2 or newer"),
+        ('{"format": true, "pages": {}}', "plan format True"),
+    ],
+)
+def test_what_is_no_plan_is_refused_naming_the_place(text: str, said: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        load_plan(text)
+    assert said in str(caught.value)
+    assert "Error" not in str(caught.value)
+
+
+def test_a_mutated_plan_never_raises_anything_of_python() -> None:
+    print(f"seed {SEED}")
+    rng = random.Random(SEED)
+    text = dump_plan(PAGES)
+    words = ["-1", "1e999", "null", '"', "[", "}", "\\ud800", "99999999999999999999", "{}", ",", "\x00", "é"]
+    for _ in range(5_000):
+        mutated = text
+        for _ in range(rng.randrange(1, 4)):
+            at = rng.randrange(len(mutated))
+            mutated = mutated[:at] + rng.choice(words) + mutated[at + rng.randrange(4) :]
+        try:
+            assert dump_plan(load_plan(mutated))
+        except TinyprofError:
+            continue
