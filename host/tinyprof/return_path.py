@@ -34,11 +34,12 @@ class ReturnPath:
     _target: Hello | None = None
     _unrepeated_since: float | None = None
     _reason_to_ask: bool = False
+    _reopened: bool = False
 
     def reopened(self) -> None:
         """The line was away: ask again, for what was lost meanwhile must be repeated."""
         self._asked, self._asked_at = 0, float("-inf")
-        self._reason_to_ask = True
+        self._reopened = True
 
     def deaf(self, now: float) -> bool:
         """Whether the target repeats nothing though it could: it does not hear the host."""
@@ -50,13 +51,14 @@ class ReturnPath:
         for frame in frames:
             if isinstance(frame.message, Hello):
                 self._target = frame.message
-        self._judge(now, bool(frames or order.waiting), order)
-        return self._asking(now) + self._ack(order)
+        begun = order.repeats and not order.astray
+        self._judge(now, bool(frames or order.waiting), begun, order)
+        return self._asking(now, begun) + self._ack(order)
 
-    def _judge(self, now: float, heard: bool, order: FrameOrder) -> None:
+    def _judge(self, now: float, heard: bool, begun: bool, order: FrameOrder) -> None:
         """A target that begins anew, or for the first time, is to be asked."""
-        if order.repeats and not order.astray:
-            self._unrepeated_since = None
+        if begun:
+            self._unrepeated_since, self._reason_to_ask = None, False
         elif order.astray:
             self._reason_to_ask = True
         elif heard and (self._target is None or self._target.window):
@@ -64,20 +66,24 @@ class ReturnPath:
             if self._target and self._unrepeated_since is None:
                 self._unrepeated_since = now
 
-    def _asking(self, now: float) -> bytes:
+    def _asking(self, now: float, begun: bool) -> bytes:
         if now - self._asked_at < ASK_SECONDS:
             return b""
         unheard = self._target is None
         wrong_epochs = self.epoch_ms is not None and (
             self._target is None or self._target.epoch_ms != self.epoch_ms
         )
-        if not (self._reason_to_ask or (self._asked < ASK_TIMES if unheard else wrong_epochs)):
+        reason = self._reason_to_ask or self._reopened
+        if not (reason or (self._asked < ASK_TIMES if unheard else wrong_epochs)):
             return b""
-        self._asked_at, self._reason_to_ask = now, False
-        self._asked += 1
-        wanted: list[HostMessage] = [RepeatPlease(), HelloPlease()]
+        wanted: list[HostMessage] = [HelloPlease()]
+        if self._reopened or not begun:
+            # Not of a target that has begun: it would send all of its window again.
+            wanted.insert(0, RepeatPlease())
         if wrong_epochs and self.epoch_ms is not None:
             wanted.insert(0, EpochLength(self.epoch_ms))
+        self._asked_at, self._reason_to_ask, self._reopened = now, False, False
+        self._asked += 1
         return b"".join(map(self.say, wanted))
 
     def _ack(self, order: FrameOrder) -> bytes:

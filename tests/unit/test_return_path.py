@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""What the host asks of a target: repetition until that has begun, and again when the line was away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tinyprof.return_path import ReturnPath
+from tinyprof.wire import (
+    Begin,
+    EpochLength,
+    Frame,
+    FrameDecoder,
+    Hello,
+    HelloPlease,
+    Message,
+    Pages,
+    RepeatPlease,
+    encode_message,
+)
+
+
+class Host:
+    """A return path and what it reads; `hears` gives the messages that it says then."""
+
+    def __init__(self, epoch_ms: int | None = None) -> None:
+        self.path, self._decoder = ReturnPath(epoch_ms), FrameDecoder()
+
+    def hears(self, now: float, *frames: bytes) -> list[type[Message]]:
+        events = self._decoder.feed(b"".join(frames))
+        said = FrameDecoder().feed(self.path.due(now, events, self._decoder.order))
+        return [type(event.message) for event in said if isinstance(event, Frame)]
+
+
+@pytest.fixture
+def able(hello: Hello) -> Hello:
+    """A hello of a target that can repeat."""
+    return replace(hello, window=32)
+
+
+def pages(seq: int, *, repeated: bool) -> bytes:
+    return encode_message(Pages(0, 1, 0, (1,), bytes(1)), seq, repeated=repeated)
+
+
+def test_a_target_that_begins_while_the_line_still_carries_the_old_is_asked_once(able: Hello) -> None:
+    host = Host()
+    assert RepeatPlease in host.hears(0.0, encode_message(able, 0))
+    # Sent before the target heard the host, and reason enough to ask again in a second.
+    assert host.hears(0.5, pages(1, repeated=False)) == []
+    host.hears(0.9, encode_message(Begin(7), 2), pages(2, repeated=True))
+    assert RepeatPlease not in host.hears(1.5, pages(3, repeated=True))
+
+
+def test_a_target_that_repeats_is_asked_for_its_epochs_alone(able: Hello) -> None:
+    host = Host(epoch_ms=250)
+    host.hears(0.0, encode_message(able, 0))
+    host.hears(0.1, encode_message(Begin(7), 1))
+    assert host.hears(1.5) == [EpochLength, HelloPlease]
+
+
+def test_a_target_that_goes_on_sending_once_is_asked_again_a_second_later(able: Hello) -> None:
+    host = Host()
+    host.hears(0.0, encode_message(able, 0))
+    assert RepeatPlease not in host.hears(0.9, pages(1, repeated=False))
+    assert RepeatPlease in host.hears(1.0, pages(2, repeated=False))
+
+
+def test_a_line_that_was_away_is_asked_at_once_though_the_target_repeats(able: Hello) -> None:
+    host = Host()
+    host.hears(0.0, encode_message(able, 0), encode_message(Begin(7), 1))
+    host.path.reopened()
+    assert RepeatPlease in host.hears(0.1)
+    assert RepeatPlease not in host.hears(1.5, pages(1, repeated=True))
