@@ -53,12 +53,20 @@ def boot(rootfs: Path) -> None:
 
 
 def fuzz() -> None:
-    """Lines, messages and captures, mutated: the default tests' share, a hundredfold."""
+    """Lines, messages and captures, mutated, and the agent's commands: the tests' share many times over."""
     inputs = 2_000_000
-    environment = os.environ | {"TINYPROF_FUZZ": str(-(-inputs // 3))}
-    words = [sys.executable, "-m", "pytest", "-q", "--timeout", "0", str(ROOT / "tests/unit/test_fuzz.py")]
-    subprocess.run(words, cwd=ROOT, env=environment, stdout=sys.stderr, check=True)
-    show("fuzzed", inputs, "inputs")
+    for name, each, test in (
+        ("fuzzed", -(-inputs // 3), "tests/unit/test_fuzz.py"),
+        (
+            "fuzzed-commands",
+            inputs,
+            "tests/agent/test_wire_vectors.py::test_fuzzed_lines_are_judged_as_the_format_says",
+        ),
+    ):
+        words = [sys.executable, "-m", "pytest", "-q", "--timeout", "0", str(ROOT / test)]
+        environment = os.environ | {"TINYPROF_FUZZ": str(each)}
+        subprocess.run(words, cwd=ROOT, env=environment, stdout=sys.stderr, check=True)
+        show(name, inputs, "inputs")
 
 
 def main() -> None:

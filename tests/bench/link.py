@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What the line carries and the host bears: prints one line a figure, `name value unit`.
 
-`goodput`: new frames' bytes over the reference board's UART at 115,200 baud while the target has more to say
-than that, as a share of the line's rate. `pty`: a recording from a pty, against a line of 3 Mbaud. `replay`:
-records of one capture after another through decoder and counts, and what memory they took.
+`goodput`: what the reference board's UART carries at 115,200 baud while the target has more to say than that,
+as a share of the line's rate: bytes of all frames that are new, and of those alone that carry records. `pty`:
+a recording from a pty, against a line of 3 Mbaud. `replay`: records of one capture after another through
+decoder and counts, and what memory they took.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ from tinyprof.link import DescriptorLink
 from tinyprof.recorder import record
 from tinyprof.tally import Tally
 from tinyprof.watch import LineWatch
-from tinyprof.wire import Frame, encode_message
+from tinyprof.wire import Frame, Pages, Status, encode_message
 
 ROOT = Path(__file__).resolve().parents[2]
 BOARD = ROOT / "firmware/qemu/board"
 TINYPROF = Path(sys.executable).with_name("tinyprof")
 BAUD = 115_200
-BUSY_SECONDS = 5.0
+ROUNDS = 20
 FAST_LINE = 3_000_000 / 10
 
 
@@ -52,31 +53,43 @@ def goodput(image: Path, folder: Path) -> None:
         "--baud",
         str(BAUD),
         "--append",
-        "init=/sbin/tinyprof-agent cramfs.tinyprof=1",
+        f"init=/sbin/tinyprof-agent cramfs.tinyprof=1 WORKLOAD_ROUNDS={ROUNDS}",
     ]
     with subprocess.Popen(
         [BOARD, "run", image, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as board:
         assert board.stderr
         port = next(said.split()[-1] for said in board.stderr if "line is" in said)
-        subprocess.run([TINYPROF, "record", port, "-o", capture, "--epoch", "10ms"], check=True)
-    arrivals = frames_of(capture)
-    best = max(
-        sum(size for at, size in arrivals if begin <= at < begin + BUSY_SECONDS) for begin, _ in arrivals
-    )
-    print(f"uart-goodput {100 * best / (BUSY_SECONDS * BAUD / 10):.1f} percent")
-    print(f"uart-bytes {best} bytes in the busiest {BUSY_SECONDS:.0f} s")
+        subprocess.run([TINYPROF, "record", port, "-o", capture, "--epoch", "10ms", "--no-tui"], check=True)
+    seconds, new, records = busy_time(capture)
+    print(f"uart-busy {seconds:.1f} s")
+    print(f"uart-goodput {100 * new / (seconds * BAUD / 10):.1f} percent")
+    print(f"uart-goodput-records {100 * records / (seconds * BAUD / 10):.1f} percent")
 
 
-def frames_of(capture: Path) -> list[tuple[float, int]]:
-    """When each new frame arrived, in seconds, and how long it is on the line."""
-    found = []
+def busy_time(capture: Path) -> tuple[float, int, int]:
+    """Seconds in which the line was what the target waited for, and the bytes of frames that arrived then.
+
+    A status a second tells how long the target has waited for acknowledgements with its window full: a second
+    in which that grew counts, from one status to the next. The bytes are those of all frames, each counted
+    once, and of those among them that carry records.
+    """
+    seconds, new, records = 0.0, 0, 0
+    began, waited, new_since, records_since = 0.0, -1, 0, 0
     with capture.open("rb") as file:
         reader = CaptureReader(file)
         for event in reader.events():
-            if isinstance(event, Frame):
-                found.append((reader.seconds, len(encode_message(event.message, event.seq))))
-    return found
+            if not isinstance(event, Frame):
+                continue
+            if isinstance(event.message, Status):
+                if 0 <= waited < event.message.waited_ms:
+                    seconds += reader.seconds - began
+                    new, records = new + new_since, records + records_since
+                began, waited, new_since, records_since = reader.seconds, event.message.waited_ms, 0, 0
+            size = len(encode_message(event.message, event.seq))
+            new_since += size
+            records_since += size if isinstance(event.message, Pages) else 0
+    return seconds, new, records
 
 
 def pty(data: bytes) -> None:
