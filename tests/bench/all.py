@@ -80,6 +80,7 @@ def main() -> None:
     run(ROOT / "firmware/qemu/demo", demo, "--tinyprof", TINYPROF)
     scripts: list[tuple[str, list[str | Path]]] = [
         ("decoder.py", []),
+        ("recording.py", []),
         ("tui.py", []),
         ("link.py", [FOLDER / "plain.cramfs"]),
         ("images.py", [rootfs]),
