@@ -2,7 +2,7 @@
 """The order of a target's frames: what is missing, what came twice, where the target started again.
 
 Numbered messages come in as the line brought them; frames go out in the order in which they were sent, each
-once. Frames that are repeated wait here for the one that is missing before them, at most WINDOW_MAX, and so
+once. Frames that are repeated wait here for the one that is missing before them, at most OVERHEARD, and so
 do the first of a target that can repeat. What is sent once is handed on at once, and a gap before it is a
 loss. The bytes of a line alone decide all of it, so a capture is put into the same order as the line was.
 """
@@ -35,6 +35,9 @@ EARLY_MS = 2000
 them. A hello, which tells no time, counts as HELLO_FRAMES."""
 
 HELLO_FRAMES = 16
+
+OVERHEARD = EARLY + WINDOW_MAX
+"""More frames than a target can have sent that has begun to repeat and not been answered since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class FrameOrder:
         self._any = False
         self._can_repeat: bool | None = None
         self._restarted = False
+        self._overheard = False
 
     @property
     def repeats(self) -> bool:
@@ -178,12 +182,13 @@ class FrameOrder:
         """The sender was started anew, and has sent so many frames as its number says."""
         frames = self.flush()
         self._session, self._lost, self._restarted, self.astray = None, first, True, False
+        self._overheard = False
         self._expected, self._once, self._since, self._can_repeat = first, 0, None, None
         return frames
 
     def _begin(self, seq: int, begin: Begin) -> list[Frame]:
         self.heard += 1
-        self.astray = False
+        self.astray = self._overheard = False
         if begin.session == self._session:
             return []
         ahead = _signed(self._distance(seq))
@@ -204,19 +209,24 @@ class FrameOrder:
 
     def _take_repeated(self, seq: int, message: Message | None) -> list[Frame]:
         self.heard += 1
+        frames: list[Frame] = []
+        if not self.repeats and len(self._held) >= OVERHEARD and seq not in self._held:
+            # Another host is answered: nobody says here from where on they count, nor repeats what lacks.
+            frames, self._overheard = self.flush(), True
         ahead = self._distance(seq)
-        if self.repeats and ahead >= SEQ_MODULO // 2:
+        in_order = self.repeats or self._overheard
+        if in_order and ahead >= SEQ_MODULO // 2:
             self.duplicates += 1
-        elif self.repeats and not ahead:
-            return self._hand_on(seq, message) + self._hand_on_held()
+        elif in_order and not ahead:
+            frames += self._hand_on(seq, message) + self._hand_on_held()
         elif seq in self._held:
             self.duplicates += 1
-        elif len(self._held) < WINDOW_MAX and (not self.repeats or ahead <= WINDOW_MAX):
+        elif not self.repeats or (len(self._held) < WINDOW_MAX and ahead <= WINDOW_MAX):
             self._held[seq] = message
             self.astray = not self.repeats
         else:
             self.astray = True
-        return []
+        return frames
 
     def _hand_on_held(self) -> list[Frame]:
         frames = []

@@ -161,10 +161,19 @@ class _Session:
             events = self._store_and_roll(writer, data)
         else:
             events = self._store(data)
-        for warning in self._watch.take(self._elapsed(), data, events, self._decoder.pending):
-            self._observer.warning(warning)
+        self._look_at_line(data, events)
         self.answer(events)
         self._observer.progress(self.totals)
+
+    def _look_at_line(self, data: bytes, events: list[Event]) -> None:
+        now, order = self._elapsed(), self._decoder.order
+        answered = self._return_path is not None
+        waits = order.astray or (order.repeats and not answered)
+        for warning in (
+            *self._watch.take(now, data, events, self._decoder.pending, order.waiting),
+            *self._watch.waiting(now, waits, events, answered=answered),
+        ):
+            self._observer.warning(warning)
 
     def _store(self, data: bytes) -> list[Event]:
         if data:

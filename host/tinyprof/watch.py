@@ -39,6 +39,9 @@ SAMPLE_MAX = 4096
 GARBAGE_LEAST = 16
 """Fewer unreadable bytes may be the rest of a frame whose start was missed, or a glitch at power-on."""
 
+WAITED_FOR_SECONDS = 2.5
+"""A target with a tracer says something new each second, unless it waits."""
+
 TRACER_SECONDS = 5.0
 """How long a target may be without a tracer: a module may be late, the agent looks every two seconds."""
 
@@ -50,6 +53,10 @@ class LineWarning(TinyprofError):
     """Something that keeps a recording from being what was wanted, though the recording goes on."""
 
 
+class WaitingError(LineWarning):
+    """The target waits for a host that answers."""
+
+
 class NoTracerError(TinyprofError):
     """The target's kernel cannot record."""
 
@@ -57,8 +64,9 @@ class NoTracerError(TinyprofError):
 class LineWatch:
     """Judges one line. `baud` is named in what it says about garbage.
 
-    `fault` is what would make a recording that ended now a failed one: a target without tracer, or another
-    image in it. Both can still turn out well: a module may be loaded and a volume mounted later.
+    `fault` is what would make a recording that ended now a failed one: a target without tracer, another image
+    in it, or one that waits for an answer. All can still turn out well: a module may be loaded, a volume
+    mounted, an answer heard.
     """
 
     def __init__(self, port: str, baud: int, index: ImageIndex | None = None) -> None:
@@ -68,6 +76,7 @@ class LineWatch:
         self._heard = False
         self._hello: Hello | None = None
         self._tracerless_since: float | None = None
+        self._waiting_since: float | None = None
         self.fault: TinyprofError | None = None
         self._garbage_since: float | None = None
         self._garbage_until = 0.0
@@ -76,9 +85,12 @@ class LineWatch:
         self._said: set[str] = set()
 
     def take(
-        self, now: float, data: bytes, events: Sequence[Event], pending: bytes
+        self, now: float, data: bytes, events: Sequence[Event], pending: bytes, held: int = 0
     ) -> Iterator[TinyprofError]:
-        """Look at one read, at `now` seconds since the recording began; `pending` is the decoder's."""
+        """Look at one read, at `now` seconds since the recording began.
+
+        `pending` is the decoder's; so many good frames are `held` back until one before them comes.
+        """
         self._heard = self._heard or bool(data)
         if not self._heard:
             if now >= SILENCE_SECONDS:
@@ -87,7 +99,10 @@ class LineWatch:
         for event in events:
             if isinstance(event, Frame):
                 yield from self._look_at(now, event)
-        if (unread := self._garbage(now, data, events, pending)) is not None:
+        if held or any(isinstance(event, Frame) for event in events):
+            self._garbage_since, self._unread = None, 0
+            self._sample.clear()
+        elif (unread := self._garbage(now, data, events, pending)) is not None:
             yield from self._once("garbage", self._wrong_baud(unread))
 
     def _once(self, topic: str, warning: TinyprofError) -> Iterator[TinyprofError]:
@@ -104,10 +119,6 @@ class LineWatch:
 
     def _garbage(self, now: float, data: bytes, events: Sequence[Event], pending: bytes) -> int | None:
         """How many bytes could not be read since the last frame, once that has gone on for too long."""
-        if any(isinstance(event, Frame) for event in events):
-            self._garbage_since, self._unread = None, 0
-            self._sample.clear()
-            return None
         self._sample += data[: SAMPLE_MAX - len(self._sample)]
         # Bytes still pending are judged when a zero ends them, or below.
         self._unread += len(data) - sum(len(event.data) for event in events if isinstance(event, ConsoleText))
@@ -140,6 +151,26 @@ class LineWatch:
                     "check that transmit is connected too, or say --one-way",
                 ),
             )
+
+    def waiting(
+        self, now: float, target_is: bool, events: Sequence[Event], *, answered: bool
+    ) -> Iterator[TinyprofError]:
+        """Say so of a target that may wait for acknowledgements, once nothing new has come for a while.
+
+        `answered`: this host sends them, and it is the target that does not hear it.
+        """
+        if not target_is or any(isinstance(event, Frame) for event in events):
+            self._waiting_since = None
+            if isinstance(self.fault, WaitingError):
+                self.fault = None
+            return
+        self._waiting_since = now if self._waiting_since is None else self._waiting_since
+        is_long = now - self._waiting_since >= WAITED_FOR_SECONDS
+        error = _waits(answered=answered)
+        if is_long or self._hello is None:
+            self.fault = error
+        if is_long:
+            yield from self._once("waiting", error)
 
     def tracerless(self, now: float) -> bool:
         """Whether the target has had no tracer for so long that there will be none."""
@@ -200,6 +231,15 @@ class LineWatch:
             yield from self._once("image", error)
         else:
             self.fault = None
+
+
+def _waits(*, answered: bool) -> WaitingError:
+    why = "does not hear this one's" if answered else "this one sends none"
+    remedy = "check that transmit is connected" if answered else "record without --one-way"
+    return WaitingError(
+        f"the target waits for acknowledgements, as an earlier recording asked it to, and {why}",
+        f"{remedy}, or start the agent again; it keeps its records meanwhile",
+    )
 
 
 def _no_tracer(hello: Hello) -> NoTracerError:

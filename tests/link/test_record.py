@@ -168,6 +168,37 @@ def test_a_recorder_that_stands_still_loses_nothing(target: Target, cable: NullM
     assert summary["causes"]["waited_ms"] > 500 * STALLED_REPEATS
 
 
+def test_a_listener_that_never_answers_is_told_why_it_hears_so_little(
+    target: Target, cable: NullModem, tmp_path: Path
+) -> None:
+    agents_end, hosts_end = cable.ends
+    first, second, third = (tmp_path / f"{name}.tpcap" for name in ("first", "second", "third"))
+    target.plug_in(agents_end.path)
+    target.tracer.mount(0, Volume(7, recording=True))
+    target.tracer.appear()
+    target.start(TINYPROF_EPOCH="50")
+    assert record(hosts_end, first, "--epochs", "2").returncode == 0
+    # Far more frames than are kept.
+    target.tracer.touch(0, *((page * 300, Kind.EXEC) for page in range(5000)))
+    cable.until_repeated(1)
+    deaf = record(hosts_end, second, "--one-way", "--duration", "4s")
+    said = [line for line in deaf.stderr.split("\n") if "waits for acknowledgements" in line]
+    print("\n".join(said))
+    assert (deaf.returncode, len(said)) == (1, 2)
+    assert all("record without --one-way" in line for line in said)
+    assert "baud" not in deaf.stderr
+    # The target has kept everything, and what the listener heard was part of it.
+    answered = record(hosts_end, third, "--epochs", "40")
+    assert answered.returncode == 0, answered.stderr
+    assert records_of(messages_of(third)) == target.tracer.taken
+    assert set(records_of(messages_of(second))) < set(target.tracer.taken)
+
+
+def record(end: Line, capture: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [*RECORD, end.path, "-o", str(capture), "--json", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
 def repeats(capture: Path) -> bool:
     """Whether a recording has heard the target begin to repeat its frames."""
     if not capture.exists() or not capture.stat().st_size:

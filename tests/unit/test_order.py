@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 
-from tinyprof.order import EARLY, WINDOW_MAX, Frame, FrameOrder
+from tinyprof.order import EARLY, OVERHEARD, Frame, FrameOrder
 from tinyprof.wire import NO_BOOT, Ack, Begin, Hello, Message, Status
 
 SEED = 20261124
@@ -66,6 +66,19 @@ def test_repeated_frames_without_their_beginning_are_kept_and_asked_for() -> Non
     assert numbers(order.take(39, said(39), repeated=True)) == [39, 40]
 
 
+def test_who_overhears_repeated_frames_gets_each_once_and_knows_what_is_missing() -> None:
+    order, got = FrameOrder(), list[Frame]()
+    missing = {100, 101, 350}
+    for seq in range(30, 1000):
+        got += order.take(seq, said(seq), repeated=True) if seq not in missing else []
+        # As a sender does that has heard no acknowledgement for a while.
+        got += order.take(seq - 20, said(seq - 20), repeated=True) if seq % 90 == 89 else []
+    got += order.flush()
+    assert numbers(got) == [seq for seq in range(30, 1000) if seq not in missing]
+    assert [(frame.seq, frame.lost) for frame in got if frame.lost] == [(102, 2), (351, 1)]
+    assert (order.astray, order.ack()) == (True, None)
+
+
 def test_what_was_sent_once_is_not_lost_if_repetition_begins_with_it() -> None:
     order = FrameOrder()
     frames = order.take(0, HELLO, repeated=False)
@@ -112,7 +125,7 @@ def test_nothing_makes_it_hold_more_than_a_window() -> None:
     for _ in range(50_000):
         message = rng.choice([said(0), HELLO, None, Begin(rng.randrange(3))])
         order.take(rng.randrange(65_536), message, repeated=rng.random() < 0.8)
-        assert order.waiting <= WINDOW_MAX + EARLY
+        assert order.waiting <= OVERHEARD
         ack = order.ack()
         assert ack is None or ack.beyond < 1 << 32
     order.flush()

@@ -170,6 +170,16 @@ def test_a_line_without_target_is_exit_1(tmp_path: Path, line: bytes) -> None:
     assert "115200 baud" in it.said
 
 
+def test_what_a_target_repeats_for_a_host_that_answers_is_told_as_such(
+    tmp_path: Path, story: list[Message]
+) -> None:
+    again = [encode_message(message, 7 + seq, repeated=True) for seq, message in enumerate(story[1:])]
+    it = Record(tmp_path, b"".join(again) + again[0] * 50)
+    assert it.code == 1
+    assert "waits for acknowledgements" in it.said
+    assert (it.summary["records"], it.summary["lossless"]) == (4, False)
+
+
 def test_console_text_is_harmless_on_screen_and_raw_in_its_file(tmp_path: Path, story: list[Message]) -> None:
     text = b"\x1b]0;owned\x07\x1b[2Jlogin:\r\n"
     it = Record(tmp_path, text + line_of(story), "--console", tmp_path / "console")
