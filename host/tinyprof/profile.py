@@ -7,19 +7,18 @@ the same captures give the same profile in whatever order they come. `tprof` wri
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
-from typing import Any
+from typing import Any, Protocol
 
-from tinyprof.capture import CaptureReader
 from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.errors import TinyprofError
 from tinyprof.heat import ANY, MAPPED, Losses, PageHeat, Phase, Run, VolumeHeat, split_runs
 from tinyprof.heat import Seen as SeenInRun
 from tinyprof.image_index import ImageIndex, IndexedFile, WrongImageError
 from tinyprof.records import Kind
-from tinyprof.wire import Hello
+from tinyprof.wire import Event, Hello
 
 KIND_LETTERS = {Kind.EXEC: "x", Kind.READ: "r", Kind.WRITE: "w", Kind.FILE: "f"}
 EITHER, AS_ANYTHING = "xr", "*"
@@ -196,8 +195,31 @@ class Profile:
         return sum(run.steady * run.weight for run in self.runs if run.fsid in file.images)
 
 
+class Capture(Protocol):
+    """What a profile is made of: a capture, or all parts of a recording as one."""
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        ...
+
+    @property
+    def index(self) -> ImageIndex | None:
+        """The index of the image that the target ran, where it carries one."""
+        ...
+
+    @property
+    def index_fault(self) -> str:
+        """Why there is none."""
+        ...
+
+    def events(self) -> Iterator[Event]:
+        """What was on the line, once."""
+        ...
+
+
 def make_profile(
-    captures: Iterable[CaptureReader],
+    captures: Iterable[Capture],
     image: ImageIndex | None = None,
     weights: Mapping[str, int] | None = None,
 ) -> Profile:

@@ -26,6 +26,9 @@ __all__ = ["Limits", "Observer", "Recording", "Totals", "record"]
 POLL_SECONDS = 0.25
 SETTLE_SECONDS = 2.0
 REARM_SECONDS = 1.0
+EPOCH_MS_MAX = 60_000
+"""A part of a recording waits for epochs of at most this length to end; longer ones are asked to."""
+
 REBOOTS_SAID = 16
 _REBOOTED = LineWarning("the target has rebooted", "its epochs start again; a profile counts another run")
 
@@ -132,6 +135,7 @@ class _Session:
         self._tally = Tally()
         self._reboots = 0
         self._rearmed_at = float("-inf")
+        self._epochs_before_part = 0
         self._away = link.away
         self.ending: Ending | None = None
 
@@ -190,15 +194,24 @@ class _Session:
             events += self._store(run)
             if self._between_epochs() and writer.is_enough(self._elapsed()):
                 writer.turn(self._elapsed(), primer(self._decoder.order), loss_counts(self.totals()))
-        if writer.is_enough(self._elapsed()) and self._elapsed() - self._rearmed_at >= REARM_SECONDS:
-            # Some targets end no epoch by themselves.
-            self._rearmed_at = self._elapsed()
-            if self._return_path:
-                self._link.write(self._return_path.say(Rearm()))
+                self._epochs_before_part = self._tally.epochs
+        if writer.is_enough(self._elapsed()) and not self._epochs_end_by_themselves():
+            self._ask_for_an_end()
         return events
 
     def _between_epochs(self) -> bool:
-        return not (self._decoder.pending or self._decoder.order.waiting or self._tally.in_epoch)
+        """Whether a part may end here: it has an epoch, and none is under way."""
+        under_way = self._decoder.pending or self._decoder.order.waiting or self._tally.in_epoch
+        return not under_way and self._tally.epochs > self._epochs_before_part
+
+    def _epochs_end_by_themselves(self) -> bool:
+        hello = self._decoder.order.whereabouts()[0]
+        return hello is not None and 0 < hello.epoch_ms <= EPOCH_MS_MAX
+
+    def _ask_for_an_end(self) -> None:
+        if self._return_path and self._elapsed() - self._rearmed_at >= REARM_SECONDS:
+            self._rearmed_at = self._elapsed()
+            self._link.write(self._return_path.say(Rearm()))
 
     def mark(self, text: str) -> None:
         self._writer.mark(text)

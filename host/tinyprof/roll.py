@@ -29,6 +29,11 @@ class RollingWriter:
         self._part = begin_part(meta, b"")
         self._since = 0.0
 
+    @property
+    def parts(self) -> int:
+        """How many there are by now."""
+        return self._meta.part + 1
+
     def is_enough(self, seconds: float) -> bool:
         """Whether the next part is due, so many seconds into the recording."""
         roll = self._roll

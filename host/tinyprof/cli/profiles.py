@@ -11,10 +11,11 @@ from pathlib import Path
 
 import click
 
-from tinyprof.capture import MAGIC, CaptureReader
+from tinyprof.capture import MAGIC, CaptureReader, Meta
 from tinyprof.cramfs import read_image
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex, index_image
+from tinyprof.parts import Parts, recordings_of
 from tinyprof.profile import Content, Profile, ProfileError, make_profile, merge_profiles, weighted
 from tinyprof.shown import shown
 from tinyprof.temperature import DEFAULT_LIMITS, Limits
@@ -84,14 +85,18 @@ def _profile_of_captures(
 ) -> tuple[Profile, bool]:
     readers: list[CaptureReader] = []
 
-    def opened() -> Iterator[CaptureReader]:
-        for path in paths:
-            with path.open("rb") as file:
-                readers.append(CaptureReader(file, shown(str(path))))
+    def opened(parts: Sequence[int]) -> Iterator[CaptureReader]:
+        for place in parts:
+            with paths[place].open("rb") as file:
+                readers.append(CaptureReader(file, shown(str(paths[place]))))
                 yield readers[-1]
 
-    by_name = {shown(str(path)): weight for path, weight in weights.items()}
-    profile = make_profile(opened(), index, by_name)
+    recordings = recordings_of([_meta_of(path) for path in paths])
+    by_name = {
+        shown(str(paths[parts[0]])): max(weights.get(paths[place], 1) for place in parts)
+        for parts in recordings
+    }
+    profile = make_profile((Parts(opened(parts)) for parts in recordings), index, by_name)
     for reader in readers:
         if reader.cut_at is not None:
             click.echo(
@@ -99,6 +104,11 @@ def _profile_of_captures(
                 err=True,
             )
     return profile, all(reader.cut_at is None for reader in readers)
+
+
+def _meta_of(path: Path) -> Meta:
+    with path.open("rb") as file:
+        return CaptureReader(file, shown(str(path))).meta
 
 
 def index_of(image: Path) -> ImageIndex:

@@ -40,6 +40,8 @@ from tinyprof.wire import MARK_MAX, Event, Hello
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 SIZES = {"k": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 EPOCH_MS_LIMIT = 1 << 32
+NAMED_PARTS = 4
+"""Files of one recording that are named one by one in what to do next."""
 
 
 class Time(click.ParamType[float]):
@@ -177,15 +179,18 @@ def command(
             else:
                 recording = record_on_screen(port, output, index, begin, console_file, signalled)
         screen.finish()
+    parts = writer.parts if isinstance(writer, RollingWriter) else 1
+    names = [shown(str(_part_name(output, part))) for part in range(parts)]
     if as_json:
         image_fsid = str(index.fsid) if index else None
-        click.echo(json.dumps(_summary(recording, output, port, baud, image_fsid)))
-    screen.say(f"{shown(str(output))}: {_text(recording.totals)}")
+        click.echo(json.dumps(_summary(recording, output, parts, port, baud, image_fsid)))
+    screen.say(f"{' to '.join(dict.fromkeys((names[0], names[-1])))}: {_text(recording.totals)}")
     if recording.totals.losses or recording.totals.gaps:
         for line in ledger_lines(recording.totals):
             screen.say(line)
     if not as_json:
-        screen.say(f"next: tinyprof view {shown(str(output))}, or tinyprof report {shown(str(output))}")
+        all_of_it = " ".join(names) if parts <= NAMED_PARTS else f"{names[0]} {shown(str(output.stem))}-*"
+        screen.say(f"next: tinyprof view {names[0]}, or tinyprof report {all_of_it}")
     return _verdict(recording, baud, interrupted=signalled())
 
 
@@ -197,15 +202,19 @@ def _writer(
 
     def begin_part(part: Meta, primer: bytes) -> CaptureWriter:
         part_files.close()
-        name = f"{output.stem}-{part.part}{output.suffix}" if part.part else output.name
+        path = _part_name(output, part.part)
         try:
-            file = part_files.enter_context(output.with_name(name).open("xb", buffering=0))
+            file = part_files.enter_context(path.open("xb", buffering=0))
         except FileExistsError:
-            raise CaptureError(f"{output.with_name(name)} exists", "move it away") from None
+            raise CaptureError(f"{path} exists", "move it away") from None
         part_files.enter_context(kept_safe(file))
         return CaptureWriter(file, part, index, primer)
 
     return RollingWriter(meta, begin_part, roll) if roll else begin_part(meta, b"")
+
+
+def _part_name(output: Path, part: int) -> Path:
+    return output.with_name(f"{output.stem}-{part}{output.suffix}") if part else output
 
 
 def _open(port: str, baud: int, *, wait: bool) -> Link:
@@ -277,11 +286,12 @@ def _bytes_per_record(totals: Totals) -> float | None:
 
 
 def _summary(
-    recording: Recording, output: Path, port: str, baud: int, image_fsid: str | None
+    recording: Recording, output: Path, parts: int, port: str, baud: int, image_fsid: str | None
 ) -> dict[str, Any]:
     totals, ending = recording.totals, recording.ending
     return {
         "capture": str(output),
+        "parts": parts,
         "port": port,
         "baud": baud,
         "image": image_fsid,

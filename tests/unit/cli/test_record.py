@@ -66,6 +66,7 @@ def test_the_summary_is_one_document_with_every_figure(
     assert isinstance(seconds, float)
     assert it.summary == {
         "capture": str(it.capture),
+        "parts": 1,
         "port": str(tmp_path / "line"),
         "baud": 115_200,
         "image": fsid,
