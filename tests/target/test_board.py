@@ -41,6 +41,7 @@ def test_kernels_come_from_the_cache_and_differ_by_our_patch() -> None:
         (["run", "/none-such"], "/none-such: No such file"),
         (["run", "/dev/null", "--serial", "carrier-pigeon"], "write pty or unix:PATH"),
         (["rootfs", "/dev"], "not an empty folder"),
+        (["run", "/dev/null", "--arch", "arm64", "--stock", "--serial", "pty"], "no other serial port"),
     ],
 )
 def test_a_mistake_is_told_in_one_line(words: list[str], said: str) -> None:

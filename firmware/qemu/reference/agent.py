@@ -6,9 +6,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from reference.architecture import ARMHF
 from reference.cache import appearing, cache_root, key_of, locked
 from reference.errors import BoardError
-from reference.kernel import CROSS, FIRMWARE, LINUX, source_tree
+from reference.kernel import FIRMWARE, LINUX, source_tree
 from reference.packages import need, version_of
 
 AGENT = FIRMWARE.parent / "agent"
@@ -17,11 +18,11 @@ ABI = LINUX / "overlay/include/uapi/linux/cramfs_tinyprof.h"
 
 def agent(version: str) -> Path:
     """The program, built if the cache has none of the same ingredients."""
-    need("gcc-arm-linux-gnueabihf", "libc6-dev-armhf-cross", "make")
+    need(*ARMHF.tools, "make")
     sources = sorted(
         path for path in AGENT.iterdir() if path.suffix in (".c", ".h") or path.name == "Makefile"
     )
-    words = [version, str(version_of("gcc-arm-linux-gnueabihf")), *(source.name for source in sources)]
+    words = [version, str(version_of(ARMHF.compiler)), *(source.name for source in sources)]
     folder = cache_root() / "agent" / key_of(words, [*sources, ABI])
     with locked("agent"):
         if not folder.exists():
@@ -32,7 +33,7 @@ def agent(version: str) -> Path:
 def _build(version: str, folder: Path) -> None:
     nolibc = source_tree(version) / "tools/include/nolibc"
     with appearing(folder) as filling:
-        words = [f"CROSS_COMPILE={CROSS}", f"NOLIBC={nolibc}", f"O={filling}"]
+        words = [f"CROSS_COMPILE={ARMHF.cross}", f"NOLIBC={nolibc}", f"O={filling}"]
         command = ["make", "-s", "-C", str(AGENT), "target", *words]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         if run.returncode:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The board's kernel: Debian's linux-source package in, a zImage and a device tree out.
+"""The board's kernel: Debian's linux-source package in, a boot image and a device tree out.
 
 The stock and the patched kernel are built in one tree with one configuration: the second takes seconds,
 and they differ in nothing but our patch. The tree stays in the cache; the results are kept beside it.
@@ -17,16 +17,14 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
+from reference.architecture import ARMHF, Architecture
 from reference.cache import appearing, cache_root, key_of, locked
 from reference.errors import BoardError
 from reference.packages import need, version_of
 
 FIRMWARE = Path(__file__).resolve().parents[2]
 LINUX = FIRMWARE / "linux"
-CROSS = "arm-linux-gnueabihf-"
 TOOLS = (
-    "gcc-arm-linux-gnueabihf",
-    "libc6-dev-armhf-cross",
     "gcc",
     "libc6-dev",
     "make",
@@ -45,10 +43,11 @@ PROGRESS_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A built kernel: what QEMU is given."""
+    """A built kernel: what QEMU is given, and the machine that it is for."""
 
-    zimage: Path
+    image: Path
     device_tree: Path
+    machine: Architecture
 
 
 def versions() -> list[str]:
@@ -56,20 +55,26 @@ def versions() -> list[str]:
     return sorted(folder.name for folder in (LINUX / "patches").iterdir())
 
 
-def kernel(version: str, *, stock: bool) -> Kernel:
+def packages(version: str, machine: Architecture) -> tuple[str, ...]:
+    """The Debian packages that a kernel is built with."""
+    return (f"linux-source-{version}", *machine.tools, *TOOLS)
+
+
+def kernel(version: str, *, stock: bool, machine: Architecture = ARMHF) -> Kernel:
     """The kernel of this version, built if the cache has none of the same ingredients."""
     if version not in versions():
         raise BoardError(f"no patches for kernel {version}", f"there are some for {', '.join(versions())}")
     package = f"linux-source-{version}"
-    need(package, *TOOLS)
-    inputs = _config_files(version, stock) + [_board_dts()] + ([] if stock else _our_files(version))
-    words = [f"{package} {version_of(package)}", f"gcc {version_of('gcc-arm-linux-gnueabihf')}"]
+    need(*packages(version, machine))
+    inputs = [*_config_files(version, machine, stock), _board_dts(machine)]
+    inputs += [] if stock else _our_files(version)
+    words = [f"{package} {version_of(package)}", f"gcc {version_of(machine.compiler)}"]
     kind = "stock" if stock else "patched"
     folder = cache_root() / "kernel" / f"{version}-{kind}-{key_of(words, inputs)}"
-    built = Kernel(folder / "zImage", folder / "vexpress-a9.dtb")
+    built = Kernel(folder / machine.image, folder / f"{machine.device_tree}.dtb", machine)
     with locked(f"kernel-{version}"):
         if not folder.exists():
-            _build(version, folder, stock=stock)
+            _build(version, built, stock=stock)
     return built
 
 
@@ -98,15 +103,15 @@ def _unpack(version: str, into: Path, *members: str) -> None:
         raise BoardError(f"cannot unpack {archive}: {run.stderr.strip()}", "reinstall its package")
 
 
-def _config_files(version: str, stock: bool) -> list[Path]:
-    files = [FIRMWARE / "qemu" / "kernel.config"]
-    files += [FIRMWARE / "qemu" / f"kernel-{version}.config"]
+def _config_files(version: str, machine: Architecture, stock: bool) -> list[Path]:
+    names = [*machine.configs, f"kernel-{version}"]
+    files = [FIRMWARE / "qemu" / f"{name}.config" for name in names]
     files += [] if stock else [LINUX / "tinyprof.config"]
     return [file for file in files if file.exists()]
 
 
-def _board_dts() -> Path:
-    return FIRMWARE / "qemu" / "vexpress-a9.dts"
+def _board_dts(machine: Architecture) -> Path:
+    return FIRMWARE / "qemu" / f"{machine.device_tree}.dts"
 
 
 def _overlay_files() -> list[Path]:
@@ -121,18 +126,19 @@ def _our_files(version: str) -> list[Path]:
     return _overlay_files() + _patches(version)
 
 
-def _build(version: str, folder: Path, *, stock: bool) -> None:
+def _build(version: str, wanted: Kernel, *, stock: bool) -> None:
+    machine = wanted.machine
     source = source_tree(version)
     _take_anew(version, source)
     if not stock:
         _apply(version, source)
-    build = source.parent / "build"
-    _configure(source, build, _config_files(version, stock))
-    _compile(version, source, build, "stock" if stock else "patched")
-    with appearing(folder) as filling:
-        shutil.copy(build / "arch/arm/boot/zImage", filling)
-        shutil.copy(build / ".config", filling / "config")
-        _device_tree(source, build, filling / "vexpress-a9.dtb")
+    tree = _Tree(source, source.parent / machine.objects, machine)
+    _configure(tree, _config_files(version, machine, stock))
+    _compile(tree, f"kernel {version} ({machine.name}, {'stock' if stock else 'patched'})")
+    with appearing(wanted.image.parent) as filling:
+        shutil.copy(tree.objects / "arch" / machine.linux / "boot" / machine.image, filling)
+        shutil.copy(tree.objects / ".config", filling / "config")
+        _device_tree(tree, filling / wanted.device_tree.name)
 
 
 def _take_anew(version: str, source: Path) -> None:
@@ -179,44 +185,45 @@ def _apply(version: str, source: Path) -> None:
             raise BoardError(f"{patch.name} does not apply to {version}: {run.stdout.strip()}")
 
 
-def _make(source: Path, build: Path, *targets: str) -> list[str]:
-    jobs = len(os.sched_getaffinity(0))
-    return [
-        "make",
-        f"-j{jobs}",
-        "-C",
-        str(source),
-        f"O={build}",
-        "ARCH=arm",
-        f"CROSS_COMPILE={CROSS}",
-        *targets,
-    ]
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """Sources, and the folder beside them that they are compiled in for a machine."""
+
+    source: Path
+    objects: Path
+    machine: Architecture
+
+    def make(self, *words: str) -> list[str]:
+        jobs = len(os.sched_getaffinity(0))
+        where = ["-C", str(self.source), f"O={self.objects}"]
+        target = [f"ARCH={self.machine.linux}", f"CROSS_COMPILE={self.machine.cross}"]
+        return ["make", f"-j{jobs}", *where, *target, *words]
 
 
-def _configure(source: Path, build: Path, wanted: list[Path]) -> None:
-    build.mkdir(exist_ok=True)
+def _configure(tree: _Tree, wanted: list[Path]) -> None:
+    tree.objects.mkdir(exist_ok=True)
     lines = [line for file in wanted for line in file.read_text().splitlines() if line.startswith("CONFIG_")]
-    (build / "wanted.config").write_text("\n".join(lines) + "\n")
-    command = [*_make(source, build), f"KCONFIG_ALLCONFIG={build / 'wanted.config'}", "allnoconfig"]
+    (tree.objects / "wanted.config").write_text("\n".join(lines) + "\n")
+    command = tree.make(f"KCONFIG_ALLCONFIG={tree.objects / 'wanted.config'}", "allnoconfig")
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
         raise BoardError(f"the kernel cannot be configured: {run.stderr.strip()[-400:]}")
     # allnoconfig drops without a word what depends on something that is not there.
-    got = set((build / ".config").read_text().splitlines())
+    got = set((tree.objects / ".config").read_text().splitlines())
     if lost := [line for line in lines if line not in got]:
-        raise BoardError(f"this kernel does not take {', '.join(lost)}", "see firmware/qemu/kernel.config")
+        names = ", ".join(file.name for file in wanted)
+        raise BoardError(f"this kernel does not take {', '.join(lost)}", f"see {names}")
 
 
-def _compile(version: str, source: Path, build: Path, kind: str) -> None:
-    log_path = build / "build.log"
+def _compile(tree: _Tree, name: str) -> None:
+    log_path = tree.objects / "build.log"
     last: deque[str] = deque(maxlen=20)
     began = shown = time.monotonic()
     count = 0
-    _say(f"kernel {version} ({kind}): compiling; the first time takes minutes")
+    _say(f"{name}: compiling; the first time takes minutes")
     with log_path.open("w") as log:
-        make = subprocess.Popen(
-            _make(source, build, "zImage"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        command = tree.make(tree.machine.image)
+        make = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert make.stdout
         for line in make.stdout:
             log.write(line)
@@ -225,21 +232,21 @@ def _compile(version: str, source: Path, build: Path, kind: str) -> None:
             now = time.monotonic()
             if now - shown >= (1 if sys.stderr.isatty() else PROGRESS_SECONDS):
                 shown = now
-                _progress(f"kernel {version} ({kind}): {count} steps, {now - began:.0f} s")
+                _progress(f"{name}: {count} steps, {now - began:.0f} s")
         failed = make.wait()
     if failed:
         raise BoardError(f"the kernel does not compile, see {log_path}:\n{''.join(last)}")
-    _say(f"kernel {version} ({kind}): {count} steps in {time.monotonic() - began:.0f} s")
+    _say(f"{name}: {count} steps in {time.monotonic() - began:.0f} s")
 
 
-def _device_tree(source: Path, build: Path, output: Path) -> None:
-    """Compile our device tree, which includes the kernel's, with the kernel's own dtc."""
+def _device_tree(tree: _Tree, output: Path) -> None:
+    """Compile our device tree, which may include the kernel's, with the kernel's own dtc."""
     # Later kernels sort the device trees by vendor.
     folders = ["arch/arm/boot/dts", "arch/arm/boot/dts/arm", "include"]
-    include = [f"-I{source / folder}" for folder in folders]
+    include = [f"-I{tree.source / folder}" for folder in folders]
     preprocess = ["gcc", "-E", "-nostdinc", *include, "-undef", "-D__DTS__", "-x", "assembler-with-cpp"]
-    text = subprocess.run([*preprocess, _board_dts()], capture_output=True, check=True).stdout
-    dtc = [str(build / "scripts/dtc/dtc"), "-q", "-I", "dts", "-O", "dtb", "-o", str(output), "-"]
+    text = subprocess.run([*preprocess, _board_dts(tree.machine)], capture_output=True, check=True).stdout
+    dtc = [str(tree.objects / "scripts/dtc/dtc"), "-q", "-I", "dts", "-O", "dtb", "-o", str(output), "-"]
     subprocess.run(dtc, input=text, check=True)
 
 

@@ -24,12 +24,9 @@ from reference.kernel import Kernel
 from reference.line import Line, NoLine
 from reference.packages import need
 
-QEMU = "qemu-system-arm"
-FLASH_BYTES = 64 << 20
-"""One bank of the vexpress-a9's NOR flash; QEMU wants a drive of just that size."""
-
 SEED_PLACE = b"random bytes of each run go here"
-"""What stands in the device tree where the seed belongs."""
+MEMORY_PLACE = b"mem size"
+"""What stands in a device tree where the seed belongs, and the bytes of RAM where QEMU does not put them."""
 
 TIMED_OUT = 124
 PANIC = b"Kernel panic - not syncing"
@@ -58,13 +55,14 @@ def run(image: Path, kernel: Kernel, line: Line, settings: Settings) -> int:
 
     Raises BoardError for an image that does not fit, a kernel panic, or a QEMU that fails.
     """
-    need(QEMU)
+    machine = kernel.machine
+    need(*machine.qemu_packages)
     with tempfile.TemporaryDirectory(prefix="tinyprof-board-") as folder:
-        flash = _flash(image, Path(folder))
+        flash = _flash(image, Path(folder), machine.flash_bytes)
         listener = _listen(Path(folder) / "agent") if not isinstance(line, NoLine) else None
         device_tree = Path(folder) / "board.dtb"
-        device_tree.write_bytes(_seeded(kernel.device_tree.read_bytes()))
-        command = _command(kernel.zimage, device_tree, flash, listener, settings)
+        device_tree.write_bytes(_completed(kernel.device_tree.read_bytes(), settings))
+        command = _command(kernel, device_tree, flash, listener, settings)
         # QEMU complains of sound that nobody wants: its words are shown where it fails.
         words = Path(folder) / "qemu.said"
         with words.open("wb") as said:
@@ -81,39 +79,42 @@ def run(image: Path, kernel: Kernel, line: Line, settings: Settings) -> int:
                 listener.close()
 
 
-def _flash(image: Path, folder: Path) -> Path:
+def _flash(image: Path, folder: Path, capacity: int) -> Path:
+    """One bank of NOR flash: QEMU wants a drive of just its size."""
     try:
         size = image.stat().st_size
-        if size > FLASH_BYTES:
-            raise BoardError(f"{image} has {size} bytes", f"the board's flash holds {FLASH_BYTES}")
+        if size > capacity:
+            raise BoardError(f"{image} has {size} bytes", f"the board's flash holds {capacity}")
         flash = folder / "flash"
         shutil.copyfile(image, flash)
-        os.truncate(flash, FLASH_BYTES)
+        os.truncate(flash, capacity)
     except OSError as error:
         raise BoardError(f"{image}: {error.strerror}") from None
     return flash
 
 
-def _seeded(device_tree: bytes) -> bytes:
-    """The board has no source of randomness, so each run puts one into /chosen/rng-seed."""
+def _completed(device_tree: bytes, settings: Settings) -> bytes:
+    """With the RAM's size, and a seed for each run: the board has no source of randomness."""
     if device_tree.count(SEED_PLACE) != 1:
-        raise BoardError("the device tree has no place for a random seed", "see vexpress-a9.dts")
-    return device_tree.replace(SEED_PLACE, os.urandom(len(SEED_PLACE)))
+        raise BoardError("the device tree has no place for a random seed", "see firmware/qemu/*.dts")
+    size = (settings.mem << 20).to_bytes(len(MEMORY_PLACE), "big")
+    return device_tree.replace(SEED_PLACE, os.urandom(len(SEED_PLACE))).replace(MEMORY_PLACE, size)
 
 
 def _command(
-    zimage: Path, device_tree: Path, flash: Path, listener: socket.socket | None, settings: Settings
+    kernel: Kernel, device_tree: Path, flash: Path, listener: socket.socket | None, settings: Settings
 ) -> list[str]:
-    words = f"root=mtd0 rootfstype=cramfs console=ttyAMA0 {settings.append}".strip()
+    machine = kernel.machine
+    words = f"root=mtd0 rootfstype=cramfs console={machine.console} {settings.append}".strip()
     agent = f"socket,id=agent,path={listener.getsockname()}" if listener else "null,id=agent"
     return [
-        QEMU,
-        *("-M", "vexpress-a9", "-m", str(settings.mem), "-display", "none", "-monitor", "none"),
+        machine.qemu,
+        *(*machine.machine, "-m", str(settings.mem), "-display", "none", "-monitor", "none"),
         *("-nic", "none", "-no-reboot"),
-        *("-kernel", str(zimage), "-dtb", str(device_tree), "-append", words),
-        *("-drive", f"if=pflash,format=raw,file={flash}"),
+        *("-kernel", str(kernel.image), "-dtb", str(device_tree), "-append", words),
+        *(word.format(flash) for word in machine.flash),
         *("-chardev", "stdio,id=console,signal=on", "-serial", "chardev:console"),
-        *("-chardev", agent, "-serial", "chardev:agent"),
+        *(("-chardev", agent, "-serial", "chardev:agent") if machine.agent_uart else ()),
         *(("-icount", "shift=3,sleep=off") if settings.icount else ()),
     ]
 

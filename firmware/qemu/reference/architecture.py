@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""The machines that the board can be: one description for each architecture, and nothing done with it.
+
+32-bit ARM is the reference, with our kernel part and the agent. The others are QEMU's `virt` machines: they
+show on stock kernels what images do there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What differs from one machine to another. `name` is Debian's for the architecture.
+
+    `linux` is the kernel's own (ARCH=), `image` the make target that QEMU boots, `objects` the folder that it
+    is compiled in, `configs` and `device_tree` the names of our sources. `flash` are QEMU's words for a file
+    in it. `agent_uart` is a serial port beside the console's.
+    """
+
+    name: str
+    linux: str
+    cross: str
+    tools: tuple[str, ...]
+    image: str
+    objects: str
+    configs: tuple[str, ...]
+    device_tree: str
+    qemu: str
+    qemu_packages: tuple[str, ...]
+    machine: tuple[str, ...]
+    flash: tuple[str, str]
+    flash_bytes: int
+    console: str
+    agent_uart: bool
+
+    @property
+    def compiler(self) -> str:
+        """The package of the cross compiler."""
+        return self.tools[0]
+
+
+ARMHF = Architecture(
+    name="armhf",
+    linux="arm",
+    cross="arm-linux-gnueabihf-",
+    tools=("gcc-arm-linux-gnueabihf", "libc6-dev-armhf-cross"),
+    image="zImage",
+    objects="build",
+    configs=("kernel",),
+    device_tree="vexpress-a9",
+    qemu="qemu-system-arm",
+    qemu_packages=("qemu-system-arm",),
+    machine=("-M", "vexpress-a9"),
+    flash=("-drive", "if=pflash,format=raw,file={}"),
+    flash_bytes=64 << 20,
+    console="ttyAMA0",
+    agent_uart=True,
+)
+
+ARM64 = Architecture(
+    name="arm64",
+    linux="arm64",
+    cross="aarch64-linux-gnu-",
+    tools=("gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"),
+    image="Image",
+    objects="build-arm64",
+    configs=("kernel-virt", "kernel-arm64"),
+    device_tree="virt-arm64",
+    qemu="qemu-system-aarch64",
+    qemu_packages=("qemu-system-arm",),
+    machine=("-M", "virt,gic-version=2", "-cpu", "max"),
+    flash=("-drive", "if=pflash,unit=1,format=raw,file={}"),
+    flash_bytes=64 << 20,
+    console="ttyAMA0",
+    agent_uart=False,
+)
+
+RISCV64 = Architecture(
+    name="riscv64",
+    linux="riscv",
+    cross="riscv64-linux-gnu-",
+    tools=("gcc-riscv64-linux-gnu", "libc6-dev-riscv64-cross"),
+    image="Image",
+    objects="build-riscv64",
+    configs=("kernel-virt", "kernel-riscv64"),
+    device_tree="virt-riscv64",
+    qemu="qemu-system-riscv64",
+    qemu_packages=("qemu-system-misc", "opensbi"),
+    machine=("-M", "virt"),
+    # As a drive it would be taken for firmware, and booted.
+    flash=("-device", "loader,addr=0x20000000,force-raw=on,file={}"),
+    flash_bytes=32 << 20,
+    console="ttyS0",
+    agent_uart=False,
+)
+
+ARCHITECTURES = {machine.name: machine for machine in (ARMHF, ARM64, RISCV64)}
