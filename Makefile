@@ -7,7 +7,10 @@ BOARD := firmware/qemu/board
 # Beside what the board names itself (firmware/qemu/board packages): the environment, and what the tests hold us to.
 PACKAGES := python3 python3-venv gcc libc6-dev make util-linux-extra p7zip-full clang-tidy tmux
 
-.PHONY: demo test bench lint packages later-kernels kernels venv clean
+# Their stock kernels are booted by tests, beside the reference.
+MACHINES := arm64 riscv64
+
+.PHONY: demo test bench lint packages later-kernels machines kernels venv clean
 
 demo: venv
 	firmware/qemu/demo build/demo --tinyprof $(VENV)/bin/tinyprof
@@ -57,12 +60,17 @@ later-kernels: packages
 	@wanted=$$($(BOARD) packages --version 6.12 --missing); \
 	[ -z "$$wanted" ] || ! apt-cache show $$wanted >/dev/null 2>&1 || { $(install) $$wanted; }
 
+machines: SHELL := bash
+machines: packages
+	@$(install) $$(for machine in $(MACHINES); do $(BOARD) packages --arch $$machine --missing; done)
+
 # Before any test waits for them.
-kernels: later-kernels
+kernels: later-kernels machines
 	@for version in 6.1 6.12; do \
 		[ -n "$$($(BOARD) packages --version $$version --missing)" ] || \
 		{ $(BOARD) kernel --version $$version --stock && $(BOARD) kernel --version $$version; } >/dev/null || exit 1; \
 	done
+	@for machine in $(MACHINES); do $(BOARD) kernel --arch $$machine --stock >/dev/null || exit 1; done
 
 clean:
 	rm -rf build

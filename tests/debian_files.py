@@ -29,7 +29,11 @@ LEFT_OUT = ("gconv", "doc", "man")
 
 def debian_files(architecture: str) -> Path:
     """The folder of an architecture's packages, unpacked, with nothing in it but ELF files."""
-    packages = PACKAGES[architecture]
+    return unpacked(architecture, PACKAGES[architecture])
+
+
+def unpacked(architecture: str, packages: tuple[str, ...]) -> Path:
+    """The folder of these packages' ELF files."""
     folder = cache_root() / "elf-files" / f"{architecture}-{key_of(packages)}"
     with locked("elf-files"):
         if not folder.exists():

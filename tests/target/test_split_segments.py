@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 import shutil
 import subprocess
@@ -13,12 +12,10 @@ from pathlib import Path
 import pytest
 
 from target.booting import KERNELS, PAGES, TINYPROF, Demo, boot, pattern_image
+from target.splitting import SEED, UNWINDS, add_unwinds, is_program, split_all
 from tinyprof.cramfs import Tree, WriteOptions, write_image
-from tinyprof.segments import SplitError, check, read_elf, runs_of, split, splittable
 from tinyprof.split_tree import MAPPING_BYTES
 
-SEED = 20261124
-GUEST = Path(__file__).with_name("guest")
 CROSS_GCC = "arm-linux-gnueabihf-gcc"
 
 PROGRAM_FOLDERS = ("bin", "sbin", "usr/bin", "usr/sbin")
@@ -69,18 +66,9 @@ for path in open("/usr/share/libraries").read().split():
 """
 
 
-def is_program(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink() and path.read_bytes()[:4] == b"\x7fELF"
-
-
 def add_tests(root: Path) -> None:
     """What runs every program, opens every library, and unwinds."""
-    compile_: list[str | Path] = [CROSS_GCC, "-O1", "-fexceptions", "-Wall", "-Wextra", "-Werror"]
-    library = root / "lib/arm-linux-gnueabihf/libunwound.so"
-    soname = [f"-Wl,-soname,{library.name}"]
-    subprocess.run([*compile_, "-shared", "-fPIC", *soname, "-o", library, GUEST / "unwound.c"], check=True)
-    program: list[str | Path] = [*compile_, "-o", root / "bin/unwinds", GUEST / "unwinds.c", library]
-    subprocess.run([*program, f"-Wl,-rpath-link,{library.parent}"], check=True)
+    add_unwinds(root, CROSS_GCC, "lib/arm-linux-gnueabihf")
     found = [path for folder in PROGRAM_FOLDERS for path in sorted((root / folder).iterdir())]
     names = [path for path in found if is_program(path) and path.name not in ("unwinds", "tinyprof-agent")]
     lines = [f"/{path.relative_to(root)} {WORDS.get(path.name, '--version')}" for path in names]
@@ -91,35 +79,6 @@ def add_tests(root: Path) -> None:
     (root / "usr/share/open.py").write_text(OPEN_ALL)
     (root / "sbin/run-all").write_text(RUN_ALL)
     (root / "sbin/run-all").chmod(0o755)
-
-
-def split_all(root: Path) -> tuple[dict[str, list[int]], int]:
-    """Split every file at random, in place; the plan of it all, and how many were split."""
-    rng = random.Random(SEED)
-    plan: dict[str, list[int]] = {}
-    count = 0
-    for path in sorted(root.rglob("*")):
-        if not is_program(path):
-            continue
-        data = path.read_bytes()
-        pages = sorted({page for owned in splittable(read_elf(data)) for page in owned})
-        # The last page alone makes a run of its own, so whatever has two pages is split.
-        some = rng.sample(pages, min(len(pages) // 2, rng.randrange(2, 30)))
-        chosen = runs_of([*some, pages[-1]])[-20:]
-        try:
-            done = split(data, chosen)
-        except SplitError as error:
-            print(f"whole: {path.name}: {error}")
-            continue
-        if done.table:
-            assert check(done.elf).differences == (), path
-            mode = path.stat().st_mode
-            path.write_bytes(done.elf)
-            path.chmod(mode)
-            count += 1
-        in_place = {page for run in chosen for page in range(run.first, run.last + 1)}
-        plan[f"/{path.relative_to(root)}"] = sorted(in_place | set(done.leading))
-    return plan, count
 
 
 def run_all(image: Path, version: str) -> str:
@@ -149,7 +108,7 @@ def test_every_program_and_library_of_the_reference_runs_as_before(
     assert count >= 120
     assert "bad split segments are seen in memory" in before
     assert after.replace("good split", "bad split") == before
-    assert len(re.findall("^good ", after, re.MULTILINE)) == 6
+    assert len(re.findall("^good ", after, re.MULTILINE)) == UNWINDS
     assert len(re.findall("^opened ", after, re.MULTILINE)) >= 100
     assert "cannot resolve name: Temporary failure in name resolution\nExiting" in after
     assert after.rstrip().endswith("== end")
