@@ -34,7 +34,8 @@ Model = Callable[[Candidate], Sequence[Offers]]
 
 def any_page(file: Candidate) -> list[Offers]:
     """A kernel with tinyprof's fault handler maps every page for itself."""
-    pages = [page for page in file.uses if file.value(page)]
+    useful = judge("patched", file.head, file.size, file.uses).in_place
+    pages = [page for page in file.uses if page in useful and file.value(page)]
     return [(Offer((page,), file.cost(page), file.value(page)),) for page in pages]
 
 

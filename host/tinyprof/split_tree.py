@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from tinyprof.cramfs import PAGE_SIZE, Node, Tree
+from tinyprof.cramfs import NO_CODE_FROM_FLASH, PAGE_SIZE, Node, Tree, maps_no_code
 from tinyprof.cramfs.elf import ELF_MAGIC, mapped_parts
 from tinyprof.cramfs.format import FILE_MAX
 from tinyprof.runs import choose_runs
@@ -184,6 +184,8 @@ class _Planner:
         try:
             if signed:
                 raise SplitError(Reason.SIGNED, signed)
+            if maps_no_code("mainline", source):
+                raise SplitError(Reason.ARCHITECTURE, NO_CODE_FROM_FLASH)
             elf = read_elf(source)
             pages, cuts = self._choice(source, hot, self._cut_prices(elf))
             done = split(source, runs_of(pages)) if cuts else Split(source, (), 0, None)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from elf_cases import PAGE, Shape, link
+from elf_cases import PAGE, Shape, for_riscv, link
 from tinyprof.cramfs import Tree, WriteOptions, choose_compressor, read_image, stored_sizes, write_image
 from tinyprof.segments import Run, split, undo
 from tinyprof.split_tree import Prices, SplitTree, split_tree
@@ -46,6 +46,15 @@ def test_scattered_pages_are_split_and_the_folder_is_not_touched(root: Path) -> 
     assert list(tree.pages["/bin/program"]) == [0, 12, 13, 30]
     assert undo(content(tree, "/bin/program")) == before
     assert (root / "bin/program").read_bytes() == before
+
+
+def test_code_that_a_kernel_must_not_map_from_flash_is_left_whole_and_in_ram(root: Path) -> None:
+    (root / "bin/program").write_bytes(for_riscv(link(ORDINARY)))
+    tree = made(root, {"/bin/program": [0, 12, 13, 30]})
+    assert tree.files == ()
+    assert tree.whole["/bin/program"].startswith("not on this architecture: a RISC-V kernel")
+    written = write_image(tree.tree, tree.pages, WriteOptions(kernel="mainline"))
+    assert written.in_place == {}
 
 
 def test_what_the_plan_puts_in_place_the_writer_does(root: Path) -> None:

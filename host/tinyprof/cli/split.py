@@ -11,9 +11,9 @@ import click
 
 from tinyprof.cli import Exit
 from tinyprof.cli.output import replace_file
-from tinyprof.cramfs import page_ranges
+from tinyprof.cramfs import NO_CODE_FROM_FLASH, maps_no_code, page_ranges
 from tinyprof.errors import TinyprofError
-from tinyprof.segments import Check, Run, SplitError, check, compare, split, undo
+from tinyprof.segments import Check, Reason, Run, SplitError, check, compare, split, undo
 from tinyprof.shown import shown
 
 FILE = click.Path(path_type=Path)
@@ -75,6 +75,8 @@ def command(
 
 def _split(file: Path, output: Path, runs: tuple[Run, ...], as_json: bool) -> Exit:
     data = file.read_bytes()
+    if maps_no_code("mainline", data):
+        raise SplitError(Reason.ARCHITECTURE, NO_CODE_FROM_FLASH, "see docs/split-segments.md")
     done = split(data, runs)
     # What leaves this program is proved to be what came in, whatever the splitter may believe.
     proof = check(done.elf) if done.table else None

@@ -22,7 +22,14 @@ from tinyprof.cramfs.format import (
     SuperFlag,
     TreeError,
 )
-from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel, Verdict, judge
+from tinyprof.cramfs.kernel import (
+    KERNEL_MODELS,
+    NO_CODE_FROM_FLASH,
+    KernelModel,
+    Verdict,
+    judge,
+    maps_no_code,
+)
 from tinyprof.cramfs.measure import Share, measure
 from tinyprof.cramfs.packer import BlockCache, stored_sizes
 from tinyprof.cramfs.reader import Image, read_image
@@ -32,6 +39,7 @@ from tinyprof.cramfs.writer import Progress, WriteOptions, Written, write_image
 __all__ = [
     "HEAD_SIZE",
     "KERNEL_MODELS",
+    "NO_CODE_FROM_FLASH",
     "ORDERS",
     "PAGE_SIZE",
     "Block",
@@ -71,6 +79,7 @@ __all__ = [
     "extract_image",
     "judge",
     "mapped_parts",
+    "maps_no_code",
     "measure",
     "page_ranges",
     "program_pages",

@@ -18,6 +18,7 @@ FLAT_MAGIC = b"bFLT"
 HEAD_SIZE = 4096
 """Linkers put the program headers right after the ELF header, in a file's first page."""
 
+EM_RISCV = 243
 PT_LOAD = 1
 PF_X, PF_W, PF_R = 1, 2, 4
 FLAT_LOADED = 1 | 2
@@ -54,6 +55,13 @@ def head_of(node: Node) -> bytes:
         return head
     end = at + entry_size * count
     return node.head(end) if HEAD_SIZE < end <= node.size else head
+
+
+def machine_of(head: bytes) -> int:
+    """e_machine of the ELF file that begins with `head`; 0 for any other."""
+    if not head.startswith(ELF_MAGIC) or len(head) < 20:
+        return 0
+    return int.from_bytes(head[18:20], "big" if head[5] == 2 else "little")
 
 
 def mapped_parts(head: bytes, size: int) -> tuple[Part, ...] | None:

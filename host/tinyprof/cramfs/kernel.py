@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tinyprof.cramfs.elf import Part, mapped_parts
+from tinyprof.cramfs.elf import EM_RISCV, Part, machine_of, mapped_parts
 from tinyprof.cramfs.format import PAGE_SIZE
 
 KernelModel = Literal["patched", "mainline", "nommu"]
@@ -21,6 +21,7 @@ without an MMU."""
 KERNEL_MODELS: tuple[KernelModel, ...] = ("patched", "mainline", "nommu")
 
 BEYOND = "beyond the end of the file"
+NO_CODE_FROM_FLASH = "a RISC-V kernel that maps code from flash crashes (flush_icache_pte)"
 READS_ZEROS = "a whole last page stored in place reads as zeros on a stock kernel (cramfs_read_folio)"
 
 
@@ -37,6 +38,10 @@ def judge(kernel: KernelModel, head: bytes, size: int, wanted: Collection[int]) 
     pages = -(-size // PAGE_SIZE)
     refused = {page: BEYOND for page in wanted if not 0 <= page < pages}
     legal = set(wanted) - refused.keys()
+    if maps_no_code(kernel, head):
+        code = {page for part in mapped_parts(head, size) or () if part.executable for page in part.pages}
+        refused.update((page, NO_CODE_FROM_FLASH) for page in legal & code)
+        legal -= code
     if kernel == "patched":
         return Verdict(frozenset(legal), refused)
     if pages - 1 in legal and size % PAGE_SIZE == 0:
@@ -50,6 +55,15 @@ def judge(kernel: KernelModel, head: bytes, size: int, wanted: Collection[int]) 
     for page in legal - useful:
         refused[page] = reasons.get(page, "no read-only mapping of a program shows it")
     return Verdict(frozenset(useful), refused)
+
+
+def maps_no_code(kernel: KernelModel, head: bytes) -> bool:
+    """Whether a program that begins with `head` is for machines whose kernels must not map code from flash.
+
+    set_pte_at() of arch/riscv marks the struct page of all code that is mapped, and flash has none: it oopses
+    or changes other RAM. Seen on 6.1 and 6.12 (tests/target/test_riscv64.py).
+    """
+    return kernel != "nommu" and machine_of(head) == EM_RISCV
 
 
 def _leading_runs(parts: Iterable[Part], legal: set[int]) -> tuple[set[int], dict[int, str]]:

@@ -49,6 +49,7 @@ class Reason(Enum):
     OUTSIDE = "run outside"
     NOT_SPLIT = "not split"
     UNPROVED = "not proved"
+    ARCHITECTURE = "not on this architecture"
 
 
 class SplitError(TinyprofError):

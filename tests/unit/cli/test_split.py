@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from elf_cases import Shape, link
+from elf_cases import Shape, for_riscv, link
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "split"]
 ORDINARY = Shape(pages=6, separate=False, gap=1500)
@@ -48,6 +48,15 @@ def test_a_file_may_be_split_in_place_and_again(program: Path) -> None:
     assert run(program, "-o", program, "--runs", "3-4").returncode == 0
     assert run(program, "-o", program, "--undo").returncode == 0
     assert program.read_bytes() == original
+
+
+def test_a_file_whose_kernel_must_not_map_code_from_flash_is_refused(program: Path, tmp_path: Path) -> None:
+    program.write_bytes(for_riscv(program.read_bytes()))
+    refused = run(program, "-o", tmp_path / "out", "--runs", "2-3")
+    assert refused.returncode == 1
+    (line,) = refused.stderr.splitlines()
+    assert f"{program}: not on this architecture: a RISC-V kernel" in line
+    assert not (tmp_path / "out").exists()
 
 
 def test_json_is_one_document_with_what_must_be_in_place_too(program: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from elf_cases import Shape, link
+from elf_cases import Shape, for_riscv, link
 from tinyprof.cramfs import PAGE_SIZE, KernelModel, Tree
 from tinyprof.cramfs.elf import executable_pages, head_of, mapped_parts
 from tinyprof.cramfs.kernel import judge
@@ -91,6 +91,17 @@ def test_the_text_of_a_flat_binary_is_one_segment() -> None:
 @pytest.mark.parametrize("cut", [4, 20, 51, 60, 100])
 def test_a_broken_program_has_no_segments(cut: int) -> None:
     assert mapped_parts(program()[:cut], PROGRAM_SIZE) == ()
+
+
+@pytest.mark.parametrize(
+    ("kernel", "useful"), [("patched", {0, 7, 8}), ("mainline", {0, 7, 8}), ("nommu", set(range(9)))]
+)
+def test_a_risc_v_kernel_has_no_code_in_place(kernel: KernelModel, useful: set[int]) -> None:
+    """Page 0 holds headers, pages 1 to 6 code, 7 and 8 read-only data."""
+    data = for_riscv(link(Shape()))
+    judged = judge(kernel, data, len(data), range(9))
+    assert set(judged.in_place) == useful
+    assert all("flush_icache_pte" in reason for reason in judged.refused.values())
 
 
 def test_a_piece_of_a_split_segment_is_a_mapping_of_its_own_if_its_first_page_is_in_place() -> None:

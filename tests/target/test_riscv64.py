@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""Why code of RISC-V programs stays in RAM: a stock riscv64 kernel crashes when it maps it from flash.
+
+If the second test fails, a kernel has learned it, and tinyprof.cramfs.maps_no_code() has to be asked less.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from target.booting import BOARD, boot
+from target.splitting import GUEST
+from tinyprof.cramfs import KernelModel, Tree, WriteOptions, executable_pages, write_image
+
+RISCV64 = ("--arch", "riscv64", "--stock")
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """A program as init, and the file that it maps."""
+    top = tmp_path_factory.mktemp("riscv64")
+    for name in ("dev", "proc", "sbin"):
+        (top / name).mkdir()
+    (top / "pattern").write_bytes(b"".join(bytes([page + 1]) * 4096 for page in range(40))[:-1000])
+    flags = ["-O2", "-static", "-Wall", "-Wextra", "-Werror"]
+    init = top / "sbin/init"
+    subprocess.run(["riscv64-linux-gnu-gcc", *flags, "-o", init, GUEST / "mappings.c"], check=True)
+    return Tree.from_directory(top)
+
+
+def image_for(kernel: KernelModel, tree: Tree, folder: Path) -> tuple[Path, int]:
+    """An image with all pages of programs in place that such a kernel takes, and how many these are."""
+    plan = {node.path: executable_pages(node) for node in tree.files()}
+    written = write_image(tree, plan, WriteOptions(kernel=kernel))
+    path = folder / "image"
+    path.write_bytes(written.image)
+    return path, written.xip_pages
+
+
+def test_an_image_as_it_is_built_runs(tree: Tree, tmp_path: Path) -> None:
+    image, in_place = image_for("mainline", tree, tmp_path)
+    assert in_place == 0
+    console = boot(image, *RISCV64)
+    assert "mappings done" in console
+    assert "\nbad " not in console
+
+
+def test_code_in_place_crashes_the_kernel(tree: Tree, tmp_path: Path) -> None:
+    # What is meant for a system without an MMU is not refused, and shows what would come of it.
+    image, in_place = image_for("nommu", tree, tmp_path)
+    assert in_place > 50
+    command: list[str | Path] = [BOARD, "run", image, "--icount", *RISCV64]
+    run = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    assert run.returncode == 1
+    assert "the guest's kernel panicked" in run.stderr
+    assert "Unable to handle kernel" in run.stdout
+    assert "good " not in run.stdout
