@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Why code of RISC-V programs stays in RAM: a stock riscv64 kernel crashes when it maps it from flash.
 
-If the second test fails, a kernel has learned it, and tinyprof.cramfs.maps_no_code() has to be asked less.
+If the second test is skipped, a kernel has learned it: tinyprof.cramfs.maps_no_code() has to be asked less.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ def test_code_in_place_crashes_the_kernel(tree: Tree, tmp_path: Path) -> None:
     assert in_place > 50
     command: list[str | Path] = [BOARD, "run", image, "--icount", *RISCV64]
     run = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if "mappings done" in run.stdout:
+        pytest.skip("this kernel maps code from flash")
     assert run.returncode == 1
     assert "the guest's kernel panicked" in run.stderr
     assert "Unable to handle kernel" in run.stdout
