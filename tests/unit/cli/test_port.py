@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""`tinyprof record` and the port it is given: refused, taken, deaf, or unplugged in between."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tty
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tinyprof.capture import CaptureReader
+from tinyprof.wire import Begin, Hello, Message, Status, encode_message
+
+RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "record"]
+AS_NOBODY = """
+import os
+from tinyprof.cli import main, record
+def as_nobody(*words, root_opens=record.open_link):
+    os.setgroups([]), os.setgid(65534), os.setuid(65534)
+    return root_opens(*words)
+record.open_link = as_nobody
+main()
+"""
+"""Root until the port is opened: nobody else may be let see this interpreter's modules."""
+
+PATIENCE = 60.0
+
+
+class Pty:
+    """A pty whose other side is this test."""
+
+    def __init__(self) -> None:
+        self.master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        self.name = os.ttyname(self._slave)
+
+    def takes_more(self) -> bool:
+        """Whether the recorder could still send something."""
+        return bool(select.select([], [self._slave], [], 0)[1])
+
+    def unplug(self) -> None:
+        os.close(self._slave)
+        os.close(self.master)
+
+
+@pytest.fixture
+def pty() -> Iterator[Pty]:
+    pty = Pty()
+    yield pty
+    pty.unplug()
+
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Begins a recording into `capture`."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        command = [*RUN, *words, "-o", str(tmp_path / "capture"), "--json"]
+        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    deadline = monotonic() + PATIENCE
+    while not happened():
+        assert monotonic() < deadline, "it never happened"
+        os.sched_yield()
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, dict[str, object], str]:
+    out, said = process.communicate(timeout=PATIENCE)
+    return process.returncode, json.loads(out), said
+
+
+def test_a_port_of_another_recording_is_refused(tmp_path: Path, pty: Pty, start: Start) -> None:
+    first = start(pty.name)
+    assert os.read(pty.master, 1) == b"\0"
+    command = [*RUN, pty.name, "-o", str(tmp_path / "second")]
+    second = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert second.returncode == 1
+    (said,) = second.stderr.splitlines()
+    assert f"{pty.name} is in use by another program" in said
+    assert f"fuser {pty.name}" in said
+    assert not (tmp_path / "second").exists()
+    assert first.poll() is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else")
+def test_a_port_that_belongs_to_a_group_says_how_to_join_it(pty: Pty) -> None:
+    group = next(group for group in grp.getgrall() if group.gr_gid not in (0, 65_534))
+    os.chown(pty.name, 0, group.gr_gid)
+    Path(pty.name).chmod(0o660)
+    command = [sys.executable, "-c", AS_NOBODY, "record", pty.name, "-o", "/nowhere/capture"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    (said,) = done.stderr.splitlines()
+    assert f"cannot open {pty.name}: permission denied" in said
+    assert f"sudo usermod -aG {group.gr_name} $USER" in said
+
+
+def test_a_port_that_comes_back_under_another_number_goes_on_in_the_same_capture(
+    tmp_path: Path, start: Start, story: list[Message]
+) -> None:
+    first, second = Pty(), Pty()
+    port = tmp_path / "by-id"
+    port.symlink_to(first.name)
+    process = start(str(port), "--wait")
+    assert os.read(first.master, 1) == b"\0"
+    os.write(first.master, b"".join(encode_message(message, seq) for seq, message in enumerate(story[:2])))
+    wait_until(lambda: heard(tmp_path / "capture") == story[:2])
+    port.unlink()
+    first.unplug()
+    assert process.stderr
+    assert "the port went away" in process.stderr.readline()
+    port.symlink_to(second.name)
+    assert "the port is there" in process.stderr.readline()
+    os.write(second.master, encode_message(story[2], 2))
+    wait_until(lambda: heard(tmp_path / "capture") == story)
+    process.send_signal(signal.SIGINT)
+    code, summary, said = ended(process)
+    second.unplug()
+    assert (code, summary["records"], summary["lossless"]) == (130, 4, True)
+    assert "1 times that the port went away" in said
+    with (tmp_path / "capture").open("rb") as file:
+        reader = CaptureReader(file)
+        list(reader.events())
+    assert len(reader.gaps) == 1
+
+
+def heard(capture: Path) -> list[Message]:
+    """What frames are in a capture by now."""
+    if not capture.exists() or not capture.stat().st_size:
+        return []
+    with capture.open("rb") as file:
+        return [
+            message for event in CaptureReader(file).events() if (message := getattr(event, "message", None))
+        ]
+
+
+def test_a_port_that_takes_nothing_holds_no_end_up(pty: Pty, start: Start, hello: Hello) -> None:
+    process = start(pty.name)
+    assert os.read(pty.master, 1) == b"\0"
+    os.write(pty.master, encode_message(hello, 0) + encode_message(Begin(7), 1))
+    seq = 1
+    # Nobody reads the acknowledgements, until the pty is full of them.
+    while pty.takes_more():
+        os.write(pty.master, encode_message(Status(seq, 0, 0, 0), seq, repeated=True))
+        seq = (seq + 1) % 65_536
+    process.send_signal(signal.SIGINT)
+    code, summary, said = ended(process)
+    assert (code, summary["repeats"], summary["lossless"]) == (130, True, True), said
