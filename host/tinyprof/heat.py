@@ -26,6 +26,7 @@ from tinyprof.wire import (
     Pages,
     Status,
     UnknownMessage,
+    UnknownProtocol,
     is_reboot,
     joined_hello,
 )
@@ -142,6 +143,8 @@ class Run:
                 self.unknown_messages += 1
                 if len(self.unknown_types) < UNKNOWN_TYPES_MAX:
                     self.unknown_types.add(kind)
+            case UnknownProtocol():
+                self.unknown_messages += 1
             case _:
                 pass
 

@@ -185,9 +185,8 @@ def command(
         image_fsid = str(index.fsid) if index else None
         click.echo(json.dumps(_summary(recording, output, parts, port, baud, image_fsid)))
     screen.say(f"{' to '.join(dict.fromkeys((names[0], names[-1])))}: {_text(recording.totals)}")
-    if recording.totals.losses or recording.totals.gaps:
-        for line in ledger_lines(recording.totals):
-            screen.say(line)
+    for line in ledger_lines(recording.totals):
+        screen.say(line)
     if not as_json:
         all_of_it = " ".join(names) if parts <= NAMED_PARTS else f"{names[0]} {shown(str(output.stem))}-*"
         screen.say(f"next: tinyprof view {names[0]}, or tinyprof report {all_of_it}")
