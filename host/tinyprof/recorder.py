@@ -19,7 +19,7 @@ from tinyprof.return_path import ReturnPath
 from tinyprof.roll import RollingWriter
 from tinyprof.tally import Tally, Totals, console_text, loss_counts
 from tinyprof.watch import LineWarning, LineWatch
-from tinyprof.wire import Event, FrameDecoder, HostMark, Rearm, primer
+from tinyprof.wire import RUN_MAX, Event, FrameDecoder, HostMark, Rearm, primer
 
 __all__ = ["Limits", "Observer", "Recording", "Totals", "record"]
 
@@ -133,6 +133,7 @@ class _Session:
         self._decoder = FrameDecoder()
         self._began = clock()
         self._tally = Tally()
+        self._unwritten = b""
         self._reboots = 0
         self._rearmed_at = float("-inf")
         self._epochs_before_part = 0
@@ -180,12 +181,21 @@ class _Session:
             self._observer.warning(warning)
 
     def _store(self, data: bytes) -> list[Event]:
-        if data:
-            self._writer.line(data, self._elapsed())
-            self._tally.bytes += len(data)
+        self._tally.bytes += len(data)
+        self._unwritten += data
+        # A slow line comes in pieces of a few bytes, each of which would cost a chunk. Half a frame is of use
+        # to nobody, and nothing of it is acknowledged.
+        whole = self._unwritten.rfind(b"\0") + 1
+        self._write(whole if data and len(self._unwritten) < RUN_MAX + whole else len(self._unwritten))
         events = self._decoder.feed(data)
         self._count(events)
         return events
+
+    def _write(self, size: int) -> None:
+        """So much of what has come goes into the capture, before anything that comes after it."""
+        if size:
+            self._writer.line(self._unwritten[:size], self._elapsed())
+            self._unwritten = self._unwritten[size:]
 
     def _store_and_roll(self, writer: RollingWriter, data: bytes) -> list[Event]:
         """Store run by run, and turn to the next part where no epoch and no frame is under way."""
@@ -214,6 +224,7 @@ class _Session:
             self._link.write(self._return_path.say(Rearm()))
 
     def mark(self, text: str) -> None:
+        self._write(len(self._unwritten))
         self._writer.mark(text)
         self._tally.take(HostMark(text))
         self._heard([HostMark(text)])
@@ -224,6 +235,7 @@ class _Session:
         """Say and store that the port went away, and ask the target anew once it is back."""
         if self._link.gaps > self._tally.gaps:
             self._tally.gaps = self._link.gaps
+            self._write(len(self._unwritten))
             self._writer.gap(self._elapsed())
             self._observer.warning(LineWarning("the port went away", "plug it in again, or end with Ctrl-C"))
             self._away = True
@@ -253,6 +265,7 @@ class _Session:
             self.take(data)
 
     def finish(self) -> None:
+        self._write(len(self._unwritten))
         self._count(self._decoder.finish(line_ended=self.ending is Ending.LINE_ENDED))
         self._writer.losses(loss_counts(self.totals()))
         if self.ending is not None:

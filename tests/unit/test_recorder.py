@@ -12,7 +12,7 @@ from time import monotonic
 
 import pytest
 
-from tinyprof.capture import CaptureError, CaptureReader, CaptureWriter, Ending
+from tinyprof.capture import CHUNK_HEAD, CaptureError, CaptureReader, CaptureWriter, Ending
 from tinyprof.errors import TinyprofError
 from tinyprof.heat import Losses
 from tinyprof.image_index import ImageIndex, WrongImageError
@@ -129,6 +129,21 @@ def test_a_recording_holds_what_was_sent_and_counts_it(story: list[Message], hel
     assert (totals.hello, totals.records, totals.pages, totals.epochs, totals.runs) == (hello, 4, 3, 1, 1)
     assert totals.bytes == sum(map(len, line))
     assert not totals.losses
+
+
+def test_a_line_that_comes_byte_by_byte_costs_a_chunk_a_frame(story: list[Message]) -> None:
+    line = b"".join(line_of(story))
+    slow = Recorded([bytes([byte]) for byte in line], then=LinkError("gone"))
+    fast = Recorded([line], then=LinkError("gone"))
+    assert slow.events == fast.events
+    # The closing zero of the one and the opening zero of the next are frame ends both.
+    assert slow.capture.whole_size - fast.capture.whole_size < 2 * len(story) * CHUNK_HEAD.size
+
+
+def test_what_no_frame_ends_is_kept_when_the_line_is_silent(story: list[Message]) -> None:
+    text = b"half a line of console text"
+    it = Recorded([*line_of(story), text, b""], then=LinkError("gone"))
+    assert it.capture.line_bytes == sum(map(len, line_of(story))) + len(text)
 
 
 def test_the_target_is_asked_for_a_hello_and_for_epochs(story: list[Message]) -> None:
