@@ -21,19 +21,28 @@ import msgpack
 
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import INDEX_MAX, ImageIndex, ImageIndexError, pack_index, unpack_index
+from tinyprof.packing import PIECE_MAX, LinePacker, LineUnpacker, MissingZstdError
 from tinyprof.wire import MARK_MAX, Event, FrameDecoder, HostMark
 
 VERSION = 2
-VERSIONS = (1, 2)
-"""What is read; VERSION is written."""
+PACKED_VERSION = 3
+VERSIONS = (1, 2, 3)
+"""What is read. VERSION is written, or PACKED_VERSION where the line is packed."""
 
-MAGIC = b"TPCAP" + bytes([VERSION]) + b"\r\n"
+
+def magic(version: int) -> bytes:
+    """The first bytes of a capture of that version."""
+    return b"TPCAP" + bytes([version]) + b"\r\n"
+
+
+MAGIC = magic(VERSION)
 CHUNK_HEAD = struct.Struct("<4sII")
 CHUNK_MAX = 1 << 16
 META = b"META"
 INDEX = b"INDX"
 PRIMER = b"PRIM"
 LINE = b"LINE"
+PACKED_LINE = b"ZLIN"
 MARK = b"MARK"
 TIME = b"TIME"
 GAP = b"GAPS"
@@ -45,6 +54,9 @@ TIME_STEP = 0.25
 """Seconds that the time of a piece of the line may be off."""
 
 PLACES_BYTES = 1 << 14
+PACKED_PLACES_BYTES = 1 << 17
+"""What is packed begins anew at each place, so that reading can; and gets smaller the longer it goes on."""
+
 PLACES_MAX = 2048
 """Places that the index for seeking names; a longer capture has them farther apart."""
 
@@ -97,6 +109,7 @@ class Place:
 class CaptureWriter:
     """Begins a capture and appends to it; every call leaves a file that can be read.
 
+    `packer` makes the line in it smaller.
     Give it an unbuffered file: a buffer would keep what the disk refused. Raises CaptureError where the file
     cannot be written, after taking it back to its last whole chunk.
     """
@@ -107,13 +120,15 @@ class CaptureWriter:
         meta: Meta | None = None,
         index: ImageIndex | None = None,
         primer: bytes = b"",
+        packer: LinePacker | None = None,
     ) -> None:
         self._file = file
         self.size = 0
         self._timed: float | None = None
         self._places: list[Place] = []
-        self._place_step = PLACES_BYTES
-        self._append(MAGIC)
+        self._place_step = PACKED_PLACES_BYTES if packer else PLACES_BYTES
+        self._packer = packer
+        self._append(magic(PACKED_VERSION if packer else VERSION))
         self._chunk(META, msgpack.packb(_meta_fields(meta or Meta()), unicode_errors="surrogateescape"))
         if index:
             packed = pack_index(index)
@@ -128,6 +143,10 @@ class CaptureWriter:
             self._note_place(seconds)
             self._chunk(TIME, _MS.pack(int(seconds * 1000)))
             self._timed = seconds
+        if self._packer:
+            for start in range(0, len(data), PIECE_MAX):
+                self._chunk(PACKED_LINE, self._packer.pack(data[start : start + PIECE_MAX]))
+            return
         for start in range(0, len(data), CHUNK_MAX):
             self._chunk(LINE, data[start : start + CHUNK_MAX])
 
@@ -136,6 +155,8 @@ class CaptureWriter:
         if self._places and self.size - self._places[-1].offset < self._place_step:
             return
         self._places.append(Place(seconds, self.size))
+        if self._packer:
+            self._packer.begin()
         if len(self._places) > PLACES_MAX:
             self._places, self._place_step = self._places[::2], self._place_step * 2
 
@@ -215,6 +236,7 @@ class CaptureReader:
         self.decoder = FrameDecoder()
         self._packed_index = bytearray()
         self.version = self._checked_magic(file.read(len(MAGIC)))
+        self._unpacker = self._new_unpacker() if self.version >= PACKED_VERSION else None
         self._next = self._next_piece()
 
     def _checked_magic(self, found: bytes) -> int:
@@ -222,9 +244,16 @@ class CaptureReader:
             if found[5] in VERSIONS:
                 return found[5]
             raise CaptureError(
-                f"{self.name}: a capture of version {found[5]}, this reads {VERSION}", "use a newer tinyprof"
+                f"{self.name}: a capture of version {found[5]}, this reads {VERSIONS[-1]}",
+                "use a newer tinyprof",
             )
         raise CaptureError(f"{self.name}: not a tinyprof capture", "make one with 'tinyprof record'")
+
+    def _new_unpacker(self) -> LineUnpacker:
+        try:
+            return LineUnpacker()
+        except MissingZstdError as error:
+            raise CaptureError(f"{self.name} is compressed, and {error.message}", error.hint) from None
 
     @property
     def whole_size(self) -> int:
@@ -320,11 +349,15 @@ class CaptureReader:
 
     def _chunk(self) -> tuple[bytes, bytes] | None:
         chunk = self._read_chunk()
+        size = CHUNK_HEAD.size + len(chunk[1]) if chunk else 0
+        if chunk and self._unpacker and chunk[0] == PACKED_LINE:
+            line = self._unpacker.unpack(chunk[1])
+            chunk = None if line is None else (LINE, line)
         if chunk is None:
             # Nothing more, or nothing that makes sense.
             self.cut_at = self._at if self._read_anything else None
         else:
-            self._at += CHUNK_HEAD.size + len(chunk[1])
+            self._at += size
         return chunk
 
     def _read_chunk(self) -> tuple[bytes, bytes] | None:

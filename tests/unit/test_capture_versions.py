@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.capture import CaptureReader, Ending, Meta
+from tinyprof.capture import VERSIONS, CaptureReader, Ending, Meta
 from tinyprof.tally import Tally
 from tinyprof.wire import ConsoleText, CorruptFrame, EpochEnd, Frame, HostMark, Pages
 
 CAPTURES = Path(__file__).parents[1] / "vectors/captures"
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", VERSIONS)
 def test_every_version_is_read(version: int) -> None:
     with (CAPTURES / f"v{version}.tpcap").open("rb") as file:
         reader = CaptureReader(file)
@@ -43,8 +43,9 @@ def test_every_version_is_read(version: int) -> None:
     assert (losses.frames, losses.records, losses.corrupt) == (1, 2, 1)
 
 
-def test_what_the_second_version_added() -> None:
-    with (CAPTURES / "v2.tpcap").open("rb") as file:
+@pytest.mark.parametrize("version", VERSIONS[1:])
+def test_what_the_second_version_added(version: int) -> None:
+    with (CAPTURES / f"v{version}.tpcap").open("rb") as file:
         reader = CaptureReader(file)
         events = list(reader.events())
     assert [event.text for event in events if isinstance(event, HostMark)] == ["steady"]

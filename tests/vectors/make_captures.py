@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes a small capture of the version that this tinyprof writes, to standard output.
+"""Writes a small capture of the version that this tinyprof writes to standard output, with --zstd the packed.
 
 `tests/vectors/captures` keeps what each version wrote, made once by that version; tests hold every later one
 to reading it. It holds an image index, console text, garbage, three epochs of which one has a lost frame, and
@@ -55,7 +55,13 @@ def second_version(writer: CaptureWriter) -> None:
 
 
 def main() -> None:
-    writer = CaptureWriter(sys.stdout.buffer, Meta("0.1.0", "/dev/ttyACM0", 115_200, 1_795_000_000), INDEX)
+    meta = Meta("0.1.0", "/dev/ttyACM0", 115_200, 1_795_000_000)
+    packer = None
+    if "--zstd" in sys.argv:
+        from tinyprof.packing import LinePacker  # what the first two do not know  # noqa: PLC0415
+
+        packer = LinePacker()
+    writer = CaptureWriter(sys.stdout.buffer, meta, INDEX, packer=packer)
     first_version(writer)
     if capture.VERSION >= 2:
         second_version(writer)

@@ -27,6 +27,7 @@ from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex
 from tinyprof.link import Link, NoSuchPortError, SerialLink, open_link
 from tinyprof.noise import Noise
+from tinyprof.packing import LinePacker
 from tinyprof.reconnect import LastingLink
 from tinyprof.recorder import Limits, Observer, Recording, Totals, no_marks, nobody_listens, record
 from tinyprof.report import losses_text
@@ -110,6 +111,9 @@ ROLL = RollType()
     "--mark", "marks", type=TimedMark(), multiple=True, help="Begin a phase after this time: steady@20s."
 )
 @click.option("--roll", type=ROLL, help="Begin another complete file after this time or size: 1h, 100M.")
+@click.option(
+    "--zstd", "packed", is_flag=True, help="A smaller capture; needs tinyprof[zstd], as reading it does."
+)
 @click.option("--wait", is_flag=True, help="Wait for PORT to appear, and again whenever it goes away.")
 @click.option("--one-way", is_flag=True, help="Send nothing to the target: nothing that is lost is repeated.")
 @click.option("--speed", type=click.FloatRange(0), default=1.0, help="Of a simulated target; 0: no waiting.")
@@ -127,6 +131,7 @@ def command(
     epochs: int | None,
     marks: tuple[tuple[str, float], ...],
     roll: Roll | None,
+    packed: bool,
     wait: bool,
     one_way: bool,
     speed: float,
@@ -142,6 +147,7 @@ def command(
     if output.exists():
         raise TinyprofError(f"{output} exists", "name another file with -o")
     index = index_of(image) if image else None
+    packer = LinePacker() if packed else None
     with contextlib.ExitStack() as open_files:
         if port.startswith("sim:"):
             link: Link
@@ -151,7 +157,9 @@ def command(
             link = _open(port, baud, wait=wait)
         open_files.callback(link.close)
         console_file = open_files.enter_context(console.open("wb", buffering=0)) if console else None
-        writer = _writer(output, Meta(__version__, port, baud, int(time.time())), index, roll, open_files)
+        writer = _writer(
+            output, Meta(__version__, port, baud, int(time.time())), index, roll, packer, open_files
+        )
         screen = Screen(sys.stderr, _columns(), time.monotonic, console_file)
         due = _due(marks)
         with _until_signalled() as signalled:
@@ -194,7 +202,12 @@ def command(
 
 
 def _writer(
-    output: Path, meta: Meta, index: ImageIndex | None, roll: Roll | None, open_files: contextlib.ExitStack
+    output: Path,
+    meta: Meta,
+    index: ImageIndex | None,
+    roll: Roll | None,
+    packer: LinePacker | None,
+    open_files: contextlib.ExitStack,
 ) -> CaptureWriter | RollingWriter:
     """The capture at `output`, and its further parts beside it: NAME-1, NAME-2 …"""
     part_files = open_files.enter_context(contextlib.ExitStack())
@@ -207,7 +220,7 @@ def _writer(
         except FileExistsError:
             raise CaptureError(f"{path} exists", "move it away") from None
         part_files.enter_context(kept_safe(file))
-        return CaptureWriter(file, part, index, primer)
+        return CaptureWriter(file, part, index, primer, packer)
 
     return RollingWriter(meta, begin_part, roll) if roll else begin_part(meta, b"")
 

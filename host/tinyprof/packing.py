@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""The line in a capture made smaller with zstd: docs/capture-format.md, "ZLIN".
+
+Pieces of the line come in, and packed ones go out that can each be unpacked once those before it are there;
+and back. What is to be unpacked is untrusted: no piece takes more memory than UNPACKED_MAX and a window. The
+library is only looked for where something is packed.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+from tinyprof.errors import TinyprofError
+
+PIECE_MAX = 1 << 15
+"""Bytes of the line that are packed at once: they fit a chunk even where they do not get smaller."""
+
+UNPACKED_MAX = 1 << 16
+WINDOW_LOG = 17
+"""How far back a piece may point, as a power of two: what a reader must hold."""
+
+LEVEL = 3
+BEGINS, GOES_ON = 1, 0
+
+
+class MissingZstdError(TinyprofError):
+    """Something is packed, or to be, and there is no zstd here."""
+
+
+class LinePacker:
+    """Packs one line. Raises MissingZstdError at once."""
+
+    def __init__(self) -> None:
+        self._zstd = _zstd()
+        self._stream: Any = None
+
+    def begin(self) -> None:
+        """The next piece can be unpacked without those before it."""
+        self._stream = None
+
+    def pack(self, piece: bytes) -> bytes:
+        """The packed form of at most PIECE_MAX bytes."""
+        begins = self._stream is None
+        if begins:
+            parameter = self._zstd.CompressionParameter
+            options = {parameter.compression_level: LEVEL, parameter.window_log: WINDOW_LOG}
+            self._stream = self._zstd.ZstdCompressor(options=options)
+        packed: bytes = self._stream.compress(piece, mode=self._stream.FLUSH_BLOCK)
+        return bytes([BEGINS if begins else GOES_ON]) + packed
+
+
+class LineUnpacker:
+    """Unpacks one line. Raises MissingZstdError at once."""
+
+    def __init__(self) -> None:
+        self._zstd = _zstd()
+        self._stream: Any = None
+
+    def unpack(self, packed: bytes) -> bytes | None:
+        """A piece of the line; None where this makes none, or a larger one than is allowed."""
+        if packed[:1] == bytes([BEGINS]):
+            options = {self._zstd.DecompressionParameter.window_log_max: WINDOW_LOG}
+            self._stream = self._zstd.ZstdDecompressor(options=options)
+        elif self._stream is None or packed[:1] != bytes([GOES_ON]):
+            return None
+        try:
+            piece: bytes = self._stream.decompress(packed[1:], max_length=UNPACKED_MAX + 1)
+        except (self._zstd.ZstdError, EOFError, ValueError):
+            return None
+        whole = len(piece) <= UNPACKED_MAX and self._stream.needs_input and not self._stream.eof
+        return piece if whole else None
+
+
+def _zstd() -> ModuleType:
+    try:
+        if sys.version_info >= (3, 14):
+            from compression import zstd  # noqa: PLC0415
+        else:
+            from backports import zstd  # noqa: PLC0415
+    except ImportError:
+        raise MissingZstdError(
+            "zstd is not installed here", "install it with: pip install 'tinyprof[zstd]'"
+        ) from None
+    return zstd
