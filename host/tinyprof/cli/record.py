@@ -219,6 +219,8 @@ def _writer(
             file = part_files.enter_context(path.open("xb", buffering=0))
         except FileExistsError:
             raise CaptureError(f"{path} exists", "move it away") from None
+        except OSError as error:
+            raise CaptureError(f"{path} cannot be written: {error.strerror}") from None
         part_files.enter_context(kept_safe(file))
         return CaptureWriter(file, part, index, primer, packer)
 

@@ -8,8 +8,10 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -88,6 +90,75 @@ def wait_until(happened: Callable[[], bool]) -> None:
 def ended(process: subprocess.Popen[str]) -> tuple[int, dict[str, object], str]:
     out, said = process.communicate(timeout=PATIENCE)
     return process.returncode, json.loads(out), said
+
+
+class Feed:
+    """A line at the other end of whatever a test names as its port."""
+
+    def __init__(self, folder: Path, line: bytes) -> None:
+        self._folder, self._line = folder, line
+        self.stdin: int | None = None
+
+    def file(self) -> str:
+        (self._folder / "line").write_bytes(self._line)
+        return str(self._folder / "line")
+
+    def pipe(self) -> str:
+        self.stdin, end = os.pipe()
+        os.write(end, self._line)
+        os.close(end)
+        return "-"
+
+    def fifo(self) -> str:
+        path = self._folder / "fifo"
+        os.mkfifo(path)
+        # Open for good: a pipe forgets what nobody has read when its last end closes.
+        os.write(os.open(path, os.O_RDWR), self._line)
+        return str(path)
+
+    def unix(self) -> str:
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(str(self._folder / "socket"))
+        self._serve(server)
+        return f"unix:{self._folder}/socket"
+
+    def tcp(self) -> str:
+        server = socket.create_server(("127.0.0.1", 0))
+        self._serve(server)
+        return f"socket://127.0.0.1:{server.getsockname()[1]}"
+
+    def pyserial(self) -> str:
+        pty = Pty()
+
+        def answer() -> None:
+            # Opening a port through pyserial throws away what has come before.
+            os.read(pty.master, 1)
+            os.write(pty.master, self._line)
+
+        threading.Thread(target=answer, daemon=True).start()
+        return f"spy://{pty.name}?file=/dev/null"
+
+    def _serve(self, server: socket.socket) -> None:
+        server.listen()
+
+        def serve() -> None:
+            with server, server.accept()[0] as line:
+                line.sendall(self._line)
+
+        threading.Thread(target=serve, daemon=True).start()
+
+
+@pytest.mark.parametrize("way", ["file", "pipe", "fifo", "unix", "tcp", "pyserial"])
+def test_every_kind_of_port_is_recorded(tmp_path: Path, story: list[Message], way: str) -> None:
+    feed = Feed(tmp_path, b"".join(encode_message(message, seq) for seq, message in enumerate(story)))
+    port: str = getattr(feed, way)()
+    command = [*RUN, port, "-o", str(tmp_path / "capture"), "--json", "--epochs", "1"]
+    done = subprocess.run(
+        command, stdin=feed.stdin, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["records"] == 4
+    assert heard(tmp_path / "capture") == story
 
 
 def test_a_port_of_another_recording_is_refused(tmp_path: Path, pty: Pty, start: Start) -> None:
