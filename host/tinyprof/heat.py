@@ -8,11 +8,13 @@ losses go out. It never resolves a page id, and a hostile target cannot make it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, TypeVar
 
 from tinyprof.losses import NO_LOSSES, Losses, LostEnds
 from tinyprof.order import EARLY
 from tinyprof.page_heat import ANY, MAPPED, PageHeat, Seen
-from tinyprof.volume_heat import OPEN_EPOCHS_MAX, PAGES_MAX, PHASES_MAX, Phase, VolumeHeat
+from tinyprof.volume_heat import PHASES_MAX, Phase, VolumeHeat
+from tinyprof.volume_pages import OPEN_EPOCHS_MAX, PAGES_MAX, VolumePages
 from tinyprof.wire import (
     ConsoleText,
     CorruptFrame,
@@ -43,8 +45,10 @@ __all__ = [
     "PageHeat",
     "Phase",
     "Run",
+    "RunPages",
     "Seen",
     "VolumeHeat",
+    "VolumePages",
     "split_runs",
 ]
 
@@ -52,14 +56,17 @@ VOLUMES_MAX = 8
 UNKNOWN_TYPES_MAX = 16
 
 
-class Run:
+AVolume = TypeVar("AVolume", bound=VolumePages)
+
+
+class RunOf(Generic[AVolume]):
     """What a line said between two boots of the target; `new_volume` makes what counts a volume's pages."""
 
-    def __init__(self, new_volume: Callable[[], VolumeHeat] = VolumeHeat) -> None:
+    def __init__(self, new_volume: Callable[[], AVolume]) -> None:
         self._new_volume = new_volume
         self.hello: Hello | None = None
         self.status: Status | None = None
-        self.volumes: dict[int, VolumeHeat] = {}
+        self.volumes: dict[int, AVolume] = {}
         self.unknown_messages = 0
         self.unknown_types: set[int] = set()
         self.console_bytes = 0
@@ -153,7 +160,7 @@ class Run:
         for volume in self.volumes.values():
             volume.mark(name)
 
-    def _volume(self, index: int) -> VolumeHeat | None:
+    def _volume(self, index: int) -> AVolume | None:
         if index not in self.volumes and len(self.volumes) < VOLUMES_MAX:
             self.volumes[index] = self._new_volume()
             # Marks come at once, a volume's pages when the line has room for them.
@@ -165,6 +172,20 @@ class Run:
         """Nothing more will come."""
         for volume in self.volumes.values():
             volume.finish()
+
+
+class Run(RunOf[VolumeHeat]):
+    """A run that knows when its pages were seen."""
+
+    def __init__(self) -> None:
+        super().__init__(VolumeHeat)
+
+
+class RunPages(RunOf[VolumePages]):
+    """A run that knows which pages were seen."""
+
+    def __init__(self) -> None:
+        super().__init__(VolumePages)
 
 
 def split_runs(events: Iterable[Event]) -> Iterator[Run]:

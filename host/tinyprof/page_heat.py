@@ -1,19 +1,31 @@
 # SPDX-License-Identifier: MIT
 """One page: in which epochs of a run it was seen, by kind.
 
-The epochs that saw it come in, in their order; counts go out. It knows neither its file nor its volume, and
-its memory does not grow with the epochs.
+Words of bits come in, one bit an epoch, in the order of time; counts go out. It knows neither its file nor
+its volume, and its memory does not grow with the epochs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from tinyprof.records import Kind
+
 MAPPED, ANY = 4, 5
 """Beside the four kinds: as exec or read, and as anything."""
 
-_KEYS_OF_KINDS = tuple(
-    (*(kind for kind in range(4) if bits >> kind & 1), *((MAPPED,) if bits & 3 else ()), ANY)
-    for bits in range(16)
-)
+_MAPPED_KINDS = 1 << Kind.EXEC | 1 << Kind.READ
+
+
+def _keys_of(kinds: int) -> tuple[int, ...]:
+    """What is counted for a page seen as these kinds, a bit each: nothing that another count says already."""
+    keys: tuple[int, ...] = tuple(kind for kind in Kind if kinds >> kind & 1)
+    if kinds & _MAPPED_KINDS == _MAPPED_KINDS:
+        keys += (MAPPED,)
+    return keys if kinds.bit_count() == 1 or kinds == _MAPPED_KINDS else (*keys, ANY)
+
+
+_KEYS_OF = tuple(map(_keys_of, range(1 << len(Kind))))
 
 
 class Seen:
@@ -22,73 +34,103 @@ class Seen:
 
     __slots__ = ("_length", "epochs", "first", "last", "longest", "phases", "stretches")
 
-    def __init__(self, epoch: int, phase: int) -> None:
-        self.epochs = self.stretches = self.longest = self._length = 1
-        self.first = self.last = epoch
-        self.phases = [0] * phase + [1]
+    def __init__(self) -> None:
+        self.epochs = self.first = self.last = self.stretches = self.longest = self._length = 0
+        self.phases: list[int] = []
 
-    def again(self, epoch: int, phase: int) -> None:
-        self.epochs += 1
-        length = 1
-        if epoch == self.last + 1:
-            length += self._length
-        else:
-            self.stretches += 1
-        self._length = length
-        # A call would cost more than all else here, for every page of every epoch.
-        if length > self.longest:  # noqa: PLR1730
-            self.longest = length
-        self.last = epoch
+    def add(self, word: int, start: int, phase: int) -> None:
+        """Bit n of the word, which is not 0, is epoch `start` + n. All are later than those before."""
+        count, length = word.bit_count(), word.bit_length()
+        pairs = word & word >> 1
+        stretches = count - pairs.bit_count()
+        longest = _longest_stretch(pairs) + 1 if stretches > 1 else count
+        newest = length - (word ^ (1 << length) - 1).bit_length() if stretches > 1 else count
+        before_first = (word & -word).bit_length() - 1
+        first = start + before_first
+        if first == self.last + 1 and self.epochs:
+            # The first stretch goes on with the last one of before.
+            longest = max(longest, self._length + _trailing_ones(word >> before_first))
+            newest += self._length if stretches == 1 else 0
+            stretches -= 1
+        self.epochs += count
+        self.first = self.first or first
+        self.last = start + length - 1
+        self.stretches += stretches
+        self.longest = max(self.longest, longest)
+        self._length = newest
         phases = self.phases
         if len(phases) <= phase:
             phases += [0] * (phase + 1 - len(phases))
-        phases[phase] += 1
+        phases[phase] += count
 
     def copy(self) -> Seen:
         """One that goes its own way from here."""
-        twin = Seen(self.first, 0)
-        twin.epochs, twin.last, twin.longest = self.epochs, self.last, self.longest
-        twin.stretches, twin._length, twin.phases = self.stretches, self._length, [*self.phases]
+        twin = Seen()
+        twin.epochs, twin.first, twin.last, twin.stretches = (
+            self.epochs,
+            self.first,
+            self.last,
+            self.stretches,
+        )
+        twin.longest, twin._length, twin.phases = self.longest, self._length, [*self.phases]
         return twin
 
 
+def _longest_stretch(word: int) -> int:
+    """How many bits that follow each other are set."""
+    length = 0
+    while word:
+        word &= word >> 1
+        length += 1
+    return length
+
+
+def _trailing_ones(word: int) -> int:
+    return (~word & word + 1).bit_length() - 1
+
+
 class PageHeat:
-    """One page: when it was seen as each kind, as mapped, and at all.
+    """One page. `by_key` holds when it was seen as each of its kinds; beside both exec and read, as MAPPED;
+    and as ANY where none of these says it."""
 
-    Most pages are only ever seen as the same kinds. What is equal then is one object, and counted once.
-    """
-
-    __slots__ = ("_kinds", "_same", "by_key")
+    __slots__ = ("_kinds", "by_key")
 
     def __init__(self) -> None:
-        self.by_key: list[Seen | None] = [None] * 6
+        self.by_key: dict[int, Seen] = {}
         self._kinds = 0
-        self._same: Seen | None = None
 
-    def see(self, kinds: int, epoch: int, phase: int) -> None:
-        same, by_key = self._same, self.by_key
-        if same is not None:
-            if kinds == self._kinds:
-                same.again(epoch, phase)
-                return
-            self._same = None
-            for key in _KEYS_OF_KINDS[self._kinds]:
-                by_key[key] = same.copy()
-        elif not self._kinds:
-            self._kinds = kinds
-            self._same = same = Seen(epoch, phase)
-            for key in _KEYS_OF_KINDS[kinds]:
-                by_key[key] = same
-            return
-        for key in _KEYS_OF_KINDS[kinds]:
-            seen = by_key[key]
-            if seen is None:
-                by_key[key] = Seen(epoch, phase)
-            else:
-                seen.again(epoch, phase)
+    def seen_as(self, key: int) -> Seen | None:
+        """When it was seen as a kind, as MAPPED or as ANY; None: never."""
+        if key == ANY and ANY not in self.by_key:
+            key = MAPPED if len(self.by_key) > 1 else next(iter(self.by_key), ANY)
+        if key == MAPPED and MAPPED not in self.by_key:
+            key = Kind.EXEC if Kind.EXEC in self.by_key else Kind.READ
+        return self.by_key.get(key)
 
     @property
     def epochs(self) -> int:
         """In how many epochs it was seen."""
-        seen = self.by_key[ANY]
+        seen = self.seen_as(ANY)
         return seen.epochs if seen else 0
+
+    def see(self, words: Sequence[int], start: int, phase: int) -> None:
+        """Add epochs of one phase, each later than all before: a word for each kind, whose bit n is epoch
+        `start` + n."""
+        exec_, read, write, file = words
+        kinds = bool(exec_) | bool(read) << 1 | bool(write) << 2 | bool(file) << 3
+        if kinds | self._kinds != self._kinds:
+            self._begin_counts(kinds | self._kinds)
+        mapped = exec_ | read
+        keyed = (*words, mapped, mapped | write | file)
+        for key, seen in self.by_key.items():
+            if keyed[key]:
+                seen.add(keyed[key], start, phase)
+
+    def _begin_counts(self, kinds: int) -> None:
+        """Count for more kinds from here on. What said the same until now said it for both."""
+        before = {key: self.seen_as(key) for key in (MAPPED, ANY)}
+        for key in _KEYS_OF[kinds]:
+            if key not in self.by_key:
+                earlier = before.get(key)
+                self.by_key[key] = earlier.copy() if earlier else Seen()
+        self._kinds = kinds

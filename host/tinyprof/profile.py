@@ -307,8 +307,8 @@ def profile_of_run(run: Run, index: ImageIndex, weight: int = 1) -> Profile:
     phases = _phase_facts(volume.phases, steady)
     facts = RunFacts(str(index.fsid), run.hello.kernel, volume.epochs, run.losses, phases, weight)
     known: set[int] = set()
-    files = _files(volume, index, _Scale(weight, tuple(steady)), known) if volume.pages else ()
-    return Profile((facts,), len(volume.pages.keys() - known), files)
+    files = _files(volume.pages, index, _Scale(weight, tuple(steady)), known) if volume.page_ids else ()
+    return Profile((facts,), len(volume.page_ids - known), files)
 
 
 def _phase_facts(phases: Sequence[Phase], steady: Sequence[bool]) -> tuple[PhaseFacts, ...]:
@@ -336,10 +336,7 @@ class _Scale:
         return Seen(epochs, steady * self.weight, it.first, it.last, it.stretches, it.longest, 1)
 
     def use(self, heat: PageHeat, page_hash: str) -> PageUse:
-        # What a page was seen as is mostly one object under several keys.
-        scaled = {it: self.seen(it) for it in {*heat.by_key} if it}
-        seen = {_KEY_OF[key]: scaled[it] for key, it in enumerate(heat.by_key) if it}
-        return PageUse(page_hash, _without_repetition(seen))
+        return PageUse(page_hash, {_KEY_OF[key]: self.seen(seen) for key, seen in heat.by_key.items()})
 
 
 def _without_repetition(seen: dict[str, Seen]) -> dict[str, Seen]:
@@ -356,11 +353,13 @@ Content = tuple[str, int]
 """What a file is known by: SHA-256 and size."""
 
 
-def _files(volume: VolumeHeat, index: ImageIndex, scale: _Scale, known: set[int]) -> tuple[FileUse, ...]:
+def _files(
+    heats: Mapping[int, PageHeat], index: ImageIndex, scale: _Scale, known: set[int]
+) -> tuple[FileUse, ...]:
     """The used files of one run. Adds the page ids that it resolves to `known`."""
     found: dict[Content, FileUse] = {}
     for file in index.files:
-        uses = _uses(file, volume.pages, scale)
+        uses = _uses(file, heats, scale)
         if not uses:
             continue
         known.update(file.page_ids[page] for page in uses)
@@ -379,12 +378,12 @@ def _files(volume: VolumeHeat, index: ImageIndex, scale: _Scale, known: set[int]
     return tuple(found.values())
 
 
-def _uses(file: IndexedFile, pages: Mapping[int, PageHeat], scale: _Scale) -> dict[int, PageUse]:
+def _uses(file: IndexedFile, heats: Mapping[int, PageHeat], scale: _Scale) -> dict[int, PageUse]:
     hashes = file.hashes
     return {
-        page: scale.use(pages[page_id], hashes[page].hex() if hashes else "")
+        page: scale.use(heats[page_id], hashes[page].hex() if hashes else "")
         for page, page_id in enumerate(file.page_ids)
-        if page_id in pages
+        if page_id in heats
     }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import islice
 
-from tinyprof.heat import NO_LOSSES, PAGES_MAX, VOLUMES_MAX, Losses, PageHeat, Run, VolumeHeat
+from tinyprof.heat import NO_LOSSES, PAGES_MAX, VOLUMES_MAX, Losses, RunPages
 from tinyprof.order import FrameOrder
 from tinyprof.wire import ConsoleText, CorruptFrame, EpochEnd, Event, Frame, Hello, HostMessage
 
@@ -62,19 +62,6 @@ class Totals:
     overruns: int = 0
 
 
-class _VolumePages(VolumeHeat):
-    """Which pages were seen, and not when: a recorder must keep up with the fastest line."""
-
-    _SEEN = PageHeat()
-
-    def _fold(self, epoch: int, codes: set[int]) -> None:
-        fresh = {code >> 2 for code in codes}.difference(self.pages)
-        room = PAGES_MAX - len(self.pages)
-        if len(fresh) > room:
-            self.beyond_limits += len(fresh) - room
-        self.pages.update(dict.fromkeys(islice(fresh, max(0, room)), self._SEEN))
-
-
 class Tally:
     """Counts one line. `gaps`, `overruns` and `bytes` are for its owner to set."""
 
@@ -83,7 +70,7 @@ class Tally:
         self.gaps = 0
         self.overruns = 0
         self._joined_late: bool | None = None
-        self._run = Run(_VolumePages)
+        self._run = RunPages()
         self._before = Totals()
         self._pages_before: dict[int, set[int]] = {}
         self._missing: list[MissingRecords] = []
@@ -104,29 +91,30 @@ class Tally:
         rebooted = self._run.ends_before(event)
         if rebooted:
             self._end_run()
-        missing_before = self._missing_of(event)
+        if isinstance(event, Frame):
+            self._take_frame(event)
+            return rebooted
         self._run.take(event)
-        self._note_missing(event, missing_before)
-        match event:
-            case CorruptFrame(repeated=True):
-                self._corrupt_repeated += 1
-            case Frame(message=message) if self._joined_late is None and not isinstance(message, HostMessage):
-                self._joined_late = event.seq > 0
+        if isinstance(event, CorruptFrame) and event.repeated:
+            self._corrupt_repeated += 1
         return rebooted
 
-    def _missing_of(self, event: Event) -> int:
-        if not isinstance(event, Frame) or not isinstance(event.message, EpochEnd):
-            return 0
-        volume = self._run.volumes.get(event.message.volume)
-        return volume.missing if volume else 0
-
-    def _note_missing(self, event: Event, before: int) -> None:
-        more = self._missing_of(event) - before
+    def _take_frame(self, frame: Frame) -> None:
+        if self._joined_late is None and not isinstance(frame.message, HostMessage):
+            self._joined_late = frame.seq > 0
+        if not isinstance(frame.message, EpochEnd):
+            self._run.take(frame)
+            return
+        end = frame.message
+        before = self._missing_of(end.volume)
+        self._run.take(frame)
+        more = self._missing_of(end.volume) - before
         if more and len(self._missing) < MISSING_EPOCHS_MAX:
-            assert isinstance(event, Frame)
-            assert isinstance(event.message, EpochEnd)
-            end = event.message
             self._missing.append(MissingRecords(self._before.runs + 1, end.volume, end.epoch, more))
+
+    def _missing_of(self, volume: int) -> int:
+        known = self._run.volumes.get(volume)
+        return known.missing if known else 0
 
     def _end_run(self) -> None:
         self._run.finish()
@@ -135,8 +123,8 @@ class Tally:
             if index not in self._pages_before and len(self._pages_before) >= VOLUMES_MAX:
                 continue
             known = self._pages_before.setdefault(index, set())
-            known.update(islice(volume.pages, max(0, PAGES_MAX - len(known))))
-        self._run = Run(_VolumePages)
+            known.update(islice(volume.page_ids, max(0, PAGES_MAX - len(known))))
+        self._run = RunPages()
 
     def totals(self, seconds: float, order: FrameOrder | None = None) -> Totals:
         """All of it; `order` is that of the frames."""
@@ -166,7 +154,7 @@ class Tally:
         )
 
 
-def _ended(run: Run) -> int:
+def _ended(run: RunPages) -> int:
     return max((volume.ended for volume in run.volumes.values()), default=0)
 
 

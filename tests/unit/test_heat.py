@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-import random
 import tracemalloc
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tinyprof.heat import ANY, OPEN_EPOCHS_MAX, Losses, PageHeat, Run, Seen, split_runs
+from tinyprof.heat import ANY, MAPPED, OPEN_EPOCHS_MAX, Losses, Run, Seen, split_runs
 from tinyprof.records import Kind
+from tinyprof.volume_heat import WINDOW
 from tinyprof.wire import (
     EpochEnd,
     Event,
@@ -25,7 +27,8 @@ from tinyprof.wire import (
     encode_message,
 )
 
-SEED = 20261124
+KEYS = (*Kind, MAPPED, ANY)
+KINDS_OF_KEYS = ({0}, {1}, {2}, {3}, {0, 1}, {0, 1, 2, 3})
 
 
 def run_of(messages: list[Message]) -> Run:
@@ -52,7 +55,7 @@ def test_a_page_counts_once_an_epoch_and_by_kind() -> None:
             EpochEnd(0, 3, 0, (1, 0, 0, 0)),
         ]
     )
-    exec_, read, write, file, mapped, anything = run.volumes[0].pages[7].by_key
+    exec_, read, write, file, mapped, anything = map(run.volumes[0].pages[7].seen_as, KEYS)
     assert exec_
     assert read
     assert mapped
@@ -71,7 +74,7 @@ def epochs_of(*pages_of_epoch: list[int]) -> list[Message]:
 
 
 def seen(run: Run, page: int) -> Seen:
-    found = run.volumes[0].pages[page].by_key[ANY]
+    found = run.volumes[0].pages[page].seen_as(ANY)
     assert found
     return found
 
@@ -164,21 +167,35 @@ def test_epochs_that_never_end_are_closed_before_they_pile_up() -> None:
     assert run.losses.beyond_limits == 19_999 - 7
 
 
-def test_a_page_that_is_seen_as_more_kinds_later_is_counted_apart_from_then_on() -> None:
-    """Against the plain rule, for random kinds in random epochs: a key counts the epochs of its kinds."""
-    print(f"seed {SEED}")
-    rng = random.Random(SEED)
-    keys = ((0,), (1,), (2,), (3,), (0, 1), (0, 1, 2, 3))
-    for _ in range(200):
-        heat, seen_as = PageHeat(), []
-        for epoch in sorted(rng.sample(range(1, 40), 12)):
-            kinds = rng.choice((1, 1, 1, 2, 3, 9, rng.randrange(1, 16)))
-            phase = epoch // 10
-            heat.see(kinds, epoch, phase)
-            seen_as.append((epoch, phase, kinds))
-        for key, of_key in enumerate(keys):
-            epochs = [(e, p) for e, p, kinds in seen_as if any(kinds >> kind & 1 for kind in of_key)]
-            assert facts(heat.by_key[key]) == plain(epochs), (key, seen_as)
+def test_pages_beyond_all_limits_are_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tinyprof.volume_pages.PAGES_MAX", 3)
+    run = run_of(epochs_of([1, 2], [2, 3, 4], [4, 1]))
+    (dropped,) = {3, 4} - run.volumes[0].page_ids
+    assert set(run.volumes[0].pages) == {1, 2, 7 - dropped}
+    assert run.losses == Losses(beyond_limits=1 if dropped == 3 else 2)
+
+
+@given(st.data())
+def test_counts_are_what_the_epochs_say_one_by_one(data: st.DataObject) -> None:
+    """Of one page, seen as any kinds in any epochs, with marks between them, and looked at now and then."""
+    kinds_of_epochs = data.draw(st.lists(st.sets(st.sampled_from(Kind)), max_size=30))
+    run, epoch, phase, history = Run(), 0, 0, []
+    for kinds in kinds_of_epochs:
+        epoch += data.draw(st.sampled_from((1, 1, 1, 1, 2, 3, WINDOW - 1, WINDOW)))
+        for kind in kinds:
+            run.take(Frame(0, 0, touches(epoch, [7], kind)))
+        marked = data.draw(st.sampled_from((False, False, False, True)))
+        if marked:
+            run.take(HostMark("steady"))
+        run.take(Frame(0, 0, EpochEnd(0, epoch, 0, (0, 0, 0, 0))))
+        history.append((epoch, phase, kinds))
+        phase = len(run.volumes[0].phases) - 1
+        if data.draw(st.booleans()):
+            assert set(run.volumes[0].pages) <= {7}
+    heat = run.volumes[0].pages.get(7) if history else None
+    for key, of_key in zip(KEYS, KINDS_OF_KEYS, strict=True):
+        expected = plain([(epoch, phase) for epoch, phase, kinds in history if kinds & of_key])
+        assert facts(heat.seen_as(key) if heat else None) == expected
 
 
 def plain(epochs: list[tuple[int, int]]) -> tuple[object, ...] | None:

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""One volume of one run: which of its pages were seen, which epochs ended, and what is missing of them.
+
+The messages that name the volume come in, counts go out. It knows that a page was seen and not when, so that
+a recorder keeps up with the fastest line; and a hostile target cannot make it grow past its limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+from itertools import compress, islice
+
+from tinyprof.messages import EpochEnd, Pages
+from tinyprof.records import Kind
+
+OPEN_EPOCHS_MAX = 4
+PAGES_MAX = 1 << 20
+"""Pages of one volume that are kept apart: 4 GiB of files, where a CramFS image has 272 MiB."""
+
+_EXECUTED = bytes([1] + [0] * 255)
+"""Translates kinds into whether they are EXEC."""
+
+
+class EpochPages:
+    """The pages of one epoch by their kinds, in the order of `Kind`. Its length is in records."""
+
+    __slots__ = ("by_kind",)
+
+    def __init__(self) -> None:
+        self.by_kind: tuple[set[int], ...] = (set(), set(), set(), set())
+
+    def __len__(self) -> int:
+        return sum(map(len, self.by_kind))
+
+    def add(self, message: Pages) -> None:
+        """A record that comes twice counts once."""
+        page_ids, kinds = message.page_ids, message.kinds
+        executed = self.by_kind[Kind.EXEC]
+        if kinds.count(Kind.EXEC) == len(kinds):
+            executed.update(page_ids)
+            return
+        executed.update(compress(page_ids, kinds.translate(_EXECUTED)))
+        # Few are anything else, so a loop over those is quicker than one more pass for each kind.
+        for page_id, kind in zip(compress(page_ids, kinds), filter(None, kinds), strict=True):
+            self.by_kind[kind].add(page_id)
+
+    def page_ids(self) -> Set[int]:
+        """All pages, whatever their kinds."""
+        executed, *others = self.by_kind
+        return executed.union(*others) if any(others) else executed
+
+    def drop(self, page_ids: Iterable[int]) -> int:
+        """Forget pages: how many records that were."""
+        before = len(self)
+        for pages in self.by_kind:
+            pages.difference_update(page_ids)
+        return before - len(self)
+
+
+class VolumePages:
+    """The pages of one volume in one run. `page_ids` are those of the epochs that are over."""
+
+    def __init__(self) -> None:
+        self.page_ids: set[int] = set()
+        self.ended = 0
+        self.unfinished = 0
+        self.unfinished_records = 0
+        self.records = 0
+        self.missing = 0
+        self.beyond_limits = 0
+        self._last_ended = 0
+        self._open: dict[int, EpochPages] = {}
+
+    @property
+    def in_epoch(self) -> bool:
+        """Whether pages have come whose epoch has not ended."""
+        return bool(self._open)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that ended, and those of which pages were seen but no end."""
+        return self.ended + self.unfinished + len(self._open)
+
+    def distinct_pages(self, known: Set[int] = frozenset()) -> int:
+        """How many pages were seen so far, in the running epoch too, that are not `known` already."""
+        running = set().union(*(pages.page_ids() for pages in self._open.values()))
+        over = len(self.page_ids - known) if known else len(self.page_ids)
+        return over + len(running - self.page_ids - known)
+
+    def touch(self, message: Pages) -> None:
+        """Take first touches. A record that comes twice in an epoch counts once."""
+        self.records += len(message.page_ids)
+        pages = self._open.get(message.epoch)
+        if pages is None:
+            if message.epoch <= self._last_ended:
+                return
+            pages = self._open[message.epoch] = EpochPages()
+            if len(self._open) > OPEN_EPOCHS_MAX:
+                self._close_unfinished(min(self._open))
+        if len(pages) >= PAGES_MAX:
+            self.beyond_limits += len(message.page_ids)
+            return
+        pages.add(message)
+
+    def end_epoch(self, message: EpochEnd) -> bool:
+        """Close an epoch, and know what is missing of it. An end that comes twice counts once: then False."""
+        if message.epoch <= self._last_ended:
+            return False
+        for earlier in sorted(epoch for epoch in self._open if epoch < message.epoch):
+            self._close_unfinished(earlier)
+        pages = self._open.pop(message.epoch, None) or EpochPages()
+        self.missing += max(0, sum(message.records) - len(pages))
+        self.ended += 1
+        self._last_ended = message.epoch
+        self._fold(message.epoch, pages)
+        return True
+
+    def mark(self, name: str) -> None:
+        """Someone set a mark here."""
+
+    def finish(self) -> None:
+        """Nothing more will come: what the running epoch has seen counts as an epoch."""
+        for epoch in sorted(self._open):
+            self._close_unfinished(epoch)
+
+    def _close_unfinished(self, epoch: int) -> None:
+        self.unfinished += 1
+        self._last_ended = max(self._last_ended, epoch)
+        pages = self._open.pop(epoch)
+        self.unfinished_records += len(pages)
+        self._fold(epoch, pages)
+
+    def _fold(self, epoch: int, pages: EpochPages) -> None:
+        """The epoch is over; each is later than the one before."""
+        seen = pages.page_ids()
+        room = PAGES_MAX - len(self.page_ids)
+        if len(seen) > room:
+            self.beyond_limits += pages.drop(set(islice(seen - self.page_ids, room, None)))
+            seen = pages.page_ids()
+        self.page_ids |= seen
