@@ -81,7 +81,7 @@ class LiveHeat:
         self._losses_before = NO_LOSSES
         self._rates: deque[float] = deque(maxlen=RATES)
         self._looked_epochs = -1
-        self._look_again = 0.0
+        self._look_again = float("-inf")
 
     @property
     def epochs(self) -> int:
@@ -119,12 +119,13 @@ class LiveHeat:
         records = self._records_before + _records(run)
         if seconds > last.seconds:
             self._rates.append((records - last.records) / (seconds - last.seconds))
-        epochs = self.epochs
-        if whole or (epochs != self._looked_epochs and seconds >= self._look_again):
-            began = self._clock()
+        epochs, began = self.epochs, self._clock()
+        if whole or (epochs != self._looked_epochs and began >= self._look_again):
             last = self._with_pages(last)
             self._looked_epochs = epochs
-            self._look_again = seconds + (self._clock() - began) / LOOK_SHARE
+            # By this clock, and not by the target's, in which a capture is read a hundred times as fast.
+            looked = self._clock()
+            self._look_again = looked + (looked - began) / LOOK_SHARE
         self._last = replace(
             last,
             seconds=seconds,

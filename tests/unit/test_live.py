@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 
 from tinyprof.capture import CaptureReader
 from tinyprof.heat import Losses
@@ -65,24 +66,27 @@ def test_another_image_than_the_targets_is_named(story: list[Message], index: Im
 def test_pages_are_looked_at_when_an_epoch_ended_and_for_a_share_of_the_time(
     hello: Hello, program_ids: list[int], index: ImageIndex
 ) -> None:
-    ticks = iter(range(1000))
-    live = LiveHeat(index, clock=lambda: next(ticks))
+    # A look takes a second of this clock, which otherwise stands still.
+    ticks = count()
+    later = 0.0
+    live = LiveHeat(index, clock=lambda: next(ticks) + later)
     versions = []
 
-    def epoch(number: int, seconds: float) -> None:
+    def epoch(number: int) -> None:
         live.heard(
             frames([Pages(0, number, 0, (program_ids[0],), b"\0"), EpochEnd(0, number, 0, (1, 0, 0, 0))])
         )
-        versions.append(live.snapshot(seconds).version)
+        # By the target's clock it is always long enough ago.
+        versions.append(live.snapshot(1000.0 * number).version)
 
     live.heard(frames([hello]))
-    epoch(1, 1.0)
-    # A look takes a second of this clock.
-    for number in range(2, 10):
-        epoch(number, 1.0 + number / 10)
-    epoch(10, 1.0 + 1 / LOOK_SHARE)
-    versions.append(live.snapshot(100.0).version)
-    assert versions == [1] * 9 + [2, 2]
+    for number in range(1, 9):
+        epoch(number)
+    later = 1 / LOOK_SHARE
+    epoch(9)
+    later = 3 / LOOK_SHARE
+    versions.append(live.snapshot(1e6).version)
+    assert versions == [1] * 8 + [2, 2]
 
 
 def test_a_target_that_boots_for_ever_costs_no_memory(hello: Hello, index: ImageIndex) -> None:
