@@ -111,14 +111,15 @@ class RunOf(Generic[AVolume]):
 
     def take(self, event: Event) -> None:
         """Count one event."""
+        if isinstance(event, Frame):
+            self._frames += event.lost
+            if event.restarted or not self._lost_ends:
+                # A hello with another number than 0 may open a further part of a recording.
+                began = event.seq == 0 or (event.seq < EARLY and not isinstance(event.message, Hello))
+                self._count_ends_anew(from_start=event.restarted or began)
+            self._take_message(event.message)
+            return
         match event:
-            case Frame(seq, lost, message, restarted):
-                self._frames += lost
-                if restarted or not self._lost_ends:
-                    # A hello with another number than 0 may open a further part of a recording.
-                    began = seq == 0 or (seq < EARLY and not isinstance(message, Hello))
-                    self._count_ends_anew(from_start=restarted or began)
-                self._take_message(message)
             case ConsoleText(data):
                 self.console_bytes += len(data)
             case HostMark(text):
@@ -161,12 +162,13 @@ class RunOf(Generic[AVolume]):
             volume.mark(name)
 
     def _volume(self, index: int) -> AVolume | None:
-        if index not in self.volumes and len(self.volumes) < VOLUMES_MAX:
-            self.volumes[index] = self._new_volume()
+        volume = self.volumes.get(index)
+        if volume is None and len(self.volumes) < VOLUMES_MAX:
+            volume = self.volumes[index] = self._new_volume()
             # Marks come at once, a volume's pages when the line has room for them.
             for name in self._marks:
-                self.volumes[index].mark(name)
-        return self.volumes.get(index)
+                volume.mark(name)
+        return volume
 
     def finish(self) -> None:
         """Nothing more will come."""

@@ -210,9 +210,11 @@ class MalformedMessage(ValueError):
     """A body that passed its CRC and still is not what the format says."""
 
 
-def parse_message(elements: Sequence[Any]) -> Message:
-    """Check a body's elements against docs/wire-format.md; raises MalformedMessage naming the element."""
-    kind, fields = checked_uint(elements[0], _U32, "type"), elements[2:]
+def parse_message(kind: int, fields: Sequence[Any]) -> Message:
+    """Check what follows `[type, seq` against docs/wire-format.md.
+
+    Raises MalformedMessage naming the element.
+    """
     parse = _PARSERS.get(kind)
     if parse is None:
         return UnknownMessage(kind)

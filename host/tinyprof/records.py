@@ -20,7 +20,7 @@ PLACES = 4
 _MARKERS = (None, False, True)
 """Bring the second, third or fourth place to the front."""
 
-_MARKERLESS = {int, list}
+_EXECUTED_IN_A_ROW = {int}
 
 
 class Kind(IntEnum):
@@ -40,9 +40,9 @@ def split_records(elements: Any) -> tuple[tuple[int, ...], bytes]:
     """Page ids and kinds in the order of the touches. Raises MalformedRecords."""
     if type(elements) is not list:
         raise MalformedRecords("records are not an array")
-    # Nil is the commonest marker, and found early where there is one.
-    if None not in elements and {*map(type, elements)} <= _MARKERLESS:
-        return _split_markerless(elements)
+    # Each is told from the one before it, which is quick to add up. Nil is found early where there is one.
+    if None not in elements and {*map(type, elements)} <= _EXECUTED_IN_A_ROW:
+        return _checked(tuple(accumulate(elements))), bytes(len(elements))
     page_ids: list[int] = []
     kinds = bytearray(len(elements))
     first = second = third = fourth = 0
@@ -66,18 +66,6 @@ def split_records(elements: Any) -> tuple[tuple[int, ...], bytes]:
         first += distance
         page_ids.append(first)
     return _checked(tuple(page_ids)), bytes(kinds[: len(page_ids)])
-
-
-def _split_markerless(elements: list[Any]) -> tuple[tuple[int, ...], bytes]:
-    """Most frames of a busy target: each record is told from the one before it, which is quick to add up."""
-    kinds = bytearray(len(elements))
-    distances = elements
-    others = [at for at, element in enumerate(elements) if type(element) is list]
-    if others:
-        distances = elements[:]
-        for at in others:
-            kinds[at], distances[at] = _kind_and_distance(elements[at])
-    return _checked(tuple(accumulate(distances))), bytes(kinds)
 
 
 def _checked(page_ids: tuple[int, ...]) -> tuple[int, ...]:

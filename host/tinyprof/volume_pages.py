@@ -132,9 +132,7 @@ class VolumePages:
 
     def _fold(self, epoch: int, pages: EpochPages) -> None:
         """The epoch is over; each is later than the one before."""
-        seen = pages.page_ids()
         room = PAGES_MAX - len(self.page_ids)
-        if len(seen) > room:
-            self.beyond_limits += pages.drop(set(islice(seen - self.page_ids, room, None)))
-            seen = pages.page_ids()
-        self.page_ids |= seen
+        if len(pages) > room:
+            self.beyond_limits += pages.drop(set(islice(pages.page_ids() - self.page_ids, room, None)))
+        self.page_ids.update(*pages.by_kind)

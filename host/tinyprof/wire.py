@@ -155,11 +155,13 @@ class FrameDecoder:
         """Return the events that `data` completed, in the order of the line."""
         events: list[Event] = []
         *ended, rest = data.split(b"\0")
-        for piece in ended:
-            run, self._run = self._run + piece, b""
-            if run:
-                self._end_run(run, events)
-            self._overlong = False
+        if ended:
+            if first := self._run + ended[0]:
+                self._end_run(first, events)
+            self._run, self._overlong = b"", False
+            for run in ended[1:]:
+                if run:
+                    self._end_run(run, events)
         self._run += rest
         while len(self._run) >= RUN_MAX:
             self._overlong = True
@@ -200,7 +202,7 @@ class FrameDecoder:
         repeated = REPEATED <= kind < 2 * REPEATED
         message = None
         try:
-            message = parse_message([kind - REPEATED if repeated else kind, *elements[1:]])
+            message = parse_message(kind - REPEATED if repeated else kind, elements[2:])
         except MalformedMessage as error:
             events.append(CorruptFrame(str(error), run))
         if isinstance(message, HostMessage):
