@@ -82,6 +82,7 @@ def main() -> None:
         ("decoder.py", []),
         ("recording.py", []),
         ("tui.py", []),
+        ("view.py", []),
         ("link.py", [FOLDER / "plain.cramfs"]),
         ("images.py", [rootfs]),
         ("planning.py", []),
