@@ -14,6 +14,7 @@
 #define LOOK_MS		2000	/* between looks for a tracer, each with a hello */
 #define RETRY_MS	1000	/* between looks for the port */
 #define REPEAT_MS	500	/* without an acknowledgement, until a frame is repeated */
+#define REPEAT_BAUD	19200	/* on a line of that rate or more; twice as long for half of it */
 
 /* Time and epochs */
 
@@ -101,9 +102,19 @@ static uint16_t count_kept(const struct agent *a)
 	return a->seq - a->oldest;
 }
 
+/* A slow line takes its time to carry what was sent before, and for the answers in between. */
+static uint32_t repeat_ms(const struct agent *a)
+{
+	uint32_t ms = REPEAT_MS;
+
+	for (uint32_t rate = a->settings.baud; rate && rate < REPEAT_BAUD; rate *= 2)
+		ms *= 2;
+	return ms;
+}
+
 static int ms_until_repeat(const struct agent *a)
 {
-	return count_kept(a) ? ms_until(a->last_sent, REPEAT_MS) : INT32_MAX;
+	return count_kept(a) ? ms_until(a->last_sent, repeat_ms(a)) : INT32_MAX;
 }
 
 /*
@@ -154,19 +165,25 @@ static void keep_what_was_sent(struct agent *a)
 		wire_repeat(kept(a, --a->oldest));
 }
 
-/* Tell the host from where on it gets every frame; it tells what of that it lacks. */
+/*
+ * Tell the host from where on it gets every frame; it tells what of that it
+ * lacks. One that asks again may have been away: what was sent meanwhile, its
+ * answer to the oldest frame tells.
+ */
 static void begin_repetition(struct agent *a)
 {
 	struct wire_frame begin = { 0 };
+	bool again = a->session;
 
-	if (!a->session) {
+	a->say_begin = false;
+	if (!again) {
 		a->session = (sys_now_ms() ^ (uint32_t)a->info.boot_id) | 1;
 		keep_what_was_sent(a);
 	}
 	begin.seq = a->oldest;
 	wire_begin(&begin, a->session);
 	transmit(a, &begin);
-	if (count_kept(a))
+	if (again && count_kept(a))
 		repeat(a, kept(a, a->oldest));
 }
 
@@ -187,7 +204,7 @@ static void obey(struct agent *a, const struct wire_command *command)
 			take_ack(a, command->arguments[1], command->arguments[2]);
 		break;
 	case WIRE_REPEAT_PLEASE:
-		begin_repetition(a);
+		a->say_begin = true;
 		break;
 	}
 }
@@ -204,6 +221,9 @@ static void listen(struct agent *a)
 	for (long i = 0; i < size; i++)
 		if (wire_receive(&a->receiver, bytes[i], &command))
 			obey(a, &command);
+	/* Once, however often it was asked for while nobody listened. */
+	if (a->say_begin)
+		begin_repetition(a);
 }
 
 /* The frame to be made next. Waits for the host to have one of those kept. */

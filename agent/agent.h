@@ -50,7 +50,7 @@ struct agent {
 	struct wire_receiver receiver;
 	uint32_t write_errors, repeats, waited;	/* as in struct wire_status */
 	uint32_t epoch_began, said_hello, said_status;	/* ms */
-	bool say_hello;
+	bool say_hello, say_begin;
 };
 
 /*

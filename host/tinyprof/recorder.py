@@ -134,6 +134,7 @@ class _Session:
         self._began = clock()
         self._tally = Tally()
         self._unwritten = b""
+        self._heard_before = 0
         self._reboots = 0
         self._rearmed_at = float("-inf")
         self._epochs_before_part = 0
@@ -172,10 +173,12 @@ class _Session:
 
     def _look_at_line(self, data: bytes, events: list[Event]) -> None:
         now, order = self._elapsed(), self._decoder.order
+        held = order.waiting > 0 or order.heard > self._heard_before
+        self._heard_before = order.heard
         answered = self._return_path is not None
         waits = order.astray or (order.repeats and not answered)
         for warning in (
-            *self._watch.take(now, data, events, self._decoder.pending, order.waiting),
+            *self._watch.take(now, data, events, self._decoder.pending, held=held),
             *self._watch.waiting(now, waits, events, answered=answered),
         ):
             self._observer.warning(warning)

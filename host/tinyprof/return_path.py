@@ -15,6 +15,9 @@ from tinyprof.order import FrameOrder
 from tinyprof.wire import Event, Frame, Hello, encode_message
 
 ASK_SECONDS = 1.0
+ASK_SECONDS_MAX = 4.0
+"""A target that is heard is asked ever more seldom: on a slow line its answer waits behind much else."""
+
 ASK_TIMES = 10
 """How often a line on which no target was heard is asked. Later, each frame of one gives reason to ask."""
 
@@ -33,12 +36,13 @@ class ReturnPath:
     _acknowledged: int = 0
     _target: Hello | None = None
     _unrepeated_since: float | None = None
+    _patience: float = ASK_SECONDS
     _reason_to_ask: bool = False
     _reopened: bool = False
 
     def reopened(self) -> None:
         """The line was away: ask again, for what was lost meanwhile must be repeated."""
-        self._asked, self._asked_at = 0, float("-inf")
+        self._asked, self._asked_at, self._patience = 0, float("-inf"), ASK_SECONDS
         self._reopened = True
 
     def deaf(self, now: float) -> bool:
@@ -58,7 +62,7 @@ class ReturnPath:
     def _judge(self, now: float, heard: bool, begun: bool, order: FrameOrder) -> None:
         """A target that begins anew, or for the first time, is to be asked."""
         if begun:
-            self._unrepeated_since, self._reason_to_ask = None, False
+            self._unrepeated_since, self._reason_to_ask, self._patience = None, False, ASK_SECONDS
         elif order.astray:
             self._reason_to_ask = True
         elif heard and (self._target is None or self._target.window):
@@ -67,7 +71,7 @@ class ReturnPath:
                 self._unrepeated_since = now
 
     def _asking(self, now: float, begun: bool) -> bytes:
-        if now - self._asked_at < ASK_SECONDS:
+        if now - self._asked_at < self._patience:
             return b""
         unheard = self._target is None
         wrong_epochs = self.epoch_ms is not None and (
@@ -84,6 +88,8 @@ class ReturnPath:
             wanted.insert(0, EpochLength(self.epoch_ms))
         self._asked_at, self._reason_to_ask, self._reopened = now, False, False
         self._asked += 1
+        if self._target and not begun:
+            self._patience = min(2 * self._patience, ASK_SECONDS_MAX)
         return b"".join(map(self.say, wanted))
 
     def _ack(self, order: FrameOrder) -> bytes:

@@ -85,11 +85,11 @@ class LineWatch:
         self._said: set[str] = set()
 
     def take(
-        self, now: float, data: bytes, events: Sequence[Event], pending: bytes, held: int = 0
+        self, now: float, data: bytes, events: Sequence[Event], pending: bytes, *, held: bool = False
     ) -> Iterator[TinyprofError]:
         """Look at one read, at `now` seconds since the recording began.
 
-        `pending` is the decoder's; so many good frames are `held` back until one before them comes.
+        `pending` is the decoder's; `held`: good frames came that are no events, as those that came before.
         """
         self._heard = self._heard or bool(data)
         if not self._heard:

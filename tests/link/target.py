@@ -35,6 +35,7 @@ class Line:
             # Else what the host sends before the agent has opened the port comes back as an echo.
             tty.setraw(self.target, termios.TCSANOW)
         self.link = DescriptorLink(os.dup(self.host), self.path, writable=True)
+        self.arrived = b""
         self.events: list[Event] = []
         self._decoder = FrameDecoder()
         self._seq = 0
@@ -79,6 +80,7 @@ class Line:
         """Read once; whether there was anything."""
         data = self.link.read(patience)
         if data:
+            self.arrived += data
             self.events += self._decoder.feed(data)
         return bool(data)
 

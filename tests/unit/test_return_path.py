@@ -60,11 +60,20 @@ def test_a_target_that_repeats_is_asked_for_its_epochs_alone(able: Hello) -> Non
     assert host.hears(1.5) == [EpochLength, HelloPlease]
 
 
-def test_a_target_that_goes_on_sending_once_is_asked_again_a_second_later(able: Hello) -> None:
+def test_a_target_that_goes_on_sending_once_is_asked_again_a_moment_later(able: Hello) -> None:
     host = Host()
     host.hears(0.0, encode_message(able, 0))
-    assert RepeatPlease not in host.hears(0.9, pages(1, repeated=False))
-    assert RepeatPlease in host.hears(1.0, pages(2, repeated=False))
+    assert RepeatPlease not in host.hears(1.9, pages(1, repeated=False))
+    assert RepeatPlease in host.hears(2.0, pages(2, repeated=False))
+
+
+def test_a_target_whose_answer_takes_long_is_asked_ever_more_seldom(able: Hello) -> None:
+    host = Host()
+    host.hears(0.0, encode_message(able, 0))
+    asked = [
+        tick / 4 for tick in range(1, 80) if RepeatPlease in host.hears(tick / 4, pages(tick, repeated=False))
+    ]
+    assert asked == [2.0, 6.0, 10.0, 14.0, 18.0]
 
 
 def test_a_line_that_was_away_is_asked_at_once_though_the_target_repeats(able: Hello) -> None:

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""The real agent and a host that asks for repetition, once or too often, and then falls silent."""
+
+from __future__ import annotations
+
+import msgpack
+import pytest
+from cobs import cobs
+
+from link.kernel import Volume
+from link.target import Line, Target
+from tinyprof.wire import Hello, MessageType, RepeatPlease, Status, encode_message
+
+
+@pytest.fixture
+def running(target: Target, line: Line) -> Line:
+    target.tracer.mount(0, Volume(1, recording=True))
+    target.tracer.appear()
+    target.start()
+    line.until(lambda: bool(line.of(Hello)))
+    return line
+
+
+def test_requests_that_waited_for_the_agent_are_answered_once(target: Target, running: Line) -> None:
+    target.freeze()
+    running.link.write(b"".join(encode_message(RepeatPlease(), seq) for seq in range(8)))
+    target.thaw()
+    # The first may have been made before.
+    running.until(lambda: len(running.of(Status)) >= 2)
+    kinds = [msgpack.unpackb(cobs.decode(run)[:-4])[0] for run in running.arrived.split(b"\0")[:-1] if run]
+    assert kinds.count(MessageType.BEGIN) == 1
+
+
+@pytest.mark.parametrize(("baud", "repeats"), [("115200", True), ("1200", False)])
+def test_a_slow_line_is_given_time_to_carry_the_answer(
+    target: Target, line: Line, baud: str, repeats: bool
+) -> None:
+    target.tracer.mount(0, Volume(1, recording=True))
+    target.tracer.appear()
+    target.start(TINYPROF_BAUD=baud)
+    line.until(lambda: bool(line.of(Hello)))
+    line.say(RepeatPlease())
+    line.until(lambda: len(line.of(Status)) >= 3)
+    assert (line.of(Status)[-1].repeats > 0) is repeats
