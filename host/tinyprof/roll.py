@@ -44,8 +44,8 @@ class RollingWriter:
         """Complete this part and begin the next one. Raises CaptureError."""
         self._part.losses(counts)
         self._part.end(Ending.ROLLED)
-        self._meta = replace(self._meta, part=self._meta.part + 1)
-        self._part, self._since = self._begin_part(self._meta, primer), seconds
+        meta = replace(self._meta, part=self._meta.part + 1)
+        self._part, self._since, self._meta = self._begin_part(meta, primer), seconds, meta
 
     def line(self, data: bytes, seconds: float = 0.0) -> None:
         self._part.line(data, seconds)

@@ -11,9 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
+import pytest
+
 from tinyprof.capture import CaptureReader, CaptureWriter
 from tinyprof.errors import TinyprofError
 from tinyprof.link import DescriptorLink
+from tinyprof.packing import LinePacker
 from tinyprof.recorder import Totals, record
 from tinyprof.sim import Sender
 from tinyprof.watch import LineWatch
@@ -21,6 +24,7 @@ from tinyprof.wire import Ack, Frame, FrameDecoder, Pages, RepeatPlease
 
 SEED = 20261124
 KILLS = 300
+PACKED_KILLS = 100
 FRAMES_MAX = 400
 
 
@@ -35,7 +39,7 @@ class Silent:
         pass
 
 
-def recorder(line: socket.socket, path: Path) -> int:
+def recorder(line: socket.socket, path: Path, *, packed: bool) -> int:
     """A recorder as a process of its own, without the time that a new interpreter takes."""
     pid = os.fork()
     if pid:
@@ -44,7 +48,7 @@ def recorder(line: socket.socket, path: Path) -> int:
         with path.open("wb", buffering=0) as file:
             record(
                 DescriptorLink(line.detach(), "line", writable=True),
-                CaptureWriter(file),
+                CaptureWriter(file, packer=LinePacker() if packed else None),
                 LineWatch("line", 115_200),
                 Silent(),
             )
@@ -86,14 +90,15 @@ def page(number: int) -> Pages:
     return Pages(0, 1, number, tuple(range(number, number + 1 + number % 90, 3)), bytes(1 + number % 90 // 3))
 
 
-def test_whatever_was_acknowledged_is_in_the_capture(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("packed", "kills"), [(False, KILLS), (True, PACKED_KILLS)])
+def test_whatever_was_acknowledged_is_in_the_capture(tmp_path: Path, packed: bool, kills: int) -> None:
     print(f"seed {SEED}")
     rng = random.Random(SEED)
     acknowledged = 0
-    for kill in range(KILLS):
+    for kill in range(kills):
         path = tmp_path / str(kill)
         ours, theirs = socket.socketpair()
-        pid = recorder(theirs, path)
+        pid = recorder(theirs, path, packed=packed)
         theirs.close()
         target = Target(ours)
         target.listen()
@@ -111,4 +116,4 @@ def test_whatever_was_acknowledged_is_in_the_capture(tmp_path: Path) -> None:
         assert len(got) >= target.acknowledged
         acknowledged += target.acknowledged
         path.unlink()
-    assert acknowledged > KILLS * FRAMES_MAX / 8
+    assert acknowledged > kills * FRAMES_MAX / 8
