@@ -17,8 +17,9 @@ OPEN_EPOCHS_MAX = 4
 PAGES_MAX = 1 << 20
 """Pages of one volume that are kept apart: 4 GiB of files, where a CramFS image has 272 MiB."""
 
-_EXECUTED = bytes([1] + [0] * 255)
-"""Translates kinds into whether they are EXEC."""
+_EXEC = bytes([Kind.EXEC])
+_IS_EXEC = bytes(kind == Kind.EXEC for kind in range(256))
+"""Translates kinds."""
 
 
 class EpochPages:
@@ -35,13 +36,13 @@ class EpochPages:
     def add(self, message: Pages) -> None:
         """A record that comes twice counts once."""
         page_ids, kinds = message.page_ids, message.kinds
-        executed = self.by_kind[Kind.EXEC]
-        if kinds.count(Kind.EXEC) == len(kinds):
+        executed, other_kinds = self.by_kind[Kind.EXEC], kinds.translate(None, _EXEC)
+        if not other_kinds:
             executed.update(page_ids)
             return
-        executed.update(compress(page_ids, kinds.translate(_EXECUTED)))
+        executed.update(compress(page_ids, kinds.translate(_IS_EXEC)))
         # Few are anything else, so a loop over those is quicker than one more pass for each kind.
-        for page_id, kind in zip(compress(page_ids, kinds), filter(None, kinds), strict=True):
+        for page_id, kind in zip(compress(page_ids, kinds), other_kinds, strict=True):
             self.by_kind[kind].add(page_id)
 
     def page_ids(self) -> Set[int]:

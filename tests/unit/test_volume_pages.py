@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""Which pages a volume's epochs had, and what is missing of them, against sets of single records."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyprof.heat import VolumeHeat, VolumePages
+from tinyprof.messages import EpochEnd, Pages
+
+touches = st.lists(st.tuples(st.integers(1, 12), st.sampled_from((0, 0, 0, 1, 2, 3))), max_size=12)
+epochs = st.lists(st.tuples(st.lists(touches, max_size=3), st.integers(0, 5)), max_size=6)
+
+
+Touch = tuple[int, int]
+
+
+@given(epochs)
+def test_what_is_counted_in_bulk_is_what_the_records_say(epochs: list[tuple[list[list[Touch]], int]]) -> None:
+    """Epochs of some messages each, whose ends say that so many records more were sent."""
+    pages, heat = VolumePages(), VolumeHeat()
+    everything: set[int] = set()
+    for number, (messages, lost) in enumerate(epochs, 1):
+        for touches in messages:
+            page_ids, kinds = [page for page, _ in touches], bytes(kind for _, kind in touches)
+            pages.touch(Pages(0, number, 0, tuple(page_ids), kinds))
+            heat.touch(Pages(0, number, 0, tuple(page_ids), kinds))
+            everything.update(page_ids)
+        assert pages.distinct_pages() == len(everything)
+        assert pages.distinct_pages(known={1, 2, 3}) == len(everything - {1, 2, 3})
+        sent = len({touch for touches in messages for touch in touches}) + lost
+        assert pages.end_epoch(EpochEnd(0, number, 0, (sent, 0, 0, 0)))
+        assert heat.end_epoch(EpochEnd(0, number, 0, (0, 0, sent, 0)))
+    assert pages.page_ids == heat.page_ids == heat.pages.keys() == everything
+    assert pages.missing == heat.missing == sum(lost for _, lost in epochs)
