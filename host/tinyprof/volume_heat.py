@@ -74,7 +74,7 @@ class VolumeHeat(VolumePages):
         for words, page_ids in zip(self._words, pages.by_kind, strict=True):
             for page_id in page_ids:
                 words[page_id] = words.get(page_id, 0) | bit
-        self._count_phase(epoch, len(pages.page_ids()), len(self.page_ids) - known)
+        self._count_phase(epoch, pages, len(self.page_ids) - known)
 
     def _count(self) -> None:
         """Take what was gathered into the pages' counts. All of it belongs to the running phase."""
@@ -87,14 +87,15 @@ class VolumeHeat(VolumePages):
         for words in self._words:
             words.clear()
 
-    def _count_phase(self, epoch: int, seen: int, fresh: int) -> None:
+    def _count_phase(self, epoch: int, pages: EpochPages, fresh: int) -> None:
         """Add an epoch to the running phase, and begin the next one where there is cause to."""
         phase = self.phases[-1]
         phase.epochs += 1
         phase.fresh += fresh
         steady = phase.steady
-        if seen:
-            self._quiet = self._quiet + 1 if fresh <= QUIET_SHARE * seen else 0
+        # All phases after the first steady one are.
+        if not steady and pages:
+            self._quiet = self._quiet + 1 if fresh <= QUIET_SHARE * len(pages.page_ids()) else 0
         found = not steady and self._quiet >= QUIET_EPOCHS
         names, self._marks = self._marks, []
         if (names or found) and len(self.phases) < PHASES_MAX:
