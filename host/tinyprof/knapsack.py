@@ -1,26 +1,27 @@
 # SPDX-License-Identifier: MIT
 """A knapsack of choices: groups of which at most one option each is taken, and a capacity in; a choice out.
 
-First by value for cost along each group's convex hull, which is the fractional optimum but for the last step.
-That optimum says of every option how much is lost by taking it; those that would lose more than there is to
-win are out, and what is left is tried together, exactly. It knows nothing of pages: costs and values are
-whole numbers, costs above zero.
+First by value for cost along each group's convex hull: the fractional optimum but for the last step. It says
+of every option what taking it loses at least, so those that lose more than there is to win are out, and the
+others are tried together, those that lose the least first. What was not tried is proved to be no better, or
+the choice says how much better it might be. It knows nothing of pages: costs and values are whole numbers,
+costs above zero.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
 
-CORE_GROUPS = 300
-"""Groups that are tried together; where more are open, those that lose the least by being taken otherwise."""
+WORK_MAX = 300_000
+"""Options tried with combinations of others, in all: half a second's. Some tens of thousands are what the
+best for a few hundred pages takes; for many thousands no more than a 10,000th is then open."""
 
-GOOD_ENOUGH = 0.0005
-"""Nobody looks further for such a share of the bound."""
-
-FRONTIER_MAX = 2000
-"""Combinations of these that are kept apart; more would be exacter than anybody needs."""
+FRONTIER_MAX = 20_000
+"""Combinations that are kept apart; of more, those that lose the least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,15 @@ Group = Sequence[Option]
 class Choice:
     """`taken[i]` is the index of group i's option, -1 for none.
 
-    `bound` is a value that no choice can exceed.
+    `bound` is the fractional optimum: what could be had if parts of options could be taken. `ceiling` is what
+    no choice can exceed, so nothing is better where it is what was reached.
     """
 
     taken: tuple[int, ...]
     cost: int
     value: int
     bound: float
+    ceiling: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,40 +64,39 @@ class _Step:
 def choose(groups: Sequence[Group], capacity: int) -> Choice:
     """The most value for at most `capacity`."""
     steps = _steps(groups)
-    taken, fit, bound = _follow(groups, steps, capacity)
-    best = _filled(groups, steps, taken, capacity)
-    if fit < len(steps) and _totals(groups, best)[1] < (1 - GOOD_ENOUGH) * bound:
-        price = steps[fit].value / steps[fit].cost
-        exact = _tried(groups, best, capacity, price, bound)
-        best = max(best, exact, key=lambda found: _totals(groups, found)[1])
-    return Choice(tuple(best), *_totals(groups, best), bound)
+    taken, fit, left = _follow(groups, steps, capacity)
+    if fit == len(steps):
+        cost, value = _totals(groups, taken)
+        return Choice(tuple(taken), cost, value, float(value), value)
+    value, last = _totals(groups, taken)[1], steps[fit]
+    search = _Search(groups, last, value * last.cost + left * last.value, capacity)
+    search.consider(_filled(groups, steps, taken, left))
+    search.run()
+    cost, value = _totals(groups, search.best)
+    return Choice(tuple(search.best), cost, value, search.bound / last.cost, search.ceiling)
 
 
 def choose_for(groups: Sequence[Group], wanted: int) -> Choice | None:
-    """At least `wanted` value for little cost; None where all of it together is worth less.
+    """At least `wanted` value for the least cost; None where all of it together is worth less.
 
-    `bound` is then a cost that nothing which is worth as much can stay below.
+    `bound` and `ceiling` are then costs that nothing which is worth as much can stay below.
     """
-    steps = _steps(groups)
-    taken = [-1] * len(groups)
-    cost = value = 0
-    for number, step in enumerate(steps):
-        if value + step.value >= wanted:
-            bound = cost + step.cost * max(0, wanted - value) / step.value
-            enough = (later for later in steps[number:] if value + later.value >= wanted)
-            last = min(
-                (later for later in enough if _is_next(later, taken)), key=lambda it: it.cost, default=step
-            )
-            taken[last.group] = last.option
-            return Choice(tuple(taken), *_totals(groups, taken), bound)
-        taken[step.group] = step.option
-        cost, value = cost + step.cost, value + step.value
-    return Choice(tuple(taken), cost, value, float(cost)) if wanted <= value else None
-
-
-def _is_next(step: _Step, taken: Sequence[int]) -> bool:
-    """Whether nothing of the step's group is taken yet, so that the step is all that is added."""
-    return taken[step.group] == -1
+    # The same problem seen from the other end: of the most valuable ways at most so much value is given up,
+    # for the most cost saved.
+    ways = [[(0, 0, -1), *((it.cost, it.value, n) for n, it in enumerate(group))] for group in groups]
+    most = [max(of_group, key=lambda way: (way[1], -way[0])) for of_group in ways]
+    cost, value = sum(way[0] for way in most), sum(way[1] for way in most)
+    if value < wanted:
+        return None
+    cheaper = [
+        sorted((top[1] - way[1], top[0] - way[0], way[2]) for way in of_group if way[0] < top[0])
+        for of_group, top in zip(ways, most, strict=True)
+    ]
+    found = choose([[Option(lost, saved) for lost, saved, _ in given] for given in cheaper], value - wanted)
+    taken = [
+        given[it][2] if it >= 0 else top[2] for it, given, top in zip(found.taken, cheaper, most, strict=True)
+    ]
+    return Choice(tuple(taken), *_totals(groups, taken), cost - found.bound, cost - found.ceiling)
 
 
 def _totals(groups: Sequence[Group], taken: Sequence[int]) -> tuple[int, int]:
@@ -131,25 +133,21 @@ def _is_below(before: tuple[int, int, int], point: tuple[int, int, int], option:
     return rise <= (option.value - before[1]) * (point[0] - before[0])
 
 
-def _follow(groups: Sequence[Group], steps: Sequence[_Step], capacity: int) -> tuple[list[int], int, float]:
-    """What the steps take before the first that does not fit, its number, and the fractional optimum."""
+def _follow(groups: Sequence[Group], steps: Sequence[_Step], capacity: int) -> tuple[list[int], int, int]:
+    """What the steps take before the first that does not fit, its number, and the room that is left."""
     taken = [-1] * len(groups)
-    left, value = capacity, 0
+    left = max(0, capacity)
     for number, step in enumerate(steps):
         if step.cost > left:
-            return taken, number, value + step.value * max(0, left) / step.cost
+            return taken, number, left
         taken[step.group] = step.option
         left -= step.cost
-        value += step.value
-    return taken, len(steps), float(value)
+    return taken, len(steps), left
 
 
-def _filled(
-    groups: Sequence[Group], steps: Sequence[_Step], taken: Sequence[int], capacity: int
-) -> list[int]:
+def _filled(groups: Sequence[Group], steps: Sequence[_Step], taken: Sequence[int], left: int) -> list[int]:
     """What else fits of the groups of which nothing is taken."""
     filled = list(taken)
-    left = capacity - _totals(groups, taken)[0]
     for step in steps:
         if filled[step.group] == -1 and 0 < (cost := groups[step.group][step.option].cost) <= left:
             filled[step.group] = step.option
@@ -161,87 +159,131 @@ def _filled(
 class _Open:
     """A group of which more than one option may be in a better choice, none (-1) counting as one.
 
-    `options` are (number, cost, value). `best`: the most that one is worth beyond its cost at the price of
-    the fractional optimum; `loss`: how much less the next one is.
+    `options` are (loss, number, cost, value), the first of them losing nothing.
     """
 
     group: int
-    options: tuple[tuple[int, int, int], ...]
-    best: float
-    loss: float
+    options: list[tuple[int, int, int, int]]
 
 
-def _open_groups(
-    groups: Sequence[Group], known: Sequence[int], price: float, gap: float
-) -> tuple[list[_Open], list[int]]:
-    """The open groups, those that lose the least by another option first; and the others' options."""
-    opened: list[_Open] = []
-    settled = [-1] * len(groups)
-    for index, group in enumerate(groups):
-        options = [(-1, 0, 0), *((number, option.cost, option.value) for number, option in enumerate(group))]
-        gains = [value - price * cost for _, cost, value in options]
-        best = max(gains)
-        good = tuple(option for option, gain in zip(options, gains, strict=True) if best - gain <= gap)
-        if len(good) == 1:
-            settled[index] = good[0][0]
-            continue
-        second = sorted(gains)[-2]
-        opened.append(_Open(index, good, best, best - second))
-    opened.sort(key=lambda it: (it.loss, it.group))
-    for it in opened[CORE_GROUPS:]:
-        settled[it.group] = known[it.group]
-    return opened[:CORE_GROUPS], settled
+_Chain = tuple[int, int, "_Chain | None"]
+"""Group and option that were taken last, and those before."""
+
+_Combination = tuple[int, int, int, _Chain | None]
+"""Cost, value and loss of options of the groups so far, and which they are."""
 
 
-@dataclass(slots=True)
-class _Combination:
-    """Options of the first open groups; `option` of `group` was added last, to `before`."""
+class _Search:
+    """Combinations of options that may be better than the best so far.
 
-    cost: int
-    value: int
-    group: int = -1
-    option: int = -1
-    before: _Combination | None = None
+    Gains and losses are in units of value times the last step's cost, so that all is in whole numbers: the
+    gain of an option is its value less its cost at the last step's price. `bound` is the fractional optimum,
+    and a choice is worth at most that less the losses of its options.
+    """
 
+    def __init__(self, groups: Sequence[Group], last: _Step, bound: int, capacity: int) -> None:
+        self._groups, self._price, self._scale = groups, last.value, last.cost
+        self._capacity = max(0, capacity)
+        self.bound, self.ceiling = bound, 0
+        self.best: list[int] = [-1] * len(groups)
+        self._value = 0
 
-def _tried(
-    groups: Sequence[Group], known: Sequence[int], capacity: int, price: float, bound: float
-) -> list[int]:
-    """The best combination of all that may still be better than what is known."""
-    known_value = _totals(groups, known)[1]
-    opened, settled = _open_groups(groups, known, price, bound - known_value)
-    cost, value = _totals(groups, settled)
-    left, wanted = capacity - cost, known_value - value
-    # What the groups to come can add to a combination at most, its unused room sold at the price.
-    more = sum(it.best for it in opened)
-    frontier = [_Combination(0, 0)]
-    for it in opened:
-        more -= it.best
-        grown = [
-            _Combination(before.cost + cost, before.value + value, it.group, number, before)
-            for number, cost, value in it.options
-            for before in frontier
-            if before.cost + cost <= left
-            and before.value + value + price * (left - before.cost - cost) + more >= wanted
-        ]
-        frontier = _undominated(grown)
-        if not frontier:
-            return list(known)
-    taken = list(settled)
-    best: _Combination | None = frontier[-1]
-    while best and best.before:
-        taken[best.group] = best.option
-        best = best.before
-    return taken
+    def consider(self, taken: Sequence[int]) -> None:
+        """Keep a choice if it is better than the best so far."""
+        value = _totals(self._groups, taken)[1]
+        if value > self._value:
+            self.best, self._value = list(taken), value
 
+    @property
+    def _loss_max(self) -> int:
+        """What a better choice may lose at most; below 0 where there is none."""
+        return self.bound - (self._value + 1) * self._scale
 
-def _undominated(combinations: list[_Combination]) -> list[_Combination]:
-    """Those that no cheaper one is worth as much as, in the order of their costs; thinned out if too many."""
-    combinations.sort(key=lambda it: (it.cost, -it.value))
-    kept: list[_Combination] = []
-    for combination in combinations:
-        if not kept or combination.value > kept[-1].value:
-            kept.append(combination)
-    if len(kept) > FRONTIER_MAX:
-        kept = kept[:: len(kept) // FRONTIER_MAX + 1] + kept[-1:]
-    return kept
+    def run(self) -> None:
+        """Find the best choice, or one of which `ceiling` says how good it is."""
+        taken, opened = self._open_groups()
+        settled_cost, settled_value = _totals(self._groups, taken)
+        rest_cost = settled_cost + sum(it.options[0][2] for it in opened)
+        rest_value = settled_value + sum(it.options[0][3] for it in opened)
+        frontier: list[_Combination] = [(0, 0, 0, None)]
+        work = 0
+        for it in opened:
+            # Each group from here on loses as much or more, unless it is taken at no loss.
+            least = it.options[1][0]
+            if least > self._loss_max:
+                break
+            work += len(frontier) * len(it.options)
+            if work > WORK_MAX:
+                self._give_up(min(combination[2] for combination in frontier) + least)
+                break
+            rest_cost -= it.options[0][2]
+            rest_value -= it.options[0][3]
+            frontier = self._thinned(self._grown(frontier, it, self._capacity - settled_cost))
+            fit = bisect_right(frontier, self._capacity - rest_cost, key=itemgetter(0))
+            if fit and frontier[fit - 1][1] + rest_value > self._value:
+                self.consider(self._completed(taken, opened, frontier[fit - 1][3]))
+        self.ceiling = max(self.ceiling, self._value)
+
+    def _give_up(self, loss: int) -> None:
+        """Leave choices untried that lose so much or more."""
+        self.ceiling = max(self.ceiling, (self.bound - loss) // self._scale)
+
+    def _open_groups(self) -> tuple[list[int], list[_Open]]:
+        """The options of the groups that are settled, and the open ones, in the order of what they lose."""
+        settled = [-1] * len(self._groups)
+        opened: list[_Open] = []
+        most = self._loss_max
+        for index, group in enumerate(self._groups):
+            gains = [0, *(option.value * self._scale - option.cost * self._price for option in group)]
+            top = max(gains)
+            if len(gains) == 2 and abs(gains[1]) > most:
+                settled[index] = gains.index(top) - 1
+                continue
+            good = [number for number, gain in enumerate(gains) if top - gain <= most]
+            if len(good) < 2:
+                settled[index] = gains.index(top) - 1
+                continue
+            cost_value = [(0, 0), *((option.cost, option.value) for option in group)]
+            options = sorted((top - gains[number], number - 1, *cost_value[number]) for number in good)
+            opened.append(_Open(index, options))
+        opened.sort(key=lambda it: (it.options[1][0], it.group))
+        return settled, opened
+
+    def _grown(self, frontier: list[_Combination], it: _Open, room: int) -> list[_Combination]:
+        """Each combination with each option, but those that nothing better can come of."""
+        most = self._loss_max
+        grown: list[_Combination] = []
+        for loss, number, cost, value in it.options:
+            if loss > most:
+                break
+            grown += [
+                (before[0] + cost, before[1] + value, before[2] + loss, (it.group, number, before[3]))
+                for before in frontier
+                if before[2] + loss <= most and before[0] + cost <= room
+            ]
+        grown.sort(key=lambda combination: (combination[0], -combination[1]))
+        kept: list[_Combination] = []
+        best = -1
+        for combination in grown:
+            if combination[1] > best:
+                best = combination[1]
+                kept.append(combination)
+        return kept
+
+    def _thinned(self, frontier: list[_Combination]) -> list[_Combination]:
+        """Those that lose the least, if they are too many."""
+        if len(frontier) <= FRONTIER_MAX:
+            return frontier
+        by_loss = sorted(frontier, key=itemgetter(2))
+        self._give_up(by_loss[FRONTIER_MAX][2])
+        return sorted(by_loss[:FRONTIER_MAX], key=itemgetter(0))
+
+    def _completed(self, settled: list[int], opened: list[_Open], chain: _Chain | None) -> list[int]:
+        """A combination's options, the other groups taken at no loss."""
+        taken = list(settled)
+        for it in opened:
+            taken[it.group] = it.options[0][1]
+        while chain:
+            group, option, chain = chain
+            taken[group] = option
+        return taken

@@ -55,17 +55,18 @@ def leading_runs(file: Candidate) -> list[Offers]:
     return [offers for offers in groups if offers]
 
 
-FLASH_PRICES = tuple(2.0**power for power in range(-9, 5))
-"""Bytes of RAM for a byte of flash at which split_runs() makes an offer: from next to nothing to too dear."""
-
 CUTS_MAX = 60
+
+NEARLY_NOTHING = 1e-6
+"""A price of flash at which all is taken that saves RAM, and of two ways to save as much the cheaper one."""
 
 
 def split_runs(mapping: float) -> Model:
-    """A stock kernel, with segments split (docs/split-segments.md): an offer for each price of flash.
+    """A stock kernel, with segments split (docs/split-segments.md): offers of runs of a file's pages.
 
-    A mapping costs `mapping` bytes of RAM. Each offer is the best choice of runs at one price, so together
-    they are the convex hull of all choices, which is what choose() goes along.
+    A mapping costs `mapping` bytes of RAM. Each offer is the best choice of runs at some price of flash, and
+    together they are all that are the best at any: the convex hull of all choices. So their fractional
+    optimum is that of all choices, and what lies below the hull is not offered.
     """
     prices = [mapping * cuts for cuts in range(CUTS_MAX)]
 
@@ -73,21 +74,45 @@ def split_runs(mapping: float) -> Model:
         if mapped_parts(file.head, file.size) is None:
             return leading_runs(file)
         parts = _parts(file, "mainline")
-        found: dict[tuple[int, ...], Offer] = {}
-        for flash in FLASH_PRICES:
-            worths = [[file.value(page) - flash * file.cost(page) for page in part] for part in parts]
+        costs = [[file.cost(page) for page in part] for part in parts]
+        values = [[file.value(page) for page in part] for part in parts]
+
+        def best_at(flash: float) -> Offer:
+            worths = [
+                [value - flash * cost for value, cost in zip(of_part, paid, strict=True)]
+                for of_part, paid in zip(values, costs, strict=True)
+            ]
             choice = choose_runs(worths, prices)
-            pages = tuple(part[at] for part, chosen in zip(parts, choice.pages, strict=True) for at in chosen)
-            saved = sum(map(file.value, pages)) - round(prices[choice.cuts])
-            if saved > 0:
-                found[pages] = Offer(pages, sum(map(file.cost, pages)), saved)
-        rising: list[Offer] = []
-        for offer in sorted(found.values(), key=lambda offer: (offer.cost, -offer.value)):
-            if not rising or offer.value > rising[-1].value:
-                rising.append(offer)
-        return [rising] if rising else []
+            chosen = [(n, at) for n, found in enumerate(choice.pages) for at in found]
+            return Offer(
+                tuple(parts[n][at] for n, at in chosen),
+                sum(costs[n][at] for n, at in chosen),
+                sum(values[n][at] for n, at in chosen) - round(prices[choice.cuts]),
+            )
+
+        found = _hull(best_at)
+        return [found] if found else []
 
     return offers
+
+
+def _hull(best_at: Callable[[float], Offer]) -> list[Offer]:
+    """All offers that are the best at some price of flash, by the price at which two of them are alike."""
+    most = best_at(NEARLY_NOTHING)
+    if most.value <= 0:
+        return []
+    found = [most]
+    pairs = [(Offer((), 0, 0), most)]
+    while pairs:
+        less, more = pairs.pop()
+        price = (more.value - less.value) / (more.cost - less.cost)
+        offer = best_at(price)
+        # Beyond the line between the two, not on it.
+        gain = (offer.value - less.value) * (more.cost - less.cost)
+        if less.cost < offer.cost < more.cost and gain > (offer.cost - less.cost) * (more.value - less.value):
+            found.append(offer)
+            pairs += [(less, offer), (offer, more)]
+    return sorted(found, key=lambda offer: offer.cost)
 
 
 def whole_parts(file: Candidate) -> list[Offers]:
@@ -125,3 +150,11 @@ def _as_range(pages: list[int]) -> Sequence[int]:
 
 
 MODELS: Mapping[str, Model] = {"patched": any_page, "mainline": leading_runs, "nommu": whole_parts}
+
+Offered = Sequence[tuple[str, Offers]]
+"""The groups of all files, with their paths."""
+
+
+def offered_by(files: Sequence[Candidate], model: Model) -> Offered:
+    """What a kernel can have of these files."""
+    return [(file.path, offers) for file in files for offers in model(file)]

@@ -8,12 +8,11 @@ until it fits as well as it can. What is predicted of an image's size is therefo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from tinyprof.carry import Match, Matched
+from tinyprof.carry import Match
 from tinyprof.cramfs import (
-    HEAD_SIZE,
     PAGE_SIZE,
     BlockCache,
     EntryKind,
@@ -27,11 +26,11 @@ from tinyprof.cramfs import (
     write_image,
 )
 from tinyprof.errors import TinyprofError
-from tinyprof.offers import MODELS, Model, Offers
+from tinyprof.offers import MODELS, Model, offered_by
 from tinyprof.profile import PageUse
 from tinyprof.selection import Selection, Target, select
 from tinyprof.split_tree import AS_PLANNED, split_tree
-from tinyprof.worth import Candidate
+from tinyprof.worth import Candidate, candidates_in
 
 ROUNDS_MAX = 6
 """How often the room is corrected; two or three times is what it takes."""
@@ -88,14 +87,19 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Pages by path for the writer, how good they are, and why. `bound`: 1 where nothing can be better."""
+    """Pages by path for the writer, how good they are, and why.
+
+    `of_bound`: what they reach of the fractional optimum, in which pages can be had in parts. `of_best`: what
+    they reach of the best choice of pages, at least: 1 where it is proved that none is better.
+    """
 
     kernel: str
     pages: Mapping[str, frozenset[int]]
     files: tuple[PlannedFile, ...]
     prediction: Prediction
     value: int
-    bound: float
+    of_bound: float
+    of_best: float
     match: Match
 
 
@@ -116,14 +120,12 @@ class Planner:
         self._split = split
         self._sizes = stored_sizes(choose_compressor(options.level, options.zopfli), cache)
         self._tree, self._match, self._options, self._cache = tree, match, options, cache
-        self._model = model or MODELS[options.kernel]
         self.image_before = len(self._write({}, options).image)
         # The first page in place brings the block pointers that let equal pages be stored once.
         compressed = self._write({}, replace(options, extended=True)).image
-        image = read_image(compressed)
-        self._end = _compressed_end(image)
-        stored = _stored(image, {file.node.path for file in match.files})
-        self.candidates = [_candidate(file, stored[file.node.path]) for file in match.files]
+        self._end = _compressed_end(read_image(compressed))
+        self.candidates = candidates_in(match, self._sizes)
+        self._offered = offered_by(self.candidates, model or MODELS[options.kernel])
 
     def _write(self, pages: Mapping[str, frozenset[int]], options: WriteOptions) -> Written:
         if self._split and pages:
@@ -139,7 +141,7 @@ class Planner:
         if budget.flash is not None:
             limit = self.image_before + budget.flash
         if limit is None:
-            selection = select(self.candidates, self._model, Target())
+            selection = select(self._offered, Target())
             return self._plan(selection, self._write(selection.pages, self._options))
         return self._within(limit)
 
@@ -148,11 +150,11 @@ class Planner:
         try:
             return self.plan(budget)
         except BudgetError:
-            nothing = Selection({}, 0, 0, 0.0)
+            nothing = Selection({}, 0, 0, 0.0, 0)
             return self._plan(nothing, self._write({}, self._options))
 
     def _for_ram(self, wanted: int) -> Plan:
-        selection = select(self.candidates, self._model, Target(ram=wanted))
+        selection = select(self._offered, Target(ram=wanted))
         if not selection.reached:
             raise BudgetError(
                 f"at most {selection.value} bytes of RAM can be saved, not {wanted}",
@@ -162,40 +164,38 @@ class Planner:
 
     def _within(self, limit: int) -> Plan:
         """Select for the room there seems to be, build, and correct the room by what it took."""
-        room = limit // PAGE_SIZE * PAGE_SIZE - self._end
-        bound = select(self.candidates, self._model, Target(flash=room)).bound
+        room = ask = limit // PAGE_SIZE * PAGE_SIZE - self._end
         best: tuple[Selection, Written] | None = None
-        ask = room
         tried: set[int] = set()
-        for _ in range(ROUNDS_MAX):
-            selection = select(self.candidates, self._model, Target(flash=ask))
+        while ask not in tried and len(tried) < ROUNDS_MAX:
+            tried.add(ask)
+            selection = select(self._offered, Target(flash=ask))
             written = self._write(selection.pages, self._options)
             if len(written.image) <= limit and (best is None or selection.value > best[0].value):
                 best = selection, written
-            # What the image takes more or less than its pages' costs is about the same for the next try.
-            took = self._took(written)
-            ask = room - (took - selection.cost)
-            if ask in tried:
-                break
-            tried.add(ask)
+            ask = self._room_for(room, selection, written)
         while best is None and selection.pages:
             ask -= PAGE_SIZE
-            selection = select(self.candidates, self._model, Target(flash=ask))
+            selection = select(self._offered, Target(flash=ask))
             written = self._write(selection.pages, self._options)
             best = (selection, written) if len(written.image) <= limit else None
-        if best is None or (not best[0].pages and any(self._offers())):
+        if best is None or (not best[0].pages and self._offered):
             raise self._nothing_fits(limit)
-        return self._plan(replace(best[0], bound=max(bound, best[0].value)), best[1])
+        # How good it is among all that would have fitted, if they had as much in common as its pages.
+        most = select(self._offered, Target(flash=self._room_for(room, *best)))
+        bound, ceiling = max(most.bound, best[0].value), max(most.ceiling, best[0].value)
+        return self._plan(replace(best[0], bound=bound, ceiling=ceiling), best[1])
+
+    def _room_for(self, room: int, selection: Selection, written: Written) -> int:
+        """What pages may cost one by one, if the image then takes as much less as this one does."""
+        return room - (self._took(written) - selection.cost)
 
     def _took(self, written: Written) -> int:
         """Bytes that pages in place added, before the image is filled up to whole pages."""
         return _compressed_end(read_image(written.image)) - self._end + written.xip_pages * PAGE_SIZE
 
-    def _offers(self) -> Iterator[tuple[str, Offers]]:
-        return ((file.path, offers) for file in self.candidates for offers in self._model(file))
-
     def _nothing_fits(self, limit: int) -> BudgetError:
-        path, offers = min(self._offers(), key=lambda offered: offered[1][0].cost)
+        path, offers = min(self._offered, key=lambda offered: offered[1][0].cost)
         smallest = self._write({path: frozenset(offers[0].pages)}, self._options).image
         more = len(smallest) - self.image_before
         return BudgetError(
@@ -212,14 +212,15 @@ class Planner:
             chosen = written.in_place.get(file.path, frozenset())
             planned.append(_planned(file, chosen, offered.get(file.path, set())))
         planned.sort(key=lambda it: (-it.saves, -len(it.chosen), it.path))
-        bound = selection.of_bound
         return Plan(
             self._options.kernel,
             selection.pages,
             tuple(planned),
             self._prediction(written),
             selection.value,
-            bound,
+            selection.of_bound,
+            # Of split segments not every choice was offered.
+            selection.of_bound if self._split else selection.of_best,
             self._match,
         )
 
@@ -243,22 +244,6 @@ class Planner:
             steady_after,
             steady_before,
         )
-
-
-def _candidate(file: Matched, stored: Sequence[int]) -> Candidate:
-    node = file.node
-    return Candidate(node.path, node.size, node.head(HEAD_SIZE), stored, file.uses, file.steady)
-
-
-def _stored(image: Image, paths: set[str]) -> dict[str, list[int]]:
-    """What each page of these files takes in an image, in bytes."""
-    return {
-        entry.path: [
-            block.stored + 2 * (block.direct and not block.uncompressed) for block in image.blocks(entry)
-        ]
-        for entry in image.entries
-        if entry.path in paths
-    }
 
 
 def _compressed_end(image: Image) -> int:

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""The choice among all files' offers: files, a model and a target in; the pages chosen and their worth out.
+"""The choice among all files' offers: they and a target in; the pages chosen and their worth out.
 
 Costs are what pages take by themselves, so this is about sums of them, and plan.py about images.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tinyprof.knapsack import Choice, Option, choose, choose_for
-from tinyprof.offers import Model, Offer, Offers
-from tinyprof.worth import Candidate
+from tinyprof.offers import Offer, Offered, Offers
 
 RAM_PRICE = 64
 """Without a budget an option is taken if a byte of RAM is worth at least this many bytes of flash."""
@@ -33,29 +32,38 @@ class Target:
 class Selection:
     """What was chosen: pages by path, and their offers' costs and values.
 
-    `bound`: no choice of pages can be worth more (or, where RAM was asked for, cost less). Not `reached`:
-    all pages together save less RAM than was asked for; then everything is chosen.
+    `bound`: the fractional optimum, where parts of offers could be had; `ceiling`: what no choice of offers
+    can exceed. Where RAM was asked for, both are costs that none can stay below. Not `reached`: all pages
+    together save less RAM than was asked for; then everything is chosen.
     """
 
     pages: Mapping[str, frozenset[int]]
     cost: int
     value: int
     bound: float
+    ceiling: int
     reached: bool = True
     for_ram: bool = False
-    offers: tuple[tuple[str, Offers], ...] = field(default=(), repr=False)
+    offers: Offered = field(default=(), repr=False)
 
     @property
     def of_bound(self) -> float:
-        """How good it is: 1 where nothing can be better."""
+        """What it reaches of the fractional optimum, 1 being all."""
+        return self._of(self.bound)
+
+    @property
+    def of_best(self) -> float:
+        """What it reaches of the best choice of offers, at least: 1 where none is better."""
+        return self._of(self.ceiling)
+
+    def _of(self, limit: float) -> float:
         if self.for_ram:
-            return self.bound / self.cost if self.cost else 1.0
-        return self.value / self.bound if self.bound else 1.0
+            return limit / self.cost if self.cost else 1.0
+        return self.value / limit if limit else 1.0
 
 
-def select(files: Sequence[Candidate], model: Model, target: Target) -> Selection:
+def select(offered: Offered, target: Target) -> Selection:
     """Choose pages for a target."""
-    offered = [(file.path, offers) for file in files for offers in model(file)]
     if target.flash is None and target.ram is None:
         offered = [(path, _paying(offers, target.ram_price)) for path, offers in offered]
         offered = [(path, offers) for path, offers in offered if offers]
@@ -83,12 +91,19 @@ def _paying(offers: Offers, price: float) -> Offers:
     return best
 
 
-def _selection(
-    offered: Sequence[tuple[str, Offers]], choice: Choice, reached: bool, for_ram: bool
-) -> Selection:
+def _selection(offered: Offered, choice: Choice, reached: bool, for_ram: bool) -> Selection:
     pages: dict[str, set[int]] = {}
     for (path, offers), option in zip(offered, choice.taken, strict=True):
         if option >= 0:
             pages.setdefault(path, set()).update(offers[option].pages)
     frozen = {path: frozenset(found) for path, found in sorted(pages.items())}
-    return Selection(frozen, choice.cost, choice.value, choice.bound, reached, for_ram, tuple(offered))
+    return Selection(
+        frozen,
+        choice.cost,
+        choice.value,
+        choice.bound,
+        choice.ceiling,
+        reached,
+        for_ram,
+        offered,
+    )

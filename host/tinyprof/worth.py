@@ -8,11 +8,11 @@ store in place asks here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tinyprof.carry import Match
-from tinyprof.cramfs import PAGE_SIZE
+from tinyprof.cramfs import HEAD_SIZE, PAGE_SIZE
 from tinyprof.profile import PageUse
 
 PLACEMENT_COST = 4
@@ -34,7 +34,7 @@ def pays(use: PageUse) -> bool:
 
 
 def pages_that_pay(match: Match) -> dict[str, list[int]]:
-    """All of them by path, wherever they are now: what goes in place without a budget."""
+    """All of them by path, wherever they are now."""
     pages = {
         file.node.path: sorted(filter(lambda page: pays(file.uses[page]), file.uses)) for file in match.files
     }
@@ -67,3 +67,18 @@ class Candidate:
     def cost(self, page: int) -> int:
         """What the page costs in place, in bytes of flash, at most."""
         return max(1, PAGE_SIZE - self.stored[page] + PLACEMENT_COST)
+
+
+def candidates_in(match: Match, stored_size: Callable[[bytes], int]) -> list[Candidate]:
+    """The profiled files of a tree; `stored_size` says what a page takes compressed. Raises TreeError."""
+    return [
+        Candidate(
+            file.node.path,
+            file.node.size,
+            file.node.head(HEAD_SIZE),
+            [min(PAGE_SIZE, stored_size(page)) for page in file.node.chunks(PAGE_SIZE)],
+            file.uses,
+            file.steady,
+        )
+        for file in match.files
+    ]

@@ -86,6 +86,7 @@ def main() -> None:
         ("link.py", [FOLDER / "plain.cramfs"]),
         ("images.py", [rootfs]),
         ("planning.py", []),
+        ("optimum.py", [demo]),
         ("predictions.py", [demo]),
         ("against_axfs.py", [demo]),
         ("overhead.py", [demo]),

@@ -39,6 +39,7 @@ class Outcome:
     image: tuple[int, int]
     page_cache: tuple[int, int]
     of_bound: float
+    of_best: float
 
 
 def run(*words: str | Path) -> str:
@@ -84,14 +85,17 @@ def outcome(demo: Path, kernel: str, budget: list[str]) -> Outcome:
         (predicted["image"], image.stat().st_size),
         (predicted["page_cache"] // 1024, booted_page_cache(image, kernel)),
         document["of_bound"],
+        document["of_best"],
     )
 
 
 def main() -> None:
     demo = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/demo")
     whole = {k: booted_page_cache(demo / "all-compressed.cramfs", k) for k in ("patched", "mainline")}
-    print("| kernel | budget | image predicted | built | cache predicted | booted | off by | of the bound |")
-    print("|---|---|---:|---:|---:|---:|---:|---:|")
+    print(
+        "| kernel | budget | image predicted | built | cache predicted | booted | off by | of bound | best |"
+    )
+    print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
     good = True
     for kernel, budget in PLANS:
         it = outcome(demo, kernel, budget)
@@ -99,7 +103,8 @@ def main() -> None:
         good &= it.image[0] == it.image[1] and abs(off) <= TOLERANCE
         print(
             f"| {kernel} | {it.budget} | {it.image[0]:,} | {it.image[1]:,} | {it.page_cache[0]:,} KiB "
-            f"| {it.page_cache[1]:,} KiB | {100 * off:+.1f} % | {100 * it.of_bound:.2f} % |",
+            f"| {it.page_cache[1]:,} KiB | {100 * off:+.1f} % "
+            f"| {100 * it.of_bound:.2f} % | {100 * it.of_best:.2f} % |",
             flush=True,
         )
     sys.exit(0 if good else 1)

@@ -17,6 +17,7 @@ def test_a_plan_is_as_large_as_it_says_and_saves_what_it_says(demo: Demo, kernel
     whole = booted_page_cache(demo.folder / "all-compressed.cramfs", kernel)
     assert abs(it.page_cache[0] - it.page_cache[1]) <= TOLERANCE * whole
     assert it.of_bound >= 0.995
+    assert it.of_best == 1
 
 
 def test_marks_of_the_targets_own_scripts_are_phases(demo: Demo) -> None:

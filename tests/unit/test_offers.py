@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 from elf_cases import for_riscv
-from profile_cases import candidate, use
-from tinyprof.offers import any_page, leading_runs, split_runs, whole_parts
+from profile_cases import STEADY, candidate, program_head, use
+from tinyprof.cramfs import PAGE_SIZE
+from tinyprof.offers import any_page, leading_runs, offered_by, split_runs, whole_parts
+from tinyprof.runs import choose_runs
 from tinyprof.selection import Target, select
+from tinyprof.worth import Candidate
+
+SEED = 20261124
 
 
 def test_each_kernel_is_offered_what_it_can_map() -> None:
@@ -31,7 +37,27 @@ def test_code_of_risc_v_programs_is_offered_to_no_kernel_that_would_crash_on_it(
 def test_a_model_of_ones_own_joins_in() -> None:
     """As for split segments: a model is a function from a file to offers."""
     file = candidate({2: use(x=10), 5: use(x=10)})
-    chosen = select(
-        [file], lambda file: [offers for offers in any_page(file) if 2 in offers[0].pages], Target()
-    )
+    offered = offered_by([file], lambda it: [offers for offers in any_page(it) if 2 in offers[0].pages])
+    chosen = select(offered, Target())
     assert chosen.pages == {"/f": frozenset({2})}
+
+
+def test_offers_of_runs_are_the_best_at_any_price_of_flash() -> None:
+    print(f"seed {SEED}")
+    rng = random.Random(SEED)
+    pages, mapping = 60, 1500.0
+    stored = [rng.randrange(900, 4097) for _ in range(pages)]
+    uses = {page: use(x=rng.randrange(11)) for page in rng.sample(range(pages - 2), 25)}
+    file = Candidate("/f", pages * PAGE_SIZE, program_head(pages - 2), stored, uses, STEADY)
+    (offers,) = split_runs(mapping)(file)
+    assert [offer.cost for offer in offers] == sorted({offer.cost for offer in offers})
+    worth_of = [(file.value(page), file.cost(page)) for page in range(pages - 2)]
+    prices = [cuts * mapping for cuts in range(30)]
+    best = 0.0
+    for price in (rng.uniform(0, 3) for _ in range(300)):
+        runs = choose_runs([[value - price * cost for value, cost in worth_of]], prices)
+        offered = max(offer.value - price * offer.cost for offer in offers)
+        assert max(0.0, offered) >= max(0.0, runs.worth) - 1
+        best = max(best, offered)
+    assert best > 0
+    assert len(offers) > 5

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterable, Mapping
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from profile_cases import STEADY, program_head, use
 from tinyprof.carry import Counts, Match, Matched
 from tinyprof.cramfs import PAGE_SIZE, KernelModel, Tree, WriteOptions, write_image
+from tinyprof.offers import MODELS, Offer, offered_by
 from tinyprof.plan import Budget, BudgetError, Plan, Planner
 from tinyprof.plan_file import dump_plan, load_plan
 from tinyprof.report import curve_lines, plan_document, plan_lines
@@ -30,6 +33,9 @@ class Memory:
 
     def put(self, key: bytes, block: bytes) -> None:
         self._blocks[key] = block
+
+
+BLOCKS = Memory()
 
 
 @pytest.fixture
@@ -79,7 +85,44 @@ def test_a_budget_is_never_exceeded_and_the_size_is_the_one_predicted(
         assert plan.prediction.image <= planning.image_before + budget
         assert plan.prediction.image == built(tree, plan, kernel)
         assert 0 <= plan.value <= everything.value
-        assert plan.bound <= 1
+        assert plan.of_bound <= plan.of_best <= 1
+
+
+@pytest.mark.parametrize("kernel", ["patched", "mainline", "nommu"])
+def test_no_image_within_a_budget_is_worth_more(tmp_path: Path, kernel: KernelModel) -> None:
+    """Against the images of all choices of pages that such a kernel could have."""
+    print(f"seed {SEED}")
+    rng = random.Random(SEED)
+    for name in "abc":
+        body = b"".join(bytes(rng.choices(range(2 << rng.randrange(8)), k=PAGE_SIZE)) for _ in range(5))
+        (tmp_path / name).write_bytes(program_head(4) + body[len(program_head(4)) : -77])
+    (tmp_path / "twin").write_bytes((tmp_path / "a").read_bytes())
+    small = Tree.from_directory(tmp_path)
+    uses = [{page: use(x=rng.randrange(11)) for page in rng.sample(range(4), n)} for n in (3, 3, 2)]
+    nodes = [node for node in small.files() if node.path != "/twin"]
+    found = [
+        Matched(node, used, STEADY, Counts(same=len(used))) for node, used in zip(nodes, uses, strict=True)
+    ]
+    planning = planner(small, Match(tuple(found), {}), kernel)
+    groups = [
+        [{}, *({path: offer} for offer in offers)]
+        for path, offers in offered_by(planning.candidates, MODELS[kernel])
+    ]
+    images = [worth_and_size(small, kernel, way) for way in product(*groups)]
+    for budget in range(PAGE_SIZE, 10 * PAGE_SIZE, PAGE_SIZE):
+        plan = planning.plan_or_nothing(Budget(flash=budget))
+        assert plan.value == max(worth for worth, size in images if size <= planning.image_before + budget)
+        assert plan.of_best == 1
+
+
+def worth_and_size(tree: Tree, kernel: KernelModel, way: Iterable[Mapping[str, Offer]]) -> tuple[int, int]:
+    """What offers are worth together, and the bytes of their image."""
+    pages: dict[str, set[int]] = {}
+    worth = 0
+    for path, offer in ((path, offer) for choice in way for path, offer in choice.items()):
+        pages.setdefault(path, set()).update(offer.pages)
+        worth += offer.value
+    return worth, len(write_image(tree, pages, WriteOptions(kernel=kernel), cache=BLOCKS).image)
 
 
 def test_the_size_of_an_image_is_a_budget_too(tree: Tree, match: Match) -> None:

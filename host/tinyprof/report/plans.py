@@ -26,10 +26,15 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "kernel": plan.kernel,
         "prediction": asdict(plan.prediction),
         "value": plan.value,
-        "of_bound": round(plan.bound, 6),
+        **_goodness(plan),
         "files": [_file_fields(file) for file in plan.files],
         "match": match_fields(plan.match),
     }
+
+
+def _goodness(plan: Plan) -> dict[str, float]:
+    """Cut, not rounded, so that 1 means that nothing is better."""
+    return {"of_bound": int(plan.of_bound * 1e6) / 1e6, "of_best": int(plan.of_best * 1e6) / 1e6}
 
 
 def _file_fields(file: PlannedFile) -> dict[str, Any]:
@@ -86,9 +91,18 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         f"page cache {it.page_cache // 1024} KiB instead of {it.page_cache_before // 1024} if nothing is "
         f"ever dropped; in the steady state {it.steady // 1024} KiB instead of {it.steady_before // 1024}"
     )
-    yield f"{100 * plan.bound:.2f} % of what no choice of pages can exceed"
+    yield _goodness_line(plan)
     for file in plan.files:
         yield from _file_lines(file)
+
+
+def _goodness_line(plan: Plan) -> str:
+    of_bound, of_best = (int(1e4 * share) / 100 for share in (plan.of_bound, plan.of_best))
+    if plan.of_best == 1:
+        best = "no choice of pages is better"
+    else:
+        best = f"at least {of_best:.2f} % of the best choice of pages"
+    return f"{best}; {of_bound:.2f} % of the fractional bound, as if pages could be had in parts"
 
 
 def _file_lines(file: PlannedFile) -> Iterator[str]:
@@ -105,7 +119,7 @@ def _file_lines(file: PlannedFile) -> Iterator[str]:
 
 def curve_fields(plans: Sequence[Plan]) -> list[dict[str, Any]]:
     """The points of `tinyprof plan --curve --json`."""
-    return [asdict(plan.prediction) | {"of_bound": round(plan.bound, 6)} for plan in plans]
+    return [asdict(plan.prediction) | _goodness(plan) for plan in plans]
 
 
 def curve_lines(plans: Sequence[Plan]) -> Iterator[str]:

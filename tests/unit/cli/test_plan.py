@@ -38,7 +38,7 @@ def test_a_plan_is_written_said_and_built(tmp_path: Path, rootfs: Path, capture:
     text = tinyprof("plan", rootfs, "-p", profile)
     assert "also written or read with read()" in text.stdout
     curve = json.loads(tinyprof("plan", rootfs, "-p", profile, "--curve", "--json").stdout)["curve"]
-    assert curve[-1] == {**said["prediction"], "of_bound": 1.0}
+    assert curve[-1] == {**said["prediction"], "of_bound": 1.0, "of_best": 1.0}
 
 
 def test_a_profile_of_another_build_is_said_to_be_stale(tmp_path: Path, rootfs: Path, capture: Path) -> None:
