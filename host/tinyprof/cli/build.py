@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -35,7 +36,7 @@ from tinyprof.cramfs import (
 from tinyprof.errors import TinyprofError
 from tinyprof.plan_file import PlanError, load_plan
 from tinyprof.shown import shown
-from tinyprof.split_tree import AS_PLANNED, Prices, SplitFile, SplitTree, split_tree
+from tinyprof.split_tree import AS_PLANNED, Prices, SplitFile, SplitTree, StoredSize, split_tree
 
 FILE = click.Path(path_type=Path)
 LISTED_MAX = 20
@@ -74,18 +75,26 @@ def _splitting(
     return Splitting(Prices() if processes is None else Prices(processes=processes), max_runs)
 
 
-def _wanted(
-    tree: Tree, profile: Path | None, plan: Path | None, programs: int, max_stale: float | None
+def _profiled(
+    tree: Tree, profile: Path, max_stale: float | None, kernel: KernelModel | None, sizes: StoredSize
 ) -> Wanted:
-    if profile:
-        # What reads profiles takes longer to import than a small image to build.
-        from tinyprof.carry import match  # noqa: PLC0415
-        from tinyprof.cli.profiles import open_profile  # noqa: PLC0415
-        from tinyprof.worth import pages_that_pay  # noqa: PLC0415
+    """What plans choose without a budget for this kernel; for none, all that pays."""
+    # What reads profiles takes longer to import than a small image to build.
+    from tinyprof.carry import match  # noqa: PLC0415
+    from tinyprof.cli.profiles import open_profile  # noqa: PLC0415
+    from tinyprof.offers import MODELS, offered_by  # noqa: PLC0415
+    from tinyprof.selection import Target, select  # noqa: PLC0415
+    from tinyprof.worth import candidates_in, pages_that_pay  # noqa: PLC0415
 
-        found = match(open_profile([profile]), tree)
-        check_stale(found, max_stale)
+    found = match(open_profile([profile]), tree)
+    check_stale(found, max_stale)
+    if kernel is None:
         return Wanted(pages_that_pay(found), found.stale)
+    offered = offered_by(candidates_in(found, sizes), MODELS[kernel])
+    return Wanted(select(offered, Target()).pages, found.stale)
+
+
+def _listed(tree: Tree, plan: Path | None, programs: int) -> Wanted:
     if plan:
         try:
             return Wanted(load_plan(plan.read_text(errors="replace")))
@@ -109,25 +118,21 @@ def open_cache(level: int, zopfli: bool = False) -> DiskCache:
 
 
 def _build(
-    tree: Tree, wanted: Wanted, options: WriteOptions, no_cache: bool, splitting: Splitting | None
+    tree: Tree,
+    wanted: Wanted,
+    options: WriteOptions,
+    cache: DiskCache | None,
+    sizes: StoredSize,
+    splitting: Splitting | None,
 ) -> tuple[SplitTree, Written]:
     """The image, and the tree that it is made of: with split files, if they are to be split."""
-    cache = None if no_cache else open_cache(options.level, options.zopfli)
-    bar = Bar("compressing")
-    try:
+    with contextlib.closing(Bar("compressing")) as bar:
         made = SplitTree(tree, wanted.pages)
         if splitting:
-            sizes = stored_sizes(choose_compressor(options.level, options.zopfli), cache)
             made = split_tree(tree, wanted.pages, sizes, splitting.prices, splitting.max_runs)
         written = write_image(made.tree, made.pages, options, bar, cache)
-        if cache:
-            cache.save()
-    finally:
-        bar.close()
-        if cache:
-            cache.close()
-    if cache and cache.problem:
-        click.echo(f"tinyprof: cache unused: {cache.problem}", err=True)
+    if cache:
+        cache.save()
     return made, written
 
 
@@ -279,7 +284,6 @@ def command(
         raise click.UsageError("--max-runs and --processes say how to --split-segments")
     how = _splitting(kernel, bool(profile), bool(plan_file), max_runs, processes) if splitting else None
     tree = _tree(rootfs, table, squash)
-    wanted = _wanted(tree, profile, plan_file, programs, max_stale)
     options = WriteOptions(
         name=name,
         level=level,
@@ -295,7 +299,15 @@ def command(
     )
     if verbose:
         _show_nodes(tree)
-    made, written = _build(tree, wanted, options, no_cache, how)
+    with contextlib.nullcontext() if no_cache else contextlib.closing(open_cache(level, zopfli)) as cache:
+        sizes = stored_sizes(choose_compressor(level, zopfli), cache)
+        if profile:
+            wanted = _profiled(tree, profile, max_stale, None if how else options.kernel, sizes)
+        else:
+            wanted = _listed(tree, plan_file, programs)
+        made, written = _build(tree, wanted, options, cache, sizes, how)
+    if cache and cache.problem:
+        click.echo(f"tinyprof: cache unused: {cache.problem}", err=True)
     complaints = _complaints(wanted, written)
     _show_complaints(complaints)
     if strict and complaints:

@@ -19,25 +19,29 @@ def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*RUN, *map(str, words)], capture_output=True, text=True, check=False)
 
 
-def test_a_plan_is_written_said_and_built(tmp_path: Path, rootfs: Path, capture: Path) -> None:
+@pytest.mark.parametrize(("kernel", "pages"), [("patched", [6]), ("mainline", [[0, 6]])])
+def test_a_plan_is_written_said_and_built(
+    tmp_path: Path, rootfs: Path, capture: Path, kernel: str, pages: list[object]
+) -> None:
     plan, image, profile = tmp_path / "it.plan", tmp_path / "image", tmp_path / "it.tprof"
     assert tinyprof("profile", capture, "-o", profile).returncode == 0
     lines = json.loads(profile.read_text())
     # Page 3 was read() too, so it is in the page cache anyway; page 6 is mapped alone.
     lines["files"][0]["pages"].append([6, "", {"x": [1, 1, 1, 1, 1, 1, 1]}])
     profile.write_text(json.dumps(lines))
-    run = tinyprof("plan", rootfs, "-p", profile, "-o", plan, "--json")
+    run = tinyprof("plan", rootfs, "-p", profile, "--kernel", kernel, "-o", plan, "--json")
     assert run.returncode == 0, run.stderr
     said = json.loads(run.stdout)
-    assert json.loads(plan.read_text())["pages"] == said["pages"] == {"/program": [6]}
-    assert tinyprof("build", rootfs, image, "--plan", plan).returncode == 0
+    assert json.loads(plan.read_text())["pages"] == said["pages"] == {"/program": pages}
+    assert tinyprof("build", rootfs, image, "--kernel", kernel, "--plan", plan).returncode == 0
     assert image.stat().st_size == said["prediction"]["image"]
     of_plan = image.read_bytes()
-    assert tinyprof("build", rootfs, image, "--profile", profile).returncode == 0
-    assert image.read_bytes() == of_plan
+    assert tinyprof("build", rootfs, image, "--kernel", kernel, "--profile", profile).returncode == 0
+    assert image.read_bytes() == of_plan, "the profile alone is to choose what a plan does without a budget"
     text = tinyprof("plan", rootfs, "-p", profile)
     assert "also written or read with read()" in text.stdout
-    curve = json.loads(tinyprof("plan", rootfs, "-p", profile, "--curve", "--json").stdout)["curve"]
+    run = tinyprof("plan", rootfs, "-p", profile, "--kernel", kernel, "--curve", "--json")
+    curve = json.loads(run.stdout)["curve"]
     assert curve[-1] == {**said["prediction"], "of_bound": 1.0, "of_best": 1.0}
 
 
