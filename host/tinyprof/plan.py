@@ -137,13 +137,12 @@ class Planner:
         """The best plan for a budget. Raises BudgetError."""
         if budget.ram is not None:
             return self._for_ram(budget.ram)
-        limit = budget.image
+        if budget.image is not None:
+            return self._within(budget.image, budget)
         if budget.flash is not None:
-            limit = self.image_before + budget.flash
-        if limit is None:
-            selection = select(self._offered, Target())
-            return self._plan(selection, self._write(selection.pages, self._options))
-        return self._within(limit)
+            return self._within(self.image_before + budget.flash, budget)
+        selection = select(self._offered, Target())
+        return self._plan(selection, self._write(selection.pages, self._options))
 
     def plan_or_nothing(self, budget: Budget) -> Plan:
         """As plan(), but with no page in place where none fits."""
@@ -162,7 +161,7 @@ class Planner:
             )
         return self._plan(selection, self._write(selection.pages, self._options))
 
-    def _within(self, limit: int) -> Plan:
+    def _within(self, limit: int, budget: Budget) -> Plan:
         """Select for the room there seems to be, build, and correct the room by what it took."""
         room = ask = limit // PAGE_SIZE * PAGE_SIZE - self._end
         best: tuple[Selection, Written] | None = None
@@ -180,7 +179,7 @@ class Planner:
             written = self._write(selection.pages, self._options)
             best = (selection, written) if len(written.image) <= limit else None
         if best is None or (not best[0].pages and self._offered):
-            raise self._nothing_fits(limit)
+            raise self._nothing_fits(limit, budget)
         # How good it is among all that would have fitted, if they had as much in common as its pages.
         most = select(self._offered, Target(flash=self._room_for(room, *best)))
         bound, ceiling = max(most.bound, best[0].value), max(most.ceiling, best[0].value)
@@ -194,13 +193,15 @@ class Planner:
         """Bytes that pages in place added, before the image is filled up to whole pages."""
         return _compressed_end(read_image(written.image)) - self._end + written.xip_pages * PAGE_SIZE
 
-    def _nothing_fits(self, limit: int) -> BudgetError:
+    def _nothing_fits(self, limit: int, budget: Budget) -> BudgetError:
         path, offers = min(self._offered, key=lambda offered: offered[1][0].cost)
         smallest = self._write({path: frozenset(offers[0].pages)}, self._options).image
-        more = len(smallest) - self.image_before
+        least = f"--flash-budget {max(0, len(smallest) - self.image_before)}"
+        if budget.image is not None:
+            least = f"--image-size {len(smallest)}"
         return BudgetError(
             f"nothing fits in {limit} bytes: the image without pages in place has {self.image_before}",
-            f"the smallest of use has {len(smallest)}: give at least --flash-budget {max(0, more)}",
+            f"the smallest of use has {len(smallest)}: give at least {least}",
         )
 
     def _plan(self, selection: Selection, written: Written) -> Plan:

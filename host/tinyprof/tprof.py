@@ -113,7 +113,11 @@ def load_profile(text: str) -> Profile:
         _check_whole(profile)
         return profile
     except (ValueError, RecursionError) as error:
-        what = str(error) if isinstance(error, _Broken) else f"not JSON: {error}"
+        what = "its JSON is nested too deep, or has too large a number"
+        if isinstance(error, _Broken):
+            what = str(error)
+        elif isinstance(error, json.JSONDecodeError):
+            what = f"no JSON at line {error.lineno}, column {error.colno}"
         raise ProfileError(f"not a tinyprof profile: {what}", "make one with 'tinyprof profile'") from None
 
 

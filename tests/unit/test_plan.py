@@ -138,8 +138,8 @@ def test_a_budget_that_nothing_fits_in_says_the_smallest_that_would(tree: Tree, 
         planning.plan(Budget(flash=1))
     smallest = int(str(caught.value).rsplit(" ", 1)[1])
     assert planning.plan(Budget(flash=smallest)).pages
-    with pytest.raises(BudgetError):
-        planning.plan(Budget(flash=smallest - 1))
+    with pytest.raises(BudgetError, match=rf"at least --image-size {planning.image_before + smallest}"):
+        planning.plan(Budget(image=planning.image_before + smallest - 1))
 
 
 def test_ram_that_cannot_be_saved_says_how_much_can(tree: Tree, match: Match) -> None:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tinyprof.cli.plan import BYTES
+from tinyprof.profile import LOSSES
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 
@@ -71,6 +74,75 @@ def test_a_mistake_is_told_as_one(rootfs: Path, capture: Path, words: list[str],
     run = tinyprof("plan", rootfs, "-p", capture, *words)
     assert run.returncode == 2
     assert said in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ('{"format":3,"tinyprof":"4.2"}', "profile format 3, this reads 2; use tinyprof 4.2 or newer"),
+        ('{"format":2,"runs":[],\n"files":', "no JSON at line 2, column 9"),
+        ("\udcff", "not text"),
+        ("PAGE 9", "file 0 (/program) page 9 is impossible: the file has 8"),
+    ],
+)
+@pytest.mark.parametrize(
+    "words", [["plan", "{root}", "-p", "{it}"], ["build", "{root}", "{out}", "--profile", "{it}"]]
+)
+def test_a_profile_that_cannot_be_used_is_refused_in_one_line(
+    tmp_path: Path, rootfs: Path, capture: Path, words: list[str], broken: str, said: str
+) -> None:
+    profile = tmp_path / "it.tprof"
+    if broken == "PAGE 9":
+        assert tinyprof("profile", capture, "-o", profile).returncode == 0
+        broken = profile.read_text().replace("[[0,", "[[9,")
+    profile.write_text(broken, errors="surrogateescape")
+    run = tinyprof(*(word.format(root=rootfs, it=profile, out=tmp_path / "image") for word in words))
+    assert (run.returncode, run.stdout) == (1, "")
+    (line,) = run.stderr.splitlines()
+    assert line.startswith(f"tinyprof: {profile}: ")
+    assert said in line
+    assert not (tmp_path / "image").exists()
+
+
+def test_a_profile_of_another_tree_or_with_more_in_it_is_of_use(
+    tmp_path: Path, rootfs: Path, capture: Path
+) -> None:
+    profile, merged = tmp_path / "it.tprof", tmp_path / "merged.tprof"
+    assert tinyprof("profile", capture, "-o", profile).returncode == 0
+    fields = json.loads(profile.read_text())
+    fields["mood"] = fields["files"][0]["owner"] = "someone"
+    profile.write_text(json.dumps(fields))
+    assert tinyprof("plan", rootfs, "-p", profile).returncode == 0
+    fields["files"][0] |= {"sha256": "0" * 64, "images": ["0000000a/1/2/3"]}
+    fields["runs"][0]["image"] = "0000000a/1/2/3"
+    (tmp_path / "other.tprof").write_text(json.dumps(fields))
+    run = tinyprof("profile", profile, tmp_path / "other.tprof", "-o", merged)
+    assert run.returncode == 0
+    assert "6 pages of 2 files, 2 epochs in 2 runs of 2 images, merged by content" in run.stderr
+    both = json.loads(merged.read_text())
+    assert [file["path"] for file in both["files"]] == ["/program", "/program"]
+    assert [file["owner"] for file in both["files"]] == ["someone", "someone"]
+
+
+def test_a_budget_nothing_fits_in_says_the_smallest_that_would(tmp_path: Path, rootfs: Path) -> None:
+    (rootfs / "program").write_bytes(b"compresses well" * 2000)
+    profile = tmp_path / "it.tprof"
+    words: list[str | Path] = ["plan", rootfs, "-p", profile, "--kernel", "mainline"]
+    digest = hashlib.sha256((rootfs / "program").read_bytes()).hexdigest()
+    file = {"path": "/program", "size": 30000, "sha256": digest, "images": ["0000000a/1/2/3"]}
+    file["pages"] = [[2, "", {"x": [1, 1, 1, 1, 1, 1, 1]}]]
+    lost = dict.fromkeys(LOSSES, 0)
+    run = {"image": "0000000a/1/2/3", "kernel": "6.1", "epochs": 1, "weight": 1, "lost": lost}
+    run["phases"] = [["", 1, 1, 1, True]]
+    profile.write_text(json.dumps({"format": 2, "unknown_pages": 0, "runs": [run], "files": [file]}))
+    for option in ("--flash-budget", "--image-size"):
+        refused = tinyprof(*words, option, "1")
+        assert (refused.returncode, refused.stdout) == (1, "")
+        (line,) = refused.stderr.splitlines()
+        found = re.search(rf"give at least {option} (\d+)$", line)
+        assert found, line
+        assert tinyprof(*words, option, found[1]).returncode == 0
+        assert tinyprof(*words, option, str(int(found[1]) - 1)).returncode == 1
 
 
 @pytest.mark.parametrize(
