@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.cramfs import PAGE_SIZE, Tree, WriteOptions, write_image
+from tinyprof.capture import CaptureReader
+from tinyprof.cramfs import PAGE_SIZE, Entry, Tree, WriteOptions, read_image, write_image
+from tinyprof.wire import Frame, Message
 
 ROOT = Path(__file__).resolve().parents[2]
 BOARD = ROOT / "firmware/qemu/board"
@@ -96,6 +98,17 @@ def pattern_image(
     image = folder / "image"
     image.write_bytes(write_image(Tree.from_directory(top), {"/pattern": in_place}, WriteOptions()).image)
     return image
+
+
+def pattern_of(image: Path) -> Entry:
+    """/pattern in such an image."""
+    return next(entry for entry in read_image(image.read_bytes()).entries if entry.path == "/pattern")
+
+
+def messages(capture: Path) -> list[Message]:
+    """What a capture's frames say, in their order."""
+    with capture.open("rb") as file:
+        return [event.message for event in CaptureReader(file).events() if isinstance(event, Frame)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,23 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from target.booting import KERNELS, PAGES, RECORD_FROM_THE_START, Recording, pattern_image, record
-from tinyprof.capture import CaptureReader
-from tinyprof.cramfs import Entry, read_image
-from tinyprof.wire import EpochEnd, Frame, Message, Pages
+from target.booting import (
+    KERNELS,
+    PAGES,
+    RECORD_FROM_THE_START,
+    Recording,
+    messages,
+    pattern_image,
+    pattern_of,
+    record,
+)
+from tinyprof.wire import EpochEnd, Pages
 
 ROUNDS = 4
 IN_PLACE = {"all compressed": [], "every second in place": range(0, PAGES, 2), "all in place": range(PAGES)}
 EPOCH_SHORTER_THAN_A_ROUND = "TINYPROF_EPOCH=250"
-
-
-def messages(capture: Path) -> list[Message]:
-    with capture.open("rb") as file:
-        return [event.message for event in CaptureReader(file).events() if isinstance(event, Frame)]
-
-
-def pattern_of(image: Path) -> Entry:
-    return next(entry for entry in read_image(image.read_bytes()).entries if entry.path == "/pattern")
 
 
 def touches_of(image: Path, capture: Path) -> dict[int, dict[int, int]]:
