@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -77,7 +78,17 @@ def test_a_recording_is_seen_filtered_planned_and_left_with_a_whole_capture(
     terminal = Terminal(tmp_path, command, (100, 30))
     try:
         assert "no target heard yet" in terminal.screen(lambda text: "recording" in text)
-        os.write(target[0], line)
+        half = len(line) // 2
+        os.write(target[0], line[:half])
+        terminal.screen(lambda text: "/bin/busybox" in text)
+        terminal.keys("m")
+        terminal.screen(lambda text: "Its name" in text)
+        terminal.keys(*"booted", "Enter")
+        terminal.screen(lambda text: "Its name" not in text)
+        terminal.keys("4")
+        terminal.screen(lambda text: "mark: booted" in text)
+        terminal.keys("1")
+        os.write(target[0], line[half:])
         seen = terminal.screen(lambda text: "/lib/libc.so" in text and "epoch 8" in text)
         assert "lost: nothing" in seen
         terminal.keys("/", "b", "u", "s", "y", "Enter")
@@ -97,3 +108,7 @@ def test_a_recording_is_seen_filtered_planned_and_left_with_a_whole_capture(
         assert len(list(reader.events())) > 8
         assert (reader.ending, reader.cut_at) == (Ending.INTERRUPTED, None)
     assert capture.with_suffix(".plan").exists()
+    report = subprocess.run([*run, "report", capture], check=True, capture_output=True, text=True).stdout
+    assert re.search(r"^  from epoch [4-6]: booted, [2-5] epochs, .*steady state$", report, re.MULTILINE), (
+        report
+    )
