@@ -61,7 +61,7 @@ def split_records(elements: Any) -> tuple[tuple[int, ...], bytes]:
             continue
         else:
             kinds[len(page_ids)], distance = _kind_and_distance(element)
-        if not -128 <= distance <= 255:  # NEAR, which takes twice as long to ask
+        if distance > 255 or distance < -128:  # not in NEAR, which takes longer to ask
             second, third, fourth = first, second, third
         first += distance
         page_ids.append(first)
