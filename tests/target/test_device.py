@@ -47,5 +47,6 @@ def test_the_device_does_as_its_header_says(
     image.write_bytes(with_page_ids_taken_twice(bytearray(image.read_bytes())))
     console = boot(image, "--version", version, "--append", "cramfs.tinyprof=1")
     assert re.findall(r"^bad .*$", console, re.MULTILINE) == []
+    assert "good all is told anew to who asks" in console
     assert "good a longer file gets no shorter one's ranks" in console
     assert "device done" in console

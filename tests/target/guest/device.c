@@ -10,12 +10,14 @@
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/reboot.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../../firmware/linux/overlay/include/uapi/linux/cramfs_tinyprof.h"
@@ -93,6 +95,54 @@ static void a_mark_wakes(int reader)
 	while (batch[0] != TINYPROF_MARK);
 	say(poll(&may, 1, 0) >= 0, "a reader may poll");
 	close(writer);
+	wait(NULL);
+}
+
+/* How many files are told of, and the first one's processes. */
+static struct tinyprof_processes told(int reader, int anew)
+{
+	struct tinyprof_processes told = { .count = anew };
+
+	ioctl(reader, TINYPROF_IOC_PROCESSES, &told);
+	return told;
+}
+
+static bool is_one_of_two(struct tinyprof_processes told)
+{
+	return told.count == 1 && told.files[0].processes == 2;
+}
+
+static void end_epoch(int reader)
+{
+	struct tinyprof_epoch ended = { 0 };
+	uint32_t batch[1024];
+
+	fcntl(reader, F_SETFL, O_NONBLOCK);
+	do
+		while (read(reader, batch, sizeof(batch)) > 0)
+			;
+	while (ioctl(reader, TINYPROF_IOC_REARM, &ended) && errno == EAGAIN);
+	fcntl(reader, F_SETFL, 0);
+}
+
+static void mappings_of_page_0_are_counted(int reader)
+{
+	static const off_t offsets[] = { 0, 0, PAGE };
+	int fd = open("/pattern", O_RDONLY);
+	void *places[3];
+
+	for (int n = 0; n < 3; n++) {
+		places[n] = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, offsets[n]);
+		(void)*(volatile uint8_t *)places[n];
+	}
+	close(fd);
+	end_epoch(reader);
+	say(is_one_of_two(told(reader, 0)), "mappings of page 0 are counted");
+	for (int n = 0; n < 3; n++)
+		munmap(places[n], PAGE);
+	end_epoch(reader);
+	say(!told(reader, 0).count, "fewer than before are not told");
+	say(is_one_of_two(told(reader, 1)), "all is told anew to who asks");
 }
 
 static void page_ids_taken_twice(int reader)
@@ -112,6 +162,7 @@ int main(void)
 	a_writer_only_writes();
 	one_reader_at_a_time();
 	a_mark_wakes(reader);
+	mappings_of_page_0_are_counted(reader);
 	page_ids_taken_twice(reader);
 	puts("device done");
 	fflush(stdout);

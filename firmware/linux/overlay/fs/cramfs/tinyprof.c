@@ -41,6 +41,8 @@
 struct file_ranks {
 	u32 first;			/* rank of the file's page 0 */
 	u32 page_id;			/* page id of the file's page 0 */
+	u16 processes;			/* the most that were seen to map it */
+	u16 told;			/* how many the reader was told of */
 };
 
 struct tinyprof_trace {
@@ -131,6 +133,8 @@ static unsigned long file_rank(struct tinyprof_trace *t, struct inode *inode)
 		return 0;
 	t->ranks_of[n].first = t->ranks;
 	t->ranks_of[n].page_id = page_id;
+	t->ranks_of[n].processes = 1;
+	t->ranks_of[n].told = 1;
 	t->ranks += pages;
 	t->ranked_files++;
 found:
@@ -194,7 +198,8 @@ u32 tinyprof_touch(struct inode *inode, pgoff_t first, pgoff_t last,
 
 /* Reading */
 
-static u32 page_id_of(const struct tinyprof_trace *t, u32 rank)
+/* The file that has this rank. */
+static struct file_ranks *ranked_file(const struct tinyprof_trace *t, u32 rank)
 {
 	u32 low = 0, high = t->ranked_files;
 
@@ -206,7 +211,14 @@ static u32 page_id_of(const struct tinyprof_trace *t, u32 rank)
 		else
 			high = middle;
 	}
-	return t->ranks_of[low].page_id + rank - t->ranks_of[low].first;
+	return &t->ranks_of[low];
+}
+
+static u32 page_id_of(const struct tinyprof_trace *t, u32 rank)
+{
+	const struct file_ranks *file = ranked_file(t, rank);
+
+	return file->page_id + rank - file->first;
 }
 
 static u32 pop_record(struct tinyprof_trace *t)
@@ -363,12 +375,78 @@ static __poll_t tinyprof_poll(struct file *file, poll_table *wait)
 
 /* Commands */
 
+/* mm/interval_tree.c exports nothing to modules. */
+static bool counts_processes(void)
+{
+	return IS_BUILTIN(CONFIG_CRAMFS);
+}
+
+/*
+ * How many processes map a file: its mappings that show page 0. An ELF file's
+ * first segment does, once in each address space. A program whose data begins
+ * in page 0 too counts twice, one whose first segment begins behind it not at
+ * all, and nobody counts who came and went between two re-arms.
+ */
+static u32 count_processes(struct address_space *mapping)
+{
+	struct vm_area_struct *vma;
+	u32 count = 0;
+
+	i_mmap_lock_read(mapping);
+	vma_interval_tree_foreach(vma, &mapping->i_mmap, 0, 0)
+		count++;
+	i_mmap_unlock_read(mapping);
+	return min_t(u32, count, U16_MAX);
+}
+
+/* Files are known from their first touch on, so there is memory for each. */
+static void note_processes(struct tinyprof_trace *t, struct inode *inode)
+{
+	u32 count = count_processes(inode->i_mapping);
+	unsigned long rank;
+
+	spin_lock(&t->lock);
+	rank = (unsigned long)inode->i_private;
+	if (rank) {
+		struct file_ranks *file = ranked_file(t, rank - 1);
+
+		file->processes = max_t(u32, file->processes, count);
+	}
+	spin_unlock(&t->lock);
+}
+
+/* What the reader does not know yet of how many processes map each file. */
+static void tell_processes(struct tinyprof_trace *t,
+			   struct tinyprof_processes *told)
+{
+	bool anew = told->count;
+	u32 n;
+
+	told->count = 0;
+	spin_lock(&t->lock);
+	for (n = 0; n < t->ranked_files; n++) {
+		struct file_ranks *file = &t->ranks_of[n];
+
+		if (anew)
+			file->told = 1;
+		if (file->processes == file->told ||
+		    told->count == TINYPROF_PROCESSES_MAX)
+			continue;
+		file->told = file->processes;
+		told->files[told->count].page_id = file->page_id;
+		told->files[told->count++].processes = file->processes;
+	}
+	spin_unlock(&t->lock);
+}
+
 /*
  * Make every page of the volume fault again. Entries that map the flash go
- * too, and private copies stay: unmap_mapping_range() without even_cows.
+ * too, and private copies stay: unmap_mapping_range() without even_cows. Who
+ * maps what is counted on the way.
  */
-static void unmap_volume(struct super_block *sb)
+static void unmap_volume(struct tinyprof_trace *t)
 {
+	struct super_block *sb = t->sb;
 	struct inode *inode, *done = NULL;
 
 	spin_lock(&sb->s_inode_list_lock);
@@ -383,6 +461,8 @@ static void unmap_volume(struct super_block *sb)
 		spin_unlock(&inode->i_lock);
 		spin_unlock(&sb->s_inode_list_lock);
 
+		if (counts_processes())
+			note_processes(t, inode);
 		unmap_mapping_range(inode->i_mapping, 0, 0, 0);
 		iput(done);
 		done = inode;
@@ -464,7 +544,7 @@ static int rearm(struct tinyprof_trace *t, struct tinyprof_epoch *ended)
 	if (t->state)
 		forget_epoch(t);
 	spin_unlock(&t->lock);
-	unmap_volume(t->sb);
+	unmap_volume(t);
 	return 0;
 }
 
@@ -498,13 +578,18 @@ static int volume_command(struct tinyprof_reader *reader,
 	case TINYPROF_IOC_START:
 		ret = start_recording(t);
 		if (!ret)
-			unmap_volume(t->sb);
+			unmap_volume(t);
 		return ret;
 	case TINYPROF_IOC_STOP:
 		WRITE_ONCE(t->recording, false);
 		return 0;
 	case TINYPROF_IOC_REARM:
 		return reader->head.count ? -EAGAIN : rearm(t, arg);
+	case TINYPROF_IOC_PROCESSES:
+		if (!counts_processes())
+			return -ENOTTY;
+		tell_processes(t, arg);
+		return 0;
 	default:
 		return -ENOTTY;
 	}
@@ -518,6 +603,7 @@ static long tinyprof_ioctl(struct file *file, unsigned int cmd,
 		struct tinyprof_info info;
 		struct tinyprof_volume description;
 		struct tinyprof_epoch epoch;
+		struct tinyprof_processes processes;
 	} arg = { };
 	size_t size = _IOC_SIZE(cmd);
 	struct tinyprof_trace *t;

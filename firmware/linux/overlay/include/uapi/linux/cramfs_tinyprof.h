@@ -12,7 +12,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-/* Grows when anything below changes its meaning or its size. */
+/* Grows when anything below changes its meaning or its size, not with what is added. */
 #define TINYPROF_ABI			1
 
 /*
@@ -79,11 +79,30 @@ struct tinyprof_epoch {
 	__u32 records[TINYPROF_KINDS];	/* how many records it had, by kind */
 };
 
+/* So many files are told at once; what is left, the next call tells. */
+#define TINYPROF_PROCESSES_MAX		16
+
+/*
+ * Files that more processes were seen to map at once than was told before. At
+ * each re-arm it is counted how many map a file's page 0. What no call has told
+ * of, no two processes were seen to map.
+ */
+struct tinyprof_processes {
+	__u32 volume;			/* in: which */
+	__u32 count;	/* of the files below; in: 0, or 1 to be told of all anew */
+	struct tinyprof_file {
+		__u32 page_id;		/* of its page 0 */
+		__u32 processes;	/* the most so far; 2 to 65535 */
+	} files[TINYPROF_PROCESSES_MAX];
+};
+
 #define TINYPROF_IOC_INFO	_IOR('T', 0xc0, struct tinyprof_info)
 #define TINYPROF_IOC_VOLUME	_IOWR('T', 0xc1, struct tinyprof_volume)
 #define TINYPROF_IOC_START	_IOW('T', 0xc2, __u32)
 #define TINYPROF_IOC_STOP	_IOW('T', 0xc3, __u32)
 /* End the epoch and re-arm. EAGAIN while the volume's queue is not empty. */
 #define TINYPROF_IOC_REARM	_IOWR('T', 0xc4, struct tinyprof_epoch)
+/* ENOTTY where the kernel does not count processes. */
+#define TINYPROF_IOC_PROCESSES	_IOWR('T', 0xc5, struct tinyprof_processes)
 
 #endif
