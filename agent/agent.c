@@ -339,7 +339,9 @@ static void drain(struct agent *a)
  */
 static void end_epochs(struct agent *a)
 {
+	struct tinyprof_processes processes;
 	struct tinyprof_epoch end;
+	bool counted;
 	long ret;
 
 	for (uint32_t i = 0; i < a->info.volumes; i++) {
@@ -355,7 +357,11 @@ static void end_epochs(struct agent *a)
 			continue;
 		for (int kind = 0; kind < TINYPROF_KINDS; kind++)
 			a->ended += end.records[kind];
-		wire_epoch_end(next_frame(a), &end, a->ended);
+		processes.volume = i;
+		processes.count = a->anew >> i & 1;
+		a->anew &= ~(1u << i);
+		counted = !tracer_command(a->tracer, TINYPROF_IOC_PROCESSES, &processes);
+		wire_epoch_end(next_frame(a), &end, a->ended, counted ? &processes : NULL);
 		send(a);
 	}
 	if (!a->ending)
@@ -396,6 +402,8 @@ static void say_hello(struct agent *a)
 		said = true;
 	} while (next < a->info.volumes);
 	a->said_hello = sys_now_ms();
+	/* Who has only now begun to listen is to know all. */
+	a->anew = UINT32_MAX;
 }
 
 static void say_status(struct agent *a)

@@ -23,6 +23,10 @@ _Static_assert(HEAD_MAX_SIZE + 1 + 3 * STR_MAX_SIZE + 3 + BOOT_ID_SIZE +
 	       2 * UINT_MAX_SIZE + 1 + WIRE_VOLUMES_MAX * VOLUME_MAX_SIZE + 1 <=
 	       WIRE_BODY_MAX, "every hello fits one frame");
 
+_Static_assert(HEAD_MAX_SIZE + 4 * UINT_MAX_SIZE + 1 + TINYPROF_KINDS * UINT_MAX_SIZE +
+	       MSGPACK_ARRAY_SIZE + 2 * TINYPROF_PROCESSES_MAX * UINT_MAX_SIZE <=
+	       WIRE_BODY_MAX, "every epoch end fits one frame");
+
 static struct msgpack_writer begin(struct wire_frame *f, uint32_t type,
 				   uint32_t elements)
 {
@@ -219,9 +223,22 @@ size_t wire_pages(struct wire_frame *f, const struct tinyprof_batch *batch,
 	return done;
 }
 
-void wire_epoch_end(struct wire_frame *f, const struct tinyprof_epoch *epoch, uint32_t total)
+static void put_processes(struct msgpack_writer *w, const struct tinyprof_processes *p)
 {
-	struct msgpack_writer w = begin(f, EPOCH_END, 5);
+	uint32_t before = 0;
+
+	msgpack_array(w, 2 * p->count);
+	for (uint32_t i = 0; i < p->count; i++) {
+		msgpack_int(w, (int32_t)(p->files[i].page_id - before));
+		msgpack_uint(w, p->files[i].processes);
+		before = p->files[i].page_id;
+	}
+}
+
+void wire_epoch_end(struct wire_frame *f, const struct tinyprof_epoch *epoch, uint32_t total,
+		    const struct tinyprof_processes *processes)
+{
+	struct msgpack_writer w = begin(f, EPOCH_END, processes ? 6 : 5);
 	int kind;
 
 	msgpack_uint(&w, epoch->volume);
@@ -231,6 +248,8 @@ void wire_epoch_end(struct wire_frame *f, const struct tinyprof_epoch *epoch, ui
 	for (kind = 0; kind < TINYPROF_KINDS; kind++)
 		msgpack_uint(&w, epoch->records[kind]);
 	msgpack_uint(&w, total);
+	if (processes)
+		put_processes(&w, processes);
 	finish(f, &w);
 }
 

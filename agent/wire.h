@@ -72,8 +72,12 @@ void wire_hello(struct wire_frame *f, const struct wire_hello *hello);
 size_t wire_pages(struct wire_frame *f, const struct tinyprof_batch *batch,
 		  uint32_t *records, size_t count);
 
-/* total: records of all epochs ended so far, on all volumes, this one included. */
-void wire_epoch_end(struct wire_frame *f, const struct tinyprof_epoch *epoch, uint32_t total);
+/*
+ * total: records of all epochs ended so far, on all volumes, this one included.
+ * processes: NULL where the kernel does not count them.
+ */
+void wire_epoch_end(struct wire_frame *f, const struct tinyprof_epoch *epoch, uint32_t total,
+		    const struct tinyprof_processes *processes);
 
 struct wire_status {
 	uint32_t ms;				/* CLOCK_BOOTTIME, modulo 2^32 */

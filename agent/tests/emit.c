@@ -42,7 +42,7 @@ int main(void)
 		done += wire_pages(&frame, &batch, words + done, count - done);
 		send(&frame);
 	}
-	wire_epoch_end(&frame, &end, 500000);
+	wire_epoch_end(&frame, &end, 500000, NULL);
 	send(&frame);
 	wire_status(&frame, &status);
 	send(&frame);

@@ -7,7 +7,8 @@
  *	H seq agent kernel arch boot_id epoch_ms tracer window count, then per volume
  *	  volume crc edition blocks files size flags name (the rest of the line)
  *	P seq volume epoch ms count words...
- *	E seq volume epoch ms exec read write file total
+ *	E seq volume epoch ms exec read write file total counted, and if that
+ *	  is not 0: count, then per file: page_id processes
  *	S seq ms queued untraced write_errors repeats waited
  *	B seq session
  * In capitals a frame that is sent once, in small letters one that is repeated.
@@ -106,13 +107,25 @@ static void pages(void)
 static void epoch_end(void)
 {
 	struct tinyprof_epoch end = { .volume = number() };
+	struct tinyprof_processes processes = { 0 };
+	uint32_t total, counted, i;
 	int kind;
 
 	end.epoch = number();
 	end.ms = number();
 	for (kind = 0; kind < TINYPROF_KINDS; kind++)
 		end.records[kind] = number();
-	wire_epoch_end(&frame, &end, number());
+	total = number();
+	counted = number();
+	if (counted)
+		processes.count = number();
+	if (processes.count > TINYPROF_PROCESSES_MAX)
+		exit(EXIT_FAILURE);
+	for (i = 0; i < processes.count; i++) {
+		processes.files[i].page_id = number();
+		processes.files[i].processes = number();
+	}
+	wire_epoch_end(&frame, &end, total, counted ? &processes : NULL);
 	send();
 }
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from enum import IntEnum
+from itertools import accumulate
 from typing import Any
 
 from tinyprof.cramfs import Fsid
-from tinyprof.records import MalformedRecords, join_records, split_records
+from tinyprof.records import PAGE_ID_LIMIT, MalformedRecords, join_records, split_records
 
 PROTOCOL = 1
 REPEATED = 32
@@ -28,6 +29,9 @@ MARK_VOLUME = 0xFFFFFFFF
 
 MARK_MAX = 31
 """Bytes of a mark's text."""
+
+PROCESSES_MAX = 0xFFFF
+"""A target counts no more that map a file."""
 
 _U32 = 1 << 32
 
@@ -113,7 +117,9 @@ class EpochEnd:
     """How many records of each kind, in the order of `Kind`, the ended epoch had on the target.
 
     `total`: records of all epochs of all volumes whose ends were sent, this one included, modulo 2^32; None
-    where the sender does not say.
+    where the sender does not say. `processes`: for files, by the page id of page 0, how many processes were
+    seen to map them at once, where that is more than was told before, and 2 at least; None where the target
+    does not count them.
     """
 
     volume: int
@@ -121,6 +127,7 @@ class EpochEnd:
     ms: int
     records: tuple[int, int, int, int]
     total: int | None = None
+    processes: tuple[tuple[int, int], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +307,17 @@ def _parse_epoch_end(fields: Sequence[Any]) -> EpochEnd:
         checked_uint(n, _U32, "record count") for n in _array(fields[3], 4, "records")[:4]
     )
     total = checked_uint(fields[4], _U32, "total") if len(fields) > 4 else None
-    return EpochEnd(volume, epoch, ms, (exec_, read, write, file), total)
+    processes = _parse_processes(fields[5]) if len(fields) > 5 else None
+    return EpochEnd(volume, epoch, ms, (exec_, read, write, file), total, processes)
+
+
+def _parse_processes(value: Any) -> tuple[tuple[int, int], ...]:
+    told = _array(value, 0, "processes")
+    if len(told) % 2 or not all(type(distance) is int for distance in told[::2]):
+        raise MalformedMessage("processes are no pairs of a distance and a number")
+    page_ids = [checked_uint(page_id, PAGE_ID_LIMIT, "page id") for page_id in accumulate(told[::2])]
+    counts = [checked_uint(count, PROCESSES_MAX + 1, "number of processes") for count in told[1::2]]
+    return tuple(zip(page_ids, counts, strict=True))
 
 
 def _parse_status(fields: Sequence[Any]) -> Status:
@@ -366,8 +383,8 @@ def message_elements(message: Message) -> list[Any]:
             return [protocol, agent, kernel, arch, page_size, boot_id, epoch_ms, tracer, named, window]
         case Pages(volume, epoch, ms, page_ids, kinds):
             return [volume, epoch, ms, join_records(page_ids, kinds)]
-        case EpochEnd(volume, epoch, ms, records, total):
-            return [volume, epoch, ms, list(records), *([] if total is None else [total])]
+        case EpochEnd():
+            return _epoch_end_elements(message)
         case Mark(number, ms, text):
             spelled = text.encode("utf-8", "surrogateescape")
             return [MARK_VOLUME, number, ms, join_records(spelled, bytes(len(spelled)))]
@@ -375,6 +392,25 @@ def message_elements(message: Message) -> list[Any]:
             return []
         case _:
             return list(astuple(message))
+
+
+def _epoch_end_elements(end: EpochEnd) -> list[Any]:
+    """An element that may be left out wants those before it."""
+    elements = [end.volume, end.epoch, end.ms, list(end.records)]
+    if end.total is not None:
+        elements.append(end.total)
+        if end.processes is not None:
+            elements.append(_processes_elements(end.processes))
+    return elements
+
+
+def _processes_elements(processes: Sequence[tuple[int, int]]) -> list[int]:
+    elements: list[int] = []
+    before = 0
+    for page_id, count in processes:
+        elements += [page_id - before, count]
+        before = page_id
+    return elements
 
 
 def _volume_elements(volume: Volume) -> list[Any]:

@@ -84,7 +84,10 @@ def request(m: dict[str, Any]) -> str:
             first = " ".join(map(str, [*head, *fields, len(m["volumes"])]))
             return "\n".join([first, *(" ".join(map(str, [*v[:6], v[7], v[6]])) for v in m["volumes"])])
         case 3:
-            return " ".join(map(str, [*head, m["volume"], m["epoch"], m["ms"], *m["records"], m["total"]]))
+            end = [*head, m["volume"], m["epoch"], m["ms"], *m["records"], m["total"]]
+            files = m.get("processes")
+            told = [0] if files is None else [1, len(files), *(n for file in files for n in file)]
+            return " ".join(map(str, [*end, *told]))
         case 4:
             fields = [m[k] for k in ("ms", "queued", "untraced", "write_errors", "repeats", "waited")]
             return " ".join(map(str, [*head, *fields]))

@@ -32,6 +32,7 @@ _HEAD = struct.Struct("=4I")
 _INFO = struct.Struct("=II8s")
 _VOLUME = struct.Struct("=10I16s")
 _EPOCH = struct.Struct("=7I")
+_PROCESSES = struct.Struct("=34I")
 _REPLY = struct.Struct("=i")
 
 
@@ -45,11 +46,16 @@ INFO = _ioc(2, 0xC0, _INFO.size)
 VOLUME = _ioc(3, 0xC1, _VOLUME.size)
 START = _ioc(1, 0xC2, 4)
 REARM = _ioc(3, 0xC4, _EPOCH.size)
+PROCESSES = _ioc(3, 0xC5, _PROCESSES.size)
 
 
 @dataclass(slots=True)
 class Volume:
-    """A mounted cramfs; `seen` and `queue` hold kinds as a set of bits for each page id."""
+    """A mounted cramfs; `seen` and `queue` hold kinds as a set of bits for each page id.
+
+    `processes`: pairs that the agent is told of, of which it was told `told`; None in a kernel that does not
+    count.
+    """
 
     crc: int
     recording: bool = False
@@ -59,6 +65,8 @@ class Volume:
     queue: dict[int, int] = field(default_factory=dict)
     counts: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     untraced: int = 0
+    processes: list[tuple[int, int]] | None = None
+    told: int = 0
 
     def begin_epoch(self) -> None:
         self.seen.clear()
@@ -184,9 +192,9 @@ class Tracer:
         volume = self.volumes.get(index)
         if volume is None:
             return -errno.ENOENT, b""
-        return self._volume_command(command, index, volume)
+        return self._volume_command(command, index, volume, argument)
 
-    def _volume_command(self, command: int, index: int, volume: Volume) -> tuple[int, bytes]:
+    def _volume_command(self, command: int, index: int, volume: Volume, argument: bytes) -> tuple[int, bytes]:
         if command == VOLUME:
             self.described += 1
             return 0, self._describe(index, volume)
@@ -195,7 +203,19 @@ class Tracer:
             return self._start(volume), b""
         if command == REARM:
             return self._rearm(index, volume)
+        if command == PROCESSES and volume.processes is not None:
+            return 0, self._tell_processes(index, volume, volume.processes, anew=argument[4:8] != bytes(4))
         return -errno.ENOTTY, b""
+
+    def _tell_processes(
+        self, index: int, volume: Volume, processes: list[tuple[int, int]], *, anew: bool
+    ) -> bytes:
+        if anew:
+            volume.told = 0
+        told = processes[volume.told : volume.told + 16]
+        volume.told += len(told)
+        words = [number for pair in told for number in pair]
+        return _PROCESSES.pack(index, len(told), *words, *[0] * (32 - len(words)))
 
     def _read(self) -> tuple[int, bytes]:
         if self.marks:

@@ -59,6 +59,25 @@ def test_no_volume_is_one_hello_without_any(target: Target, line: Line) -> None:
     assert [(hello.tracer, hello.volumes) for hello in line.of(Hello)] == [(1, ())]
 
 
+def test_processes_are_told_once_and_after_each_hello(target: Target, line: Line) -> None:
+    most = [((1 << 27) - 1 - n % 2 * n, 65_535 - n) for n in range(20)]
+    target.tracer.mount(0, Volume(7, processes=most))
+    target.tracer.mount(1, Volume(8))
+    target.tracer.appear()
+    target.start(TINYPROF_EPOCH="50")
+    line.until(lambda: all(len(ends_of(line, volume)) >= 2 for volume in (0, 1)))
+    first, second, *_ = ends_of(line, 0)
+    assert (first.processes, second.processes) == (tuple(most[:16]), tuple(most[16:]))
+    line.until(lambda: ends_of(line, 0)[-1].processes == ())
+    line.say(HelloPlease())
+    line.until(lambda: [end.processes for end in ends_of(line, 0)].count(tuple(most[16:])) == 2)
+    assert {end.processes for end in ends_of(line, 1)} == {None}
+
+
+def ends_of(line: Line, volume: int) -> list[EpochEnd]:
+    return [end for end in line.of(EpochEnd) if end.volume == volume]
+
+
 @pytest.mark.parametrize("count", range(1, INDICES + 1))
 def test_every_volume_is_started_named_once_and_re_armed(target: Target, line: Line, count: int) -> None:
     indices = range(INDICES - count, INDICES)

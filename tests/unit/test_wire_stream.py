@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import msgpack
 import pytest
+from cobs import cobs
 
 from tinyprof.cramfs import Fsid
 from tinyprof.records import Kind
 from tinyprof.wire import (
     FRAME_MAX,
+    REPEATED,
     RUN_MAX,
     ConsoleText,
     CorruptFrame,
@@ -32,6 +36,7 @@ from tinyprof.wire import (
     Volume,
     encode_frame,
     encode_message,
+    parse_message,
 )
 
 SEED = 20261124
@@ -42,6 +47,8 @@ MESSAGES: tuple[Message, ...] = (
     HELLO,
     PAGES,
     EpochEnd(0, 1, 1000, (2, 1, 0, 1)),
+    EpochEnd(0, 2, 2000, (0, 0, 0, 0), 4, ((0x627A0, 2), (0x1CE0B, 300))),
+    EpochEnd(0, 3, 3000, (0, 0, 0, 0), 4, ()),
     Status(1001, 0, 0, 0),
     Mark(1, 1002, "boot done ü"),
     HelloPlease(),
@@ -60,6 +67,20 @@ def messages_in(events: list[Event]) -> list[Message]:
 
 def test_every_message_comes_back_as_it_was_sent() -> None:
     assert messages_in(FrameDecoder().feed(line_of(MESSAGES))) == list(MESSAGES)
+
+
+def test_the_shared_vectors_decode_and_come_out_the_same() -> None:
+    vectors = json.loads((Path(__file__).parents[1] / "vectors/wire.json").read_text())["messages"]
+    for vector in vectors:
+        frame = bytes.fromhex(vector["frame"])
+        kind, seq, *elements = msgpack.unpackb(cobs.decode(frame[1:-1])[:-4])
+        repeated = kind > REPEATED
+        message = parse_message(kind - REPEATED * repeated, elements)
+        assert (seq, repeated) == (vector["seq"], vector["repeated"])
+        assert encode_message(message, seq, repeated=repeated) == frame, vector["name"]
+        if isinstance(message, EpochEnd):
+            told = [list(file) for file in message.processes] if message.processes is not None else None
+            assert told == vector.get("processes"), vector["name"]
 
 
 def test_a_line_cut_anywhere_decodes_the_same() -> None:
@@ -155,6 +176,11 @@ def test_elements_added_by_a_later_version_are_ignored() -> None:
         [2, 0, 0, 1, 5, [[1, 7, 7]]],
         [3, 0, 0, 1, 5, [1, 2, 3]],
         [3, 0, 0, 1, 5, [1, 2, 3, -1]],
+        [3, 0, 0, 1, 5, [1, 2, 3, 4], 10, 7],
+        [3, 0, 0, 1, 5, [1, 2, 3, 4], 10, [7]],
+        [3, 0, 0, 1, 5, [1, 2, 3, 4], 10, [7, 2, -8, 2]],
+        [3, 0, 0, 1, 5, [1, 2, 3, 4], 10, [True, 2]],
+        [3, 0, 0, 1, 5, [1, 2, 3, 4], 10, [7, 65_536]],
         [1, 0, 1, "a" * 32, "k", "a", 4096, bytes(8), 0, 1, []],
         [1, 0, 1, "a", "k", "a", 4096, bytes(7), 0, 1, []],
         ["pages", 0],

@@ -95,6 +95,27 @@ def counters() -> list[dict[str, Any]]:
     return found
 
 
+def counted() -> list[dict[str, Any]]:
+    """Epoch ends of a kernel that counts processes: pairs of a file's page id and how many map it."""
+    found = []
+    sets: dict[str, list[tuple[int, int]]] = {
+        "nothing new of processes": [],
+        "a file that two processes map": [(7232, 2)],
+        "files in any order": [(180_874, 5), (7232, 128), (3_461_278, 65_535), (LAST_ID, 2), (0, 3)],
+        "as many files as one tells of": [(LAST_ID * (n % 2), 65_535 - n) for n in range(16)],
+    }
+    for seq, (name, files) in enumerate(sets.items(), start=300):
+        told: Elements = []
+        before = 0
+        for page_id, processes in files:
+            told += [page_id - before, processes]
+            before = page_id
+        end = {"volume": 0, "epoch": U32, "ms": U32, "records": [U32] * 4, "total": U32}
+        fields = {**end, "processes": [list(file) for file in files]}
+        found.append(message(f"epoch end with {name}", 3, seq, fields, [*end.values(), told]))
+    return found
+
+
 def touches(words: list[int]) -> list[tuple[int, int]]:
     """The kernel's record words as (page id, kind); a word with several kind bits is one for each."""
     return [(word & LAST_ID, kind) for word in words for kind in range(4) if word >> 28 + kind & 1]
@@ -236,7 +257,7 @@ def ignored() -> list[dict[str, str]]:
 def vectors() -> dict[str, Any]:
     return {
         "format": "docs/wire-format.md, version 1; written by make_wire_vectors.py",
-        "messages": hellos() + counters(),
+        "messages": hellos() + counters() + counted(),
         "batches": batches(),
         "commands": commands(),
         "ignored_by_target": ignored(),

@@ -19,7 +19,7 @@
 
 #include "tracer.h"
 
-#define ARGUMENT_MAX	64
+#define ARGUMENT_MAX	sizeof(struct tinyprof_processes)
 #define BELL		INT32_MAX
 #define READ		0
 
