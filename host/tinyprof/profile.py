@@ -131,7 +131,8 @@ class FileUse:
     """The used pages of one file, which is known again by its content; `size` in bytes.
 
     `images`: the fsids of those that are known to hold it, sorted. `symbols` are those near used pages, where
-    someone looked them up. `extra` is what a later version wrote.
+    someone looked them up. `processes`: the most that were seen to map it at once in any run; None where no
+    target counted them. `extra` is what a later version wrote.
     """
 
     path: str
@@ -140,6 +141,7 @@ class FileUse:
     pages: Mapping[int, PageUse]
     images: tuple[str, ...]
     symbols: tuple[Symbol, ...] = ()
+    processes: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -307,7 +309,7 @@ def profile_of_run(run: Run, index: ImageIndex, weight: int = 1) -> Profile:
     phases = _phase_facts(volume.phases, steady)
     facts = RunFacts(str(index.fsid), run.hello.kernel, volume.epochs, run.losses, phases, weight)
     known: set[int] = set()
-    files = _files(volume.pages, index, _Scale(weight, tuple(steady)), known) if volume.page_ids else ()
+    files = _files(volume, index, _Scale(weight, tuple(steady)), known) if volume.page_ids else ()
     return Profile((facts,), len(volume.page_ids - known), files)
 
 
@@ -353,10 +355,9 @@ Content = tuple[str, int]
 """What a file is known by: SHA-256 and size."""
 
 
-def _files(
-    heats: Mapping[int, PageHeat], index: ImageIndex, scale: _Scale, known: set[int]
-) -> tuple[FileUse, ...]:
+def _files(volume: VolumeHeat, index: ImageIndex, scale: _Scale, known: set[int]) -> tuple[FileUse, ...]:
     """The used files of one run. Adds the page ids that it resolves to `known`."""
+    heats = volume.pages
     found: dict[Content, FileUse] = {}
     for file in index.files:
         uses = _uses(file, heats, scale)
@@ -369,13 +370,30 @@ def _files(
         if not uses:
             continue
         content = (before.sha256, before.size)
+        processes = _processes(volume, file, uses)
         if content in found:
             # Two inodes of one content may have been seen in the same epochs.
             pages = _joined(found[content].pages, uses, _either)
-            found[content] = replace(found[content], pages=pages)
+            most = _most(found[content].processes, processes)
+            found[content] = replace(found[content], pages=pages, processes=most)
         else:
-            found[content] = FileUse(file.path, before.size, before.sha256, uses, (str(index.fsid),))
+            image = str(index.fsid)
+            found[content] = FileUse(
+                file.path, before.size, before.sha256, uses, (image,), processes=processes
+            )
     return tuple(found.values())
+
+
+def _processes(volume: VolumeHeat, file: IndexedFile, uses: Mapping[int, PageUse]) -> int | None:
+    """How many map a file, of a target that counts them: it names those that several do."""
+    if volume.processes is None or not any(use.mapped for use in uses.values()):
+        return None
+    return volume.processes.get(file.page_ids[0], 1)
+
+
+def _most(one: int | None, other: int | None) -> int | None:
+    """The larger of two numbers of processes, of which either may be unknown."""
+    return max(one or 0, other or 0) or None
 
 
 def _uses(file: IndexedFile, heats: Mapping[int, PageHeat], scale: _Scale) -> dict[int, PageUse]:
@@ -477,5 +495,6 @@ def _merged_file(one: FileUse, other: FileUse) -> FileUse:
         pages=_joined(one.pages, other.pages, _sum),
         images=one.images if one.images == other.images else tuple(sorted({*one.images, *other.images})),
         symbols=symbols,
+        processes=_most(one.processes, other.processes),
         extra={**other.extra, **one.extra},
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.heat import PHASES_MAX, Losses
+from tinyprof.messages import PROCESSES_MAX
 from tinyprof.profile import (
     AS_ANYTHING,
     EITHER,
@@ -44,7 +45,7 @@ _HASH = re.compile(r"([0-9a-f]{16})?", re.ASCII)
 
 _TOP_NAMES = {"format", "tinyprof", "unknown_pages", "runs", "files"}
 _RUN_NAMES = {"image", "kernel", "epochs", "weight", "phases", "lost"}
-_FILE_NAMES = {"path", "size", "sha256", "images", "pages", "symbols"}
+_FILE_NAMES = {"path", "size", "sha256", "images", "processes", "pages", "symbols"}
 
 
 def dump_profile(profile: Profile) -> str:
@@ -77,6 +78,7 @@ def _file_fields(file: FileUse) -> dict[str, Any]:
         "size": file.size,
         "sha256": file.sha256,
         "images": file.images,
+        **({} if file.processes is None else {"processes": file.processes}),
         "pages": [_page_row(page, use) for page, use in sorted(file.pages.items())],
         **({"symbols": symbols} if symbols else {}),
         **_sorted(file.extra),
@@ -228,7 +230,10 @@ def _load_file(fields: Any, where: str) -> FileUse:
     symbols: tuple[Symbol, ...] = ()
     if "symbols" in fields:
         symbols = tuple(_load_symbol(row, size, where) for row in _list(fields, "symbols", where))
-    return FileUse(path, size, sha256, pages, images, symbols, _extra(fields, _FILE_NAMES))
+    processes = None
+    if "processes" in fields:
+        processes = _whole(fields["processes"], 1, PROCESSES_MAX + 1, f"{where} processes")
+    return FileUse(path, size, sha256, pages, images, symbols, processes, _extra(fields, _FILE_NAMES))
 
 
 def _load_symbol(row: Any, size: int, where: str) -> Symbol:

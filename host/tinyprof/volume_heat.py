@@ -6,11 +6,12 @@ The messages that name the volume come in; page counts go out. Page ids are neve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tinyprof.messages import EpochEnd
 from tinyprof.page_heat import PageHeat
-from tinyprof.volume_pages import EpochPages, VolumePages
+from tinyprof.volume_pages import PAGES_MAX, EpochPages, VolumePages
 
 PHASES_MAX = 32
 """Further marks of a run begin no phase; nobody reads as many."""
@@ -42,11 +43,15 @@ class VolumeHeat(VolumePages):
 
     To count a page is much work, and to set a bit is little: what a page was seen in is first gathered in a
     word of bits for each kind, one bit an epoch, and counted for many epochs at once.
+
+    `processes`: the most that were seen to map a file at once, by the page id of its page 0, where that was
+    more than one; None from a target that does not count them.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.phases = [Phase("", 1)]
+        self.processes: dict[int, int] | None = None
         self._heats: dict[int, PageHeat] = {}
         self._words: tuple[dict[int, int], ...] = ({}, {}, {}, {})
         self._window_start = 0
@@ -58,6 +63,18 @@ class VolumeHeat(VolumePages):
         """The pages of the epochs that are over."""
         self._count()
         return self._heats
+
+    def end_epoch(self, message: EpochEnd) -> bool:
+        """As in VolumePages, and take the processes that are told along with it."""
+        if message.processes is not None:
+            self._take_processes(message.processes)
+        return super().end_epoch(message)
+
+    def _take_processes(self, told: Sequence[tuple[int, int]]) -> None:
+        known = self.processes = self.processes or {}
+        for page_id, count in told:
+            if page_id in known or len(known) < PAGES_MAX:
+                known[page_id] = max(count, known.get(page_id, 1))
 
     def mark(self, name: str) -> None:
         """A phase of this name begins when the running epoch has ended."""

@@ -44,6 +44,14 @@ def touches(epoch: int, ids: list[int], kind: Kind = Kind.EXEC, volume: int = 0)
     return Pages(volume, epoch, 0, tuple(ids), bytes([kind]) * len(ids))
 
 
+def test_the_most_processes_of_a_file_are_kept_where_they_are_counted() -> None:
+    none = (0, 0, 0, 0)
+    counted = [EpochEnd(0, 1, 0, none, 0, ((7, 2), (9, 3))), EpochEnd(0, 2, 0, none, 0, ((7, 5), (9, 2)))]
+    assert run_of([*counted]).volumes[0].processes == {7: 5, 9: 3}
+    assert run_of([EpochEnd(0, 1, 0, none, 0, ())]).volumes[0].processes == {}
+    assert run_of([EpochEnd(0, 1, 0, none, 0)]).volumes[0].processes is None
+
+
 def test_a_page_counts_once_an_epoch_and_by_kind() -> None:
     run = run_of(
         [

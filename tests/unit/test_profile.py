@@ -59,6 +59,39 @@ def test_page_ids_become_pages_of_files(
     assert [file.pages[page].kinds for page in (0, 3, 5)] == ["f", "xf", "w"]
 
 
+def counting(messages: list[Message], *told: tuple[int, int]) -> list[Message]:
+    """The same boot, of a target that counts processes."""
+    *before, end = messages
+    assert isinstance(end, EpochEnd)
+    return [*before, replace(end, total=sum(end.records), processes=told)]
+
+
+def test_processes_are_known_where_the_target_counts_and_the_file_was_mapped(
+    capture_of: CaptureOf, index: ImageIndex
+) -> None:
+    page_0 = index.files[0].page_ids[0]
+    boot = boot_of(index, [1])
+
+    def known(messages: list[Message]) -> int | None:
+        profile = make_profile([capture_of(messages, index)])
+        assert load_profile(dump_profile(profile)) == profile
+        return profile.files[0].processes
+
+    assert known(boot) is None
+    assert known(counting(boot)) == 1
+    assert known(counting(boot, (page_0, 3))) == 3
+    read_alone = [replace(it, kinds=b"\3") if isinstance(it, Pages) else it for it in counting(boot)]
+    assert known(read_alone) is None
+
+
+def test_the_most_processes_of_all_runs_count(capture_of: CaptureOf, index: ImageIndex) -> None:
+    page_0 = index.files[0].page_ids[0]
+    boot = boot_of(index, [1])
+    boots = [counting(boot, (page_0, 2)), boot, counting(boot, (page_0, 5)), counting(boot)]
+    merged = merge_profiles(make_profile([capture_of(messages, index)]) for messages in boots)
+    assert merged.files[0].processes == 5
+
+
 def test_a_capture_without_index_takes_the_image_given(
     capture_of: CaptureOf, story: list[Message], index: ImageIndex
 ) -> None:
@@ -229,6 +262,7 @@ def test_what_is_no_profile_is_refused(text: str) -> None:
         (lambda p: p["runs"][0].__setitem__("lost", 5), "run 0 lost has no frames"),
         (lambda p: p.__setitem__("unknown_pages", 1 << 60), "unknown_pages"),
         (lambda p: p.__setitem__("files", {}), "no list"),
+        (lambda p: p["files"][0].__setitem__("processes", 0), "file 0 processes"),
     ],
 )
 def test_a_broken_profile_is_refused_naming_the_place(

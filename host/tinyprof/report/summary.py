@@ -27,7 +27,7 @@ _KINDS = [(kind.name.lower(), letter) for kind, letter in KIND_LETTERS.items()]
 class FileSummary:
     """Pages of one file: all, those used, by class, those mapped, and those seen as each kind.
 
-    `strip` shows where they are.
+    `strip` shows where they are. `processes` as in FileUse.
     """
 
     path: str
@@ -44,6 +44,7 @@ class FileSummary:
     write: int
     file: int
     strip: str
+    processes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ def _file(profile: Profile, use: FileUse, limits: Limits) -> FileSummary:
         worth_xip=sum(pays(page) for page in use.pages.values()),
         **seen_as,
         strip=heat_strip(classes, pages),
+        processes=use.processes,
     )
 
 

@@ -50,6 +50,7 @@ def test_files_stand_by_hot_pages_with_counts_by_class_and_kind() -> None:
         "write": 0,
         "file": 1,
         "strip": "██·",
+        "processes": None,
     }
     assert fields["runs"][0]["lost"]["records"] == 9
 
