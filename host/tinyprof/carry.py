@@ -58,13 +58,14 @@ class Counts:
 class Matched:
     """A file of the tree and the used pages that it has; `steady` as Profile.steady_of().
 
-    `counts.same` are pages of a file that has not changed.
+    `counts.same` are pages of a file that has not changed. `processes` as in FileUse.
     """
 
     node: Node
     uses: Mapping[int, PageUse]
     steady: int
     counts: Counts
+    processes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,15 @@ class Match:
     @property
     def counts(self) -> Counts:
         return sum((file.counts for file in self.files), Counts(unmatched=sum(self.missing.values())))
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """How many processes map a file at once, by path, where that is known."""
+        return {file.node.path: file.processes for file in self.files if file.processes is not None}
+
+    def with_processes(self, processes: int) -> Match:
+        """As if so many processes had been seen to map each of the files."""
+        return replace(self, files=tuple(replace(file, processes=processes) for file in self.files))
 
     @property
     def stale(self) -> tuple[str, ...]:
@@ -95,7 +105,9 @@ def match(profile: Profile, tree: Tree) -> Match:
     nodes = [_as_built(node) for node in tree.files()]
     same = _same_contents(profile, nodes)
     found = {
-        node.path: Matched(node, file.pages, profile.steady_of(file), Counts(same=len(file.pages)))
+        node.path: Matched(
+            node, file.pages, profile.steady_of(file), Counts(same=len(file.pages)), file.processes
+        )
         for file in profile.files
         if (node := same.get((file.sha256, file.size)))
     }
@@ -174,7 +186,7 @@ def _carried(file: FileUse, node: Node, steady: int) -> Matched:
     moved, found = _by_symbol(left, file.symbols, now, node)
     uses = {**moved, **uses}
     counts["by_symbol"], counts["unmatched"] = found, len(left) - found
-    return Matched(node, uses, steady, Counts(**counts))
+    return Matched(node, uses, steady, Counts(**counts), file.processes)
 
 
 def _by_symbol(

@@ -61,19 +61,21 @@ NEARLY_NOTHING = 1e-6
 """A price of flash at which all is taken that saves RAM, and of two ways to save as much the cheaper one."""
 
 
-def split_runs(mapping: float) -> Model:
+def split_runs(mapping: Callable[[int | None], float]) -> Model:
     """A stock kernel, with segments split (docs/split-segments.md): offers of runs of a file's pages.
 
-    A mapping costs `mapping` bytes of RAM. Each offer is the best choice of runs at some price of flash, and
-    together they are all that are the best at any: the convex hull of all choices. So their fractional
-    optimum is that of all choices, and what lies below the hull is not offered.
+    `mapping` says how many bytes of RAM one more mapping of a file costs that so many processes map; None:
+    that is not known. Each offer is the best choice of runs at some price of flash, and together they are all
+    that are the best at any: the convex hull of all choices. So their fractional optimum is that of all
+    choices, and what lies below the hull is not offered.
     """
-    prices = [mapping * cuts for cuts in range(CUTS_MAX)]
 
     def offers(file: Candidate) -> list[Offers]:
         if mapped_parts(file.head, file.size) is None:
             return leading_runs(file)
         parts = _parts(file, "mainline")
+        price = mapping(file.processes)
+        prices = [price * cuts for cuts in range(CUTS_MAX)]
         costs = [[file.cost(page) for page in part] for part in parts]
         values = [[file.value(page) for page in part] for part in parts]
 

@@ -55,7 +55,7 @@ class PlannedFile:
     """One profiled file: its pages in all, those chosen, what they cost and save in bytes, and the others.
 
     `left_out` has a reason for each used page that was not chosen; `filler` are chosen pages of no use, which
-    the kernel needs in place to map those behind them.
+    the kernel needs in place to map those behind them. `processes`: how many map it at once, if known.
     """
 
     path: str
@@ -65,6 +65,7 @@ class PlannedFile:
     cost: int
     saves: int
     left_out: Mapping[str, tuple[int, ...]]
+    processes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,8 @@ class Plan:
     """Pages by path for the writer, how good they are, and why.
 
     `of_bound`: what they reach of the fractional optimum, in which pages can be had in parts. `of_best`: what
-    they reach of the best choice of pages, at least: 1 where it is proved that none is better.
+    they reach of the best choice of pages, at least: 1 where it is proved that none is better. `split`: the
+    files are to be split for them.
     """
 
     kernel: str
@@ -101,6 +103,7 @@ class Plan:
     of_bound: float
     of_best: float
     match: Match
+    split: bool = False
 
 
 class Planner:
@@ -223,6 +226,7 @@ class Planner:
             # Of split segments not every choice was offered.
             selection.of_bound if self._split else selection.of_best,
             self._match,
+            self._split,
         )
 
     def _prediction(self, written: Written) -> Prediction:
@@ -273,6 +277,7 @@ def _planned(file: Candidate, chosen: frozenset[int], offered: set[int]) -> Plan
         sum(file.cost(page) for page in chosen),
         sum(file.value(page) for page in useful),
         {reason: tuple(pages) for reason, pages in left_out.items()},
+        file.processes,
     )
 
 

@@ -36,9 +36,10 @@ StoredSize = Callable[[bytes], int]
 class Prices:
     """What things are worth, in bytes of RAM.
 
-    `flash` is for one byte of flash. A mapping costs its kernel memory in each of `processes`, and `start`
-    for the time that it takes whenever a program starts, which is about 0.1 ms on the reference board.
-    `table` is for a page of program headers that would not be read anyway.
+    `flash` is for one byte of flash. A mapping costs its kernel memory in each process that maps the file,
+    which are `processes` where nobody knows better, and `start` for the time that it takes whenever a program
+    starts, which is about 0.1 ms on the reference board. `table` is for a page of program headers that would
+    not be read anyway.
     """
 
     flash: float = 0.125
@@ -46,9 +47,15 @@ class Prices:
     start: float = 2048
     table: float = PAGE_SIZE
 
-    @property
-    def mapping(self) -> float:
-        return self.processes * MAPPING_BYTES + self.start
+    def mapping(self, processes: int | None) -> float:
+        """What one more mapping costs of a file that so many processes map; None: that is not known."""
+        return (self.processes if processes is None else processes) * MAPPING_BYTES + self.start
+
+    def weighing(self, processes: int | None) -> str:
+        """For how many processes a mapping was weighed, in words."""
+        if processes is None:
+            return f"a mapping weighed for {self.processes} processes: how many map the file is not known"
+        return f"a mapping weighed for {processes} processes"
 
 
 AS_PLANNED = Prices(flash=1e-6, processes=0, start=0, table=0)
@@ -60,6 +67,7 @@ class SplitFile:
     """A file that was split: its sizes before and after, and how many mappings it has more.
 
     `bridged` are cold pages that go in place to save a mapping, `lonely` hot ones that are not worth one.
+    `processes`: how many map it at once, for which a mapping was weighed; None where that was not known.
     """
 
     path: str
@@ -68,6 +76,7 @@ class SplitFile:
     mappings: int
     bridged: tuple[int, ...]
     lonely: tuple[int, ...]
+    processes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,7 @@ class _Result:
     bridged: tuple[int, ...] = ()
     lonely: tuple[int, ...] = ()
     whole: str = ""
+    processes: int | None = None
 
 
 def split_tree(
@@ -98,10 +108,12 @@ def split_tree(
     stored_size: StoredSize,
     prices: Prices,
     max_runs: int | None = None,
+    processes: Mapping[str, int] | None = None,
 ) -> SplitTree:
     """Split what is worth it, with at most `max_runs` runs in place in a file. Raises TreeError.
 
-    Files that are no programs keep their pages. Files of equal content stay equal.
+    `processes` has how many map a file at once, by path, where that is known. Files that are no programs
+    keep their pages. Files of equal content stay equal.
     """
     nodes = {node.path: node for node in tree.files()}
     planner = _Planner(stored_size, prices, max_runs)
@@ -111,7 +123,8 @@ def split_tree(
         if node and node.head(len(ELF_MAGIC)) == ELF_MAGIC:
             data = node.content()
             signed = _signed_beside(node, nodes)
-            results[_content_of(data)] = planner.result(data, set(wanted[path]), signed)
+            known = (processes or {}).get(path)
+            results[_content_of(data)] = planner.result(data, set(wanted[path]), signed, known)
     pages: dict[str, Collection[int]] = dict(wanted)
     changed: dict[str, bytes] = {}
     files: list[SplitFile] = []
@@ -124,8 +137,8 @@ def split_tree(
             continue
         changed[node.path] = result.data
         if result.mappings:
-            sizes = node.size, len(result.data)
-            files.append(SplitFile(node.path, *sizes, result.mappings, result.bridged, result.lonely))
+            cuts = result.mappings, result.bridged, result.lonely
+            files.append(SplitFile(node.path, node.size, len(result.data), *cuts, result.processes))
     return SplitTree(Tree(_changed(tree.root, changed)), pages, tuple(files), whole)
 
 
@@ -179,7 +192,7 @@ class _Planner:
         self._prices = prices
         self._max_runs = max_runs
 
-    def result(self, data: bytes, hot: set[int], signed: str) -> _Result:
+    def result(self, data: bytes, hot: set[int], signed: str, processes: int | None) -> _Result:
         source = undone(data)
         try:
             if signed:
@@ -187,7 +200,7 @@ class _Planner:
             if maps_no_code("mainline", source):
                 raise SplitError(Reason.ARCHITECTURE, NO_CODE_FROM_FLASH)
             elf = read_elf(source)
-            pages, cuts = self._choice(source, hot, self._cut_prices(elf))
+            pages, cuts = self._choice(source, hot, self._cut_prices(elf, processes))
             done = split(source, runs_of(pages)) if cuts else Split(source, (), 0, None)
             _prove(done)
         except SplitError as error:
@@ -200,6 +213,7 @@ class _Planner:
             done.mappings,
             tuple(sorted(chosen - hot)),
             tuple(sorted(_mapped(source) & hot - chosen)),
+            processes=processes,
         )
 
     def _choice(self, data: bytes, hot: set[int], prices: Sequence[float]) -> tuple[tuple[int, ...], int]:
@@ -227,7 +241,7 @@ class _Planner:
         price = self._prices.flash * (PAGE_SIZE - min(self._stored_size(content), PAGE_SIZE))
         return (PAGE_SIZE if page in hot else 0) - price
 
-    def _cut_prices(self, elf: Elf) -> list[float]:
+    def _cut_prices(self, elf: Elf, processes: int | None) -> list[float]:
         """What each number of cuts costs, up to the last that can be had. Raises SplitError if none can."""
         prices = [0.0]
         most = self._max_runs - 1 if self._max_runs is not None else len(elf.data)
@@ -241,7 +255,7 @@ class _Planner:
                 break
             mappings = cuts + (place.segment is None)
             table = 0 if place.cached_anyway else self._prices.table
-            prices.append(mappings * self._prices.mapping + table)
+            prices.append(mappings * self._prices.mapping(processes) + table)
         return prices
 
 

@@ -46,7 +46,8 @@ class Candidate:
     """A file of the tree of which pages may go in place.
 
     `head` is its first page. `stored[i]` is what page i takes when it is compressed, in bytes; `uses` are its
-    used pages, `steady` the epochs of the steady state that they are counted in.
+    used pages, `steady` the epochs of the steady state that they are counted in. `processes`: how many map it
+    at once; None where that is not known.
     """
 
     path: str
@@ -55,6 +56,7 @@ class Candidate:
     stored: Sequence[int]
     uses: Mapping[int, PageUse]
     steady: int
+    processes: int | None = None
 
     def value(self, page: int) -> int:
         """What the page is worth in place, in bytes of RAM; 0 where it would be in the page cache anyway."""
@@ -79,6 +81,7 @@ def candidates_in(match: Match, stored_size: Callable[[bytes], int]) -> list[Can
             [min(PAGE_SIZE, stored_size(page)) for page in file.node.chunks(PAGE_SIZE)],
             file.uses,
             file.steady,
+            file.processes,
         )
         for file in match.files
     ]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -12,9 +13,14 @@ import pytest
 
 from elf_cases import Shape, link
 from tinyprof.cramfs import read_image
+from tinyprof.heat import NO_LOSSES
+from tinyprof.image_index import page_hashes
+from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
 from tinyprof.segments import undo
+from tinyprof.tprof import dump_profile
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "build"]
+FSID = "0000000a/1/2/3"
 
 
 @pytest.fixture
@@ -55,6 +61,42 @@ def test_json_tells_the_same(top: Path) -> None:
     fields = json.loads(run.stdout)
     assert [file["path"] for file in fields["split"]] == ["/program"]
     assert fields["left_whole"] == {"/signed": "signed: a signature is appended"}
+
+
+def profile_of(top: Path, processes: int | None) -> Path:
+    """A profile of scattered pages of /program, which so many processes map at once."""
+    content = (top / "root/program").read_bytes()
+    hashes = page_hashes(content)
+    ever = Seen(9, 9, 1, 9, 1, 9, 1)
+    uses = {page: PageUse(hashes[page].hex(), {"x": ever}) for page in (0, 1, 2, 15, 16, 17, 18, 19)}
+    digest = hashlib.sha256(content).hexdigest()
+    file = FileUse("/program", len(content), digest, uses, (FSID,), processes=processes)
+    run = RunFacts(FSID, "6.1.192", 9, NO_LOSSES, (PhaseFacts("", 1, 9, 8, True),))
+    (top / "it.tprof").write_text(dump_profile(Profile((run,), 0, (file,))))
+    return top / "it.tprof"
+
+
+@pytest.mark.parametrize(
+    ("counted", "words", "weighed", "said"),
+    [
+        (3, [], 3, "    a mapping weighed for 3 processes\n"),
+        (3, ["--processes", "5"], 5, "    a mapping weighed for 5 processes\n"),
+        (None, [], None, "weighed for 10 processes: how many map the file is not known\n"),
+        (None, ["--processes", "5"], 5, "    a mapping weighed for 5 processes\n"),
+    ],
+)
+def test_the_processes_that_a_mapping_is_weighed_for_are_told(
+    top: Path, counted: int | None, words: list[str], weighed: int | None, said: str
+) -> None:
+    profile = profile_of(top, counted)
+    words = ["--split-segments", *words]
+    assert said in build(top, "--profile", str(profile), "--explain", *words).stdout
+    told = json.loads(build(top, "--profile", str(profile), "--json", *words).stdout)
+    assert [file["processes"] for file in told["split"]] == [weighed]
+    plan = [*RUN[:-1], "plan", str(top / "root"), "-p", str(profile), *words]
+    assert said in subprocess.run(plan, capture_output=True, text=True, check=True).stdout
+    planned = subprocess.run([*plan, "--json"], capture_output=True, text=True, check=True).stdout
+    assert [file["processes"] for file in json.loads(planned)["files"]] == [weighed]
 
 
 @pytest.mark.parametrize(

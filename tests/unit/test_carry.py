@@ -51,6 +51,18 @@ def test_a_file_that_has_not_changed_keeps_its_pages(tmp_path: Path, content: by
     assert [(file.node.path, sorted(file.uses)) for file in found.files] == [("/elsewhere", [3, 4])]
 
 
+@pytest.mark.parametrize("tail", [b"", b"more"])
+def test_a_file_keeps_its_processes_whether_it_has_changed_or_not(
+    tmp_path: Path, content: bytes, tail: bytes
+) -> None:
+    profile = profile_of(content, [3, 4])
+    assert found_in(tmp_path, profile, lib_so_1_2=content + tail).processes == {}
+    counted = replace(profile, files=(replace(profile.files[0], processes=3),))
+    found = found_in(tmp_path, counted, lib_so_1_2=content + tail)
+    assert found.processes == {"/lib.so.1.2": 3}
+    assert found.with_processes(7).processes == {"/lib.so.1.2": 7}
+
+
 def test_pages_are_found_at_their_place_and_elsewhere_by_their_hash(tmp_path: Path, content: bytes) -> None:
     """A page was put in before page 10; page 5 is another one now."""
     changed = bytearray(content)

@@ -30,7 +30,7 @@ def test_code_of_risc_v_programs_is_offered_to_no_kernel_that_would_crash_on_it(
     file = candidate({2: use(x=10), 5: use(x=10), 11: use(r=10)})
     file = replace(file, head=for_riscv(file.head))
     assert [[list(offer.pages) for offer in offers] for offers in any_page(file)] == [[[11]]]
-    assert leading_runs(file) == split_runs(2048)(file) == []
+    assert leading_runs(file) == split_runs(lambda _: 2048)(file) == []
     assert len(whole_parts(file)) == 1
 
 
@@ -49,7 +49,7 @@ def test_offers_of_runs_are_the_best_at_any_price_of_flash() -> None:
     stored = [rng.randrange(900, 4097) for _ in range(pages)]
     uses = {page: use(x=rng.randrange(11)) for page in rng.sample(range(pages - 2), 25)}
     file = Candidate("/f", pages * PAGE_SIZE, program_head(pages - 2), stored, uses, STEADY)
-    (offers,) = split_runs(mapping)(file)
+    (offers,) = split_runs(lambda _: mapping)(file)
     assert [offer.cost for offer in offers] == sorted({offer.cost for offer in offers})
     worth_of = [(file.value(page), file.cost(page)) for page in range(pages - 2)]
     prices = [cuts * mapping for cuts in range(30)]

@@ -48,7 +48,7 @@ def planner(tree: Tree, tmp_path: Path, capture_of: Callable[..., CaptureReader]
     messages = [hello, Pages(1, 1, 5, ids, bytes(len(ids))), EpochEnd(1, 1, 9, (len(ids), 0, 0, 0))]
     profile = make_profile([capture_of(messages, index)])
     cache = DiskCache(tmp_path / "cache", "test")
-    return Planner(tree, match(profile, tree), LEVEL, cache, split_runs(100.0), split=True)
+    return Planner(tree, match(profile, tree), LEVEL, cache, split_runs(lambda _: 100.0), split=True)
 
 
 def test_without_a_budget_all_that_pays_is_mapped(planner: Planner) -> None:

@@ -75,6 +75,16 @@ def test_a_gap_is_bridged_where_a_mapping_is_dear_and_the_pages_are_told(root: P
     assert file.lonely == ()
 
 
+def test_a_mapping_is_weighed_for_the_processes_that_are_known_to_map_the_file(root: Path) -> None:
+    pages = {"/bin/program": [0, 1, 4, 30]}
+    prices = Prices(flash=0.125, processes=20, start=0)
+    tree = Tree.from_directory(root)
+    (few,) = split_tree(tree, pages, SIZES, prices, processes={"/bin/program": 1}).files
+    assert (few.processes, few.mappings, few.bridged) == (1, 2, ())
+    (unknown,) = split_tree(tree, pages, SIZES, prices, processes={"/bin/other": 1}).files
+    assert (unknown.processes, unknown.mappings, unknown.bridged) == (None, 1, (2, 3))
+
+
 def test_a_page_that_is_not_worth_a_mapping_stays_compressed_and_is_told(root: Path) -> None:
     tree = made(root, {"/bin/program": [0, 1, 20, 21, 38]}, Prices(flash=0.25, processes=30, start=1500))
     (file,) = tree.files

@@ -8,7 +8,7 @@ import json
 import os
 import stat
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import click
@@ -54,10 +54,14 @@ class Splitting:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Pages to store in place by path, and the profiled files that the tree has not, or not the same."""
+    """Pages to store in place by path, and the profiled files that the tree has not, or not the same.
+
+    `processes`: how many map a file at once, by path, where that is known.
+    """
 
     pages: Mapping[str, Collection[int]]
     stale: tuple[str, ...] = ()
+    processes: Mapping[str, int] = field(default_factory=dict)
 
 
 def _splitting(
@@ -72,11 +76,16 @@ def _splitting(
         return Splitting(AS_PLANNED, None)
     if not profile:
         raise click.UsageError("--split-segments needs --profile or --plan to know the pages to map in place")
-    return Splitting(Prices() if processes is None else Prices(processes=processes), max_runs)
+    return Splitting(Prices(), max_runs)
 
 
 def _profiled(
-    tree: Tree, profile: Path, max_stale: float | None, kernel: KernelModel | None, sizes: StoredSize
+    tree: Tree,
+    profile: Path,
+    max_stale: float | None,
+    processes: int | None,
+    kernel: KernelModel | None,
+    sizes: StoredSize,
 ) -> Wanted:
     """What plans choose without a budget for this kernel; for none, all that pays."""
     # What reads profiles takes longer to import than a small image to build.
@@ -88,10 +97,12 @@ def _profiled(
 
     found = match(open_profile([profile]), tree)
     check_stale(found, max_stale)
+    if processes is not None:
+        found = found.with_processes(processes)
     if kernel is None:
-        return Wanted(pages_that_pay(found), found.stale)
+        return Wanted(pages_that_pay(found), found.stale, found.processes)
     offered = offered_by(candidates_in(found, sizes), MODELS[kernel])
-    return Wanted(select(offered, Target()).pages, found.stale)
+    return Wanted(select(offered, Target()).pages, found.stale, found.processes)
 
 
 def _listed(tree: Tree, plan: Path | None, programs: int) -> Wanted:
@@ -129,7 +140,8 @@ def _build(
     with contextlib.closing(Bar("compressing")) as bar:
         made = SplitTree(tree, wanted.pages)
         if splitting:
-            made = split_tree(tree, wanted.pages, sizes, splitting.prices, splitting.max_runs)
+            how = splitting.prices, splitting.max_runs, wanted.processes
+            made = split_tree(tree, wanted.pages, sizes, *how)
         written = write_image(made.tree, made.pages, options, bar, cache)
     if cache:
         cache.save()
@@ -158,7 +170,7 @@ def _show_nodes(tree: Tree) -> None:
         click.echo(f"{stat.filemode(node.mode)} {device} {owner} {shown(node.path)}", err=True)
 
 
-def _show_explanation(made: SplitTree, written: Written) -> None:
+def _show_explanation(made: SplitTree, written: Written, splitting: Splitting | None) -> None:
     tree = made.tree
     explained = explain(tree, written)
     split = {file.path: file for file in made.files}
@@ -169,20 +181,22 @@ def _show_explanation(made: SplitTree, written: Written) -> None:
             click.echo(f"    {page_ranges(refused)}: {reason}")
         if file.unplanned:
             click.echo(f"    {file.unplanned} others are not in the plan")
-        _show_split(split.get(file.path), made.whole.get(file.path))
+        _show_split(split.get(file.path), made.whole.get(file.path), splitting)
     paths = {file.path for file in explained}
     others = [node for node in tree.files() if node.path not in paths]
     pages = sum(node.pages for node in others)
     click.echo(f"{len(others)} other files of {pages} pages are not in the plan")
 
 
-def _show_split(file: SplitFile | None, whole: str | None) -> None:
+def _show_split(file: SplitFile | None, whole: str | None, splitting: Splitting | None) -> None:
     if whole:
         click.echo(f"    left whole: {shown(whole)}")
-    if not file:
+    if not file or not splitting:
         return
     grown = f", {file.size - file.source_size} bytes longer" if file.size > file.source_size else ""
     click.echo(f"    split: {file.mappings} mappings more{grown}")
+    if splitting.prices != AS_PLANNED:
+        click.echo(f"    {splitting.prices.weighing(file.processes)}")
     if file.bridged:
         click.echo(f"    {page_ranges(file.bridged)}: cold, in place to save mappings")
     if file.lonely:
@@ -225,7 +239,9 @@ def _fields(
 @click.option("--kernel", type=click.Choice(KERNEL_MODELS), help="Who maps the pages.  [default: patched]")
 @click.option("--split-segments", "splitting", is_flag=True, help="Let a stock kernel map scattered pages.")
 @click.option("--max-runs", type=click.IntRange(1), help="Runs in place of each file, at most.")
-@click.option("--processes", type=click.IntRange(1), help="That map a file, for a mapping's price.  [10]")
+@click.option(
+    "--processes", type=click.IntRange(1), help="That map each file.  [as the profile counted, else 10]"
+)
 @click.option("--explain", "explained", is_flag=True, help="Say what is in place and why not more.")
 @click.option("--level", type=click.IntRange(1, 12), default=6, show_default=True, help="Effort.")
 @click.option("--zopfli", is_flag=True, help="Smaller than --level 12, and very slow.")
@@ -302,7 +318,8 @@ def command(
     with contextlib.nullcontext() if no_cache else contextlib.closing(open_cache(level, zopfli)) as cache:
         sizes = stored_sizes(choose_compressor(level, zopfli), cache)
         if profile:
-            wanted = _profiled(tree, profile, max_stale, None if how else options.kernel, sizes)
+            chooser = None if how else options.kernel
+            wanted = _profiled(tree, profile, max_stale, processes, chooser, sizes)
         else:
             wanted = _listed(tree, plan_file, programs)
         made, written = _build(tree, wanted, options, cache, sizes, how)
@@ -316,7 +333,7 @@ def command(
     if as_json:
         click.echo(json.dumps(_fields(image, made, wanted, written, explained)))
     elif explained or verbose > 1:
-        _show_explanation(made, written)
+        _show_explanation(made, written, how)
     _show_result(image, made, written)
     return Exit.LOSS_OR_STALE if complaints else Exit.OK
 

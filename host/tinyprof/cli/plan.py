@@ -28,7 +28,6 @@ from tinyprof.split_tree import Prices
 FILE = click.Path(path_type=Path)
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 CURVE_POINTS = 10
-DEFAULT = Prices()
 
 
 class Bytes(click.ParamType[int]):
@@ -52,7 +51,9 @@ BYTES = Bytes()
 @click.option("-p", "--profile", "profiles", type=FILE, multiple=True, required=True, help="Or captures.")
 @click.option("--kernel", type=click.Choice(KERNEL_MODELS), help="Who maps the pages.  [default: patched]")
 @click.option("--split-segments", "splitting", is_flag=True, help="Let a stock kernel map scattered pages.")
-@click.option("--processes", type=click.IntRange(1), help="That map a file, for a mapping's price.  [10]")
+@click.option(
+    "--processes", type=click.IntRange(1), help="That map each file.  [as the profile counted, else 10]"
+)
 @click.option("--flash-budget", type=BYTES, help="The image may grow by so much: 300K, 1M.")
 @click.option("--image-size", type=BYTES, help="The image may have so many bytes.")
 @click.option("--save-ram", type=BYTES, help="The steady state is to need so much less page cache.")
@@ -88,11 +89,13 @@ def command(
         raise click.UsageError("--curve makes several plans; -o writes one")
     tree = Tree.from_directory(rootfs)
     found = match(open_profile(profiles), tree)
+    if processes is not None:
+        found = found.with_processes(processes)
     show_match(found)
     check_stale(found, max_stale)
     with contextlib.closing(open_cache(level)) as cache:
         options = WriteOptions(level=level, kernel=kernel or ("mainline" if splitting else "patched"))
-        model = split_runs(Prices(processes=processes or DEFAULT.processes).mapping) if splitting else None
+        model = split_runs(Prices().mapping) if splitting else None
         planner = Planner(tree, found, options, cache, model, split=splitting)
         plans = _curve(planner) if curve else [planner.plan(Budget(flash_budget, image_size, save_ram))]
         cache.save()

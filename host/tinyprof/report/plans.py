@@ -14,6 +14,7 @@ from tinyprof.carry import Match
 from tinyprof.cramfs import page_ranges
 from tinyprof.plan import Plan, PlannedFile
 from tinyprof.plan_file import plan_fields
+from tinyprof.split_tree import Prices
 
 PLOT_WIDTH = 50
 CHANGED_MAX = 20
@@ -47,6 +48,7 @@ def _file_fields(file: PlannedFile) -> dict[str, Any]:
         "cost": file.cost,
         "saves": file.saves,
         "left_out": {reason: page_ranges(pages) for reason, pages in file.left_out.items()},
+        "processes": file.processes,
     }
 
 
@@ -93,7 +95,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     )
     yield _goodness_line(plan)
     for file in plan.files:
-        yield from _file_lines(file)
+        yield from _file_lines(file, plan.split)
 
 
 def _goodness_line(plan: Plan) -> str:
@@ -105,7 +107,7 @@ def _goodness_line(plan: Plan) -> str:
     return f"{best}; {of_bound:.2f} % of the fractional bound, as if pages could be had in parts"
 
 
-def _file_lines(file: PlannedFile) -> Iterator[str]:
+def _file_lines(file: PlannedFile, split: bool) -> Iterator[str]:
     filler = f", {file.filler} of them only to reach others" if file.filler else ""
     yield (
         f"{file.path}: {len(file.chosen)} of {file.pages} pages{filler}; costs {file.cost} bytes of flash, "
@@ -113,6 +115,8 @@ def _file_lines(file: PlannedFile) -> Iterator[str]:
     )
     if file.chosen:
         yield f"    in place: {page_ranges(file.chosen)}"
+    if file.chosen and split:
+        yield f"    {Prices().weighing(file.processes)}"
     for reason, pages in file.left_out.items():
         yield f"    left out: {page_ranges(pages)}: {reason}"
 
