@@ -34,12 +34,71 @@ static int sooner(int one, int other)
 
 static void begin_end(struct agent *a)
 {
-	a->ending = (1u << a->info.volumes) - 1;
+	if (!a->stopped)
+		a->ending = (1u << a->info.volumes) - 1;
 }
 
 static int ms_until_epoch_end(const struct agent *a)
 {
-	return a->settings.epoch_ms ? ms_until(a->epoch_began, a->settings.epoch_ms) : INT32_MAX;
+	return a->settings.epoch_ms && !a->stopped ? ms_until(a->epoch_began, a->settings.epoch_ms) : INT32_MAX;
+}
+
+/* The volumes */
+
+static bool describe(struct agent *a, uint32_t index, struct tinyprof_volume *volume)
+{
+	volume->volume = index;
+	return !tracer_command(a->tracer, TINYPROF_IOC_VOLUME, volume);
+}
+
+/*
+ * Start or stop a volume where that is wanted. A start forgets what is queued,
+ * so it waits until the epoch that a stop ended is on the line.
+ */
+static bool is_recorded(struct agent *a, uint32_t index, bool recorded)
+{
+	if (a->stopped && recorded)
+		return tracer_command(a->tracer, TINYPROF_IOC_STOP, &index);
+	if (!a->stopped && !recorded && !(a->ending >> index & 1))
+		return !tracer_command(a->tracer, TINYPROF_IOC_START, &index);
+	return recorded;
+}
+
+/*
+ * Running the agent asks for a recording of every volume, also of one mounted
+ * later, until the host says otherwise. What has changed is told at once.
+ */
+static void look_at_volumes(struct agent *a, struct wire_status *status)
+{
+	struct tinyprof_volume volume;
+	uint32_t seen = 0;
+
+	for (uint32_t i = 0; i < a->info.volumes; i++) {
+		seen *= 31;
+		if (!describe(a, i, &volume))
+			continue;
+		seen += volume.crc + 1;
+		seen += is_recorded(a, i, volume.flags & TINYPROF_RECORDING);
+		status->queued += volume.queued;
+		status->untraced += volume.untraced;
+	}
+	a->say_hello |= seen != a->seen;
+	a->seen = seen;
+}
+
+/*
+ * The epochs that run end here, so that they are no longer than what was
+ * recorded of them; while nothing is recorded none ends.
+ */
+static void trace(struct agent *a, bool on)
+{
+	struct wire_status unused = { 0 };
+
+	if (!on)
+		begin_end(a);
+	a->stopped = !on;
+	a->epoch_began = sys_now_ms();
+	look_at_volumes(a, &unused);
 }
 
 /* The port */
@@ -206,6 +265,9 @@ static void obey(struct agent *a, const struct wire_command *command)
 	case WIRE_REPEAT_PLEASE:
 		a->say_begin = true;
 		break;
+	case WIRE_TRACE:
+		trace(a, command->arguments[0]);
+		break;
 	}
 }
 
@@ -256,35 +318,6 @@ static void send(struct agent *a)
 }
 
 /* The tracer */
-
-static bool describe(struct agent *a, uint32_t index, struct tinyprof_volume *volume)
-{
-	volume->volume = index;
-	return !tracer_command(a->tracer, TINYPROF_IOC_VOLUME, volume);
-}
-
-/*
- * Running the agent asks for a recording of every volume, also of one mounted
- * later. One that came or went is told at once.
- */
-static void look_at_volumes(struct agent *a, struct wire_status *status)
-{
-	struct tinyprof_volume volume;
-	uint32_t seen = 0;
-
-	for (uint32_t i = 0; i < a->info.volumes; i++) {
-		seen *= 31;
-		if (!describe(a, i, &volume))
-			continue;
-		seen += volume.crc + 1;
-		status->queued += volume.queued;
-		status->untraced += volume.untraced;
-		if (!(volume.flags & TINYPROF_RECORDING))
-			tracer_command(a->tracer, TINYPROF_IOC_START, &i);
-	}
-	a->say_hello |= seen != a->seen;
-	a->seen = seen;
-}
 
 static void lose_tracer(struct agent *a)
 {

@@ -35,10 +35,11 @@ struct agent {
 
 	int port, tracer;		/* negative: not open */
 	struct tinyprof_info info;	/* abi 0: no tracer; the boot id stays */
-	uint32_t seen;			/* changes when volumes come or go */
+	uint32_t seen;			/* changes when volumes come, go, start or stop */
 	uint32_t ending;		/* volumes whose epoch is to end, a bit each */
 	uint32_t anew;			/* volumes whose processes are to be told anew, too */
 	bool more;			/* the last batch was full */
+	bool stopped;			/* the host wants no recording */
 	uint32_t ended;			/* records of all epochs that ended */
 
 	struct wire_frame window[AGENT_WINDOW];	/* by seq, modulo its size */

@@ -292,7 +292,7 @@ static size_t checked_body(uint8_t *run, size_t len)
 static bool parse_command(struct msgpack_reader *r, struct wire_command *c)
 {
 	/* How many arguments each has, from WIRE_HELLO_PLEASE on. */
-	static const uint8_t needed[] = { 0, 1, 0, WIRE_ARGUMENTS_MAX, 0 };
+	static const uint8_t needed[] = { 0, 1, 0, WIRE_ARGUMENTS_MAX, 0, 1 };
 	uint32_t elements, type, seq;
 	uint32_t count;
 

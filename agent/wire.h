@@ -99,6 +99,7 @@ enum wire_command_type {
 	WIRE_REARM = 18,
 	WIRE_ACK = 19,				/* session, next, beyond */
 	WIRE_REPEAT_PLEASE = 20,
+	WIRE_TRACE = 21,			/* 0: record no more */
 };
 
 #define WIRE_ARGUMENTS_MAX	3

@@ -49,6 +49,7 @@ class MessageType(IntEnum):
     REARM = 18
     ACK = 19
     REPEAT_PLEASE = 20
+    TRACE = 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,13 @@ class RepeatPlease:
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """From the host: record, or do not until told to again."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownMessage:
     """A well-formed frame of a type this version does not know: skipped, counted and shown."""
 
@@ -209,7 +217,7 @@ class UnknownProtocol:
     protocol: int
 
 
-HostMessage = HelloPlease | EpochLength | Rearm | Ack | RepeatPlease
+HostMessage = HelloPlease | EpochLength | Rearm | Ack | RepeatPlease | Trace
 Message = Hello | Pages | EpochEnd | Status | Mark | Begin | HostMessage | UnknownMessage | UnknownProtocol
 
 
@@ -281,14 +289,18 @@ def _parse_pages(fields: Sequence[Any]) -> Pages | Mark:
         page_ids, kinds = split_records(fields[3])
     except MalformedRecords as error:
         raise MalformedMessage(str(error)) from None
-    volume, epoch, ms = (
-        checked_uint(fields[0], _U32, "volume"),
-        _epoch(fields[1]),
-        checked_uint(fields[2], _U32, "ms"),
-    )
+    volume, epoch, ms = _place(fields)
     if volume == MARK_VOLUME:
         return Mark(epoch, ms, _spelled(page_ids, kinds))
     return Pages(volume, epoch, ms, page_ids, kinds)
+
+
+def _place(fields: Sequence[Any]) -> tuple[int, int, int]:
+    """Volume, epoch and milliseconds, as pages and epoch ends begin."""
+    volume, epoch, ms = map(checked_uint, fields[:3], (_U32,) * 3, ("volume", "epoch", "ms"))
+    if not epoch:
+        raise MalformedMessage("epoch is 0")
+    return volume, epoch, ms
 
 
 def _spelled(page_ids: Sequence[int], kinds: bytes) -> str:
@@ -298,17 +310,12 @@ def _spelled(page_ids: Sequence[int], kinds: bytes) -> str:
 
 
 def _parse_epoch_end(fields: Sequence[Any]) -> EpochEnd:
-    volume, epoch, ms = (
-        checked_uint(fields[0], _U32, "volume"),
-        _epoch(fields[1]),
-        checked_uint(fields[2], _U32, "ms"),
-    )
     exec_, read, write, file = (
         checked_uint(n, _U32, "record count") for n in _array(fields[3], 4, "records")[:4]
     )
     total = checked_uint(fields[4], _U32, "total") if len(fields) > 4 else None
     processes = _parse_processes(fields[5]) if len(fields) > 5 else None
-    return EpochEnd(volume, epoch, ms, (exec_, read, write, file), total, processes)
+    return EpochEnd(*_place(fields), (exec_, read, write, file), total, processes)
 
 
 def _parse_processes(value: Any) -> tuple[tuple[int, int], ...]:
@@ -343,6 +350,7 @@ _PARSERS: dict[int, tuple[int, Any]] = {
     MessageType.BEGIN: (1, lambda fields: Begin(checked_uint(fields[0], _U32, "session"))),
     MessageType.ACK: (3, _parse_ack),
     MessageType.REPEAT_PLEASE: (0, lambda _: RepeatPlease()),
+    MessageType.TRACE: (1, lambda fields: Trace(bool(checked_uint(fields[0], _U32, "trace")))),
 }
 
 
@@ -350,12 +358,6 @@ def checked_uint(value: Any, limit: int, what: str) -> int:
     if type(value) is not int or not 0 <= value < limit:
         raise MalformedMessage(f"{what} is not an unsigned integer below {limit}")
     return value
-
-
-def _epoch(value: Any) -> int:
-    if checked_uint(value, _U32, "epoch") == 0:
-        raise MalformedMessage("epoch is 0")
-    return int(value)
 
 
 def _text(value: Any, limit: int, what: str) -> str:
@@ -391,7 +393,7 @@ def message_elements(message: Message) -> list[Any]:
         case UnknownMessage():
             return []
         case _:
-            return list(astuple(message))
+            return [int(value) for value in astuple(message)]
 
 
 def _epoch_end_elements(end: EpochEnd) -> list[Any]:
@@ -414,9 +416,7 @@ def _processes_elements(processes: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def _volume_elements(volume: Volume) -> list[Any]:
-    fsid = volume.fsid
-    ids = [fsid.crc, fsid.edition, fsid.blocks, fsid.files]
-    return [volume.index, *ids, volume.size, volume.name, int(volume.recording)]
+    return [volume.index, *astuple(volume.fsid), volume.size, volume.name, int(volume.recording)]
 
 
 _TYPES: dict[type, MessageType] = {
@@ -431,4 +431,5 @@ _TYPES: dict[type, MessageType] = {
     Begin: MessageType.BEGIN,
     Ack: MessageType.ACK,
     RepeatPlease: MessageType.REPEAT_PLEASE,
+    Trace: MessageType.TRACE,
 }

@@ -149,7 +149,7 @@ def test_a_frame_cut_short_is_not_completed_from_the_one_before(receive: Path, w
         assert output(receive, frame + frame[:-2] + b"\0").endswith(b"\n-\n-\n"), command["name"]
 
 
-ARGUMENTS = {16: 0, 17: 1, 18: 0, 19: 3, 20: 0}
+ARGUMENTS = {16: 0, 17: 1, 18: 0, 19: 3, 20: 0, 21: 1}
 
 
 def obeyed(kind: int, arguments: list[int]) -> str:

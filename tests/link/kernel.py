@@ -45,6 +45,7 @@ MARK = 0xFFFFFFFF
 INFO = _ioc(2, 0xC0, _INFO.size)
 VOLUME = _ioc(3, 0xC1, _VOLUME.size)
 START = _ioc(1, 0xC2, 4)
+STOP = _ioc(1, 0xC3, 4)
 REARM = _ioc(3, 0xC4, _EPOCH.size)
 PROCESSES = _ioc(3, 0xC5, _PROCESSES.size)
 
@@ -102,6 +103,7 @@ class Tracer:
         self.taken: list[Record] = []
         self.ended: list[EpochEnd] = []
         self.started: list[int] = []
+        self.stopped: list[int] = []
         self.marks: list[bytes] = []
         self.marks_taken = 0
         self.described = 0
@@ -201,6 +203,10 @@ class Tracer:
         if command == START:
             self.started.append(index)
             return self._start(volume), b""
+        if command == STOP:
+            self.stopped.append(index)
+            volume.recording = False
+            return 0, b""
         if command == REARM:
             return self._rearm(index, volume)
         if command == PROCESSES and volume.processes is not None:

@@ -8,7 +8,7 @@ import pytest
 from link.kernel import INDICES, Volume
 from link.target import Line, Target, adds_up
 from tinyprof.records import Kind
-from tinyprof.wire import EpochEnd, Hello, HelloPlease, Mark, Pages, Rearm, Status
+from tinyprof.wire import EpochEnd, Hello, HelloPlease, Mark, Pages, Rearm, Status, Trace
 
 
 def named(line: Line) -> dict[int, int]:
@@ -150,3 +150,41 @@ def test_a_mark_is_passed_on_and_ends_the_epoch(target: Target, line: Line) -> N
     assert line.of(Mark) == [Mark(1, 7, "boot done")]
     order = [type(message) for message in line.messages if isinstance(message, Pages | Mark | EpochEnd)]
     assert order == [Pages, Mark, EpochEnd]
+
+
+def test_a_host_stops_the_recording_and_starts_it_again(target: Target, line: Line) -> None:
+    def recording() -> list[bool]:
+        return [volume.recording for hello in line.of(Hello) for volume in hello.volumes]
+
+    target.tracer.mount(0, Volume(7, recording=True))
+    target.tracer.appear()
+    target.start(TINYPROF_EPOCH="0")
+    line.until(lambda: recording() == [True])
+    target.tracer.touch(0, (5, Kind.EXEC), (6, Kind.READ))
+    line.say(Trace(False), Trace(False))
+    line.until(lambda: recording() == [True, False] and len(line.of(EpochEnd)) == 1)
+    target.tracer.touch(0, (7, Kind.EXEC))
+    # Nor do epochs end meanwhile, or the pages would seem to be used in fewer of them.
+    line.say(Rearm(), HelloPlease())
+    line.until(lambda: recording() == [True, False, False])
+    line.say(Trace(True))
+    line.until(lambda: recording()[-1])
+    target.tracer.touch(0, (8, Kind.EXEC))
+    line.say(Rearm())
+    line.until(lambda: len(line.of(EpochEnd)) == 2)
+    assert [page_id for _, _, page_id, _ in line.records] == [5, 6, 8]
+    assert target.tracer.stopped == [0]
+    assert [sum(end.records) for end in line.of(EpochEnd)] == [2, 1]
+    assert adds_up(line)
+
+
+def test_a_volume_mounted_while_stopped_waits_for_the_start(target: Target, line: Line) -> None:
+    target.tracer.appear()
+    target.start()
+    line.until(lambda: bool(line.of(Hello)))
+    line.say(Trace(False))
+    target.tracer.mount(0, Volume(7, recording=True))
+    line.until(lambda: named(line) == {0: 7})
+    assert not line.of(Hello)[-1].volumes[0].recording
+    line.say(Trace(True))
+    line.until(lambda: line.of(Hello)[-1].volumes[0].recording)

@@ -32,6 +32,7 @@ from tinyprof.wire import (
     Pages,
     Rearm,
     Status,
+    Trace,
     UnknownMessage,
     Volume,
     encode_frame,
@@ -54,6 +55,7 @@ MESSAGES: tuple[Message, ...] = (
     HelloPlease(),
     EpochLength(250),
     Rearm(),
+    Trace(False),
 )
 
 

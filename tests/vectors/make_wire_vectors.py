@@ -206,8 +206,10 @@ def commands() -> list[dict[str, Any]]:
         ("all but some has come of a session", [19, 256, U32, 0xFFFF, 0x7FFFFFFF]),
         ("an acknowledgement of a later version", [19, 6, 70_000, 300, 5, 1, 2]),
         ("repeat, please", [20, 127]),
+        ("record no more", [21, 7, 0]),
+        ("record again", [21, 8, 1]),
     ]
-    taken = {16: 0, 17: 1, 18: 0, 19: 3, 20: 0}
+    taken = {16: 0, 17: 1, 18: 0, 19: 3, 20: 0, 21: 1}
     return [
         {
             "name": name,
