@@ -1,28 +1,23 @@
 # SPDX-License-Identifier: MIT
 """By what the places of a file are known again in its next version: bytes in, symbols by their place out.
 
-An ELF file's functions and objects are: those of `.symtab`, `.dynsym` and a separate debug file. So that a
+An ELF file's functions and objects are, also those of a separate debug file (names.py). So that a
 stripped file has some too, a few stretches of each page are landmarks: those with the least checksums, which
 are the same stretches wherever they have moved. A file is untrusted: a broken one has no functions.
 """
 
 from __future__ import annotations
 
-import io
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from heapq import nsmallest
 
-from elftools.common.exceptions import ELFError, ELFParseError
-from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
-
 from tinyprof.cramfs import PAGE_SIZE
+from tinyprof.names import read_names
 from tinyprof.profile import FileUse, Profile, Symbol
 
-ELF_MAGIC = b"\x7fELF"
 NEAR_PAGES = 4
 """Symbols so far from a used page are kept too, to place what has no symbol of its own."""
 
@@ -36,43 +31,11 @@ LANDMARK = "~"
 """A landmark's name is this and its checksum."""
 
 _IS_LANDMARK = re.compile(f"{LANDMARK}[0-9a-f]{{1,8}}", re.ASCII)
-_KINDS = ("STT_FUNC", "STT_OBJECT", "STT_GNU_IFUNC")
 
 
 def read_symbols(data: bytes, debug: bytes = b"") -> tuple[Symbol, ...]:
     """The symbols of a file, sorted by their place; `debug` is its separate debug file, if there is one."""
-    if not data.startswith(ELF_MAGIC):
-        return ()
-    found: set[Symbol] = set()
-    try:
-        elf = ELFFile(io.BytesIO(data))
-        loads = [
-            (segment["p_vaddr"], segment["p_offset"], segment["p_filesz"])
-            for segment in elf.iter_segments()
-            if segment["p_type"] == "PT_LOAD"
-        ]
-        thumb = elf["e_machine"] == "EM_ARM"
-        for source in filter(None, (data, debug)):
-            found.update(_placed(ELFFile(io.BytesIO(source)), loads, thumb, len(data)))
-    except (ELFError, ELFParseError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
-        pass
-    return tuple(sorted(found, key=lambda symbol: (symbol.offset, symbol.size, symbol.name)))
-
-
-def _placed(elf: ELFFile, loads: Iterable[tuple[int, int, int]], thumb: bool, limit: int) -> Iterator[Symbol]:
-    for section in elf.iter_sections():
-        if not isinstance(section, SymbolTableSection):
-            continue
-        for symbol in section.iter_symbols():
-            kind, size = symbol["st_info"]["type"], symbol["st_size"]
-            if kind not in _KINDS or not size or symbol["st_shndx"] == "SHN_UNDEF" or not symbol.name:
-                continue
-            # On ARM bit 0 of a function's address says that it is Thumb code.
-            address = symbol["st_value"] & ~1 if thumb and kind != "STT_OBJECT" else symbol["st_value"]
-            for start, offset, length in loads:
-                at = address - start + offset
-                if start <= address < start + length and at + size <= limit:
-                    yield Symbol(symbol.name, at, size)
+    return read_names(data, debug).functions
 
 
 def with_symbols(profile: Profile, contents: Mapping[str, tuple[bytes, bytes]]) -> Profile:
@@ -85,7 +48,7 @@ def with_symbols(profile: Profile, contents: Mapping[str, tuple[bytes, bytes]]) 
 
 
 def _landmarked(file: FileUse, content: bytes, debug: bytes) -> tuple[Symbol, ...]:
-    symbols = {*_near(read_symbols(content, debug), file)}
+    symbols = {*_near(read_names(content, debug).functions, file)}
     for page in file.pages:
         symbols.update(_landmarks_of(content, page))
     return tuple(sorted(symbols, key=lambda symbol: (symbol.offset, symbol.size, symbol.name)))

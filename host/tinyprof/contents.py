@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""The bytes of the files that a profile is about: an image or a tree in, a file's content out when asked for.
+
+A profile knows contents by their hash, so that what an image or a tree has under the same path counts only if
+it is the very same: names of another version would be wrong. Nothing is read before the first question.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from pathlib import Path
+
+from tinyprof.cramfs import HEAD_SIZE, EntryKind, Tree, read_image
+from tinyprof.names import Names, read_names
+from tinyprof.profile import FileUse
+from tinyprof.segments import undone
+
+Reader = Callable[[], bytes]
+NAMED_MAX = 64
+"""Files of which the names are kept, the last ones that were asked for."""
+
+
+class Contents:
+    """`load` finds what there is, by path, at the first question; it may be asked from several threads."""
+
+    def __init__(self, load: Callable[[], Mapping[str, Reader]]) -> None:
+        self._load = load
+        self._readers: Mapping[str, Reader] | None = None
+        self._lock = threading.Lock()
+        self._heads: dict[str, bytes | None] = {}
+        self._named = lru_cache(NAMED_MAX)(self._read_names)
+
+    def content(self, path: str, sha256: str) -> bytes | None:
+        """A file's bytes; those of the program that a split one was made of. None where they are not there.
+
+        Raises TinyprofError or OSError where there is something that cannot be read.
+        """
+        with self._lock:
+            if self._readers is None:
+                self._readers = self._load()
+        reader = self._readers.get(path)
+        if reader is None:
+            return None
+        data = reader()
+        return next((it for it in (data, undone(data)) if hashlib.sha256(it).hexdigest() == sha256), None)
+
+    def head(self, file: FileUse) -> bytes | None:
+        """What mapped_parts() needs of a file, or None."""
+        if file.sha256 not in self._heads:
+            data = self.content(file.path, file.sha256)
+            self._heads[file.sha256] = None if data is None else data[:HEAD_SIZE]
+        return self._heads[file.sha256]
+
+    def names(self, file: FileUse) -> Names | None:
+        """The sections and functions of a file; None where its content is not there."""
+        return self._named(file.path, file.sha256)
+
+    def _read_names(self, path: str, sha256: str) -> Names | None:
+        data = self.content(path, sha256)
+        return None if data is None else read_names(data)
+
+
+def contents_of_image(path: Path) -> Contents:
+    """The files of an image file."""
+
+    def load() -> Mapping[str, Reader]:
+        image = read_image(path.read_bytes())
+        files = (entry for entry in image.entries if entry.kind is EntryKind.FILE)
+        return {entry.path: partial(image.read, entry) for entry in files}
+
+    return Contents(load)
+
+
+def contents_of_tree(rootfs: Path) -> Contents:
+    """The files of a root filesystem's directory."""
+    return Contents(lambda: {node.path: node.content for node in Tree.from_directory(rootfs).files()})
