@@ -99,6 +99,11 @@ def choose_for(groups: Sequence[Group], wanted: int) -> Choice | None:
     return Choice(tuple(taken), *_totals(groups, taken), cost - found.bound, cost - found.ceiling)
 
 
+def rising(groups: Sequence[Group]) -> list[tuple[int, int]]:
+    """A curve of choices from nothing to everything: group and option of each step, the best first."""
+    return [(step.group, step.option) for step in _steps(groups)]
+
+
 def _totals(groups: Sequence[Group], taken: Sequence[int]) -> tuple[int, int]:
     chosen = [group[option] for group, option in zip(groups, taken, strict=True) if option >= 0]
     return sum(option.cost for option in chosen), sum(option.value for option in chosen)

@@ -1,24 +1,70 @@
 # SPDX-License-Identifier: MIT
 """What flash would buy, page by page: a profile and an image's stored sizes in, a curve out.
 
-It answers at once, for a screen and a report, where plan.py builds images and so needs the tree. It is about
-a kernel that maps any page; costs are what pages take by themselves, so they are exact but for the placement.
+It answers at once, for a screen and a report, where plan.py builds images and so needs the tree. Costs are
+what pages take by themselves, so they are exact but for the placement. What a stock kernel maps depends on
+the segments of programs, of which an image's index knows nothing: for that, files must be at hand.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate
+from typing import NamedTuple
 
 from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.image_index import ImageIndex
-from tinyprof.profile import Content, Profile
+from tinyprof.knapsack import Option, rising
+from tinyprof.offers import Model, Offer, any_page, leading_runs, split_runs, whole_parts
+from tinyprof.profile import Content, FileUse, Profile
+from tinyprof.split_tree import Prices
 from tinyprof.worth import Candidate
 
 StoredSizes = Mapping[Content, Sequence[int]]
 """What each page of a file takes as it is stored, in bytes, by the file's content."""
+
+
+HeadOf = Callable[[FileUse], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """Who maps the pages: by which rule of the planner, and with which options an image is built for it."""
+
+    name: str
+    what: str
+    model: Model
+    build: str
+
+    @property
+    def maps_any_page(self) -> bool:
+        """Whether pages may be chosen one by one, so that nothing but the profile is needed."""
+        return self.model is any_page
+
+
+KERNELS = (
+    Kernel("patched", "maps any page", any_page, ""),
+    Kernel("mainline", "maps the leading run of each segment", leading_runs, " --kernel mainline"),
+    Kernel("split", "maps runs of split segments", split_runs(Prices().mapping), " --split-segments"),
+    Kernel("nommu", "maps whole segments or nothing", whole_parts, " --kernel nommu"),
+)
+NOTHING = Offer((), 0, 0)
+
+
+class Step(NamedTuple):
+    """One step up the curve: what it costs and saves more than the one before, in bytes.
+
+    `pages` of `path` are all that `group` then has in place, `more` of them than before.
+    """
+
+    cost: int
+    saves: int
+    path: str
+    pages: Sequence[int]
+    more: int
+    group: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +96,7 @@ def candidates_of(profile: Profile, stored: StoredSizes) -> list[Candidate]:
             stored.get((file.sha256, file.size)) or (0,) * -(-file.size // PAGE_SIZE),
             file.pages,
             profile.steady_of(file),
+            file.processes,
         )
         for file in profile.files
     ]
@@ -58,36 +105,37 @@ def candidates_of(profile: Profile, stored: StoredSizes) -> list[Candidate]:
 class WhatIf:
     """The curve of all pages that are worth anything, the most RAM for their flash first.
 
-    `exact`: every file's stored sizes are known, else costs are upper bounds.
+    `exact`: every file's stored sizes are known, else costs are upper bounds. `unknown` files are left out,
+    for nothing says how they are mapped.
     """
 
-    def __init__(self, candidates: Sequence[Candidate], *, exact: bool = True) -> None:
+    def __init__(self, steps: Sequence[Step], *, exact: bool = True, unknown: int = 0) -> None:
         self.exact = exact
-        offers = [
-            (value, file.cost(page), file.path, page)
-            for file in candidates
-            for page in file.uses
-            if (value := file.value(page))
-        ]
-        offers.sort(key=lambda offer: (-offer[0] / offer[1], offer[2], offer[3]))
-        self._pages = [(path, page) for _, _, path, page in offers]
-        self._costs = list(accumulate(cost for _, cost, _, _ in offers))
-        self._saves = list(accumulate(value for value, _, _, _ in offers))
+        self.unknown = unknown
+        self._steps = steps
+        self._costs = list(accumulate(step.cost for step in steps))
+        self._saves = list(accumulate(step.saves for step in steps))
+        self._counts = list(accumulate(step.more for step in steps))
 
     @property
     def everything(self) -> Point:
         """All pages that are worth anything."""
-        return self._point(len(self._pages))
+        return self._point(len(self._steps))
 
     def within(self, budget: int) -> Point:
         """The best pages whose cost together is at most `budget` bytes of flash."""
         return self._point(bisect_right(self._costs, budget))
 
+    def saving(self, share: float) -> Point:
+        """The cheapest that saves such a share of what everything saves."""
+        return self._point(min(len(self._steps), bisect_left(self._saves, share * self.everything.saves) + 1))
+
     def pages_within(self, budget: int) -> dict[str, frozenset[int]]:
         """Those pages, by path."""
+        taken = {step.group: step for step in self._steps[: bisect_right(self._costs, budget)]}
         found: dict[str, set[int]] = {}
-        for path, page in self._pages[: bisect_right(self._costs, budget)]:
-            found.setdefault(path, set()).add(page)
+        for step in taken.values():
+            found.setdefault(step.path, set()).update(step.pages)
         return {path: frozenset(pages) for path, pages in found.items()}
 
     def points(self, steps: int) -> list[Point]:
@@ -95,11 +143,49 @@ class WhatIf:
         most = self.everything.cost
         return [self.within(most * step // steps) for step in range(steps + 1)]
 
-    def _point(self, pages: int) -> Point:
-        return Point(pages, self._costs[pages - 1], self._saves[pages - 1]) if pages else Point(0, 0, 0)
+    def _point(self, steps: int) -> Point:
+        if not steps:
+            return Point(0, 0, 0)
+        return Point(self._counts[steps - 1], self._costs[steps - 1], self._saves[steps - 1])
 
 
 def what_if(profile: Profile, stored: StoredSizes) -> WhatIf:
-    """The curve of a profile."""
-    exact = all((file.sha256, file.size) in stored for file in profile.files)
-    return WhatIf(candidates_of(profile, stored), exact=exact)
+    """The curve of a profile for a kernel that maps any page."""
+    offers = [
+        (value, file.cost(page), file.path, page)
+        for file in candidates_of(profile, stored)
+        for page in file.uses
+        if (value := file.value(page))
+    ]
+    offers.sort(key=lambda offer: (-offer[0] / offer[1], offer[2], offer[3]))
+    steps = [Step(cost, value, path, (page,), 1, n) for n, (value, cost, path, page) in enumerate(offers)]
+    return WhatIf(steps, exact=_is_exact(profile, stored))
+
+
+def what_if_mapped_by(kernel: Kernel, profile: Profile, stored: StoredSizes, head_of: HeadOf) -> WhatIf:
+    """The curve of a profile for a kernel that maps only some pages, or only some of them together.
+
+    Which, the programs' headers say: `head_of` gives the beginning of a file, or None where it is not at
+    hand. A kernel that maps any page needs them only for machines on which code must not be in flash.
+    """
+    heads = [head_of(file) for file in profile.files]
+    known = [
+        replace(candidate, head=head or b"")
+        for candidate, head in zip(candidates_of(profile, stored), heads, strict=True)
+        if head is not None or kernel.maps_any_page
+    ]
+    groups = [(file.path, offers) for file in known for offers in kernel.model(file)]
+    options = [[Option(offer.cost, offer.value) for offer in offers] for _, offers in groups]
+    taken: dict[int, Offer] = {}
+    steps = []
+    for group, option in rising(options):
+        path, offers = groups[group]
+        offer, before = offers[option], taken.get(group, NOTHING)
+        cost, value = offer.cost - before.cost, offer.value - before.value
+        steps.append(Step(cost, value, path, offer.pages, len(offer.pages) - len(before.pages), group))
+        taken[group] = offer
+    return WhatIf(steps, exact=_is_exact(profile, stored), unknown=len(heads) - len(known))
+
+
+def _is_exact(profile: Profile, stored: StoredSizes) -> bool:
+    return all((file.sha256, file.size) in stored for file in profile.files)
