@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from tinyprof.capture import MAGIC, CaptureReader, Meta
+from tinyprof.contents import Contents, contents_of_image, contents_of_tree
 from tinyprof.cramfs import read_image
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex, index_image
@@ -32,6 +33,20 @@ HOT = click.option(
     show_default=True,
     help="Hot is what this share of the steady state's epochs saw.",
 )
+
+
+ROOTFS = click.option(
+    "--rootfs",
+    type=click.Path(path_type=Path),
+    help="The tree that the image was made of: for section and function names, in place of --image.",
+)
+
+
+def contents_of(image: Path | None, rootfs: Path | None) -> Contents | None:
+    """The files themselves, where somebody said where they are; the tree before the image."""
+    if rootfs:
+        return contents_of_tree(rootfs)
+    return contents_of_image(image) if image else None
 
 
 def limits_of(hot: float) -> Limits:

@@ -9,28 +9,38 @@ from pathlib import Path
 import click
 
 from tinyprof.cli.output import replace_file
-from tinyprof.cli.profiles import HOT, limits_of, open_profile, stored_sizes_of
-from tinyprof.report import html_report, summarize, summary_fields, summary_lines
+from tinyprof.cli.profiles import HOT, ROOTFS, contents_of, limits_of, open_profile, stored_sizes_of
+from tinyprof.report import Programs, html_report, summarize, summary_fields, summary_lines
 from tinyprof.shown import shown
 
 
 @click.command(help="Show what PROFILE, or captures in its place, says: runs, losses, files by used pages.")
 @click.argument("profile", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--image", type=click.Path(path_type=Path), help="The image in flash, for captures recorded without it."
+    "--image",
+    type=click.Path(path_type=Path),
+    help="The image in flash: for captures recorded without it, for exact costs, and for names with --html.",
 )
+@ROOTFS
 @HOT
 @click.option(
     "--html", type=click.Path(path_type=Path), help="Write the report here, as one page for a browser."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
-    profile: tuple[Path, ...], image: Path | None, hot: float, html: Path | None, as_json: bool
+    profile: tuple[Path, ...],
+    image: Path | None,
+    rootfs: Path | None,
+    hot: float,
+    html: Path | None,
+    as_json: bool,
 ) -> None:
     found = open_profile(profile, image)
     summary = summarize(found, limits_of(hot))
     if html:
-        page = html_report(found, stored_sizes_of(profile, image), limits_of(hot))
+        contents = contents_of(image, rootfs)
+        programs = Programs(contents.names, contents.head) if contents else None
+        page = html_report(found, stored_sizes_of(profile, image), limits_of(hot), programs)
         replace_file(html, page.encode())
     if as_json:
         click.echo(json.dumps(summary_fields(summary)))

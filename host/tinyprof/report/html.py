@@ -11,17 +11,19 @@ import base64
 import hashlib
 import html
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from itertools import groupby
 
-from tinyprof.profile import Profile, RunFacts
+from tinyprof.names import Names
+from tinyprof.profile import FileUse, Profile, RunFacts
 from tinyprof.report.plot import LETTERS, curve_svg, map_svg, phases_svg, strip_svg
-from tinyprof.report.rows import FileRow, file_rows, functions_on, page_text
+from tinyprof.report.rows import FileRow, file_rows, functions_on, names_text, page_text
 from tinyprof.report.summary import losses_text, phase_lines
 from tinyprof.shown import shown
 from tinyprof.temperature import DEFAULT_LIMITS, Limits, Temperature
-from tinyprof.whatif import StoredSizes, WhatIf, what_if
+from tinyprof.whatif import KERNELS, HeadOf, StoredSizes, WhatIf, what_if, what_if_mapped_by
 
 HOT_FUNCTIONS = 40
 """Functions that are listed; who wants all has the profile."""
@@ -29,12 +31,23 @@ HOT_FUNCTIONS = 40
 MAPS_MAX = 300
 """Files of which a whole map is drawn; all stand in the table, with their strips."""
 
-HOVER_PAGES_MAX = 8000
-"""Used pages that say more when pointed at, in the order of the maps: some 120 bytes each."""
+HOVER_CHARACTERS_MAX = 1_000_000
+"""Of what used pages say when pointed at, in the order of the maps: some 120 each, 300 with names."""
 
 
-def html_report(profile: Profile, stored: StoredSizes, limits: Limits = DEFAULT_LIMITS) -> str:
-    """The page."""
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Where the files themselves are at hand: a file's names and its head, None for one that is not there."""
+
+    names: Callable[[FileUse], Names | None]
+    head: HeadOf
+
+
+def html_report(
+    profile: Profile, stored: StoredSizes, limits: Limits = DEFAULT_LIMITS, programs: Programs | None = None
+) -> str:
+    """The page. Without `programs` it has the functions of a profile that was made with symbols, and knows
+    what XIP would save on a kernel that maps any page."""
     rows = file_rows(profile, stored, limits)
     rows.sort(key=lambda row: (-row.hot, -row.used, row.path, row.use.sha256))
     curve = what_if(profile, stored)
@@ -43,11 +56,12 @@ def html_report(profile: Profile, stored: StoredSizes, limits: Limits = DEFAULT_
         [
             *_head(profile, rows, curve),
             *_curve(curve),
+            *_kernels(profile, stored, programs),
             *_files(rows),
             *_maps(rows),
-            *_functions(rows),
+            *_functions(rows, programs),
             *_runs(profile.runs),
-            f'<script type="application/json" id="pages">{_pages(profile, rows)}</script>',
+            f'<script type="application/json" id="pages">{_pages(profile, rows, programs)}</script>',
             f"<script>{script}</script>",
         ]
     )
@@ -142,6 +156,29 @@ def _curve(curve: WhatIf) -> Iterator[str]:
     yield "</tbody></table></div></details>"
 
 
+def _kernels(profile: Profile, stored: StoredSizes, programs: Programs | None) -> Iterator[str]:
+    """What each kernel could do, at most."""
+    if programs is None:
+        return
+    yield '<h3>By kernel</h3><div class="scroll"><table><thead><tr><th>kernel</th>'
+    yield '<th class="left">what it does</th>'
+    yield "<th>pages in place</th><th>flash, KiB</th><th>RAM saved, KiB</th>"
+    yield "<th>flash for 90 % of that, KiB</th></tr></thead><tbody>"
+    unknown = 0
+    for kernel in KERNELS:
+        curve = what_if_mapped_by(kernel, profile, stored, programs.head)
+        most, unknown = curve.everything, max(unknown, curve.unknown)
+        yield (
+            f'<tr><td class="path">{kernel.name}</td><td class="left">{kernel.what}</td>'
+            f"<td>{most.pages:,}</td><td>{most.cost / 1024:,.0f}</td><td>{most.saves / 1024:,.0f}</td>"
+            f"<td>{curve.saving(0.9).cost / 1024:,.0f}</td></tr>"
+        )
+    yield "</tbody></table></div>"
+    if unknown:
+        left_out = f"{unknown} files are not at hand as they were recorded, and count for patched only."
+        yield f'<p class="dim">{left_out}</p>'
+
+
 def _files(rows: Sequence[FileRow]) -> Iterator[str]:
     yield '<h2>Files</h2><div class="scroll"><table id="files"><thead><tr>'
     heads = ("pages", "used", "hot", "warm", "once", "hot share", "RAM now, KiB", "flash cost, KiB")
@@ -171,16 +208,16 @@ def _maps(rows: Sequence[FileRow]) -> Iterator[str]:
         yield f'<p class="dim">and {len(rows) - MAPS_MAX} more files, in the table above.</p>'
 
 
-def _functions(rows: Sequence[FileRow]) -> Iterator[str]:
+def _functions(rows: Sequence[FileRow], programs: Programs | None) -> Iterator[str]:
     found = []
     for row in rows:
         hot = [page for page, it in row.classes.items() if it is Temperature.HOT]
-        if row.use.symbols:
-            by_page = ((name, page) for page in hot for name in functions_on(row.use, page))
-            for name, group in groupby(sorted(by_page), key=lambda pair: pair[0]):
-                listed = [page for _, page in group]
-                epochs = max(row.use.pages[page].any.epochs for page in listed)
-                found.append((-epochs, row.path, name, len(listed)))
+        names = programs.names(row.use) if programs and hot else None
+        by_page = ((name, page) for page in hot for name in _functions_on(row, page, names))
+        for name, group in groupby(sorted(by_page), key=lambda pair: pair[0]):
+            listed = [page for _, page in group]
+            epochs = max(row.use.pages[page].any.epochs for page in listed)
+            found.append((-epochs, row.path, name, len(listed)))
     if not found:
         return
     yield '<h2>Functions on hot pages</h2><p class="dim">A page does not say which of its functions ran.</p>'
@@ -192,6 +229,10 @@ def _functions(rows: Sequence[FileRow]) -> Iterator[str]:
             f"<td>{-epochs}</td><td>{pages}</td></tr>"
         )
     yield "</tbody></table></div>"
+
+
+def _functions_on(row: FileRow, page: int, names: Names | None) -> Iterable[str]:
+    return names.functions_on(page) if names else functions_on(row.use, page)
 
 
 def _runs(runs: Sequence[RunFacts]) -> Iterator[str]:
@@ -207,12 +248,17 @@ def _runs(runs: Sequence[RunFacts]) -> Iterator[str]:
         yield "<ul>" + "".join(f"<li>{_safe(line.strip())}</li>" for line in phase_lines(run)) + "</ul>"
 
 
-def _pages(profile: Profile, rows: Sequence[FileRow]) -> str:
+def _pages(profile: Profile, rows: Sequence[FileRow], programs: Programs | None) -> str:
     """What the script says of used pages, by file and page, as JSON that cannot end its element."""
-    left = HOVER_PAGES_MAX
+    left = HOVER_CHARACTERS_MAX
     said: dict[int, dict[int, str]] = {}
     for number, row in enumerate(rows[:MAPS_MAX]):
-        pages = sorted(row.use.pages)[:left]
-        left -= len(pages)
-        said[number] = {page: shown(page_text(row, profile, page)) for page in pages}
+        names = programs.names(row.use) if programs and left > 0 else None
+        said[number] = {}
+        for page in sorted(row.use.pages):
+            if left <= 0:
+                break
+            text = page_text(row, profile, page) + (f"; {names_text(names, page)}" if names else "")
+            said[number][page] = shown(text)
+            left -= len(said[number][page])
     return json.dumps(said, separators=(",", ":")).replace("<", "\\u003c")

@@ -10,10 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinyprof.cramfs import PAGE_SIZE
+from tinyprof.names import NO_NAMES, Names
 from tinyprof.profile import FileUse, PageUse, Profile
+from tinyprof.symbols import LANDMARK
 from tinyprof.temperature import DEFAULT_LIMITS, Limits, Temperature, temperatures
 from tinyprof.whatif import StoredSizes, candidates_of
 from tinyprof.worth import Candidate
+
+SECTIONS_SHOWN, FUNCTIONS_SHOWN = 3, 5
+NAME_SHOWN = 48
+"""Characters of a name in a line of text; C++ has longer ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ def page_text(row: FileRow, profile: Profile, page: int) -> str:
     if use is None:
         return f"{where}: cold"
     seen, names = use.any, kind_names(use)
-    symbols = functions_on(row.use, page)
+    symbols = functions_on(row.use, page)[:FUNCTIONS_SHOWN]
     return (
         f"{where}: {row.classes[page].value}, in {seen.epochs} of {profile.epochs_of(row.use)} epochs "
         f"({seen.first} to {seen.last}), {names}" + (f"; {', '.join(symbols)}" if symbols else "")
@@ -96,6 +102,27 @@ def kind_names(use: PageUse) -> str:
 
 
 def functions_on(use: FileUse, page: int) -> list[str]:
-    """The functions and objects that lie on a page, where someone looked them up."""
+    """The functions and objects that lie on a page, where someone looked them up for the profile."""
     start = page * PAGE_SIZE
-    return [it.name for it in use.symbols if it.offset < start + PAGE_SIZE and it.offset + it.size > start]
+    return [
+        it.name
+        for it in use.symbols
+        if it.offset < start + PAGE_SIZE and it.offset + it.size > start and not it.name.startswith(LANDMARK)
+    ]
+
+
+def names_text(names: Names, page: int) -> str:
+    """The sections on a page, and a few of its functions."""
+    if names == NO_NAMES:
+        return "no ELF file"
+    sections, functions = names.sections_on(page), names.functions_on(page)
+    more = len(functions) - FUNCTIONS_SHOWN
+    found = [", ".join(map(_cut, sections[:SECTIONS_SHOWN])) or "no section"]
+    if functions:
+        named = ", ".join(map(_cut, functions[:FUNCTIONS_SHOWN]))
+        found.append(named + (f" and {more} more" if more > 0 else ""))
+    return ": ".join(found)
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= NAME_SHOWN else name[: NAME_SHOWN - 1] + "…"

@@ -13,9 +13,10 @@ import pytest
 
 from tinyprof.capture import CaptureReader
 from tinyprof.image_index import ImageIndex
+from tinyprof.names import Names
 from tinyprof.profile import Profile, Symbol, make_profile
-from tinyprof.report import html_report
-from tinyprof.whatif import stored_sizes, what_if
+from tinyprof.report import Programs, html_report
+from tinyprof.whatif import KERNELS, stored_sizes, what_if
 from tinyprof.wire import Message
 
 HOSTILE = "/</script><script>alert(1)</script>\x1b[2J\u202e\"'&\udcff😀"
@@ -113,3 +114,49 @@ def test_what_is_hot_in_a_loss_free_run_is_not_called_lossy(profile: Profile) ->
     )
     assert "2 records" in Page(html_report(lossy, {})).text
     assert "Nothing was lost." not in Page(html_report(lossy, {})).text
+
+
+def programs_of(names: Names | None, head: bytes | None) -> Programs:
+    return Programs(lambda file: names, lambda file: head)
+
+
+def test_with_the_files_at_hand_it_names_functions_and_sections_and_compares_kernels(
+    profile: Profile, index: ImageIndex
+) -> None:
+    names = Names((Symbol(".text", 0, 8 * 4096),), (Symbol("hot_function", 3 * 4096 + 8, 40),))
+    text = html_report(profile, stored_sizes(index), programs=programs_of(names, b"no program"))
+    page = Page(text)
+    assert ".text: hot_function" in json.loads(page.scripts[0])["0"]["3"]
+    for kernel in KERNELS:
+        assert kernel.what in page.text
+    assert "not at hand" not in page.text
+    assert "1 files are not at hand" in html_report(profile, {}, programs=programs_of(None, None))
+
+
+def test_landmarks_of_a_profile_are_no_functions(profile: Profile, index: ImageIndex) -> None:
+    marked = [replace(file, symbols=(Symbol("~1a2b3c", 3 * 4096, 24),)) for file in profile.files]
+    assert "~1a2b3c" not in html_report(replace(profile, files=tuple(marked)), stored_sizes(index))
+
+
+def test_a_hundred_thousand_used_pages_with_the_longest_names_stay_below_two_megabytes(
+    profile: Profile, index: ImageIndex
+) -> None:
+    (file,) = profile.files
+    use = file.pages[3]
+    pages = dict.fromkeys(range(4000), use)
+    many = [
+        replace(file, path=f"/lib/{n}", sha256=f"{n:064x}", size=4000 * 4096, pages=pages) for n in range(25)
+    ]
+    names = Names((), tuple(Symbol("n" * 256, page * 4096, 4096) for page in range(4000)))
+    page = html_report(replace(profile, files=tuple(many)), {}, programs=programs_of(names, None))
+    assert len(page.encode()) < 2_000_000
+
+
+def test_no_name_of_a_program_becomes_markup(profile: Profile, index: ImageIndex) -> None:
+    names = Names((Symbol(HOSTILE, 0, 8 * 4096),), (Symbol(HOSTILE, 0, 8 * 4096),))
+    clean = Page(html_report(profile, stored_sizes(index)))
+    dirty = html_report(profile, stored_sizes(index), programs=programs_of(names, None))
+    page = Page(dirty)
+    assert len(page.scripts) == len(clean.scripts) == 2
+    json.loads(page.scripts[0])
+    assert not re.search("[\x00-\x09\x0b-\x1f\u202e\udc80-\udcff]", dirty)
