@@ -8,8 +8,8 @@ the time, and looks at the pages no more often than it can afford; it prints and
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from tinyprof.errors import TinyprofError
@@ -32,24 +32,30 @@ RUNS_MAX = 32
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A recording after `seconds`. `rates` are records a second, the newest last.
+    """A recording after `seconds`. `rates` are records a second, the newest last. `unfinished` epochs have
+    pages and no end, `counts_by_cause` are those of `tally.loss_counts`, `away` is the port just now.
 
-    `version` grows when `profile`, `rows` and `curve` are others than before. `unresolved` is why there are
-    no rows, where that has a reason.
+    `version` grows when `profile`, `rows` and `curve` are others than before; the curve is that of a kernel
+    that maps any page, `stored` what pages take in the image. `unresolved` is why there are no rows, where
+    that has a reason.
     """
 
     seconds: float = 0.0
     hello: Hello | None = None
     runs: int = 1
     epoch: int = 0
+    unfinished: int = 0
     records: int = 0
     losses: Losses = NO_LOSSES
+    counts_by_cause: Mapping[str, int] = field(default_factory=dict)
+    away: bool = False
     rates: tuple[float, ...] = ()
     image_size: int = 0
     image_pages: int = 0
     profile: Profile | None = None
     rows: tuple[FileRow, ...] = ()
     curve: WhatIf | None = None
+    stored: StoredSizes = field(default_factory=dict)
     unresolved: str = ""
     version: int = 0
 
@@ -58,6 +64,12 @@ class Snapshot:
         """Pages that are hot, warm, once and cold."""
         hot, warm, once = (sum(getattr(row, name) for row in self.rows) for name in ("hot", "warm", "once"))
         return hot, warm, once, max(0, self.image_pages - hot - warm - once)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the target says that it records nothing just now, though it could."""
+        volumes = self.hello.volumes if self.hello else ()
+        return bool(volumes) and not any(volume.recording for volume in volumes)
 
 
 class LiveHeat:
@@ -70,6 +82,7 @@ class LiveHeat:
         # Two names of one file have their pages once.
         tables = {file.ino: len(file.stored) for file in index.files} if index else {}
         self._last = Snapshot(
+            stored=self._stored,
             image_size=index.size if index else 0,
             image_pages=sum(tables.values()),
         )
@@ -77,7 +90,7 @@ class LiveHeat:
         self._runs = 1
         self._earlier: list[Profile] = []
         self._records_before = 0
-        self._epochs_before = 0
+        self._epochs_before = self._unfinished_before = 0
         self._losses_before = NO_LOSSES
         self._rates: deque[float] = deque(maxlen=RATES)
         self._looked_epochs = -1
@@ -85,8 +98,8 @@ class LiveHeat:
 
     @property
     def epochs(self) -> int:
-        """Epochs that are over, of all boots."""
-        return self._epochs_before + _epochs(self._run)
+        """Epochs that ended, of all boots."""
+        return self._epochs_before + _ended(self._run)
 
     def heard(self, events: Sequence[Event]) -> None:
         """Take what was on the line."""
@@ -99,7 +112,8 @@ class LiveHeat:
         run = self._run
         run.finish()
         self._records_before += _records(run)
-        self._epochs_before += _epochs(run)
+        self._epochs_before += _ended(run)
+        self._unfinished_before += _unfinished(run)
         self._losses_before += run.losses
         if len(self._earlier) < RUNS_MAX and (profile := self._profile_of(run)):
             self._earlier.append(profile)
@@ -120,9 +134,10 @@ class LiveHeat:
         if seconds > last.seconds:
             self._rates.append((records - last.records) / (seconds - last.seconds))
         epochs, began = self.epochs, self._clock()
-        if whole or (epochs != self._looked_epochs and began >= self._look_again):
+        unfinished = self._unfinished_before + _unfinished(run)
+        if whole or (epochs + unfinished != self._looked_epochs and began >= self._look_again):
             last = self._with_pages(last)
-            self._looked_epochs = epochs
+            self._looked_epochs = epochs + unfinished
             # By this clock, and not by the target's, in which a capture is read a hundred times as fast.
             looked = self._clock()
             self._look_again = looked + (looked - began) / LOOK_SHARE
@@ -132,6 +147,7 @@ class LiveHeat:
             hello=run.hello or last.hello,
             runs=self._runs,
             epoch=epochs,
+            unfinished=unfinished,
             records=records,
             losses=self._losses_before + run.losses,
             rates=tuple(self._rates),
@@ -175,6 +191,10 @@ def _records(run: Run) -> int:
     return sum(volume.records for volume in run.volumes.values())
 
 
-def _epochs(run: Run) -> int:
-    """Epochs that are over; pages are known of those."""
-    return max((volume.ended + volume.unfinished for volume in run.volumes.values()), default=0)
+def _ended(run: Run) -> int:
+    return max((volume.ended for volume in run.volumes.values()), default=0)
+
+
+def _unfinished(run: Run) -> int:
+    """Epochs that are over, for a later one has begun or nothing more comes, though no end was heard."""
+    return max((volume.unfinished for volume in run.volumes.values()), default=0)

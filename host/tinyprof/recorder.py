@@ -19,9 +19,9 @@ from tinyprof.return_path import ReturnPath
 from tinyprof.roll import RollingWriter
 from tinyprof.tally import Tally, Totals, console_text, loss_counts
 from tinyprof.watch import LineWarning, LineWatch
-from tinyprof.wire import RUN_MAX, Event, FrameDecoder, HostMark, Rearm, primer
+from tinyprof.wire import RUN_MAX, EpochLength, Event, FrameDecoder, HostMark, Rearm, Trace, primer
 
-__all__ = ["Limits", "Observer", "Recording", "Totals", "record"]
+__all__ = ["Limits", "Observer", "Order", "Recording", "Totals", "record"]
 
 POLL_SECONDS = 0.25
 SETTLE_SECONDS = 2.0
@@ -31,6 +31,14 @@ EPOCH_MS_MAX = 60_000
 
 REBOOTS_SAID = 16
 _REBOOTED = LineWarning("the target has rebooted", "its epochs start again; a profile counts another run")
+
+_UNHEARD = LineWarning(
+    "this line carries nothing to the target", "connect transmit too, and leave out --one-way"
+)
+
+Order = HostMark | EpochLength | Rearm | Trace
+"""What whoever records may want meanwhile: a phase to begin, epochs of another length, one to end now, and
+the target to record no more, or again. A mark ends an epoch, too, and alone works on a line of one way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +75,8 @@ class Limits:
     stop: Callable[[], bool] = lambda: False
 
 
-def no_marks() -> Iterable[str]:
-    """The marks of a recording that has none."""
+def no_orders() -> Iterable[Order]:
+    """The orders of a recording that is left alone."""
     return ()
 
 
@@ -84,15 +92,15 @@ def record(
     limits: Limits = Limits(),
     *,
     epoch_ms: int | None = None,
-    marks: Callable[[], Iterable[str]] = no_marks,
+    orders: Callable[[], Iterable[Order]] = no_orders,
     heard: Callable[[Sequence[Event]], None] = nobody_listens,
     one_way: bool = False,
     clock: Callable[[], float] = monotonic,
 ) -> Recording:
     """Record until the link ends, a limit is reached, the target turns out to have no tracer, or a fault.
 
-    `one_way`: send nothing to the target, though the link could. `marks()` is asked at every turn for the
-    marks to set now: they go into the capture, and the target is asked to end its epoch there. `heard()` is
+    `one_way`: send nothing to the target, though the link could. `orders()` is asked at every turn for what
+    is wanted now; marks go into the capture, and the target is asked to end its epoch there. `heard()` is
     told every event, once it is stored. `clock` is in seconds.
     """
     return_path = ReturnPath(epoch_ms) if link.writable and not one_way else None
@@ -100,8 +108,8 @@ def record(
     try:
         session.answer([])
         while not session.over(limits):
-            for text in marks():
-                session.mark(text)
+            for order in orders():
+                session.obey(order)
             data = link.read(session.patience(limits))
             if data is None:
                 session.ending = Ending.LINE_ENDED
@@ -138,7 +146,7 @@ class _Session:
         self._reboots = 0
         self._rearmed_at = float("-inf")
         self._epochs_before_part = 0
-        self._away = link.away
+        self._tally.away = link.away
         self.ending: Ending | None = None
 
     def over(self, limits: Limits) -> bool:
@@ -226,13 +234,23 @@ class _Session:
             self._rearmed_at = self._elapsed()
             self._link.write(self._return_path.say(Rearm()))
 
-    def mark(self, text: str) -> None:
-        self._write(len(self._unwritten))
-        self._writer.mark(text)
-        self._tally.take(HostMark(text))
-        self._heard([HostMark(text)])
-        if self._return_path:
-            self._link.write(self._return_path.say(Rearm()))
+    def obey(self, order: Order) -> None:
+        """Store a mark; tell the target what it is to do."""
+        if isinstance(order, HostMark):
+            self._write(len(self._unwritten))
+            self._writer.mark(order.text)
+            self._tally.take(order)
+            self._heard([order])
+            order = Rearm()
+        elif not self._return_path:
+            self._observer.warning(_UNHEARD)
+        if not self._return_path:
+            return
+        if isinstance(order, Rearm):
+            self._link.write(self._return_path.say(order))
+        else:
+            self._return_path.wants(order)
+            self.answer([])
 
     def _look_at_port(self) -> None:
         """Say and store that the port went away, and ask the target anew once it is back."""
@@ -241,9 +259,9 @@ class _Session:
             self._write(len(self._unwritten))
             self._writer.gap(self._elapsed())
             self._observer.warning(LineWarning("the port went away", "plug it in again, or end with Ctrl-C"))
-            self._away = True
-        if self._away and not self._link.away:
-            self._away = False
+            self._tally.away = True
+        if self._tally.away and not self._link.away:
+            self._tally.away = False
             self._observer.warning(LineWarning("the port is there: the recording goes on"))
             if self._return_path:
                 self._return_path.reopened()
@@ -255,7 +273,9 @@ class _Session:
             return
         if words := self._return_path.due(self._elapsed(), events, self._decoder.order):
             self._link.write(words)
-        for warning in self._watch.deaf(self._return_path.deaf(self._elapsed())):
+        for warning in self._watch.unheard(
+            deaf=self._return_path.deaf(self._elapsed()), disobeyed=self._return_path.disobeyed
+        ):
             self._observer.warning(warning)
 
     def settle(self) -> None:

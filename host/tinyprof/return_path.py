@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyprof.messages import EpochLength, HelloPlease, HostMessage, RepeatPlease
+from tinyprof.messages import EpochLength, HelloPlease, HostMessage, RepeatPlease, Trace
 from tinyprof.order import FrameOrder
 from tinyprof.wire import Event, Frame, Hello, encode_message
 
@@ -19,7 +19,8 @@ ASK_SECONDS_MAX = 4.0
 """A target that is heard is asked ever more seldom: on a slow line its answer waits behind much else."""
 
 ASK_TIMES = 10
-"""How often a line on which no target was heard is asked. Later, each frame of one gives reason to ask."""
+"""How often a line on which no target was heard is asked. Later, each frame of one gives reason to ask.
+As often is a target told to record or not, of which not every agent knows how."""
 
 DEAF_SECONDS = 5.0
 """A target that can repeat and has not begun to after so long does not hear the host."""
@@ -27,11 +28,14 @@ DEAF_SECONDS = 5.0
 
 @dataclass(slots=True)
 class ReturnPath:
-    """The host's side of one line. `epoch_ms` is how long epochs shall be, None: as they are."""
+    """The host's side of one line. `epoch_ms` is how long epochs shall be and `trace` whether there is to be
+    a recording at all; None: as it is."""
 
     epoch_ms: int | None = None
+    trace: bool | None = None
     _seq: int = 0
     _asked: int = 0
+    _told: int = 0
     _asked_at: float = float("-inf")
     _acknowledged: int = 0
     _target: Hello | None = None
@@ -44,6 +48,25 @@ class ReturnPath:
         """The line was away: ask again, for what was lost meanwhile must be repeated."""
         self._asked, self._asked_at, self._patience = 0, float("-inf"), ASK_SECONDS
         self._reopened = True
+
+    def wants(self, message: EpochLength | Trace) -> None:
+        """From now on this, and the target is asked until its hellos say so."""
+        if isinstance(message, EpochLength):
+            self.epoch_ms = message.ms
+        else:
+            self.trace, self._told = message.on, 0
+        self._asked, self._asked_at = 0, float("-inf")
+
+    @property
+    def disobeyed(self) -> bool:
+        """Whether the target goes on recording, or does not, though it was told often enough."""
+        return self._target is not None and self._wrong_trace and self._told >= ASK_TIMES
+
+    @property
+    def _wrong_trace(self) -> bool:
+        if self.trace is None or self._target is None:
+            return self.trace is not None
+        return any(volume.recording != self.trace for volume in self._target.volumes)
 
     def deaf(self, now: float) -> bool:
         """Whether the target repeats nothing though it could: it does not hear the host."""
@@ -78,7 +101,8 @@ class ReturnPath:
             self._target is None or self._target.epoch_ms != self.epoch_ms
         )
         reason = self._reason_to_ask or self._reopened
-        if not (reason or (self._asked < ASK_TIMES if unheard else wrong_epochs)):
+        wrong = wrong_epochs or (self._wrong_trace and self._told < ASK_TIMES)
+        if not (reason or (self._asked < ASK_TIMES if unheard else wrong)):
             return b""
         wanted: list[HostMessage] = [HelloPlease()]
         if self._reopened or not begun:
@@ -86,6 +110,9 @@ class ReturnPath:
             wanted.insert(0, RepeatPlease())
         if wrong_epochs and self.epoch_ms is not None:
             wanted.insert(0, EpochLength(self.epoch_ms))
+        if self._wrong_trace and self.trace is not None:
+            wanted.insert(0, Trace(self.trace))
+            self._told += 1
         self._asked_at, self._reason_to_ask, self._reopened = now, False, False
         self._asked += 1
         if self._target and not begun:

@@ -7,8 +7,10 @@ and no epoch is under way, the recorder turns to the next one, which begins with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import count, takewhile
+from pathlib import Path
 
 from tinyprof.capture import CaptureWriter, Ending, Meta
 
@@ -19,6 +21,16 @@ class Roll:
 
     seconds: float | None = None
     size: int | None = None
+
+
+def part_path(first: Path, part: int) -> Path:
+    """The file of a part, counted from 0: NAME, NAME-1, NAME-2 …, all before the suffix."""
+    return first.with_name(f"{first.stem}-{part}{first.suffix}") if part else first
+
+
+def part_paths(first: Path) -> Iterator[Path]:
+    """The files of a recording in parts, as far as they are there."""
+    return takewhile(Path.exists, (part_path(first, part) for part in count()))
 
 
 class RollingWriter:

@@ -38,6 +38,7 @@ from tinyprof.wire import (
     Pages,
     RepeatPlease,
     Status,
+    Trace,
     encode_message,
 )
 
@@ -160,6 +161,8 @@ class SimulatedTarget:
         self._hello: Hello | None = None
         self._unsent = bytearray()
         self._began = time.monotonic()
+        self._stopped_at: float | None = None
+        self._stopped = 0.0
 
     def link(self, name: str) -> DescriptorLink:
         """The host's end; the target speaks from now on."""
@@ -172,7 +175,8 @@ class SimulatedTarget:
         with contextlib.suppress(OSError):
             for at, message in self._story:
                 self._wait_until(at / self._speed if self._speed else 0.0)
-                self._hello = message if isinstance(message, Hello) else self._hello
+                if isinstance(message, Hello):
+                    self._hello = message
                 self._put(self._sender.say(message, self._now()))
                 self._hear_out()
             self._linger()
@@ -183,8 +187,14 @@ class SimulatedTarget:
         return time.monotonic() - self._began
 
     def _wait_until(self, at: float) -> None:
-        while self._sender.full or len(self._unsent) > READ or self._now() < at:
-            self._turn(max(0.0, min(at - self._now(), REPEAT_SECONDS)) or REPEAT_SECONDS)
+        while self._sender.full or len(self._unsent) > READ or self._left(at) > 0:
+            self._turn(max(0.0, min(self._left(at), REPEAT_SECONDS)) or REPEAT_SECONDS)
+
+    def _left(self, at: float) -> float:
+        """Seconds to that place of the story; it does not go on while it is stopped."""
+        if self._stopped_at is not None:
+            return REPEAT_SECONDS
+        return at - (self._now() - self._stopped)
 
     def _hear_out(self) -> None:
         """Once: give the host the time to answer the first word."""
@@ -224,8 +234,18 @@ class SimulatedTarget:
             self._put(self._sender.begin(now))
         elif isinstance(message, Ack):
             self._put(self._sender.take(message, now))
-        elif isinstance(message, HelloPlease) and self._hello and not self._sender.full:
-            self._put(self._sender.say(self._hello, now))
+        elif isinstance(message, HelloPlease):
+            self._say_hello(now)
+        elif isinstance(message, Trace) and message.on == (self._stopped_at is not None):
+            self._stopped += now - self._stopped_at if self._stopped_at is not None else 0.0
+            self._stopped_at = None if message.on else now
+            self._say_hello(now)
+
+    def _say_hello(self, now: float) -> None:
+        if self._hello and not self._sender.full:
+            on = self._stopped_at is None
+            volumes = tuple(replace(volume, recording=on) for volume in self._hello.volumes)
+            self._put(self._sender.say(replace(self._hello, volumes=volumes), now))
 
     def _put(self, frames: bytes) -> None:
         if frames:

@@ -38,7 +38,8 @@ class Totals:
     `repeats`: the target repeats what it has no acknowledgement for. Then a corrupt stretch is no loss, and
     counts in `corrupt_repeated`. `duplicates`: frames that came more than once, each time but the first.
     `waited_ms`: how long the target kept records back for want of acknowledgements. `gaps`: how often the
-    port was away. `overruns`: bytes that the host's own port says it had no room for.
+    port was away, and `away` whether it is so now. `overruns`: bytes that the host's own port says it had no
+    room for.
     """
 
     seconds: float = 0.0
@@ -60,14 +61,16 @@ class Totals:
     waited_ms: int = 0
     gaps: int = 0
     overruns: int = 0
+    away: bool = False
 
 
 class Tally:
-    """Counts one line. `gaps`, `overruns` and `bytes` are for its owner to set."""
+    """Counts one line. `gaps`, `away`, `overruns` and `bytes` are for its owner to set."""
 
     def __init__(self) -> None:
         self.bytes = 0
         self.gaps = 0
+        self.away = False
         self.overruns = 0
         self._joined_late: bool | None = None
         self._run = RunPages()
@@ -151,6 +154,7 @@ class Tally:
             waited_ms=before.waited_ms + (run.status.waited_ms if run.status else 0),
             gaps=self.gaps,
             overruns=self.overruns,
+            away=self.away,
         )
 
 

@@ -140,9 +140,17 @@ class LineWatch:
             f"try {tries}; still recording",
         )
 
-    def deaf(self, target_is: bool) -> Iterator[TinyprofError]:
-        """Say so of a target that does not hear the host, though it could do what it was asked for."""
-        if target_is:
+    def unheard(self, *, deaf: bool, disobeyed: bool) -> Iterator[TinyprofError]:
+        """Say so of a target that does not hear the host, or does not know what it was told."""
+        if disobeyed:
+            yield from self._once(
+                "disobeyed",
+                LineWarning(
+                    "the target does not start or stop its recording as it was told",
+                    "its agent may be older than this tinyprof",
+                ),
+            )
+        if deaf:
             yield from self._once(
                 "deaf",
                 LineWarning(

@@ -31,7 +31,7 @@ from tinyprof.capture import CaptureWriter, Ending
 from tinyprof.cramfs import Fsid
 from tinyprof.image_index import ImageIndex, IndexedFile
 from tinyprof.live import LiveHeat
-from tinyprof.recorder import Limits, Observer, Recording, record
+from tinyprof.recorder import Limits, Observer, Order, Recording, record
 from tinyprof.tui.app import LiveApp
 from tinyprof.tui.feed import Feed, LiveRecording
 from tinyprof.watch import LineWatch
@@ -138,13 +138,13 @@ async def live(index: ImageIndex) -> None:
     def begin(
         observer: Observer,
         heard: Callable[[Sequence[Event]], None],
-        marks: Callable[[], Iterable[str]],
+        orders: Callable[[], Iterable[Order]],
         stop: Callable[[], bool],
     ) -> Recording:
         with tempfile.TemporaryFile(buffering=0) as file:
             writer = CaptureWriter(file, index=index)
             watch = LineWatch("bench", 115_200, index)
-            return record(link, writer, watch, observer, Limits(stop=stop), marks=marks, heard=heard)
+            return record(link, writer, watch, observer, Limits(stop=stop), orders=orders, heard=heard)
 
     feed = LiveRecording("bench", Path("bench.tpcap"), index, begin)
     app = WatchedApp(feed)

@@ -17,7 +17,7 @@ from tinyprof.errors import TinyprofError
 from tinyprof.heat import Losses
 from tinyprof.image_index import ImageIndex, WrongImageError
 from tinyprof.link import LinkError
-from tinyprof.recorder import REBOOTS_SAID, Limits, Recording, Totals, record
+from tinyprof.recorder import REBOOTS_SAID, Limits, Order, Recording, Totals, record
 from tinyprof.watch import LineWatch, NoTracerError
 from tinyprof.wire import (
     NO_BOOT,
@@ -31,6 +31,7 @@ from tinyprof.wire import (
     Pages,
     Rearm,
     RepeatPlease,
+    Trace,
     encode_frame,
     encode_message,
 )
@@ -88,11 +89,12 @@ class Recorded:
         index: ImageIndex | None = None,
         then: TinyprofError | None = None,
         epoch_ms: int | None = None,
-        marks: tuple[str, ...] = (),
+        orders: tuple[Order, ...] = (),
         keep: bool = True,
         clock: Callable[[], float] = monotonic,
+        one_way: bool = False,
     ) -> None:
-        left = list(marks)
+        left = list(orders)
         self.link, self.notes, file = Script(reads, then), Notes(), io.BytesIO()
         watch = LineWatch("port", 115_200, index)
         writer = CaptureWriter(file, index=index)
@@ -103,8 +105,9 @@ class Recorded:
             self.notes,
             limits or Limits(),
             epoch_ms=epoch_ms,
-            marks=lambda: [left.pop(0)] if left else [],
+            orders=lambda: [left.pop(0)] if left else [],
             clock=clock,
+            one_way=one_way,
         )
         self.totals = self.recording.totals
         file.seek(0)
@@ -156,12 +159,40 @@ def test_the_target_is_asked_for_a_hello_and_for_epochs(story: list[Message]) ->
 
 
 def test_a_mark_is_kept_at_its_place_and_ends_the_targets_epoch(story: list[Message]) -> None:
-    it = Recorded(line_of(story), marks=("start", "steady"))
+    it = Recorded(line_of(story), orders=(HostMark("start"), HostMark("steady")))
     kinds = [type(event).__name__ for event in it.events]
     assert kinds == ["HostMark", "Frame", "HostMark", "Frame", "Frame"]
     assert [event.text for event in it.events if isinstance(event, HostMark)] == ["start", "steady"]
     asked = [event.message for event in FrameDecoder().feed(it.link.sent) if isinstance(event, Frame)]
     assert asked.count(Rearm()) == 2
+
+
+def test_the_target_is_told_once_what_it_does_at_once(story: list[Message], hello: Hello) -> None:
+    stopped = replace(hello, epoch_ms=250, volumes=(replace(hello.volumes[0], recording=False),))
+    line = line_of([*story, stopped, Rearm()])
+    it = Recorded(line, orders=(EpochLength(250), Trace(False), Rearm()))
+    asked = [event.message for event in FrameDecoder().feed(it.link.sent) if isinstance(event, Frame)]
+    assert EpochLength(250) in asked
+    assert asked.count(Trace(False)) == 1
+    assert asked.count(Rearm()) == 1
+
+
+def test_a_target_that_does_not_stop_when_told_is_named(story: list[Message]) -> None:
+    seconds = count()
+    line = [*line_of(story), *[b"\0"] * 30]
+    it = Recorded(line, orders=(Trace(False),), clock=lambda: float(next(seconds)))
+    asked = [event.message for event in FrameDecoder().feed(it.link.sent) if isinstance(event, Frame)]
+    assert asked.count(Trace(False)) <= 10
+    (warning,) = (warning for warning in it.notes.warnings if "does not start or stop" in warning)
+    assert "older" in warning
+
+
+def test_a_line_of_one_way_says_that_it_carries_no_order(story: list[Message]) -> None:
+    it = Recorded(line_of(story), orders=(Trace(False), HostMark("steady")), one_way=True)
+    assert not it.link.sent
+    (warning,) = (warning for warning in it.notes.warnings if "carries nothing" in warning)
+    assert "--one-way" in warning
+    assert HostMark("steady") in it.events
 
 
 def test_a_lost_frame_is_counted_in_frames_and_in_records(story: list[Message]) -> None:

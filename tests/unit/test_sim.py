@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ from tinyprof.capture import CaptureReader, CaptureWriter, Ending
 from tinyprof.errors import TinyprofError
 from tinyprof.noise import Noise
 from tinyprof.profile import make_profile
-from tinyprof.recorder import Recording, Totals, record
+from tinyprof.recorder import Order, Recording, Totals, record
 from tinyprof.sim import QUIET, SimError, open_sim
 from tinyprof.watch import LineWatch
+from tinyprof.wire import Event, Frame, Hello, Trace
 
 BOARD_RECORDS = 3291
 BAD = Noise(bits=3e-4, lost=0.05, text=0.05)
@@ -83,3 +85,30 @@ def test_what_holds_no_target_is_refused(tmp_path: Path, content: type | None) -
             CaptureWriter(file)
     with pytest.raises(SimError, match="empty"):
         open_sim(f"sim:{tmp_path / 'empty'}")
+
+
+def test_it_stops_when_it_is_told_to_and_goes_on_where_it_was() -> None:
+    link, index = open_sim("sim:", speed=0)
+    said: list[bool] = []
+    orders: list[Order] = [Trace(False)]
+
+    def heard(events: Sequence[Event]) -> None:
+        for event in events:
+            if isinstance(event, Frame) and isinstance(event.message, Hello):
+                said.append(event.message.volumes[0].recording)
+                if said[-2:] == [True, False]:
+                    orders.append(Trace(True))
+
+    try:
+        recording = record(
+            link,
+            CaptureWriter(io.BytesIO(), index=index),
+            LineWatch("sim:", 115_200),
+            Silent(),
+            orders=lambda: [orders.pop()] if orders else [],
+            heard=heard,
+        )
+    finally:
+        link.close()
+    assert recording.totals.records == BOARD_RECORDS
+    assert [on for on, _ in groupby(said)] == [True, False, True]

@@ -106,7 +106,7 @@ def _profile_of_captures(
                 readers.append(CaptureReader(file, shown(str(paths[place]))))
                 yield readers[-1]
 
-    recordings = recordings_of([_meta_of(path) for path in paths])
+    recordings = recordings_of([meta_of(path) for path in paths])
     by_name = {
         shown(str(paths[parts[0]])): max(weights.get(paths[place], 1) for place in parts)
         for parts in recordings
@@ -121,7 +121,8 @@ def _profile_of_captures(
     return profile, all(reader.cut_at is None for reader in readers)
 
 
-def _meta_of(path: Path) -> Meta:
+def meta_of(path: Path) -> Meta:
+    """The circumstances of a capture. Raises CaptureError naming the file."""
     with path.open("rb") as file:
         return CaptureReader(file, shown(str(path))).meta
 

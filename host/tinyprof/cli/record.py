@@ -6,10 +6,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,27 +19,26 @@ from tinyprof import __version__
 from tinyprof.capture import CaptureError, CaptureWriter, Ending, Meta
 from tinyprof.cli import Exit
 from tinyprof.cli.output import kept_safe
-from tinyprof.cli.profiles import index_of
+from tinyprof.cli.profiles import ROOTFS, contents_of, index_of
 from tinyprof.cli.screen import Screen
-from tinyprof.cli.terminal import has_terminal, record_on_screen
+from tinyprof.cli.terminal import has_terminal, record_on_screen, until_signalled
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex
 from tinyprof.link import Link, NoSuchPortError, SerialLink, open_link
 from tinyprof.noise import Noise
 from tinyprof.packing import LinePacker
 from tinyprof.reconnect import LastingLink
-from tinyprof.recorder import Limits, Observer, Recording, Totals, no_marks, nobody_listens, record
+from tinyprof.recorder import Limits, Observer, Order, Recording, Totals, no_orders, nobody_listens, record
 from tinyprof.report import losses_text
 from tinyprof.report.ledger import ledger_fields, ledger_lines
-from tinyprof.roll import Roll, RollingWriter
+from tinyprof.roll import Roll, RollingWriter, part_path
 from tinyprof.shown import shown
 from tinyprof.sim import QUIET, open_sim
+from tinyprof.times import EPOCH_MS_LIMIT, seconds_of
 from tinyprof.watch import LineWatch
-from tinyprof.wire import MARK_MAX, Event, Hello
+from tinyprof.wire import MARK_MAX, Event, Hello, HostMark
 
-SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 SIZES = {"k": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-EPOCH_MS_LIMIT = 1 << 32
 NAMED_PARTS = 4
 """Files of one recording that are named one by one in what to do next."""
 
@@ -51,12 +49,10 @@ class Time(click.ParamType[float]):
     name = "time"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        text = str(value)
-        number = text.rstrip("smh")
-        unit = SECONDS.get(text[len(number) :])
-        if not (number.isascii() and number.isdecimal() and len(number) < 10) or unit is None:
-            self.fail(f"{text!r} is no time; write 250ms, 1s, 2m or 1h", param, ctx)
-        return int(number) * unit
+        seconds = seconds_of(str(value))
+        if seconds is None:
+            self.fail(f"{value!r} is no time; write 250ms, 1s, 2m or 1h", param, ctx)
+        return seconds
 
 
 TIME = Time()
@@ -103,6 +99,7 @@ ROLL = RollType()
 @click.option(
     "--image", type=click.Path(path_type=Path), help="The image in flash: its index goes into the capture."
 )
+@ROOTFS
 @click.option("--baud", type=click.IntRange(1), default=115_200, show_default=True)
 @click.option("--epoch", type=TIME, help="Ask the target for epochs of this length: 250ms, 1s, 2m.")
 @click.option("--duration", type=TIME, help="Stop after this time: 60s, 5m.")
@@ -125,6 +122,7 @@ def command(
     port: str,
     output: Path,
     image: Path | None,
+    rootfs: Path | None,
     baud: int,
     epoch: float | None,
     duration: float | None,
@@ -162,12 +160,12 @@ def command(
         )
         screen = Screen(sys.stderr, _columns(), time.monotonic, console_file)
         due = _due(marks)
-        with _until_signalled() as signalled:
+        with until_signalled() as signalled:
 
             def begin(
                 observer: Observer,
                 heard: Callable[[Sequence[Event]], None] = nobody_listens,
-                more_marks: Callable[[], Iterable[str]] = no_marks,
+                orders: Callable[[], Iterable[Order]] = no_orders,
                 stop: Callable[[], bool] = lambda: False,
             ) -> Recording:
                 return record(
@@ -177,7 +175,7 @@ def command(
                     observer,
                     Limits(duration, epochs, lambda: signalled() or stop()),
                     epoch_ms=None if epoch is None else round(epoch * 1000),
-                    marks=lambda: [*due(), *more_marks()],
+                    orders=lambda: [*due(), *orders()],
                     heard=heard,
                     one_way=one_way,
                 )
@@ -185,10 +183,11 @@ def command(
             if no_tui or as_json or not has_terminal():
                 recording = begin(screen)
             else:
-                recording = record_on_screen(port, output, index, begin, console_file, signalled)
+                contents = contents_of(image, rootfs)
+                recording = record_on_screen(port, output, index, begin, console_file, signalled, contents)
         screen.finish()
     parts = writer.parts if isinstance(writer, RollingWriter) else 1
-    names = [shown(str(_part_name(output, part))) for part in range(parts)]
+    names = [shown(str(part_path(output, part))) for part in range(parts)]
     if as_json:
         image_fsid = str(index.fsid) if index else None
         click.echo(json.dumps(_summary(recording, output, parts, port, baud, image_fsid)))
@@ -197,7 +196,7 @@ def command(
         screen.say(line)
     if not as_json:
         all_of_it = " ".join(names) if parts <= NAMED_PARTS else f"{names[0]} {shown(str(output.stem))}-*"
-        screen.say(f"next: tinyprof view {names[0]}, or tinyprof report {all_of_it}")
+        screen.say(f"next: tinyprof view {all_of_it}, or tinyprof report {all_of_it}")
     return _verdict(recording, baud, interrupted=signalled())
 
 
@@ -214,7 +213,7 @@ def _writer(
 
     def begin_part(part: Meta, primer: bytes) -> CaptureWriter:
         part_files.close()
-        path = _part_name(output, part.part)
+        path = part_path(output, part.part)
         try:
             file = part_files.enter_context(path.open("xb", buffering=0))
         except FileExistsError:
@@ -225,10 +224,6 @@ def _writer(
         return CaptureWriter(file, part, index, primer, packer)
 
     return RollingWriter(meta, begin_part, roll) if roll else begin_part(meta, b"")
-
-
-def _part_name(output: Path, part: int) -> Path:
-    return output.with_name(f"{output.stem}-{part}{output.suffix}") if part else output
 
 
 def _open(port: str, baud: int, *, wait: bool) -> Link:
@@ -243,15 +238,15 @@ def _open(port: str, baud: int, *, wait: bool) -> Link:
     return LastingLink(port, baud, link) if wait or isinstance(link, SerialLink) else link
 
 
-def _due(marks: tuple[tuple[str, float], ...]) -> Callable[[], list[str]]:
+def _due(marks: tuple[tuple[str, float], ...]) -> Callable[[], list[HostMark]]:
     """The marks whose time has come since the last call, the first of which is the start."""
     left = sorted(marks, key=lambda mark: mark[1])
     began = time.monotonic()
 
-    def due() -> list[str]:
+    def due() -> list[HostMark]:
         found = []
         while left and time.monotonic() - began >= left[0][1]:
-            found.append(left.pop(0)[0])
+            found.append(HostMark(left.pop(0)[0]))
         return found
 
     return due
@@ -263,23 +258,6 @@ def _columns() -> int | None:
         return os.get_terminal_size(sys.stderr.fileno()).columns or 80
     except OSError:
         return None
-
-
-@contextlib.contextmanager
-def _until_signalled() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C, and being told to terminate, ask for an end; what was read by then is kept."""
-    asked = False
-
-    def ask(number: int, frame: object) -> None:
-        nonlocal asked
-        asked = True
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _text(totals: Totals) -> str:

@@ -7,6 +7,7 @@ the target sent reaches the terminal with a control sequence in it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import IO, TextIO
 
@@ -94,8 +95,10 @@ class Screen:
             self._drawn = False
 
     def _write(self, text: str) -> None:
-        self._out.write(text)
-        self._out.flush()
+        # Nobody may be there to read it any more, and the recording goes on.
+        with contextlib.suppress(OSError):
+            self._out.write(text)
+            self._out.flush()
 
 
 def progress_text(totals: Totals, rate: float) -> str:

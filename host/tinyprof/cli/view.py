@@ -7,28 +7,45 @@ from pathlib import Path
 
 import click
 
+from tinyprof.cli import Exit
 from tinyprof.cli.output import replace_file
-from tinyprof.cli.profiles import index_of, is_capture
-from tinyprof.cli.terminal import has_terminal
+from tinyprof.cli.profiles import ROOTFS, contents_of, index_of, is_capture, meta_of
+from tinyprof.cli.terminal import has_terminal, until_signalled
 from tinyprof.errors import TinyprofError
+from tinyprof.parts import recordings_of
 from tinyprof.shown import shown
 
+FILE = click.Path(path_type=Path)
 
-@click.command(help="Look at CAPTURE as if it were being recorded: files, heat map, what XIP would buy.")
-@click.argument("capture", type=click.Path(path_type=Path))
-@click.option(
-    "--image", type=click.Path(path_type=Path), help="The image in flash, for a capture recorded without it."
+
+@click.command(
+    help="Look at CAPTURE as if it were being recorded: files, heat map, what XIP would buy.\n\n"
+    "Several captures are the parts of one recording that --roll made."
 )
-def command(capture: Path, image: Path | None) -> None:
-    if not is_capture(capture):
-        raise TinyprofError(f"{shown(str(capture))}: not a capture", "make one with 'tinyprof record'")
+@click.argument("capture", nargs=-1, required=True, type=FILE)
+@click.option(
+    "--image", type=FILE, help="The image in flash: for names, and for a capture recorded without it."
+)
+@ROOTFS
+def command(capture: tuple[Path, ...], image: Path | None, rootfs: Path | None) -> Exit:
+    for path in capture:
+        if not is_capture(path):
+            raise TinyprofError(f"{shown(str(path))}: not a capture", "make one with 'tinyprof record'")
     if not has_terminal():
         raise TinyprofError(
-            "no terminal to show it on", f"'tinyprof report {shown(str(capture))}' prints what it says"
+            "no terminal to show it on", f"'tinyprof report {shown(str(capture[0]))}' prints what it says"
         )
+    recordings = recordings_of([meta_of(path) for path in capture])
+    if len(recordings) > 1:
+        raise TinyprofError(
+            "these are not the parts of one recording", "look at one, or merge them with 'tinyprof profile'"
+        )
+    parts = [capture[place] for place in recordings[0]]
     index = index_of(image) if image else None
     # Textual takes longer to import than all else.
     from tinyprof.tui.app import LiveApp  # noqa: PLC0415
     from tinyprof.tui.feed import FinishedCapture  # noqa: PLC0415
 
-    LiveApp(FinishedCapture(capture, index), replace_file).run()
+    with until_signalled() as signalled:
+        LiveApp(FinishedCapture(parts, index), replace_file, signalled, contents_of(image, rootfs)).run()
+        return Exit.INTERRUPTED if signalled() else Exit.OK

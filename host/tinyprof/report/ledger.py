@@ -7,7 +7,7 @@ count nothing are left out of the text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -31,7 +31,22 @@ NOT_LOST = {
 }
 """What left no record out by itself: if it did, a row above counts it."""
 
+_SHORT = {
+    "gaps": "port gaps: {}",
+    "overruns": "overrun here: {} bytes",
+    "corrupt_repeated": "corrupt but repeated: {}",
+    "waited_ms": "target waited: {} ms",
+    "duplicates": "came twice: {}",
+    "unknown_messages": "not understood: {}",
+}
+"""The worst first: a line may have no room for all."""
+
 EPOCHS_SHOWN = 8
+
+
+def made_good(counts: Mapping[str, int]) -> list[tuple[str, str]]:
+    """What counts and was not lost: each cause, and a few words."""
+    return [(name, words.format(f"{counts[name]:,}")) for name, words in _SHORT.items() if counts.get(name)]
 
 
 def ledger_lines(totals: Totals) -> Iterator[str]:

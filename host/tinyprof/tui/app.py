@@ -8,16 +8,19 @@ through `save`, which puts a file in place whole or not at all.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.message import Message
-from textual.widgets import ContentSwitcher, Footer, Input, Static
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher, Footer, Input
 
+from tinyprof.contents import Contents
 from tinyprof.errors import TinyprofError
 from tinyprof.live import Snapshot
 from tinyprof.plan_file import dump_plan
@@ -25,20 +28,35 @@ from tinyprof.profile import Profile
 from tinyprof.report.directories import Directory, Row
 from tinyprof.shown import shown
 from tinyprof.tprof import dump_profile
-from tinyprof.tui.dialogs import HelpScreen, MarkScreen
+from tinyprof.tui.dialogs import HelpScreen
 from tinyprof.tui.feed import INTERVAL, Feed, News
 from tinyprof.tui.files import FileList
 from tinyprof.tui.header import StatusHeader
 from tinyprof.tui.heat_map import CellGrid, HeatMap
 from tinyprof.tui.lines import LinePane
+from tinyprof.tui.looking_up import LookingUpApp
+from tinyprof.tui.steering import STEERING_KEYS
 from tinyprof.tui.subject import Subject
+from tinyprof.tui.tabs import PaneTabs
 from tinyprof.tui.what_if import WhatIfPane
 
 Save = Callable[[Path, bytes], None]
 PANES = ("map", "whatif", "console", "log")
-PANE_NAMES = ("heat map", "what if", "console", "log")
 SWITCH_SECONDS = 0.0005
-STEERING = {"pane", "filter", "mark"}
+STEERING = {"pane", "filter", "mark", "trace", "epoch_length", "rearm"}
+COMMANDS = (
+    ("Mark", "Begin a phase with a name", "mark"),
+    ("Stop or start", "Have the target record no more, or again", "trace"),
+    ("Epoch length", "Have epochs of another length", "epoch_length"),
+    ("Re-arm", "End the epoch now: every page counts anew", "rearm"),
+    ("Hold", "Keep the view as it is; the recording goes on", "hold"),
+    ("Kernel", "What XIP would cost and save with another kernel", "kernel"),
+    ("Write the plan", "The pages that the budget buys, for tinyprof build", "write_plan"),
+    ("Write the profile", "What was recorded so far, for tinyprof report", "write_profile"),
+    ("Whole image", "The map of all files, or of the chosen one", "whole_image"),
+    ("Now", "Leave the past", "now"),
+)
+"""What the command palette has beside what it has by itself: a name, what it does, and the action."""
 FOCUS_OF = {"map": "cells"}
 
 
@@ -59,7 +77,7 @@ class PastArrived(Message):
         self.snapshot = snapshot
 
 
-class LiveApp(App[None]):
+class LiveApp(LookingUpApp):
     """The live view of a feed."""
 
     TITLE = "tinyprof"
@@ -74,7 +92,6 @@ class LiveApp(App[None]):
         Binding("4", "pane(3)", "Log", priority=True),
         Binding("slash", "filter", "Filter", priority=True),
         Binding("a", "whole_image", "Whole image", show=False),
-        Binding("m", "mark", "Mark", priority=True),
         Binding("space", "hold", "Hold"),
         Binding("w", "write_plan", "Plan"),
         Binding("p", "write_profile", "Profile", show=False),
@@ -85,17 +102,22 @@ class LiveApp(App[None]):
         Binding("backspace", "now", "now", show=False),
         Binding("escape", "close_filter", "close the filter", show=False),
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
+        *STEERING_KEYS,
     ]
 
-    def __init__(self, feed: Feed, save: Save, told_to_leave: Callable[[], bool] = lambda: False) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        feed: Feed,
+        save: Save,
+        told_to_leave: Callable[[], bool] = lambda: False,
+        contents: Contents | None = None,
+    ) -> None:
+        """`contents` are the files that were recorded, for their names and for how they are mapped."""
+        super().__init__(feed, contents)
         self._told_to_leave = told_to_leave
-        self._feed = feed
         self._save = save
-        self._snapshot = Snapshot()
-        self._shown = self._snapshot
         self._drawn_profile: Profile | None = None
-        self._held = self._over = self._leaving = self._whole = False
+        self._held = self._leaving = self._whole = False
         self._past: int | None = None
         self._written: set[Path] = set()
 
@@ -113,7 +135,7 @@ class LiveApp(App[None]):
                 yield FileList()
                 yield Input(id="filter", placeholder="part of a path; Enter keeps it, Escape shows all files")
             with Vertical(id="right"):
-                yield Static(id="tabs", markup=False)
+                yield PaneTabs()
                 with ContentSwitcher(id="panes", initial=PANES[0]):
                     yield HeatMap()
                     yield WhatIfPane()
@@ -131,9 +153,9 @@ class LiveApp(App[None]):
         self.set_interval(INTERVAL, self._leave_if_told)
 
     def _leave_if_told(self) -> None:
-        """A recording that runs ends by itself when it is told to; one that is over would stay."""
-        if self._over and self._told_to_leave():
-            self.exit()
+        """A recording that runs ends by itself when it is told to; one that is over, or read, would stay."""
+        if self._told_to_leave():
+            self.leave()
 
     def _post(self, news: News) -> None:
         """Called in the feed's thread."""
@@ -147,7 +169,15 @@ class LiveApp(App[None]):
             return "over" if self._feed.live else "capture"
         if self._held:
             return "held"
-        return "recording" if self._feed.live else "reading"
+        if not self._feed.live:
+            return "reading"
+        if self._snapshot.away:
+            return "waiting for the port"
+        return "stopped" if self._snapshot.is_stopped else "recording"
+
+    def _show_header(self) -> None:
+        away = self._snapshot.away and not self._over
+        self.query_one(StatusHeader).show(self._shown, self._state, alarming=away)
 
     def on_news_arrived(self, message: NewsArrived) -> None:
         """Take it; a view that is held takes only the lines."""
@@ -158,13 +188,15 @@ class LiveApp(App[None]):
             return
         self.query_one("#console", LinePane).add(news.console)
         self.query_one("#log", LinePane).add(news.log)
+        for warning in news.warnings:
+            self.notify(warning, severity="warning", markup=False)
         self._snapshot = news.snapshot
         if not self._held and self._past is None:
             self._draw(self._snapshot)
 
     def _draw(self, snapshot: Snapshot) -> None:
         self._shown = snapshot
-        self.query_one(StatusHeader).show(snapshot, self._state)
+        self._show_header()
         if snapshot.profile is not self._drawn_profile:
             self._drawn_profile = snapshot.profile
             self.query_one(WhatIfPane).show(snapshot)
@@ -188,12 +220,11 @@ class LiveApp(App[None]):
         self.query_one(HeatMap).show(subject)
 
     def _show_tabs(self) -> None:
-        current = self.query_one(ContentSwitcher).current
-        names = (
-            f"[{number} {name}]" if pane == current else f" {number} {name} "
-            for number, (pane, name) in enumerate(zip(PANES, PANE_NAMES, strict=True), start=1)
-        )
-        self.query_one("#tabs", Static).update(" ".join(names))
+        self.query_one(PaneTabs).show(PANES.index(str(self.query_one(ContentSwitcher).current)))
+
+    def on_pane_tabs_clicked(self, message: PaneTabs.Clicked) -> None:
+        """Show the pane whose name it was."""
+        self.action_pane(message.number)
 
     def action_pane(self, number: int) -> None:
         """Show a pane and let it have the keys."""
@@ -237,7 +268,7 @@ class LiveApp(App[None]):
         self._held = not self._held
         if not self._held:
             self._draw(self._snapshot)
-        self.query_one(StatusHeader).show(self._shown, self._state)
+        self._show_header()
 
     def action_past(self, by: int) -> None:
         """Show how it was an epoch before or after; after the last is now."""
@@ -268,7 +299,7 @@ class LiveApp(App[None]):
             self._draw(self._snapshot)
             return
         self._past = max(1, epoch)
-        self.query_one(StatusHeader).show(self._shown, self._state)
+        self._show_header()
         self.run_worker(lambda: self._look_back(max(1, epoch)), thread=True, exclusive=True)
 
     def _look_back(self, epoch: int) -> None:
@@ -285,12 +316,16 @@ class LiveApp(App[None]):
         if message.epoch == self._past:
             self._draw(message.snapshot)
 
-    async def action_mark(self) -> None:
-        """Begin a phase with a name."""
-        if not self._feed.live or self._over:
-            self.notify("a recording that is over takes no marks", severity="warning")
-            return
-        await self.push_screen(MarkScreen(), lambda name: self._feed.mark(name) if name else None)
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: the theme and the like, and what this screen can do."""
+        yield from super().get_system_commands(screen)
+        for name, what, action in COMMANDS:
+            yield SystemCommand(name, what, partial(self.run_action, action))
+
+    def action_kernel(self) -> None:
+        """Show the curve for another kernel."""
+        self.action_pane(PANES.index("whatif"))
+        self.query_one(WhatIfPane).action_kernel()
 
     def action_help(self) -> None:
         """Show all keys."""
@@ -298,12 +333,12 @@ class LiveApp(App[None]):
 
     def action_write_plan(self) -> None:
         """Write the pages that the budget buys, for 'tinyprof build --plan'."""
-        curve = self._shown.curve
-        if curve is None or not curve.everything.pages:
+        pane = self.query_one(WhatIfPane)
+        if pane.curve is None or not pane.curve.everything.pages:
             self.notify("there is nothing to plan yet", severity="warning")
             return
-        pages = curve.pages_within(self.query_one(WhatIfPane).budget)
-        self._write(".plan", dump_plan(pages), "tinyprof build ROOTFS IMAGE --plan")
+        pages = pane.curve.pages_within(pane.budget)
+        self._write(".plan", dump_plan(pages), f"tinyprof build ROOTFS IMAGE{pane.kernel.build} --plan")
 
     def action_write_profile(self) -> None:
         """Write the profile of what was recorded so far."""
@@ -327,6 +362,10 @@ class LiveApp(App[None]):
 
     async def action_quit(self) -> None:
         """Leave once the capture is complete."""
+        self.leave()
+
+    def leave(self) -> None:
+        """The same, when somebody else than a key asks for it."""
         self._leaving = True
         self._feed.stop()
         if self._over:

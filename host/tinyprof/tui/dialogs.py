@@ -12,21 +12,20 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
+from tinyprof.times import EPOCH_MS_LIMIT, seconds_of
 from tinyprof.wire import MARK_MAX
 
 HELP = """\
-files      ↑ ↓ choose    / filter by path    s r sort, reverse
-           t by directory    enter open or close one
-heat map   ← → ↑ ↓ move    + - zoom    n next hot run
-           a the whole image, or what is chosen
-what if    ← → ↑ ↓ move the budget    w write its plan
-panes      1 heat map    2 what if    3 console    4 log    tab next
-the past   [ ] an epoch back, forth    backspace now
-           { } where a phase began
-recording  m begin a phase with a name
-           space hold the view; the recording goes on
-always     p write the profile    ? this help    ctrl+p all commands
-           q end the recording and leave a complete capture
+files      ↑ ↓ choose   / filter by path   s r sort, reverse
+           t by directory   enter open or close one
+heat map   ← → ↑ ↓ move   + - zoom   n next hot run   a all files or one
+what if    ← → ↑ ↓ move the budget   x another kernel   w write its plan
+panes      1 heat map   2 what if   3 console   4 log   tab next
+the past   [ ] an epoch back, forth   { } a phase   backspace now
+recording  m mark: begin a phase   R end the epoch   E length of an epoch
+           S stop the target's recording, or start it again
+always     space hold the view   p write the profile   ctrl+p all commands
+           q end the recording and leave a complete capture   ? this help
 
 hot  █  seen in most epochs of the steady state     warm  ▒  in some
 once ░  seen in one stretch, as start-up            cold  ·  never
@@ -46,6 +45,25 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help"):
             yield Static(HELP, markup=False)
+
+
+class EpochScreen(ModalScreen[int | None]):
+    """Asks for the length of an epoch, in milliseconds; None if it was not wanted."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "as it is")]
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="mark"):
+            yield Label("How long an epoch is: 250ms, 1s, 2m; 0s never ends by time.")
+            yield Input(max_length=12)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Take it, if it is a time that the target can count."""
+        seconds = seconds_of(event.value.strip())
+        if seconds is None or round(seconds * 1000) >= EPOCH_MS_LIMIT:
+            self.notify("write a time such as 250ms, 1s or 2m, below 49 days", severity="error")
+            return
+        self.dismiss(round(seconds * 1000))
 
 
 class MarkScreen(ModalScreen[str]):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
@@ -19,20 +20,27 @@ from tinyprof.capture import CaptureReader, Ending
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex
 from tinyprof.live import LiveHeat, Snapshot
-from tinyprof.recorder import Observer, Recording, Totals
+from tinyprof.parts import Parts
+from tinyprof.recorder import Observer, Order, Recording, Totals
+from tinyprof.roll import part_paths
 from tinyprof.shown import shown, shown_line
-from tinyprof.wire import ConsoleText, EpochEnd, Event, Frame, Pages
+from tinyprof.tally import loss_counts
+from tinyprof.times import epoch_text
+from tinyprof.wire import ConsoleText, EpochEnd, EpochLength, Event, Frame, HostMark, Pages, Rearm, Trace
 
 INTERVAL = 0.25
 CONSOLE_LINE_MAX = 1024
 ASKED_FOR = (Ending.DURATION, Ending.EPOCHS, Ending.INTERRUPTED)
+WARNINGS_MAX = 4
+"""Warnings that are shown of a quarter of a second; the log has all."""
+
 LINES_MAX = 2000
 """Lines of console text and of the log that one piece of news carries, and that a pane keeps."""
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """The state, and what was printed and said since the last news.
+    """The state, and what was printed and said since the last news; `warnings` stand in the log, too.
 
     `over`: these are the last. `leave`: nothing is left to look for, as whoever began it wanted.
     """
@@ -40,6 +48,7 @@ class News:
     snapshot: Snapshot
     console: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     over: bool = False
     leave: bool = False
 
@@ -48,7 +57,7 @@ Post = Callable[[News], None]
 
 
 class Feed(Protocol):
-    """`title`: what is looked at; `live`: whether it is being recorded, so that marks can be set."""
+    """`title`: what is looked at; `live`: whether it is being recorded, so that orders can be given."""
 
     title: str
     live: bool
@@ -62,8 +71,8 @@ class Feed(Protocol):
         """Ask for the end. The last news come soon after."""
         ...
 
-    def mark(self, name: str) -> None:
-        """Begin a phase of this name."""
+    def order(self, order: Order) -> None:
+        """Have the recorder do this soon: set a mark, tell the target something."""
         ...
 
     def at(self, epochs: int) -> Snapshot:
@@ -80,6 +89,7 @@ class _Notes:
     def __init__(self) -> None:
         self._console: list[str] = []
         self._log: list[str] = []
+        self._warnings: list[str] = []
         self._rest = b""
 
     def console(self, text: bytes) -> None:
@@ -93,21 +103,28 @@ class _Notes:
         self._log.append(f"{seconds:8.1f} s  {shown(text)}")
         del self._log[:-LINES_MAX]
 
+    def warning(self, seconds: float, text: str) -> None:
+        self.log(seconds, text)
+        self._warnings.append(shown(text))
+        del self._warnings[:-WARNINGS_MAX]
+
     def flush(self) -> None:
         """The last line counts though it has no end."""
         if self._rest:
             self.console(b"\n")
 
     def news(self, snapshot: Snapshot, *, over: bool = False, leave: bool = False) -> News:
-        news = News(snapshot, tuple(self._console), tuple(self._log), over, leave)
-        self._console, self._log = [], []
+        lines = (tuple(self._console), tuple(self._log), tuple(self._warnings))
+        news = News(snapshot, *lines, over, leave)
+        self._console, self._log, self._warnings = [], [], []
         return news
 
 
 Begin = Callable[
-    [Observer, Callable[[Sequence[Event]], None], Callable[[], Iterable[str]], Callable[[], bool]], Recording
+    [Observer, Callable[[Sequence[Event]], None], Callable[[], Iterable[Order]], Callable[[], bool]],
+    Recording,
 ]
-"""Records, and returns when that is over: who observes, who listens, which marks are due, whether to stop."""
+"""Records, and returns when that is over: who observes, who listens, what is to be done, whether to stop."""
 
 
 class LiveRecording:
@@ -135,7 +152,8 @@ class LiveRecording:
         self._notes = _Notes()
         self._clock = clock
         self._began = self._posted = clock()
-        self._marks: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
+        self._totals = Totals()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._post: Post = lambda news: None
@@ -154,11 +172,11 @@ class LiveRecording:
         if self._thread:
             self._thread.join()
 
-    def mark(self, name: str) -> None:
-        self._marks.put(name)
+    def order(self, order: Order) -> None:
+        self._orders.put(order)
 
     def at(self, epochs: int) -> Snapshot:
-        return snapshot_at(self.capture, self._index, epochs)
+        return snapshot_at(part_paths(self.capture), self._index, epochs)
 
     def _run(self) -> None:
         try:
@@ -171,7 +189,13 @@ class LiveRecording:
         self._notes.log(self._elapsed(), f"the recording is over: {self._why()}")
         # A line that ended, or a fault, is for people to see; a limit or a signal asked for the end.
         leave = bool(self.recording and not self.recording.fault and self.recording.ending in ASKED_FOR)
-        self._post(self._notes.news(self._heat.snapshot(self._elapsed(), whole=True), over=True, leave=leave))
+        if self.recording:
+            self._totals = self.recording.totals
+        self._post(self._notes.news(self._snapshot(whole=True), over=True, leave=leave))
+
+    def _snapshot(self, *, whole: bool = False) -> Snapshot:
+        snapshot = self._heat.snapshot(self._elapsed(), whole=whole)
+        return replace(snapshot, counts_by_cause=loss_counts(self._totals), away=self._totals.away)
 
     def _why(self) -> str:
         if not self.recording:
@@ -181,12 +205,12 @@ class LiveRecording:
         ending = self.recording.ending
         return ending.name.lower().replace("_", " ") if ending is not None else "unknown"
 
-    def _due(self) -> list[str]:
-        names = []
-        while not self._marks.empty():
-            names.append(self._marks.get())
-            self._notes.log(self._elapsed(), f"mark: {names[-1]}")
-        return names
+    def _due(self) -> list[Order]:
+        orders = []
+        while not self._orders.empty():
+            orders.append(self._orders.get())
+            self._notes.log(self._elapsed(), order_text(orders[-1]))
+        return orders
 
     def _elapsed(self) -> float:
         return self._clock() - self._began
@@ -195,7 +219,8 @@ class LiveRecording:
         """Called after every read; posts when it is time."""
         if self._clock() - self._posted >= INTERVAL:
             self._posted = self._clock()
-            self._post(self._notes.news(self._heat.snapshot(self._elapsed())))
+            self._totals = totals()
+            self._post(self._notes.news(self._snapshot()))
 
     def console(self, text: bytes) -> None:
         """The target printed this."""
@@ -209,7 +234,7 @@ class LiveRecording:
 
     def warning(self, warning: TinyprofError) -> None:
         """Something is wrong; the recording goes on."""
-        self._notes.log(self._elapsed(), str(warning))
+        self._notes.warning(self._elapsed(), str(warning))
 
 
 class _TargetClock:
@@ -226,13 +251,30 @@ class _TargetClock:
             self._last = ms
 
 
-def snapshot_at(capture: Path, image: ImageIndex | None, epochs: int) -> Snapshot:
-    """What a capture, which may still grow, had when so many epochs were over."""
+def order_text(order: Order) -> str:
+    """What is to be done, in words."""
+    match order:
+        case HostMark(text):
+            return f"mark: {text}"
+        case EpochLength(ms):
+            return f"to the target: {epoch_text(ms)}"
+        case Rearm():
+            return "to the target: end the epoch now"
+        case Trace(on):
+            return "to the target: record again" if on else "to the target: record no more"
+
+
+def snapshot_at(parts: Iterable[Path], image: ImageIndex | None, epochs: int) -> Snapshot:
+    """What a recording, which may still grow, had when so many epochs had ended.
+
+    Raises TinyprofError or OSError where one of its parts cannot be read.
+    """
     clock = _TargetClock()
-    with capture.open("rb") as file:
-        reader = CaptureReader(file, shown(str(capture)))
-        heat = LiveHeat(image or reader.index)
-        for event in reader.events():
+    with ExitStack() as files:
+        opened = ((path, files.enter_context(path.open("rb"))) for path in parts)
+        whole = Parts(CaptureReader(file, shown(str(path))) for path, file in opened)
+        heat = LiveHeat(image or whole.index)
+        for event in whole.events():
             heat.heard([event])
             clock.take(event)
             if heat.epochs >= epochs:
@@ -242,17 +284,19 @@ def snapshot_at(capture: Path, image: ImageIndex | None, epochs: int) -> Snapsho
 
 
 class FinishedCapture:
-    """A feed of a capture, read from its start to its end."""
+    """A feed of a recording, read from its start to its end; of one in parts, `paths` are these in order."""
 
     live = False
 
-    def __init__(self, capture: Path, image: ImageIndex | None = None) -> None:
-        self.title = shown(str(capture))
-        self.capture = capture
+    def __init__(self, paths: Sequence[Path], image: ImageIndex | None = None) -> None:
+        self.title = shown(str(paths[0])) + (f" and {len(paths) - 1} more parts" if len(paths) > 1 else "")
+        self.capture = paths[0]
+        self._paths = paths
         self._image = image
         self._target = _TargetClock()
         self._stop = threading.Event()
         self._post: Post = lambda news: None
+        self._counts: Mapping[str, int] = {}
 
     def start(self, post: Post) -> None:
         self._post = post
@@ -261,28 +305,43 @@ class FinishedCapture:
     def stop(self) -> None:
         self._stop.set()
 
-    def mark(self, name: str) -> None:
-        """A finished recording takes no marks."""
+    def order(self, order: Order) -> None:
+        """A finished recording takes none."""
 
     def at(self, epochs: int) -> Snapshot:
-        return snapshot_at(self.capture, self._image, epochs)
+        return snapshot_at(self._paths, self._image, epochs)
 
     def _run(self) -> None:
         notes, heat = _Notes(), LiveHeat(self._image)
         try:
-            with self.capture.open("rb") as file:
-                reader = CaptureReader(file, self.title)
-                heat = LiveHeat(self._image or reader.index)
-                notes.log(0.0, f"recorded from {reader.meta.port} at {reader.meta.baud} baud")
-                self._read(reader, heat, notes)
-            if reader.cut_at is not None:
-                notes.log(0.0, f"cut short or damaged at byte {reader.cut_at}; shown up to there")
+            for number, path in enumerate(self._paths):
+                with path.open("rb") as file:
+                    reader = CaptureReader(file, shown(str(path)))
+                    if not number:
+                        heat = LiveHeat(self._image or reader.index)
+                        notes.log(0.0, f"recorded from {reader.meta.port} at {reader.meta.baud} baud")
+                    self._read(reader, heat, notes)
+                self._take_notes(reader, notes)
         except (TinyprofError, OSError) as error:
             notes.log(0.0, str(error))
         heat.finish()
         notes.flush()
-        last = replace(heat.snapshot(self._target.seconds, whole=True), rates=())
-        self._post(notes.news(last, over=True))
+        self._post(notes.news(self._snapshot(heat, whole=True), over=True))
+
+    def _snapshot(self, heat: LiveHeat, *, whole: bool = False) -> Snapshot:
+        snapshot = heat.snapshot(self._target.seconds, whole=whole)
+        # How fast a capture is read is no rate of the target's.
+        rates = () if whole else snapshot.rates
+        return replace(snapshot, rates=rates, counts_by_cause=self._counts)
+
+    def _take_notes(self, reader: CaptureReader, notes: _Notes) -> None:
+        """What the recorder noted of this part; its counts are of all parts so far."""
+        self._counts = reader.losses or {"gaps": len(reader.gaps)}
+        for seconds in reader.gaps:
+            notes.log(seconds, "the port went away")
+        if reader.cut_at is not None:
+            where = f"{reader.name}: cut short or damaged at byte {reader.cut_at}"
+            notes.log(0.0, f"{where}; shown up to there")
 
     def _read(self, reader: CaptureReader, heat: LiveHeat, notes: _Notes) -> None:
         posted = monotonic()
@@ -299,5 +358,5 @@ class FinishedCapture:
                     return
                 if monotonic() - posted >= INTERVAL:
                     posted = monotonic()
-                    self._post(notes.news(heat.snapshot(self._target.seconds)))
+                    self._post(notes.news(self._snapshot(heat)))
         heat.heard(batch)

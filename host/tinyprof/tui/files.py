@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -23,8 +22,7 @@ from textual.strip import Strip
 from tinyprof.report.directories import Directory, Line, Row, flat, tree
 from tinyprof.report.rows import FileRow
 from tinyprof.report.strip import hottest
-from tinyprof.shown import shown
-from tinyprof.tui.palette import cells, size_text
+from tinyprof.tui.palette import cells, ending, size_text
 
 HEAD_LINES = 1
 
@@ -243,13 +241,3 @@ class FileList(ScrollView, can_focus=True):
                 Segment(indent + ending(mark + line.name, room - len(indent)), style),
             ]
         )
-
-
-def ending(path: str, room: int) -> str:
-    """A path's end, as much as there is room for: names differ at their ends."""
-    text = shown(path)
-    if cell_len(text) <= room:
-        return text
-    while text and cell_len(text) >= room:
-        text = text[1:]
-    return "…" + text

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The three lines on top: what is recorded, how it goes, and what is lost."""
+"""The lines on top: what is recorded, how it goes, which pages are hot, and what became of the line."""
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -10,70 +11,121 @@ from textual.widget import Widget
 
 from tinyprof.live import Snapshot
 from tinyprof.report import losses_text
+from tinyprof.report.ledger import made_good
 from tinyprof.report.strip import CELLS
 from tinyprof.shown import shown
 from tinyprof.temperature import Temperature
-from tinyprof.tui.palette import BAD, STYLES, sparkline
+from tinyprof.times import epoch_text
+from tinyprof.tui.palette import WARN, alarm, ending, sparkline, style_of
 
 SPARK_WIDTH = 24
+TITLE_LEAST = 20
+WORRYING = ("gaps", "overruns")
+Segments = list[Segment]
 
 
 class StatusHeader(Widget):
-    """Draws a snapshot's totals. `state` is one word for what goes on."""
+    """Draws a snapshot's totals. `state` is a word or two for what goes on, `alarming` if it should not."""
 
     def __init__(self, title: str, state: str) -> None:
         super().__init__(id="status")
         self._title = title
         self._state = state
+        self._alarming = False
         self._snapshot = Snapshot()
 
-    def show(self, snapshot: Snapshot, state: str) -> None:
+    def show(self, snapshot: Snapshot, state: str, *, alarming: bool = False) -> None:
         """Draw this from now on."""
-        self._snapshot, self._state = snapshot, state
+        self._snapshot, self._state, self._alarming = snapshot, state, alarming
+        self._fit()
         self.refresh()
+
+    def on_resize(self) -> None:
+        """A line more where pages and line no longer fit side by side."""
+        self._fit()
+
+    def _fit(self) -> None:
+        height = len(self._lines(Style()))
+        # Setting it lays the whole screen out anew.
+        if self.styles.height is None or self.styles.height.value != height:
+            self.styles.height = height
 
     def render_line(self, y: int) -> Strip:
         base = self.rich_style
-        lines = (self._who, self._how, self._what)
-        segments = lines[y](base) if y < len(lines) else []
-        return Strip(segments).adjust_cell_length(self.size.width, base)
+        lines = self._lines(base)
+        return Strip(lines[y] if y < len(lines) else []).adjust_cell_length(self.size.width, base)
 
-    def _who(self, base: Style) -> list[Segment]:
-        hello = self._snapshot.hello
-        words = [self._title]
-        if hello:
-            words.append(f"Linux {hello.kernel} {hello.arch}, agent {hello.agent}")
-            words += [f"image {volume.fsid} {volume.name}" for volume in hello.volumes[:1]]
-        else:
-            words.append("no target heard yet" if self._state != "reading" else "")
+    def _lines(self, base: Style) -> list[Segments]:
+        pages, line = self._pages(base), self._line(base)
+        together = [*pages, Segment(" ·", base), *line]
+        if sum(cell_len(segment.text) for segment in together) <= self.size.width:
+            return [self._who(base), self._how(base), together]
+        return [self._who(base), self._how(base), pages, line]
+
+    def _who(self, base: Style) -> Segments:
+        state = base + alarm() if self._alarming else base + Style(reverse=True)
+        room = self.size.width - cell_len(self._state) - 4
         return [
-            Segment(f" {self._state} ", base + Style(reverse=True)),
-            Segment(" " + shown(" · ".join(filter(None, words))), base + Style(bold=True)),
+            Segment(f" {self._state} ", state),
+            Segment(f" {self._words(room)}", base + Style(bold=True)),
         ]
 
-    def _how(self, base: Style) -> list[Segment]:
+    def _words(self, room: int) -> str:
+        """Port, target and image; where they do not fit, what tells them from others."""
+        hello = self._snapshot.hello
+        if not hello:
+            unheard = "" if self._state == "reading" else " · no target heard yet"
+            return ending(self._title, max(TITLE_LEAST, room - len(unheard))) + unheard
+        volume = next(iter(hello.volumes), None)
+        long = [f"Linux {hello.kernel} {hello.arch}, agent {hello.agent}"]
+        short = [f"Linux {hello.kernel} {hello.arch}"]
+        if volume:
+            long.append(f"image {volume.fsid} {volume.name}")
+            short.append(f"image {volume.fsid.crc:08x}")
+        for words in (long, short):
+            text = shown("".join(f" · {word}" for word in words))
+            if cell_len(text) + min(cell_len(self._title), TITLE_LEAST) <= room:
+                break
+        return ending(self._title, max(TITLE_LEAST, room - cell_len(text))) + text
+
+    def _how(self, base: Style) -> Segments:
         it = self._snapshot
         minutes, seconds = divmod(int(it.seconds), 60)
-        runs = f" · {it.runs} boots" if it.runs > 1 else ""
-        text = f" {minutes:3}:{seconds:02} · epoch {it.epoch}{runs} · {it.records:,} records"
+        words = [f"{minutes:3}:{seconds:02}", f"epoch {it.epoch}"]
+        if it.unfinished:
+            words[-1] += f" and {it.unfinished} unfinished"
+        if it.hello:
+            words.append(epoch_text(it.hello.epoch_ms))
+        if it.runs > 1:
+            words.append(f"{it.runs} boots")
+        words.append(f"{it.records:,} records")
         if not it.rates:
-            return [Segment(text, base)]
-        text += f" · {it.rates[-1]:,.0f}/s "
+            return [Segment(" " + " · ".join(words), base)]
+        words.append(f"{it.rates[-1]:,.0f}/s ")
         return [
-            Segment(text, base),
-            Segment(sparkline(it.rates, SPARK_WIDTH), base + STYLES[Temperature.ONCE]),
+            Segment(" " + " · ".join(words), base),
+            Segment(sparkline(it.rates, SPARK_WIDTH), base + style_of(Temperature.ONCE)),
         ]
 
-    def _what(self, base: Style) -> list[Segment]:
+    def _pages(self, base: Style) -> Segments:
         it = self._snapshot
         segments = [Segment(" ", base)]
         if it.unresolved:
-            segments.append(Segment(f"{shown(it.unresolved)} · ", base + BAD))
-        for temperature, count in zip(Temperature, it.counts, strict=True):
-            segments.append(Segment(CELLS[temperature], base + STYLES[temperature]))
-            segments.append(Segment(f" {count:,} {temperature.value} · ", base))
+            return [*segments, Segment(shown(it.unresolved), base + alarm())]
+        for number, (temperature, count) in enumerate(zip(Temperature, it.counts, strict=True)):
+            segments.append(Segment(" · " if number else "", base))
+            segments.append(Segment(CELLS[temperature], base + style_of(temperature)))
+            segments.append(Segment(f" {count:,} {temperature.value}", base))
+        return segments
+
+    def _line(self, base: Style) -> Segments:
+        """What was lost, by cause, and what nearly was."""
+        it = self._snapshot
         if it.losses:
-            segments.append(Segment(f"LOST {losses_text(it.losses)}", base + BAD))
+            segments = [Segment(f" LOST {losses_text(it.losses)}", base + alarm())]
         else:
-            segments.append(Segment("lost: nothing", base))
+            segments = [Segment(" lost: nothing", base)]
+        for name, words in made_good(it.counts_by_cause):
+            segments.append(Segment(", ", base))
+            segments.append(Segment(words, base + (WARN if name in WORRYING else Style(dim=True))))
         return segments

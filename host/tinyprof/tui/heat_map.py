@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The heat map of a file or of the image: a cell a page, or a cell for several neighbours when zoomed out.
 
-Under it stand the legend and what is known of the page under the cursor.
+Above it stand the legend and what is known of the page under the cursor, by name where names were found.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -22,9 +23,13 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tinyprof.cramfs import PAGE_SIZE
+from tinyprof.names import Names
+from tinyprof.profile import FileUse
+from tinyprof.report.rows import names_text
 from tinyprof.report.strip import CELLS, hottest
+from tinyprof.shown import shown
 from tinyprof.temperature import Temperature
-from tinyprof.tui.palette import STYLES, cells, legend
+from tinyprof.tui.palette import cells, ending, legend, style_of
 from tinyprof.tui.subject import Subject
 
 OFFSET_WIDTH = 10
@@ -151,53 +156,81 @@ class CellGrid(ScrollView, can_focus=True):
         at = self.cursor // self.zoom - start
         if not 0 <= at < len(here):
             return Strip([*segments, *cells(here, base)])
-        under = Segment(CELLS[here[at]], base + STYLES[here[at]] + Style(reverse=True, bold=True))
+        under = Segment(CELLS[here[at]], base + style_of(here[at]) + Style(reverse=True, bold=True))
         return Strip([*segments, *cells(here[:at], base), under, *cells(here[at + 1 :], base)])
 
 
 class Caption(Widget):
-    """The legend, and a line of text under it."""
+    """The legend, what is known of the page under the cursor, and the names of what stands there."""
 
     def __init__(self) -> None:
         super().__init__(id="caption")
-        self._lines = ["", ""]
+        self._scale, self._page, self._path, self._names = "", "", "", ""
 
-    def show(self, where: str, what: str) -> None:
+    def show(self, scale: str, page: str, path: str, names: str) -> None:
         """Draw these."""
-        self._lines = [where, what]
+        self._scale, self._page, self._path, self._names = scale, page, path, names
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        base = self.rich_style
+        base, width = self.rich_style, self.size.width
         if y == 0:
-            segments = [*legend(base), Segment(self._lines[0], base)]
+            segments = [*legend(base), Segment(self._scale, base)]
+        elif y == 1:
+            segments = [Segment(f" {self._page}", base + Style(bold=True))]
         else:
-            width = max(1, self.size.width)
-            at = (y - 1) * width
-            segments = [Segment(self._lines[1][at : at + width], base + Style(bold=True))]
-        return Strip(segments).adjust_cell_length(self.size.width, base)
+            names = f" {self._names}" if self._names else ""
+            path = ending(self._path, max(12, width - cell_len(names) - 2))
+            segments = [Segment(f" {path}", base + Style(bold=True)), Segment(names, base)]
+        return Strip(segments if self._page or y == 0 else []).adjust_cell_length(width, base)
 
 
 class HeatMap(Vertical):
-    """A grid and its caption."""
+    """A grid and its caption. It asks for the names of a file, and is told them when they were found."""
+
+    class NamesWanted(Message):
+        """The cursor is on a file of which the names are not known."""
+
+        def __init__(self, file: FileUse) -> None:
+            super().__init__()
+            self.file = file
 
     def __init__(self) -> None:
         super().__init__(id="map")
         self._subject: Subject | None = None
+        self._named = ""
+        self._names: Names | str = ""
 
     def compose(self) -> ComposeResult:
-        yield CellGrid()
         yield Caption()
+        yield CellGrid()
 
     def show(self, subject: Subject | None) -> None:
         """Draw this."""
         self._subject = subject
         self.query_one(CellGrid).show(subject)
 
+    def learn(self, file: FileUse, names: Names | str) -> None:
+        """The names of a file, or why there are none."""
+        if file.sha256 == self._named:
+            self._names = names
+            self._caption()
+
     def on_cell_grid_moved(self) -> None:
         """Say what is under the cursor."""
+        found = self._subject.at(self.query_one(CellGrid).cursor) if self._subject else None
+        if found and found[0].use.sha256 != self._named:
+            self._named, self._names = found[0].use.sha256, "…"
+            self.post_message(self.NamesWanted(found[0].use))
+        self._caption()
+
+    def _caption(self) -> None:
         grid, subject = self.query_one(CellGrid), self._subject
-        scale = "a page" if grid.zoom == 1 else f"{grid.zoom} pages"
-        self.query_one(Caption).show(
-            f"a cell is {scale}", f"{subject.text(grid.cursor)} · {subject.name}" if subject else ""
-        )
+        scale = "a cell is a page" if grid.zoom == 1 else f"a cell is {grid.zoom} pages"
+        found = subject.at(grid.cursor) if subject else None
+        if not subject or not found:
+            self.query_one(Caption).show(scale, "", "", "")
+            return
+        row, page = found
+        names = names_text(self._names, page) if isinstance(self._names, Names) else self._names
+        self.query_one(Caption).show(scale, subject.text(grid.cursor), row.path, shown(names))

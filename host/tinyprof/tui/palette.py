@@ -7,29 +7,44 @@ apart for who does not tell red from green.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from itertools import groupby
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
 from tinyprof.report.strip import CELLS
+from tinyprof.shown import shown
 from tinyprof.temperature import Temperature
 
-STYLES = {
+_STYLES = {
     Temperature.HOT: Style(color="#e0315f"),
     Temperature.WARM: Style(color="#e8871e"),
     Temperature.ONCE: Style(color="#4794d2"),
     Temperature.COLD: Style(color="#7d8791"),
 }
-BAD = Style(color="#f04040", bold=True)
+BAD = Style(color="#ffffff", bgcolor="#c02626", bold=True)
+
+WARN = Style(color="#c07010", bold=True)
 BARS = " ▁▂▃▄▅▆▇█"
+
+
+def style_of(temperature: Temperature) -> Style:
+    """Its colour; without colours the text's own, for a grey may be the ground's."""
+    return Style() if "NO_COLOR" in os.environ else _STYLES[temperature]
+
+
+def alarm() -> Style:
+    """Something is lost or away; reversed where there are no colours."""
+    return Style(reverse=True, bold=True) if "NO_COLOR" in os.environ else BAD
 
 
 def cells(temperatures: Iterable[Temperature], base: Style) -> list[Segment]:
     """The cells of a strip, one segment for neighbours of one class."""
     return [
-        Segment(CELLS[temperature] * len(list(group)), base + STYLES[temperature])
+        Segment(CELLS[temperature] * len(list(group)), base + style_of(temperature))
         for temperature, group in groupby(temperatures)
     ]
 
@@ -38,7 +53,7 @@ def legend(base: Style) -> list[Segment]:
     """Which cell is which."""
     found: list[Segment] = []
     for temperature, cell in CELLS.items():
-        found += [Segment(cell, base + STYLES[temperature]), Segment(f" {temperature.value}  ", base)]
+        found += [Segment(cell, base + style_of(temperature)), Segment(f" {temperature.value}  ", base)]
     return found
 
 
@@ -54,3 +69,13 @@ def size_text(size: int) -> str:
     if abs(size) < 1024:
         return f"{size} B"
     return f"{size / 1024:.0f} K" if abs(size) < 10 << 20 else f"{size / (1 << 20):.1f} M"
+
+
+def ending(path: str, room: int) -> str:
+    """A path's end, as much as there is room for: names differ at their ends."""
+    text = shown(path)
+    if cell_len(text) <= room:
+        return text
+    while text and cell_len(text) >= room:
+        text = text[1:]
+    return "…" + text

@@ -36,12 +36,15 @@ class Subject:
             start += row.pages
         return found
 
-    def text(self, page: int) -> str:
-        """What is known of a page, with its file where there are several."""
+    def at(self, page: int) -> tuple[FileRow, int] | None:
+        """The file of a page, and its number there; None where there is no such page."""
         starts = [0, *accumulate(row.pages for row in self.rows)]
         number = bisect_right(starts, page) - 1
         if not 0 <= number < len(self.rows):
-            return ""
-        row = self.rows[number]
-        text = page_text(row, self.profile, page - starts[number])
-        return shown(text if len(self.rows) == 1 else f"{row.path}: {text}")
+            return None
+        return self.rows[number], page - starts[number]
+
+    def text(self, page: int) -> str:
+        """What is known of a page."""
+        found = self.at(page)
+        return shown(page_text(found[0], self.profile, found[1])) if found else ""

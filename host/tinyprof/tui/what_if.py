@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What XIP would cost and save if the recording ended now: the curve, and a budget that arrow keys move."""
+"""What XIP would cost and save if the recording ended now: the curve, and a budget that arrow keys move.
+
+For a kernel that maps any page the snapshot has the curve; those for other kernels it asks for, and draws the
+last one that it was told until there is a newer one.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +13,28 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
 from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.live import Snapshot
 from tinyprof.temperature import Temperature
-from tinyprof.tui.palette import BARS, STYLES, size_text
-from tinyprof.whatif import Point
+from tinyprof.tui.palette import BARS, size_text, style_of
+from tinyprof.whatif import KERNELS, Kernel, WhatIf
 
 STEPS = 100
 LEFT = 9
 TEXT_LINES = 4
+LABELS = 8
 
 
 class WhatIfPane(Widget, can_focus=True):
     """Draws the curve of a snapshot. The budget is in hundredths of what all pages that pay would cost, so
     that it keeps its meaning while the recording grows."""
+
+    class CurveWanted(Message):
+        """The curve for the kernel, or for the snapshot, is another than the last one that was told."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "budget(-1)", "less flash", show=False),
@@ -34,23 +43,55 @@ class WhatIfPane(Widget, can_focus=True):
         Binding("up,k", "budget(10)", "much more", show=False),
         Binding("home", "budget(-100)", "nothing", show=False),
         Binding("end", "budget(100)", "everything", show=False),
+        Binding("x", "kernel", "Kernel"),
     ]
 
     def __init__(self) -> None:
         super().__init__(id="whatif")
         self._snapshot = Snapshot()
         self._share = STEPS
+        self._number = 0
+        self._told: WhatIf | str = ""
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw this snapshot's curve."""
         self._snapshot = snapshot
+        self._want()
         self.refresh()
+
+    def _want(self) -> None:
+        if not self.kernel.maps_any_page:
+            self.post_message(self.CurveWanted())
+
+    @property
+    def kernel(self) -> Kernel:
+        """Who is to map the pages."""
+        return KERNELS[self._number]
+
+    @property
+    def curve(self) -> WhatIf | None:
+        """What is drawn."""
+        if self.kernel.maps_any_page:
+            return self._snapshot.curve
+        return self._told if isinstance(self._told, WhatIf) else None
 
     @property
     def budget(self) -> int:
         """Bytes of flash."""
-        curve = self._snapshot.curve
-        return curve.everything.cost * self._share // STEPS if curve else 0
+        return self.curve.everything.cost * self._share // STEPS if self.curve else 0
+
+    def tell(self, kernel: Kernel, told: WhatIf | str) -> None:
+        """The curve for a kernel, or why there is none."""
+        if kernel is self.kernel:
+            self._told = told
+            self.refresh()
+
+    def action_kernel(self) -> None:
+        """Another kernel."""
+        self._number = (self._number + 1) % len(KERNELS)
+        self._told = "…"
+        self._want()
+        self.refresh()
 
     def action_budget(self, by: int) -> None:
         """Move the budget by so many hundredths."""
@@ -58,9 +99,11 @@ class WhatIfPane(Widget, can_focus=True):
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        """Set the budget to what is under the pointer."""
+        """Set the budget to what is under the pointer; on the kernels' line, take the next of them."""
         columns = self._columns
-        if event.x >= LEFT and columns > 1:
+        if event.y == 0:
+            self.action_kernel()
+        elif event.x >= LEFT and columns > 1:
             self.action_budget(round(STEPS * (event.x - LEFT) / (columns - 1)) - self._share)
 
     @property
@@ -68,34 +111,43 @@ class WhatIfPane(Widget, can_focus=True):
         return max(2, self.size.width - LEFT - 2)
 
     def render_line(self, y: int) -> Strip:
-        base, curve = self.rich_style, self._snapshot.curve
-        if curve is None or not curve.everything.pages:
-            text = "  no page is worth its flash yet" if y == 0 else ""
-            return Strip([Segment(text, base + Style(dim=True))]).adjust_cell_length(self.size.width, base)
-        if y < TEXT_LINES:
-            segments = self._text(curve.within(self.budget), y, base)
+        base, curve = self.rich_style, self.curve
+        if y == 0:
+            segments = self._who(base)
+        elif curve is None or not curve.everything.pages:
+            why = self._told if curve is None and not self.kernel.maps_any_page else ""
+            text = f" {why or 'no page is worth its flash yet'}" if y == 1 else ""
+            segments = [Segment(text, base + Style(dim=True))]
+        elif y < TEXT_LINES:
+            segments = [Segment(self._text(curve)[y - 1], base + Style(bold=True))]
         else:
-            segments = self._bars(y - TEXT_LINES, base)
+            segments = self._bars(curve, y - TEXT_LINES, base)
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
-    def _text(self, point: Point, y: int, base: Style) -> list[Segment]:
-        it, curve = self._snapshot, self._snapshot.curve
-        assert curve
-        most = curve.everything
+    def _who(self, base: Style) -> list[Segment]:
+        """The kernels, the chosen one marked."""
+        segments = [Segment(" kernel ", base + Style(dim=True))]
+        for kernel in KERNELS:
+            chosen = kernel is self.kernel
+            segments.append(
+                Segment(f"[{kernel.name}]" if chosen else f" {kernel.name} ", base + Style(bold=chosen))
+            )
+        return [*segments, Segment(f"  {self.kernel.what}", base + Style(dim=True))]
+
+    def _text(self, curve: WhatIf) -> tuple[str, ...]:
+        it, most, point = self._snapshot, curve.everything, curve.within(self.budget)
         bound = "" if curve.exact else "at most "
         image = f", image {size_text(it.image_size)} → {size_text(rounded_up(it.image_size + point.cost))}"
-        lines = (
-            f" budget {size_text(self.budget)} of flash: {point.pages:,} of {most.pages:,} pages in place",
+        left_out = f"; {curve.unknown} files left out" if curve.unknown else ""
+        pages = f"{point.pages:,} of {most.pages:,} pages in place{left_out}"
+        return (
+            f" budget {size_text(self.budget)} of flash: {pages}",
             f" cost {bound}{size_text(point.cost)}{image if it.image_size else ''}",
             f" saves {size_text(point.saves)} of {size_text(most.saves)} of page cache in the steady state",
-            " for a kernel that maps any page; ←→ ↑↓ move the budget, w writes the plan, p the profile",
         )
-        return [Segment(lines[y], base + (Style(bold=True) if y < TEXT_LINES - 1 else Style(dim=True)))]
 
-    def _bars(self, y: int, base: Style) -> list[Segment]:
+    def _bars(self, curve: WhatIf, y: int, base: Style) -> list[Segment]:
         """One line of the plot: what is saved at each budget, in eighths of a line."""
-        curve = self._snapshot.curve
-        assert curve
         height = max(1, self.size.height - TEXT_LINES - 1)
         marked = round((self._columns - 1) * self._share / STEPS)
         if y >= height:
@@ -105,18 +157,20 @@ class WhatIfPane(Widget, can_focus=True):
             axis = axis[:marked] + "▲" + axis[marked + 1 :]
             return [Segment(" " * LEFT + axis, base + Style(dim=True))]
         most_saved = curve.everything.saves or 1
-        label = size_text(most_saved * (height - y) // height).rjust(LEFT - 1) + " "
+        labelled = y % max(1, height // LABELS) == 0
+        label = (size_text(most_saved * (height - y) // height) if labelled else "").rjust(LEFT - 1) + " "
         segments = [Segment(label, base + Style(dim=True))]
         for column in range(self._columns):
             point = curve.within(curve.everything.cost * column // (self._columns - 1))
             eighths = round(8 * height * point.saves / most_saved) - 8 * (height - 1 - y)
             bar = BARS[min(8, max(0, eighths))]
             if column == marked:
-                segments.append(
-                    Segment("│" if bar == " " else bar, base + STYLES[Temperature.HOT] + Style(bold=True))
-                )
+                style = style_of(Temperature.HOT)
+                # Without colours only another shape tells it from its neighbours.
+                bar = bar if style and bar != " " else "│"
+                segments.append(Segment(bar, base + style + Style(bold=True)))
             else:
-                inside = STYLES[Temperature.ONCE if column < marked else Temperature.COLD]
+                inside = style_of(Temperature.ONCE if column < marked else Temperature.COLD)
                 segments.append(Segment(bar, base + inside))
         return segments
 

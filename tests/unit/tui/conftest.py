@@ -5,17 +5,22 @@ from __future__ import annotations
 
 import queue
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from elf_cases import Shape, link
 from tinyprof.capture import CaptureWriter, Ending, Meta
-from tinyprof.image_index import ImageIndex
+from tinyprof.contents import contents_of_tree
+from tinyprof.cramfs import Tree, WriteOptions, read_image, write_image
+from tinyprof.image_index import ImageIndex, index_image
 from tinyprof.live import Snapshot
+from tinyprof.recorder import Order
 from tinyprof.records import Kind
 from tinyprof.tui.app import LiveApp
 from tinyprof.tui.feed import Feed, FinishedCapture, News, Post, snapshot_at
-from tinyprof.wire import EpochEnd, Hello, Message, Pages, encode_message
+from tinyprof.wire import EpochEnd, Hello, Message, Pages, Volume, encode_message
 
 PAGE = 4096
 HOSTILE = "odd\x1b[2J\u202e😀\udcff"
@@ -84,7 +89,7 @@ class Told:
 
     def __init__(self, news: list[News], capture: Path, *, live: bool = False) -> None:
         self.title, self.live, self.capture = "board.tpcap", live, capture
-        self.marks: list[str] = []
+        self.orders: list[Order] = []
         self.stopped = False
         self._news = news
         self.post: Post = lambda news: None
@@ -97,16 +102,16 @@ class Told:
     def stop(self) -> None:
         self.stopped = True
 
-    def mark(self, name: str) -> None:
-        self.marks.append(name)
+    def order(self, order: Order) -> None:
+        self.orders.append(order)
 
     def at(self, epochs: int) -> Snapshot:
-        return snapshot_at(self.capture, None, epochs)
+        return snapshot_at([self.capture], None, epochs)
 
 
 @pytest.fixture
 def news(capture: Path) -> News:
-    return all_news(FinishedCapture(capture))[-1]
+    return all_news(FinishedCapture([capture]))[-1]
 
 
 def write(path: Path, data: bytes) -> None:
@@ -118,3 +123,41 @@ def write(path: Path, data: bytes) -> None:
 def app(news: News, capture: Path) -> LiveApp:
     """The live view on the whole capture."""
     return LiveApp(Told([news], capture), write)
+
+
+@pytest.fixture
+def live_feed(news: News, capture: Path) -> Told:
+    """A recording that goes on."""
+    return Told([replace(news, over=False)], capture, live=True)
+
+
+@pytest.fixture
+def live_app(live_feed: Told, rootfs: Path) -> LiveApp:
+    """The live view of it, with its files at hand."""
+    return LiveApp(live_feed, write, contents=contents_of_tree(rootfs))
+
+
+HOT_PAGE = 3
+"""Of the program, which has a page of headers, six of code, and two of data that is only read."""
+
+
+@pytest.fixture
+def capture_of_program(tmp_path: Path) -> Path:
+    """A recording in which one page in the middle of a program's code is used; the program is beside it."""
+    program = tmp_path / "programs/bin/it"
+    program.parent.mkdir(parents=True)
+    program.write_bytes(link(Shape(bits=32, kind="pie", pages=6)))
+    image = read_image(write_image(Tree.from_directory(tmp_path / "programs"), {}, WriteOptions()).image)
+    index = index_image(image)
+    (file,) = index.files
+    volume = Volume(0, image.superblock.fsid, image.superblock.size, "it", True)
+    messages: list[Message] = [Hello(1, "0.1.0", "6.1.192", "armv7l", PAGE, b"1st boot", 1000, 1, (volume,))]
+    for epoch in range(1, EPOCHS + 1):
+        messages.append(Pages(0, epoch, epoch * 1000, (file.page_ids[HOT_PAGE],), bytes([Kind.EXEC])))
+        messages.append(EpochEnd(0, epoch, epoch * 1000, (1, 0, 0, 0)))
+    path = tmp_path / "program.tpcap"
+    with path.open("xb", buffering=0) as out:
+        writer = CaptureWriter(out, Meta("0.1.0", "/dev/ttyACM0", 115_200), index)
+        writer.line(b"".join(encode_message(message, seq) for seq, message in enumerate(messages)))
+        writer.end(Ending.LINE_ENDED)
+    return path

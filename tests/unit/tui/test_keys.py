@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import ContentSwitcher, Input
+from textual.widgets import ContentSwitcher
 
 from tinyprof.capture import CaptureReader
 from tinyprof.cramfs import read_image
@@ -27,28 +25,11 @@ from tinyprof.tui.files import FileList
 from tinyprof.tui.header import StatusHeader
 from tinyprof.tui.heat_map import CellGrid
 from tinyprof.tui.what_if import WhatIfPane
+from tinyprof.wire import HostMark
 from unit.tui.conftest import Told, write
+from unit.tui.driving import drive, press
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
-
-Act = Callable[[Pilot[None]], Awaitable[None]]
-
-
-def drive(app: LiveApp, act: Act, size: tuple[int, int] = (100, 40)) -> None:
-    async def run() -> None:
-        async with app.run_test(size=size) as pilot:
-            await pilot.pause()
-            await act(pilot)
-
-    asyncio.run(run())
-
-
-def press(app: LiveApp, *keys: str) -> None:
-    async def act(pilot: Pilot[None]) -> None:
-        await pilot.press(*keys)
-        await pilot.pause()
-
-    drive(app, act)
 
 
 def test_files_are_listed_the_hottest_first_and_sorted_by_the_next_column(app: LiveApp) -> None:
@@ -130,8 +111,9 @@ def test_the_whole_image_is_one_map_that_names_files(app: LiveApp) -> None:
         await pilot.press("a", "home", *["right"] * 45)
         await pilot.pause()
         assert len(app.grid._cells) == 40 + 90 + 6 + 3
-        lines = app.query_one("#caption").render_line(1).text
-        assert "/lib/libc.so: page 5, offset 0x5000: cold" in lines
+        caption = [app.query_one("#caption").render_line(y).text for y in (1, 2)]
+        assert "page 5, offset 0x5000: cold" in caption[0]
+        assert "/lib/libc.so" in caption[1]
         await pilot.press("a")
         await pilot.pause()
         assert len(app.grid._cells) == 90
@@ -212,12 +194,7 @@ def test_a_mark_reaches_the_recording_by_its_name(news: News, capture: Path) -> 
         await pilot.pause()
 
     drive(app, act)
-    assert feed.marks == ["steady"]
-
-
-def test_a_capture_takes_no_marks(app: LiveApp) -> None:
-    press(app, "m")
-    assert not app.screen_stack or not app.query(Input).filter("#mark Input")
+    assert feed.orders == [HostMark("steady")]
 
 
 def test_help_opens_and_closes(app: LiveApp) -> None:
@@ -313,6 +290,9 @@ def test_a_loss_is_named_in_the_header_at_once(news: News, capture: Path) -> Non
         (segment,) = (segment for segment in line if "LOST" in segment.text)
         assert segment.style
         assert segment.style.bold
+        assert segment.style.bgcolor
+        assert segment.style.bgcolor.triplet
+        assert segment.style.bgcolor.triplet.red > 2 * segment.style.bgcolor.triplet.green
 
     drive(app, act)
 
@@ -331,3 +311,25 @@ def test_a_view_of_a_recording_that_is_over_leaves_when_it_is_told(news: News, c
 
     drive(app, act)
     assert not app.is_running
+
+
+def test_the_mouse_chooses_files_panes_pages_and_budgets(app: LiveApp) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        files = app.query_one(FileList)
+        await pilot.click(files, offset=(5, 2))
+        assert files.chosen
+        assert files.chosen.path == "/bin/busybox"
+        await pilot.click(files, offset=(95, 0))
+        assert files.paths == sorted(files.paths)
+        await pilot.click("#cells", offset=(15, 0))
+        assert app.grid.cursor == 5
+        await pilot.click("#tabs", offset=(16, 0))
+        pane = app.query_one(WhatIfPane)
+        assert app.query_one(ContentSwitcher).current == "whatif"
+        everything = pane.budget
+        await pilot.click(pane, offset=(50, 8))
+        assert 0 < pane.budget < everything
+        await pilot.click(pane, offset=(10, 0))
+        assert pane.kernel.name == "mainline"
+
+    drive(app, act)

@@ -8,13 +8,18 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from tinyprof.capture import CaptureReader, CaptureWriter, Ending
+import pytest
+
+from tinyprof.capture import CaptureReader, CaptureWriter, Ending, Meta
+from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex
-from tinyprof.recorder import Limits, Observer, Recording, record
-from tinyprof.tui.feed import LiveRecording, News
+from tinyprof.recorder import Limits, Observer, Order, Recording, Totals, record
+from tinyprof.roll import Roll, RollingWriter, part_path, part_paths
+from tinyprof.tally import loss_counts
+from tinyprof.tui.feed import FinishedCapture, LiveRecording, News, snapshot_at
 from tinyprof.watch import LineWatch
-from tinyprof.wire import Event, HostMark
-from unit.tui.conftest import EPOCHS, HOSTILE
+from tinyprof.wire import Event, HostMark, Trace
+from unit.tui.conftest import EPOCHS, HOSTILE, all_news
 
 NO_LIMITS = Limits()
 
@@ -56,13 +61,13 @@ class Live:
         def begin(
             observer: Observer,
             heard: Callable[[Sequence[Event]], None],
-            marks: Callable[[], Iterable[str]],
+            orders: Callable[[], Iterable[Order]],
             stop: Callable[[], bool],
         ) -> Recording:
             writer = CaptureWriter(self.file, index=index)
             ends = Limits(limits.seconds, limits.epochs, stop)
             watch = LineWatch("port", 115_200, index)
-            return record(self.link, writer, watch, observer, ends, marks=marks, heard=heard)
+            return record(self.link, writer, watch, observer, ends, orders=orders, heard=heard)
 
         self.feed = LiveRecording("port", Path("it.tpcap"), index, begin)
         self.feed.start(self._take)
@@ -94,7 +99,7 @@ def test_leaving_ends_the_recording_and_the_capture_is_whole(line: bytes, index:
 
 def test_a_mark_is_stored_and_said(line: bytes, index: ImageIndex) -> None:
     live = Live(line, index)
-    live.feed.mark("steady")
+    live.feed.order(HostMark("steady"))
     assert live.marked.wait(60)
     events = live.leave()
     assert [event.text for event in events if isinstance(event, HostMark)] == ["steady"]
@@ -130,3 +135,80 @@ def test_what_breaks_in_the_recorder_is_told_and_kept_for_whoever_waits(index: I
     assert isinstance(feed.crash, OSError)
     assert posted[-1].over
     assert "the disk is gone" in posted[-1].log[-1]
+
+
+def test_what_the_target_is_told_stands_in_the_log(line: bytes, index: ImageIndex) -> None:
+    live = Live(line, index)
+    live.feed.order(Trace(False))
+    live.feed.order(HostMark("after"))
+    assert live.marked.wait(60)
+    live.leave()
+    said = [text for news in live.posted for text in news.log]
+    assert any("to the target: record no more" in text for text in said)
+    # This link carries nothing to a target, and that is more than a line in the log.
+    assert [it for news in live.posted for it in news.warnings if "carries nothing" in it]
+
+
+def test_the_header_counts_as_the_closing_line_does(line: bytes, index: ImageIndex) -> None:
+    live = Live(line[: line.rindex(b"\0", 0, -1)], index)
+    assert live.link.silent.wait(60)
+    live.leave()
+    assert live.feed.recording
+    totals, last = live.feed.recording.totals, live.posted[-1].snapshot
+    assert (last.epoch, last.unfinished, last.records) == (totals.epochs, 1, totals.records)
+    assert last.counts_by_cause == loss_counts(totals)
+
+
+def rolled(folder: Path, line: bytes, index: ImageIndex) -> Path:
+    """The line's recording in parts of two epochs, at most; the first of them."""
+    first = folder / "it.tpcap"
+
+    def begin(meta: Meta, primer: bytes) -> CaptureWriter:
+        return CaptureWriter(part_path(first, meta.part).open("xb", buffering=0), meta, index, primer)
+
+    writer = RollingWriter(Meta("0.1.0", "port", 115_200), begin, Roll(size=500))
+    record(Whole(line), writer, LineWatch("port", 115_200), Silent(), Limits())
+    return first
+
+
+class Whole(Held):
+    """A link that says its line and ends."""
+
+    def read(self, timeout: float) -> bytes | None:
+        return super().read(0) or None
+
+
+class Silent:
+    def progress(self, totals: Callable[[], Totals]) -> None:
+        pass
+
+    def console(self, text: bytes) -> None:
+        pass
+
+    def warning(self, warning: TinyprofError) -> None:
+        pass
+
+
+def test_a_recording_in_parts_is_one(tmp_path: Path, capture: Path, line: bytes, index: ImageIndex) -> None:
+    first = rolled(tmp_path, line, index)
+    parts = list(part_paths(first))
+    assert len(parts) > 2
+    whole = all_news(FinishedCapture([capture]))[-1].snapshot
+    joined = all_news(FinishedCapture(parts))[-1].snapshot
+    assert (joined.epoch, joined.records, joined.counts, joined.losses) == (
+        (whole.epoch, whole.records, whole.counts, whole.losses)
+    )
+    assert [row.classes for row in joined.rows] == [row.classes for row in whole.rows]
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 6, 8])
+def test_the_past_of_a_recording_in_parts_is_all_there(
+    tmp_path: Path, capture: Path, line: bytes, index: ImageIndex, epochs: int
+) -> None:
+    def begin(*_: object) -> Recording:
+        raise AssertionError
+
+    first = rolled(tmp_path, line, index)
+    seen = LiveRecording("port", first, index, begin).at(epochs)
+    wanted = snapshot_at([capture], None, epochs)
+    assert (seen.epoch, seen.counts, seen.losses) == (epochs, wanted.counts, wanted.losses)

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from tinyprof.capture import CaptureReader, Ending
-from tinyprof.cramfs import Tree, WriteOptions, write_image
+from tinyprof.cramfs import Tree, WriteOptions, read_image, write_image
+from tinyprof.plan_file import load_plan
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
 PATIENCE = 60.0
@@ -112,3 +113,30 @@ def test_a_recording_is_seen_filtered_planned_and_left_with_a_whole_capture(
     assert re.search(r"^  from epoch [4-6]: booted, [2-5] epochs, .*steady state$", report, re.MULTILINE), (
         report
     )
+
+
+def test_the_story_from_a_simulated_target_to_an_image(tmp_path: Path, rootfs: Path, capture: Path) -> None:
+    again = tmp_path / "again.tpcap"
+    run = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+    words: list[str | Path] = [f"sim:{capture}", "--speed", "0", "--rootfs", rootfs, "-o", again]
+    terminal = Terminal(tmp_path, [*run, "record", *words], (100, 30))
+    try:
+        terminal.screen(lambda text: " over " in text and "/lib/libc.so" in text)
+        terminal.keys("/", "l", "i", "b", "c", "Enter")
+        terminal.screen(lambda text: "/lib/libc.so" in text and "/bin/busybox" not in text)
+        terminal.keys("2", "x")
+        terminal.screen(lambda text: "[mainline]" in text and "pages in place" in text)
+        terminal.keys("x", "x", "x", "Down", "Down")
+        terminal.screen(lambda text: "[patched]" in text and "pages in place" in text)
+        terminal.keys("w")
+        terminal.screen(lambda text: "written; next: tinyprof build" in text)
+        terminal.keys("q")
+        terminal.screen(lambda text: "left 0" in text)
+    finally:
+        terminal.close()
+    plan = load_plan(again.with_suffix(".plan").read_text())
+    build = [*run, "build", rootfs, tmp_path / "image", "--no-cache", "--plan", again.with_suffix(".plan")]
+    assert subprocess.run([*map(str, build)], check=False, capture_output=True).returncode == 0
+    image = read_image((tmp_path / "image").read_bytes())
+    in_place = {block.offset for entry in image.entries for block in image.blocks(entry) if block.in_place}
+    assert len(in_place) == sum(map(len, plan.values())) > 0

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""What the view looks up in the recorded files: names, and what other kernels could map."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tinyprof.contents import contents_of_tree
+from tinyprof.plan_file import load_plan
+from tinyprof.tui.app import LiveApp
+from tinyprof.tui.feed import FinishedCapture, News, snapshot_at
+from tinyprof.tui.what_if import WhatIfPane
+from unit.tui.conftest import Told, all_news, write
+from unit.tui.driving import drive
+
+
+def caption_of(app: LiveApp) -> str:
+    return app.query_one("#caption").render_line(2).text
+
+
+@pytest.fixture
+def program_app(tmp_path: Path, capture_of_program: Path) -> LiveApp:
+    feed = FinishedCapture([capture_of_program])
+    return LiveApp(feed, write, contents=contents_of_tree(tmp_path / "programs"))
+
+
+async def read_to_the_end(app: LiveApp, pilot: Pilot[None]) -> None:
+    while not app._over:
+        await pilot.pause(0.01)
+    await app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+def test_the_cell_under_the_cursor_has_section_and_function_names(program_app: LiveApp) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        await read_to_the_end(program_app, pilot)
+        await pilot.press("1", "n")
+        await read_to_the_end(program_app, pilot)
+        assert "/bin/it .text" in caption_of(program_app)
+
+    drive(program_app, act)
+
+
+def test_without_the_files_the_caption_says_how_to_get_names(app: LiveApp) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        await pilot.press("1")
+        await pilot.pause()
+        assert "--image IMAGE or --rootfs DIR" in caption_of(app)
+
+    drive(app, act)
+
+
+def test_a_file_of_another_version_has_no_names(
+    app: LiveApp, rootfs: Path, news: News, capture: Path
+) -> None:
+    (rootfs / "lib/libc.so").write_bytes(b"another")
+    changed = LiveApp(Told([news], capture), write, contents=contents_of_tree(rootfs))
+
+    async def act(pilot: Pilot[None]) -> None:
+        await read_to_the_end(changed, pilot)
+        assert "another version was recorded" in caption_of(changed)
+
+    drive(changed, act)
+
+
+def test_each_kernel_has_its_curve_and_its_plan(program_app: LiveApp, capture_of_program: Path) -> None:
+    pages: dict[str, int] = {}
+
+    async def act(pilot: Pilot[None]) -> None:
+        await read_to_the_end(program_app, pilot)
+        pane = program_app.query_one(WhatIfPane)
+        await pilot.press("2")
+        for _ in range(4):
+            await read_to_the_end(program_app, pilot)
+            assert pane.curve
+            pages[pane.kernel.name] = pane.curve.everything.pages
+            await pilot.press("w")
+            plan = load_plan(capture_of_program.with_suffix(".plan").read_text())
+            assert sum(map(len, plan.values())) == pages[pane.kernel.name]
+            await pilot.press("x")
+        assert pane.kernel.name == "patched"
+
+    drive(program_app, act)
+    # Of the program's code only a page in the middle is hot.
+    assert pages == {"patched": 1, "mainline": 3, "split": 3, "nommu": 6}
+
+
+def test_without_the_files_a_stock_kernel_has_no_curve_and_no_plan(app: LiveApp, capture: Path) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        await pilot.press("2", "x")
+        await pilot.pause()
+        text = "".join(app.query_one(WhatIfPane).render_line(y).text for y in range(3))
+        assert "[mainline]" in text
+        assert "lacks the programs' segments: give --image" in text
+        await pilot.press("w")
+
+    drive(app, act)
+    assert not capture.with_suffix(".plan").exists()
+
+
+def test_a_curve_is_that_of_the_newest_snapshot_however_often_it_was_asked_for(
+    capture_of_program: Path, tmp_path: Path
+) -> None:
+    newest = all_news(FinishedCapture([capture_of_program]))[-1]
+    early = snapshot_at([capture_of_program], None, 1)
+    feed = Told([News(early)], capture_of_program, live=True)
+    app = LiveApp(feed, write, contents=contents_of_tree(tmp_path / "programs"))
+
+    async def act(pilot: Pilot[None]) -> None:
+        await pilot.press("2", "x")
+        pane = app.query_one(WhatIfPane)
+        for _ in range(3):
+            feed.post(replace(newest, over=False))
+        while not (app._reckoned and app._reckoned.profile is newest.snapshot.profile):
+            await pilot.pause(0.01)
+        await pilot.pause()
+        assert pane.curve is app._reckoned.curve
+        # Round all kernels and back: the curve that is known is there at once.
+        await pilot.press("x", "x", "x", "x")
+        while not (pane.curve and app._reckoned and app._reckoned.kernel is pane.kernel):
+            await pilot.pause(0.01)
+        assert pane.kernel.name == "mainline"
+
+    drive(app, act)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""Keys that reach the recorder and the target, and what the header says of the line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from tinyprof.heat import Losses
+from tinyprof.report import losses_text
+from tinyprof.tui.app import LiveApp
+from tinyprof.tui.feed import News
+from tinyprof.tui.header import StatusHeader
+from tinyprof.wire import EpochLength, Rearm, Trace
+from unit.tui.conftest import Told, write
+from unit.tui.driving import drive, press
+
+
+def header_of(app: LiveApp) -> str:
+    header = app.query_one(StatusHeader)
+    return "\n".join(header.render_line(y).text for y in range(header.size.height))
+
+
+def test_keys_that_speak_to_the_target_become_orders(live_app: LiveApp, live_feed: Told) -> None:
+    press(live_app, "S", "R", "E", *"250ms", "enter", "E", *"soon", "enter", "escape", "E", "escape")
+    assert live_feed.orders == [Trace(False), Rearm(), EpochLength(250)]
+
+
+def test_the_target_says_that_it_has_stopped_and_the_key_starts_it_again(news: News, capture: Path) -> None:
+    hello = news.snapshot.hello
+    assert hello
+    quiet = replace(hello, epoch_ms=250, volumes=(replace(hello.volumes[0], recording=False),))
+    feed = Told([News(replace(news.snapshot, hello=quiet))], capture, live=True)
+    app = LiveApp(feed, write)
+
+    async def act(pilot: Pilot[None]) -> None:
+        assert "stopped" in header_of(app)
+        assert "epochs of 250 ms" in header_of(app)
+        await pilot.press("S")
+
+    drive(app, act)
+    assert feed.orders == [Trace(True)]
+
+
+@pytest.mark.parametrize("key", ["m", "S", "R", "E"])
+def test_a_capture_takes_no_orders(news: News, capture: Path, key: str) -> None:
+    feed = Told([news], capture)
+    app = LiveApp(feed, write)
+
+    async def act(pilot: Pilot[None]) -> None:
+        await pilot.press(key)
+        assert len(app.screen_stack) == 1
+
+    drive(app, act)
+    assert not feed.orders
+
+
+def test_letters_of_a_filter_are_no_orders(live_app: LiveApp, live_feed: Told) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        await pilot.press("slash", "S", "R", "E", "m")
+        assert live_app.query_one("#filter", Input).value == "SREm"
+
+    drive(live_app, act)
+    assert not live_feed.orders
+
+
+def test_a_port_that_is_away_is_told_in_the_header_until_it_is_back(news: News, capture: Path) -> None:
+    away = replace(news.snapshot, away=True, counts_by_cause={"gaps": 1})
+    feed = Told([News(away)], capture, live=True)
+    app = LiveApp(feed, write)
+
+    async def act(pilot: Pilot[None]) -> None:
+        assert "waiting for the port" in header_of(app)
+        feed.post(News(replace(away, away=False)))
+        await pilot.pause()
+        assert "waiting" not in header_of(app)
+        assert "port gaps: 1" in header_of(app)
+
+    drive(app, act)
+
+
+def test_every_loss_and_what_was_made_good_has_room(news: News, capture: Path) -> None:
+    lossy = replace(
+        news.snapshot,
+        losses=Losses(1, 2, 3, 4, 5, 6),
+        counts_by_cause={"gaps": 2, "overruns": 9, "duplicates": 7},
+        unfinished=1,
+    )
+    app = LiveApp(Told([News(lossy)], capture), write)
+
+    async def act(pilot: Pilot[None]) -> None:
+        text = header_of(app)
+        assert "epoch 8 and 1 unfinished" in text
+        for words in (losses_text(lossy.losses), "port gaps: 2", "overrun here: 9", "came twice: 7"):
+            assert words in text
+        assert "82 hot" in text
+
+    drive(app, act, (200, 40))
+
+
+def test_a_warning_is_shown_wherever_one_looks(news: News, capture: Path) -> None:
+    feed = Told([replace(news, over=False, warnings=("the port [b]went away",))], capture, live=True)
+    app = LiveApp(feed, write)
+
+    async def act(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        assert [note.message for note in app._notifications] == ["the port [b]went away"]
+
+    drive(app, act)
+
+
+def test_the_palette_has_what_the_keys_do(live_app: LiveApp, live_feed: Told) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        commands = {command.title: command for command in live_app.get_system_commands(live_app.screen)}
+        assert {"Mark", "Stop or start", "Epoch length", "Re-arm", "Kernel", "Theme"} <= commands.keys()
+        await pilot.press("ctrl+p", *"re-arm", "enter", "enter")
+        await pilot.pause()
+
+    drive(live_app, act)
+    assert live_feed.orders == [Rearm()]

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""Signals while the live view has the terminal: it is given back, the capture is whole, the code says so."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import sys
+import termios
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tinyprof.capture import CaptureReader, Ending
+from tinyprof.cli import Exit
+from tinyprof.wire import Hello, encode_message
+
+PATIENCE = 60.0
+RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+LEAVES_THE_VIEW, SHOWS_THE_CURSOR = b"\x1b[?1049l", b"\x1b[?25h"
+
+
+class Terminal:
+    """A command as the leader of a terminal of its own."""
+
+    def __init__(self, *words: str | Path) -> None:
+        self.seen = b""
+        self.child, self.master = pty.fork()
+        if self.child == 0:
+            os.environ["TERM"] = "xterm-256color"
+            termios.tcsetwinsize(0, (24, 100))
+            os.execv(RUN[0], [*RUN, *map(str, words)])
+        self.before = termios.tcgetattr(self.master)
+
+    def until(self, wanted: bytes) -> None:
+        deadline = monotonic() + PATIENCE
+        while wanted not in self.seen:
+            assert monotonic() < deadline, self.seen[-2000:]
+            self._read()
+
+    def _read(self) -> bool:
+        if not select.select([self.master], [], [], 1.0)[0]:
+            return True
+        try:
+            data = os.read(self.master, 65536)
+        except OSError:
+            return False
+        self.seen += data
+        return bool(data)
+
+    def hang_up(self) -> None:
+        os.close(self.master)
+
+    def exit_code(self) -> int:
+        """What it ended with, having said all that it had to say."""
+        deadline = monotonic() + PATIENCE
+        while self._read():
+            assert monotonic() < deadline, self.seen[-2000:]
+        return self.wait()
+
+    def wait(self) -> int:
+        return os.waitstatus_to_exitcode(os.waitpid(self.child, 0)[1])
+
+
+@pytest.fixture
+def target() -> Iterator[tuple[int, str]]:
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    yield master, os.ttyname(slave)
+    os.close(slave)
+    os.close(master)
+
+
+def ending_of(capture: Path) -> Ending | None:
+    with capture.open("rb") as file:
+        reader = CaptureReader(file)
+        assert list(reader.events())
+        assert reader.cut_at is None
+        return reader.ending
+
+
+def recording(target: tuple[int, str], hello: Hello, capture: Path, *words: str) -> Terminal:
+    terminal = Terminal("record", target[1], "-o", capture, *words)
+    os.write(target[0], encode_message(hello, 0))
+    terminal.until(b"6.1.192" if not words else b"0 records")
+    return terminal
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_recording_that_is_told_to_end_gives_the_terminal_back(
+    target: tuple[int, str], hello: Hello, tmp_path: Path, number: int
+) -> None:
+    capture = tmp_path / "it.tpcap"
+    terminal = recording(target, hello, capture)
+    os.kill(terminal.child, number)
+    assert terminal.exit_code() == Exit.INTERRUPTED
+    assert LEAVES_THE_VIEW in terminal.seen
+    assert terminal.seen.rindex(SHOWS_THE_CURSOR) > terminal.seen.index(b"6.1.192")
+    assert b"next: tinyprof view" in terminal.seen[terminal.seen.rindex(LEAVES_THE_VIEW) :]
+    assert ending_of(capture) is Ending.INTERRUPTED
+
+
+@pytest.mark.parametrize("words", [(), ("--no-tui",)], ids=["view", "line"])
+def test_a_recording_whose_terminal_goes_away_leaves_a_whole_capture(
+    target: tuple[int, str], hello: Hello, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    capture = tmp_path / "it.tpcap"
+    terminal = recording(target, hello, capture, *words)
+    terminal.hang_up()
+    assert terminal.wait() == Exit.INTERRUPTED
+    assert ending_of(capture) is Ending.INTERRUPTED
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_view_that_is_told_to_end_gives_the_terminal_back(capture: Path, number: int) -> None:
+    terminal = Terminal("view", capture)
+    terminal.until(b"libc.so")
+    os.kill(terminal.child, number)
+    assert terminal.exit_code() == Exit.INTERRUPTED
+    assert LEAVES_THE_VIEW in terminal.seen
+
+
+def test_a_view_whose_terminal_goes_away_ends(capture: Path) -> None:
+    terminal = Terminal("view", capture)
+    terminal.until(b"libc.so")
+    terminal.hang_up()
+    assert terminal.wait() == Exit.INTERRUPTED
