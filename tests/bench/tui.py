@@ -44,6 +44,7 @@ FRAME_RECORDS = 80
 SECONDS = 15
 WARM_UP = 3
 VIEW_EPOCHS = 20
+HOUR_EPOCHS, EPOCH_VARIETY = 3600, 4
 KEYS = ("down", "down", "up", "pagedown", "s", "pageup")
 TINYPROF = Path(sys.executable).with_name("tinyprof")
 
@@ -172,21 +173,29 @@ async def live(index: ImageIndex) -> None:
 
 
 def memory(index: ImageIndex) -> None:
-    """What an hour of epochs adds to what the first minute took."""
+    """What an hour of epochs of a second, one after the other, adds to what the first minutes took.
+
+    Each epoch brings EPOCH_RECORDS records, and the view looks at all pages once a minute.
+    """
     rng = random.Random(SEED)
     heat = LiveHeat(index)
     heat.heard([Frame(0, 0, hello(index), False)])
-    hour = [list(epoch(1, rng)) for _ in range(4)]
+    variety = [list(epoch(1, rng)) for _ in range(EPOCH_VARIETY)]
     tracemalloc.start()
-    sizes = []
-    for number in range(1, 121):
-        messages = [replace(message, epoch=number) for message in hour[number % 4]]
+    sizes: list[int] = []
+    for number in range(1, HOUR_EPOCHS + 1):
+        messages = [
+            replace(message, epoch=number, ms=number * 1000) for message in variety[number % EPOCH_VARIETY]
+        ]
         heat.heard([Frame(seq, 0, message, False) for seq, message in enumerate(messages)])
-        if number in (30, 120):
+        if number % 60 == 0:
             heat.snapshot(float(number), whole=True)
             sizes.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
-    show("tui-memory-growth", round((sizes[1] - sizes[0]) / 1024), "KiB/90-epochs")
+    show("tui-memory", round(sizes[-1] / (1 << 20), 1), "MiB")
+    # The pages of the last of the variety have come by then.
+    show("tui-memory-growth", round((sizes[-1] - sizes[4]) / 1024), "KiB/hour")
+    show("tui-memory-growth-of-the-last-half", round((sizes[-1] - sizes[len(sizes) // 2]) / 1024), "KiB")
 
 
 def view(index: ImageIndex) -> None:
