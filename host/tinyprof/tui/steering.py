@@ -35,7 +35,7 @@ class SteeringApp(App[None]):
 
     def _order(self, order: Order, said: str) -> None:
         self._feed.order(order)
-        self.notify(said)
+        self.notify(said, timeout=3)
 
     def _is_deaf(self) -> bool:
         """Whether nobody is there to be ordered about; then that is said."""
