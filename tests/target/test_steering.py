@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from silent import Silent
 from target.booting import BOARD, KERNELS, RECORD_FROM_THE_START, pattern_image
 from tinyprof.capture import CaptureWriter
 from tinyprof.cramfs import read_image
-from tinyprof.errors import TinyprofError
 from tinyprof.link import open_link
-from tinyprof.recorder import Order, Recording, Totals, record
+from tinyprof.recorder import Order, Recording, record
 from tinyprof.watch import LineWatch
 from tinyprof.wire import EpochEnd, Event, Frame, Hello, Message, Pages, Status, Trace
 
 
-class Host:
+class Host(Silent):
     """Stops the recording after the program's first round, and starts it a second later."""
 
     def __init__(self, pattern: range) -> None:
@@ -28,15 +28,6 @@ class Host:
         self._orders: list[Order] = []
         self._turns = self._script()
         next(self._turns)
-
-    def progress(self, totals: Callable[[], Totals]) -> None:
-        pass
-
-    def console(self, text: bytes) -> None:
-        pass
-
-    def warning(self, warning: TinyprofError) -> None:
-        pass
 
     def touches(self, message: Message | None) -> bool:
         """Whether the program's pages are in it."""

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from dataclasses import replace
 
+from silent import Silent
 from tinyprof.capture import CaptureReader, CaptureWriter, Ending, Meta
-from tinyprof.errors import TinyprofError
-from tinyprof.recorder import Limits, Totals, record
+from tinyprof.recorder import Limits, record
 from tinyprof.roll import Roll, RollingWriter
 from tinyprof.tally import Tally
 from tinyprof.watch import LineWatch
@@ -36,17 +35,6 @@ class Line:
         pass
 
     def close(self) -> None:
-        pass
-
-
-class Silent:
-    def progress(self, totals: Callable[[], Totals]) -> None:
-        pass
-
-    def console(self, text: bytes) -> None:
-        pass
-
-    def warning(self, warning: TinyprofError) -> None:
         pass
 
 

@@ -4,34 +4,23 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
 import pytest
 
+from silent import Silent
 from tinyprof.capture import CaptureReader, CaptureWriter, Ending
-from tinyprof.errors import TinyprofError
 from tinyprof.noise import Noise
 from tinyprof.profile import make_profile
-from tinyprof.recorder import Order, Recording, Totals, record
+from tinyprof.recorder import Order, Recording, record
 from tinyprof.sim import QUIET, SimError, open_sim
 from tinyprof.watch import LineWatch
 from tinyprof.wire import Event, Frame, Hello, Trace
 
 BOARD_RECORDS = 3291
 BAD = Noise(bits=3e-4, lost=0.05, text=0.05)
-
-
-class Silent:
-    def progress(self, totals: Callable[[], Totals]) -> None:
-        pass
-
-    def console(self, text: bytes) -> None:
-        pass
-
-    def warning(self, warning: TinyprofError) -> None:
-        pass
 
 
 def recorded(port: str, noise: Noise = QUIET, *, one_way: bool = False) -> tuple[Recording, io.BytesIO]:

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import random
+import tty
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -161,3 +164,13 @@ def capture_of_program(tmp_path: Path) -> Path:
         writer.line(b"".join(encode_message(message, seq) for seq, message in enumerate(messages)))
         writer.end(Ending.LINE_ENDED)
     return path
+
+
+@pytest.fixture
+def target() -> Iterator[tuple[int, str]]:
+    """A port: the target's end of it, and the name of the other."""
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    yield master, os.ttyname(slave)
+    os.close(slave)
+    os.close(master)

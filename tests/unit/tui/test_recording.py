@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from silent import Silent
 from tinyprof.capture import CaptureReader, CaptureWriter, Ending, Meta
-from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex
-from tinyprof.recorder import Limits, Observer, Order, Recording, Totals, record
+from tinyprof.recorder import Limits, Observer, Order, Recording, record
 from tinyprof.roll import Roll, RollingWriter, part_path, part_paths
 from tinyprof.tally import loss_counts
 from tinyprof.tui.feed import FinishedCapture, LiveRecording, News, snapshot_at
@@ -176,17 +176,6 @@ class Whole(Held):
 
     def read(self, timeout: float) -> bytes | None:
         return super().read(0) or None
-
-
-class Silent:
-    def progress(self, totals: Callable[[], Totals]) -> None:
-        pass
-
-    def console(self, text: bytes) -> None:
-        pass
-
-    def warning(self, warning: TinyprofError) -> None:
-        pass
 
 
 def test_a_recording_in_parts_is_one(tmp_path: Path, capture: Path, line: bytes, index: ImageIndex) -> None:

@@ -9,8 +9,6 @@ import select
 import signal
 import sys
 import termios
-import tty
-from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 
@@ -65,15 +63,6 @@ class Terminal:
 
     def wait(self) -> int:
         return os.waitstatus_to_exitcode(os.waitpid(self.child, 0)[1])
-
-
-@pytest.fixture
-def target() -> Iterator[tuple[int, str]]:
-    master, slave = os.openpty()
-    tty.setraw(slave)
-    yield master, os.ttyname(slave)
-    os.close(slave)
-    os.close(master)
 
 
 def ending_of(capture: Path) -> Ending | None:

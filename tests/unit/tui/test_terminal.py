@@ -10,8 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,15 +57,6 @@ class Terminal:
 
     def close(self) -> None:
         self._tmux("kill-server")
-
-
-@pytest.fixture
-def target() -> Iterator[tuple[int, str]]:
-    master, slave = os.openpty()
-    tty.setraw(slave)
-    yield master, os.ttyname(slave)
-    os.close(slave)
-    os.close(master)
 
 
 def test_a_recording_is_seen_filtered_planned_and_left_with_a_whole_capture(
