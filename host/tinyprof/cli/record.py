@@ -195,7 +195,8 @@ def command(
     for line in ledger_lines(recording.totals):
         screen.say(line)
     if not as_json:
-        all_of_it = " ".join(names) if parts <= NAMED_PARTS else f"{names[0]} {shown(str(output.stem))}-*"
+        others = shown(str(output.with_name(f"{output.stem}-*{output.suffix}")))
+        all_of_it = " ".join(names) if parts <= NAMED_PARTS else f"{names[0]} {others}"
         screen.say(f"next: tinyprof view {all_of_it}, or tinyprof report {all_of_it}")
     return _verdict(recording, baud, interrupted=signalled())
 
