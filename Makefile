@@ -10,12 +10,12 @@ PACKAGES := python3 python3-venv gcc libc6-dev make util-linux-extra p7zip-full 
 # Their stock kernels are booted by tests, beside the reference.
 MACHINES := arm64 riscv64
 
-.PHONY: demo test bench lint packages later-kernels machines kernels venv clean
+.PHONY: demo test bench lint packages browser later-kernels machines kernels venv clean
 
 demo: venv
 	firmware/qemu/demo build/demo --tinyprof $(VENV)/bin/tinyprof
 
-test: lint kernels
+test: lint browser kernels
 	$(PY) -m pytest
 
 bench: venv
@@ -53,6 +53,11 @@ endef
 packages: SHELL := bash
 packages:
 	@$(install) $(call missing,$(PACKAGES)); install $$($(BOARD) packages --missing)
+
+# What the HTML report is looked at with.
+browser: SHELL := bash
+browser: packages
+	@$(install) $(call missing,chromium)
 
 # Kernels beside 6.1 are tested where this Debian has their source.
 later-kernels: SHELL := bash
