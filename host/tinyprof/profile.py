@@ -307,7 +307,9 @@ def profile_of_run(run: Run, index: ImageIndex, weight: int = 1) -> Profile:
     volume = run.volumes.get(index.volume_of(run.hello)) or VolumeHeat()
     steady = steady_phases(volume.phases)
     phases = _phase_facts(volume.phases, steady)
-    facts = RunFacts(str(index.fsid), run.hello.kernel, volume.epochs, run.losses, phases, weight)
+    # An epoch that is under way has no place yet: neither have its pages.
+    epochs = sum(phase.epochs for phase in phases)
+    facts = RunFacts(str(index.fsid), run.hello.kernel, epochs, run.losses, phases, weight)
     known: set[int] = set()
     files = _files(volume, index, _Scale(weight, tuple(steady)), known) if volume.page_ids else ()
     return Profile((facts,), len(volume.page_ids - known), files)

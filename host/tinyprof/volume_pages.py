@@ -77,11 +77,6 @@ class VolumePages:
         """Whether pages have come whose epoch has not ended."""
         return bool(self._open)
 
-    @property
-    def epochs(self) -> int:
-        """Epochs that ended, and those of which pages were seen but no end."""
-        return self.ended + self.unfinished + len(self._open)
-
     def distinct_pages(self, known: Set[int] = frozenset()) -> int:
         """How many pages were seen so far, in the running epoch too, that are not `known` already."""
         running = set().union(*(pages.page_ids() for pages in self._open.values()))

@@ -120,7 +120,7 @@ def test_the_steady_state_begins_after_two_epochs_of_hardly_any_new_pages() -> N
 
 def test_an_epoch_without_end_counts_as_seen() -> None:
     run = run_of([touches(1, [1]), EpochEnd(0, 1, 0, (1, 0, 0, 0)), touches(2, [1])])
-    assert (run.volumes[0].ended, run.volumes[0].epochs, run.volumes[0].pages[1].epochs) == (1, 2, 2)
+    assert (run.volumes[0].ended, run.volumes[0].unfinished, run.volumes[0].pages[1].epochs) == (1, 1, 2)
 
 
 def test_what_an_epoch_had_and_did_not_arrive_is_missing() -> None:

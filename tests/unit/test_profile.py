@@ -15,12 +15,12 @@ import pytest
 from tinyprof.capture import CaptureReader
 from tinyprof.cramfs import Tree, WriteOptions, read_image, write_image
 from tinyprof.errors import TinyprofError
-from tinyprof.heat import Losses
+from tinyprof.heat import Losses, Run
 from tinyprof.image_index import ImageIndex, WrongImageError, index_image
-from tinyprof.profile import Profile, ProfileError, Seen, make_profile, merge_profiles
+from tinyprof.profile import Profile, ProfileError, Seen, make_profile, merge_profiles, profile_of_run
 from tinyprof.records import Kind
 from tinyprof.tprof import dump_profile, load_profile
-from tinyprof.wire import EpochEnd, Hello, Message, Pages, Volume
+from tinyprof.wire import EpochEnd, Frame, Hello, Message, Pages, Volume
 
 SEED = 20261124
 CaptureOf = Callable[..., CaptureReader]
@@ -179,6 +179,16 @@ def test_losses_and_unended_epochs_are_in_the_profile(capture_of: CaptureOf, ind
     profile = make_profile([capture_of([hello, pages, more, replace(pages, epoch=2)], index)])
     (run,) = profile.runs
     assert (run.epochs, run.losses) == (2, Losses(records=2))
+
+
+def test_what_a_running_epoch_has_seen_is_not_yet_in_a_profile(index: ImageIndex) -> None:
+    run = Run()
+    later = Pages(1, 2, 12, (index.files[0].page_ids[7],), b"\0")
+    for seq, message in enumerate([*boot_of(index, [2, 6]), later]):
+        run.take(Frame(seq, 0, message))
+    profile = profile_of_run(run, index)
+    assert (profile.epochs, list(profile.files[0].pages)) == (1, [2, 6])
+    assert load_profile(dump_profile(profile)) == profile
 
 
 def test_a_capture_without_hello_is_refused(capture_of: CaptureOf, index: ImageIndex) -> None:
