@@ -105,21 +105,16 @@ def record(
     """
     return_path = ReturnPath(epoch_ms) if link.writable and not one_way else None
     session = _Session(link, writer, watch, observer, heard, return_path, clock)
+    fault: TinyprofError | None = None
     try:
-        session.answer([])
-        while not session.over(limits):
-            for order in orders():
-                session.obey(order)
-            data = link.read(session.patience(limits))
-            if data is None:
-                session.ending = Ending.LINE_ENDED
-            else:
-                session.take(data)
-        session.settle()
+        try:
+            session.run(limits, orders)
+        except LinkError as error:
+            fault, session.ending = error, None
         session.finish()
-    except (CaptureError, LinkError) as error:
-        return Recording(session.totals(), session.ending, error)
-    return Recording(session.totals(), session.ending, watch.fault)
+    except CaptureError as error:
+        return Recording(session.totals(), session.ending, fault or error)
+    return Recording(session.totals(), session.ending, fault or watch.fault)
 
 
 class _Session:
@@ -148,6 +143,19 @@ class _Session:
         self._epochs_before_part = 0
         self._tally.away = link.away
         self.ending: Ending | None = None
+
+    def run(self, limits: Limits, orders: Callable[[], Iterable[Order]]) -> None:
+        """Take what comes until there is an end. Raises CaptureError, and LinkError where the link fails."""
+        self.answer([])
+        while not self.over(limits):
+            for order in orders():
+                self.obey(order)
+            data = self._link.read(self.patience(limits))
+            if data is None:
+                self.ending = Ending.LINE_ENDED
+            else:
+                self.take(data)
+        self.settle()
 
     def over(self, limits: Limits) -> bool:
         """Whether there is an end, by what came or by a limit."""
@@ -288,6 +296,7 @@ class _Session:
             self.take(data)
 
     def finish(self) -> None:
+        """Store and count what has come and waited for more. Raises CaptureError."""
         self._write(len(self._unwritten))
         self._count(self._decoder.finish(line_ended=self.ending is Ending.LINE_ENDED))
         self._writer.losses(loss_counts(self.totals()))

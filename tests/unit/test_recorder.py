@@ -18,9 +18,11 @@ from tinyprof.heat import Losses
 from tinyprof.image_index import ImageIndex, WrongImageError
 from tinyprof.link import LinkError
 from tinyprof.recorder import REBOOTS_SAID, Limits, Order, Recording, Totals, record
+from tinyprof.tally import loss_counts
 from tinyprof.watch import LineWatch, NoTracerError
 from tinyprof.wire import (
     NO_BOOT,
+    ConsoleText,
     EpochLength,
     Frame,
     FrameDecoder,
@@ -329,6 +331,20 @@ def test_a_link_that_fails_leaves_what_came_before(story: list[Message]) -> None
     it = Recorded(line_of(story), then=LinkError("unplugged"))
     assert isinstance(it.recording.fault, LinkError)
     assert (it.recording.ending, it.totals.records, len(it.events)) == (None, 4, 3)
+
+
+def test_a_link_that_fails_in_the_middle_of_console_text_keeps_it(story: list[Message]) -> None:
+    it = Recorded([*line_of(story), b"Kernel panic"], then=LinkError("unplugged"))
+    assert isinstance(it.recording.fault, LinkError)
+    assert it.events[-1] == ConsoleText(b"Kernel panic")
+    assert it.notes.text == b"Kernel panic"
+
+
+def test_a_link_that_fails_before_a_repetition_tells_of_the_loss(story: list[Message], hello: Hello) -> None:
+    first, _, end = line_of([replace(hello, window=32), *story[1:]])
+    it = Recorded([first, end], then=LinkError("unplugged"))
+    assert it.totals.losses == Losses(frames=1, records=4)
+    assert it.capture.losses == loss_counts(it.totals)
 
 
 def test_a_disk_that_fills_up_leaves_what_came_before(story: list[Message]) -> None:
