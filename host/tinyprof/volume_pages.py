@@ -91,12 +91,13 @@ class VolumePages:
             if message.epoch <= self._last_ended:
                 return
             pages = self._open[message.epoch] = EpochPages()
-            if len(self._open) > OPEN_EPOCHS_MAX:
-                self._close_unfinished(min(self._open))
         if len(pages) >= PAGES_MAX:
             self.beyond_limits += len(message.page_ids)
-            return
-        pages.add(message)
+        else:
+            pages.add(message)
+        # Only now, for the oldest may be the one that this message has opened.
+        if len(self._open) > OPEN_EPOCHS_MAX:
+            self._close_unfinished(min(self._open))
 
     def end_epoch(self, message: EpochEnd) -> bool:
         """Close an epoch, and know what is missing of it. An end that comes twice counts once: then False."""

@@ -34,3 +34,11 @@ def test_what_is_counted_in_bulk_is_what_the_records_say(epochs: list[tuple[list
         assert heat.end_epoch(EpochEnd(0, number, 0, (0, 0, sent, 0)))
     assert pages.page_ids == heat.page_ids == heat.pages.keys() == everything
     assert pages.missing == heat.missing == sum(lost for _, lost in epochs)
+
+
+def test_a_page_of_an_epoch_older_than_all_that_are_open_counts() -> None:
+    volume = VolumePages()
+    for epoch in (10, 11, 12, 13, 5):
+        volume.touch(Pages(0, epoch, 0, (epoch,), bytes(1)))
+    volume.finish()
+    assert (volume.page_ids, volume.unfinished_records) == ({5, 10, 11, 12, 13}, 5)
