@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tinyprof.messages import EpochLength, HelloPlease, HostMessage, RepeatPlease, Trace
 from tinyprof.order import FrameOrder
-from tinyprof.wire import Event, Frame, Hello, encode_message
+from tinyprof.wire import HELLO_VOLUMES, Event, Frame, Hello, encode_message, joined_hello
 
 ASK_SECONDS = 1.0
 ASK_SECONDS_MAX = 4.0
@@ -77,7 +77,7 @@ class ReturnPath:
         frames = [event for event in events if isinstance(event, Frame)]
         for frame in frames:
             if isinstance(frame.message, Hello):
-                self._target = frame.message
+                self._target = _joined_series(self._target, frame.message)
         begun = order.repeats and not order.astray
         self._judge(now, bool(frames or order.waiting), begun, order)
         return self._asking(now, begun) + self._ack(order)
@@ -131,3 +131,15 @@ class ReturnPath:
         frame = encode_message(message, self._seq)
         self._seq += 1
         return frame
+
+
+def _joined_series(before: Hello | None, now: Hello) -> Hello:
+    """What one series of hellos has named so far, each the volumes behind those of the one before.
+
+    Those of an earlier series may be gone, and what is gone cannot obey.
+    """
+    full = before is not None and len(before.volumes) % HELLO_VOLUMES == 0
+    if before and full and before.volumes and now.volumes:
+        goes_on = before.volumes[-1].index < now.volumes[0].index
+        return joined_hello(before, now) if goes_on else now
+    return now

@@ -18,6 +18,7 @@ from tinyprof.wire import (
     Message,
     Pages,
     RepeatPlease,
+    Trace,
     encode_message,
 )
 
@@ -82,3 +83,25 @@ def test_a_line_that_was_away_is_asked_at_once_though_the_target_repeats(able: H
     host.path.reopened()
     assert RepeatPlease in host.hears(0.1)
     assert RepeatPlease not in host.hears(1.5, pages(1, repeated=True))
+
+
+def of_volumes(hello: Hello, *recording: tuple[int, bool]) -> Hello:
+    """A hello that names these volumes, each recording or not."""
+    (volume,) = hello.volumes
+    return replace(hello, volumes=tuple(replace(volume, index=i, recording=on) for i, on in recording))
+
+
+def test_a_target_is_told_to_stop_whichever_of_its_hellos_names_what_it_records(able: Hello) -> None:
+    first, last = of_volumes(able, (0, True), (1, True)), of_volumes(able, (2, False))
+    host = Host()
+    host.hears(0.0, encode_message(first, 0), encode_message(last, 1), encode_message(Begin(7), 2))
+    host.path.wants(Trace(False))
+    assert Trace in host.hears(0.1)
+
+
+def test_a_volume_that_is_gone_need_not_stop(able: Hello) -> None:
+    both, one = of_volumes(able, (0, False), (1, True)), of_volumes(able, (0, False))
+    host = Host()
+    host.hears(0.0, encode_message(both, 0), encode_message(one, 1), encode_message(Begin(7), 2))
+    host.path.wants(Trace(False))
+    assert Trace not in host.hears(0.1)
