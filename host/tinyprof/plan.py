@@ -197,6 +197,11 @@ class Planner:
         return _compressed_end(read_image(written.image)) - self._end + written.xip_pages * PAGE_SIZE
 
     def _nothing_fits(self, limit: int, budget: Budget) -> BudgetError:
+        if not self._offered:
+            return BudgetError(
+                f"nothing fits in {limit} bytes: the image has {self.image_before}, and no page is of use",
+                f"give at least --image-size {self.image_before}",
+            )
         path, offers = min(self._offered, key=lambda offered: offered[1][0].cost)
         smallest = self._write({path: frozenset(offers[0].pages)}, self._options).image
         least = f"--flash-budget {max(0, len(smallest) - self.image_before)}"

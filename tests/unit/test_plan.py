@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -140,6 +141,14 @@ def test_a_budget_that_nothing_fits_in_says_the_smallest_that_would(tree: Tree, 
     assert planning.plan(Budget(flash=smallest)).pages
     with pytest.raises(BudgetError, match=rf"at least --image-size {planning.image_before + smallest}"):
         planning.plan(Budget(image=planning.image_before + smallest - 1))
+
+
+def test_too_small_an_image_is_refused_also_where_no_page_is_of_use(tree: Tree, match: Match) -> None:
+    unmapped = [replace(file, uses={0: use(f=9)}) for file in match.files]
+    planning = planner(tree, Match(tuple(unmapped), {}))
+    with pytest.raises(BudgetError, match=rf"at least --image-size {planning.image_before}"):
+        planning.plan(Budget(image=planning.image_before - 1))
+    assert not planning.plan(Budget(image=planning.image_before)).pages
 
 
 def test_ram_that_cannot_be_saved_says_how_much_can(tree: Tree, match: Match) -> None:
