@@ -32,6 +32,8 @@ class Option:
     value: int
 
 
+NOTHING = Option(0, 0)
+
 Group = Sequence[Option]
 """The options of a group, of which one or none is taken, in the order of their costs."""
 
@@ -70,7 +72,7 @@ def choose(groups: Sequence[Group], capacity: int) -> Choice:
         return Choice(tuple(taken), cost, value, float(value), value)
     value, last = _totals(groups, taken)[1], steps[fit]
     search = _Search(groups, last, value * last.cost + left * last.value, capacity)
-    search.consider(_filled(groups, steps, taken, left))
+    search.consider(_filled(groups, steps[fit:], taken, left))
     search.run()
     cost, value = _totals(groups, search.best)
     return Choice(tuple(search.best), cost, value, search.bound / last.cost, search.ceiling)
@@ -151,12 +153,18 @@ def _follow(groups: Sequence[Group], steps: Sequence[_Step], capacity: int) -> t
 
 
 def _filled(groups: Sequence[Group], steps: Sequence[_Step], taken: Sequence[int], left: int) -> list[int]:
-    """What else fits of the groups of which nothing is taken."""
+    """What else fits: of each group, in the order of the steps left, the most that there is room for."""
     filled = list(taken)
-    for step in steps:
-        if filled[step.group] == -1 and 0 < (cost := groups[step.group][step.option].cost) <= left:
-            filled[step.group] = step.option
-            left -= cost
+    for index in dict.fromkeys(step.group for step in steps):
+        group = groups[index]
+        now = best = group[filled[index]] if filled[index] >= 0 else NOTHING
+        room = now.cost + left
+        for number, option in enumerate(group):
+            if option.cost > room:
+                break
+            if option.value > best.value:
+                best, filled[index] = option, number
+        left = room - best.cost
     return filled
 
 

@@ -118,6 +118,13 @@ def test_it_is_next_to_the_bound_for_many() -> None:
         assert 0.995 * found.bound <= found.value <= found.bound
 
 
+def test_room_is_filled_from_groups_whose_hulls_have_no_step_so_small() -> None:
+    """As a stock kernel has it, of two programs whose pages are all alike: the hull of each is one step."""
+    groups = [[Option(2000 * pages, 4096 * pages) for pages in range(1, 1001)] for _ in range(2)]
+    found = choose(groups, 3_000_000)
+    assert (found.cost, found.value, found.ceiling) == (3_000_000, 1500 * 4096, 1500 * 4096)
+
+
 def test_a_later_option_is_taken_where_the_first_ones_are_worth_nothing() -> None:
     """As a stock kernel has it: the cold pages before a hot one have to come along."""
     assert choose([[Option(10, 0), Option(20, 0), Option(30, 9)]], 30).taken == (2,)
