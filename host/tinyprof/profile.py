@@ -444,9 +444,18 @@ def _joined(one: Mapping[int, PageUse], other: Mapping[int, PageUse], join: Any)
 
 
 def weighted(profile: Profile, weight: int) -> Profile:
-    """The profile with each of its runs counted `weight` times as often."""
+    """The profile with each of its runs counted `weight` times as often.
+
+    Raises ProfileError where one would then count more than WEIGHT_MAX times.
+    """
     if weight == 1:
         return profile
+    most = max((run.weight * weight for run in profile.runs), default=0)
+    if most > WEIGHT_MAX:
+        raise ProfileError(
+            f"a run would count {most} times, for it has a weight already; at most {WEIGHT_MAX} can be kept",
+            "give a smaller --weight",
+        )
 
     def times(use: PageUse) -> PageUse:
         seen = {

@@ -69,7 +69,7 @@ def merge_files(
     """The merge of captures and profiles, each counted by its weight, and whether all captures were whole."""
     index = index_of(image) if image else None
     captures = [path for path in paths if is_capture(path)]
-    profiles = [weighted(_load(path), weights.get(path, 1)) for path in paths if path not in captures]
+    profiles = [_load(path, weights.get(path, 1)) for path in paths if path not in captures]
     if not captures:
         return (profiles[0] if len(profiles) == 1 else merge_profiles(profiles)), True
     profile, whole = _profile_of_captures(captures, index, weights)
@@ -135,11 +135,12 @@ def index_of(image: Path) -> ImageIndex:
         raise type(error)(f"{shown(str(image))}: {error.message}", error.hint) from None
 
 
-def _load(path: Path) -> Profile:
+def _load(path: Path, weight: int) -> Profile:
+    """A profile, counted so many times. Raises ProfileError naming the file."""
     if path.stat().st_size > PROFILE_MAX:
         raise ProfileError(f"{shown(str(path))}: larger than any profile: over {PROFILE_MAX} bytes")
     try:
-        return load_profile(path.read_text(encoding="utf-8"))
+        return weighted(load_profile(path.read_text(encoding="utf-8")), weight)
     except UnicodeDecodeError:
         raise ProfileError(
             f"{shown(str(path))}: not a tinyprof profile: not text", "make one with 'tinyprof profile'"

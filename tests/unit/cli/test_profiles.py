@@ -49,6 +49,16 @@ def test_a_profile_and_a_capture_merge(tmp_path: Path, capture: Path) -> None:
     }
 
 
+def test_a_weight_beyond_what_a_profile_holds_is_refused_and_nothing_written(
+    tmp_path: Path, capture: Path
+) -> None:
+    once, again = tmp_path / "once.tprof", tmp_path / "again.tprof"
+    assert tinyprof("profile", capture, "--weight", capture, "600", "-o", once).returncode == 0
+    run = tinyprof("profile", once, "--weight", once, "2", "-o", again)
+    assert (run.returncode, again.exists()) == (1, False)
+    assert "once.tprof: a run would count 1200 times" in run.stderr
+
+
 def test_what_is_neither_profile_nor_capture_is_refused_by_name(tmp_path: Path, capture: Path) -> None:
     (tmp_path / "it.tprof").write_text("{}")
     with pytest.raises(TinyprofError, match=r"it\.tprof: not a tinyprof profile"):
