@@ -29,6 +29,7 @@ def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
     [
         (["record", "/dev/none-such"], 1, "no such port"),
         (["record", "x", "--epoch", "soon"], 2, "is no time"),
+        (["record", "x", "--roll", "0s"], 2, "is no time"),
         (["build", "/none-such", "out"], 1, "No such file"),
         (["image", "info", "/none-such"], 1, "No such file"),
         (["image", "info", "/bin/sh"], 1, "/bin/sh: not a cramfs image"),

@@ -82,7 +82,10 @@ class RollType(click.ParamType[Roll]):
         unit = SIZES.get(text[-1:])
         number = text[:-1]
         if unit is None:
-            return Roll(seconds=TIME.convert(text, param, ctx))
+            seconds = TIME.convert(text, param, ctx)
+            if not seconds:
+                self.fail(f"{text!r} is no time to end a file after; write 1h", param, ctx)
+            return Roll(seconds=seconds)
         if not (number.isascii() and number.isdecimal() and len(number) < 10 and int(number)):
             self.fail(f"{text!r} is no size; write 100k, 100M or 1G", param, ctx)
         return Roll(size=int(number) * unit)
