@@ -269,6 +269,8 @@ def primer(order: FrameOrder) -> bytes:
     hello, begin, expected = order.whereabouts()
     frames = []
     if hello:
+        # A target that could repeat and has not begun to will not: what is corrupt from here on is lost.
+        hello = hello if order.may_repeat else replace(hello, window=0)
         volumes = hello.volumes
         parts = [volumes[at : at + HELLO_VOLUMES] for at in range(0, len(volumes), HELLO_VOLUMES)] or [()]
         for number, part in enumerate(parts):

@@ -8,7 +8,9 @@ from dataclasses import replace
 
 from silent import Silent
 from tinyprof.capture import CaptureReader, CaptureWriter, Ending, Meta
-from tinyprof.recorder import Limits, record
+from tinyprof.order import EARLY
+from tinyprof.parts import Parts
+from tinyprof.recorder import Limits, Recording, record
 from tinyprof.roll import Roll, RollingWriter
 from tinyprof.tally import Tally
 from tinyprof.watch import LineWatch
@@ -49,7 +51,7 @@ def story(hello: Hello) -> list[Message]:
     return said
 
 
-def parts_of(line: bytes) -> list[CaptureReader]:
+def recorded(line: bytes) -> tuple[Recording, list[CaptureReader]]:
     files: list[io.BytesIO] = []
 
     def begin_part(meta: Meta, primer: bytes) -> CaptureWriter:
@@ -61,11 +63,11 @@ def parts_of(line: bytes) -> list[CaptureReader]:
     assert recording.fault is None
     for file in files:
         file.seek(0)
-    return [CaptureReader(file) for file in files]
+    return recording, [CaptureReader(file) for file in files]
 
 
 def check(line: bytes) -> None:
-    parts = parts_of(line)
+    _, parts = recorded(line)
     assert len(parts) > 10
     records = 0
     for number, part in enumerate(parts):
@@ -83,6 +85,17 @@ def check(line: bytes) -> None:
 
 def test_parts_of_frames_that_are_sent_once(hello: Hello) -> None:
     check(b"".join(encode_message(message, seq) for seq, message in enumerate(story(hello))))
+
+
+def test_what_is_corrupt_is_lost_in_later_parts_too_where_nothing_is_repeated(hello: Hello) -> None:
+    frames = [encode_message(message, seq) for seq, message in enumerate(story(hello))]
+    # At first it might still begin to repeat.
+    at_first, later = frames[: 2 * EARLY], frames[2 * EARLY :]
+    recording, parts = recorded(b"".join(at_first) + b"\0not \x80 a frame\0".join(later))
+    tally = Tally()
+    for event in Parts(iter(parts)).events():
+        tally.take(event)
+    assert tally.totals(0.0).losses.corrupt == recording.totals.losses.corrupt > EPOCHS
 
 
 def test_parts_of_frames_that_are_repeated(hello: Hello) -> None:
