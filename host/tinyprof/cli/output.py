@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import sys
@@ -13,7 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from tinyprof.errors import TinyprofError
+from tinyprof.shown import shown
+
 SYNC_SECONDS = 1.0
+UNSYNCABLE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
+"""What a pipe or a strange file system says, which is written all the same."""
+
+
+class DiskError(TinyprofError):
+    """A disk that took what was written, and has not kept it."""
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -62,16 +72,20 @@ def _write_all(handle: int, data: bytes) -> None:
 def kept_safe(file: IO[bytes]) -> Iterator[None]:
     """See to it that what is written to a file is on the disk a second later, while writing goes on.
 
-    It is done beside, for a disk may take its time and a serial port has room for little meanwhile.
+    It is done beside, for a disk may take its time and a serial port has room for little meanwhile. Raises
+    DiskError at the end: a disk that fails says so once, here, and never at a write.
     """
     over = threading.Event()
+    faults: list[str] = []
 
     def sync() -> None:
-        with contextlib.suppress(OSError):
-            # What cannot be synced, as a pipe, is written all the same; a disk that fails says so at a write.
+        try:
             while not over.wait(SYNC_SECONDS):
                 os.fdatasync(file.fileno())
             os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno not in UNSYNCABLE:
+                faults.append(str(error.strerror))
 
     beside = threading.Thread(target=sync, name="sync", daemon=True)
     beside.start()
@@ -80,6 +94,11 @@ def kept_safe(file: IO[bytes]) -> Iterator[None]:
     finally:
         over.set()
         beside.join()
+    if faults:
+        raise DiskError(
+            f"{shown(str(file.name))}: the disk has not kept all that was written: {faults[0]}",
+            "look at what it has with 'tinyprof capture info', and record on another disk",
+        )
 
 
 class Bar:

@@ -18,7 +18,7 @@ import click
 from tinyprof import __version__
 from tinyprof.capture import CaptureError, CaptureWriter, Ending, Meta
 from tinyprof.cli import Exit
-from tinyprof.cli.output import kept_safe
+from tinyprof.cli.output import DiskError, kept_safe
 from tinyprof.cli.profiles import ROOTFS, contents_of, index_of
 from tinyprof.cli.screen import Screen
 from tinyprof.cli.terminal import has_terminal, record_on_screen, until_signalled
@@ -216,7 +216,10 @@ def _writer(
     part_files = open_files.enter_context(contextlib.ExitStack())
 
     def begin_part(part: Meta, primer: bytes) -> CaptureWriter:
-        part_files.close()
+        try:
+            part_files.close()
+        except DiskError as error:
+            raise CaptureError(error.message, error.hint) from None
         path = part_path(output, part.part)
         try:
             file = part_files.enter_context(path.open("xb", buffering=0))
