@@ -34,6 +34,7 @@ def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
         (["image", "info", "/none-such"], 1, "No such file"),
         (["image", "info", "/bin/sh"], 1, "/bin/sh: not a cramfs image"),
         (["report", "/bin/sh"], 1, "not a tinyprof profile"),
+        (["report", "/bin/sh", "--rootfs", "/"], 2, "--rootfs goes with --html"),
         (["report", "/bin/sh", "/bin/sh"], 1, "not a tinyprof profile"),
         (["profile", "/bin/sh", "-o", "out"], 1, "/bin/sh: not a tinyprof profile"),
         (["profile", "/bin/sh", "--image", "/bin/sh", "-o", "out"], 1, "/bin/sh: not a cramfs image"),

@@ -35,6 +35,8 @@ def command(
     html: Path | None,
     as_json: bool,
 ) -> None:
+    if rootfs and not html:
+        raise click.UsageError("--rootfs goes with --html")
     found = open_profile(profile, image)
     summary = summarize(found, limits_of(hot))
     if html:
