@@ -42,17 +42,19 @@ struct agent {
 	bool stopped;			/* the host wants no recording */
 	uint32_t ended;			/* records of all epochs that ended */
 
-	struct wire_frame window[AGENT_WINDOW];	/* by seq, modulo its size */
 	uint16_t seq;				/* of the next frame */
 	uint16_t oldest;			/* that the host may not have */
 	uint32_t session;			/* 0: frames are not repeated */
 	uint32_t sendings;			/* of frames, the first of each and repeats */
 	uint32_t last_sent;			/* ms; or when the host last acknowledged */
 
-	struct wire_receiver receiver;
 	uint32_t write_errors, repeats, waited;	/* as in struct wire_status */
 	uint32_t epoch_began, said_hello, said_status;	/* ms */
 	bool say_hello, say_begin;
+
+	/* What is large comes last: all else is near then, in less code. */
+	struct wire_receiver receiver;
+	struct wire_frame window[AGENT_WINDOW];	/* by seq, modulo its size */
 };
 
 /*
