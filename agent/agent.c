@@ -367,6 +367,26 @@ static void drain(struct agent *a)
 }
 
 /*
+ * Those of a volume's processes that the next epoch end tells. All anew only
+ * when the round before is over, or the last files' turn might never come.
+ */
+static bool count_processes(struct agent *a, uint32_t index, struct tinyprof_processes *processes)
+{
+	uint32_t bit = 1u << index;
+
+	processes->volume = index;
+	processes->count = (a->anew & ~a->untold & bit) != 0;
+	if (processes->count)
+		a->anew &= ~bit;
+	a->untold &= ~bit;
+	if (tracer_command(a->tracer, TINYPROF_IOC_PROCESSES, processes))
+		return false;
+	if (processes->count == TINYPROF_PROCESSES_MAX)
+		a->untold |= bit;
+	return true;
+}
+
+/*
  * End the epoch of each volume whose queue is empty: every record of an epoch
  * is on the line before its end is. The others follow when they are drained.
  */
@@ -390,10 +410,7 @@ static void end_epochs(struct agent *a)
 			continue;
 		for (int kind = 0; kind < TINYPROF_KINDS; kind++)
 			a->ended += end.records[kind];
-		processes.volume = i;
-		processes.count = a->anew >> i & 1;
-		a->anew &= ~(1u << i);
-		counted = !tracer_command(a->tracer, TINYPROF_IOC_PROCESSES, &processes);
+		counted = count_processes(a, i, &processes);
 		wire_epoch_end(next_frame(a), &end, a->ended, counted ? &processes : NULL);
 		send(a);
 	}

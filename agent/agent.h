@@ -38,6 +38,7 @@ struct agent {
 	uint32_t seen;			/* changes when volumes come, go, start or stop */
 	uint32_t ending;		/* volumes whose epoch is to end, a bit each */
 	uint32_t anew;			/* volumes whose processes are to be told anew, too */
+	uint32_t untold;		/* volumes with files whose processes did not fit the last end */
 	bool more;			/* the last batch was full */
 	bool stopped;			/* the host wants no recording */
 	uint32_t ended;			/* records of all epochs that ended */

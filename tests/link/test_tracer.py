@@ -74,6 +74,26 @@ def test_processes_are_told_once_and_after_each_hello(target: Target, line: Line
     assert {end.processes for end in ends_of(line, 1)} == {None}
 
 
+def test_processes_are_told_of_all_files_though_hellos_come_between(target: Target, line: Line) -> None:
+    most = [(100 + n, 2 + n) for n in range(40)]
+    target.tracer.mount(0, Volume(7, processes=most))
+    target.tracer.appear()
+    target.start(TINYPROF_EPOCH="0")
+    line.until(lambda: bool(line.of(Hello)))
+    told = [end_behind_a_hello(line).processes for _ in range(4)]
+    assert told == [tuple(most[:16]), tuple(most[16:32]), tuple(most[32:]), tuple(most[:16])]
+
+
+def end_behind_a_hello(line: Line) -> EpochEnd:
+    """As where epochs are longer than the time between two hellos."""
+    hellos, ends = len(line.of(Hello)), len(ends_of(line, 0))
+    line.say(HelloPlease())
+    line.until(lambda: len(line.of(Hello)) > hellos)
+    line.say(Rearm())
+    line.until(lambda: len(ends_of(line, 0)) > ends)
+    return ends_of(line, 0)[-1]
+
+
 def ends_of(line: Line, volume: int) -> list[EpochEnd]:
     return [end for end in line.of(EpochEnd) if end.volume == volume]
 
