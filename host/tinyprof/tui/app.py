@@ -19,6 +19,7 @@ from textual.containers import Container, Vertical
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Footer, Input
+from textual.worker import get_current_worker
 
 from tinyprof.contents import Contents
 from tinyprof.errors import TinyprofError
@@ -296,20 +297,24 @@ class LiveApp(LookingUpApp):
     def _go_to(self, epoch: int) -> None:
         if epoch >= self._snapshot.epoch:
             self._past = None
+            self.workers.cancel_group(self, "past")
             self._draw(self._snapshot)
             return
         self._past = max(1, epoch)
         self._show_header()
-        self.run_worker(lambda: self._look_back(max(1, epoch)), thread=True, exclusive=True)
+        self.run_worker(lambda: self._look_back(max(1, epoch)), thread=True, group="past", exclusive=True)
 
     def _look_back(self, epoch: int) -> None:
-        """Runs beside the screen: a large capture takes its time."""
+        """Runs beside the screen: a large capture takes its time. Nothing else ends the thread, also when the
+        screen is left."""
+        worker = get_current_worker()
         try:
-            snapshot = self._feed.at(epoch)
+            snapshot = self._feed.at(epoch, lambda: not worker.is_cancelled)
         except (TinyprofError, OSError) as error:
             self.call_from_thread(self.notify, shown(str(error)), severity="error", markup=False)
             return
-        self.post_message(PastArrived(epoch, snapshot))
+        if snapshot:
+            self.post_message(PastArrived(epoch, snapshot))
 
     def on_past_arrived(self, message: PastArrived) -> None:
         """Show it, if it is still what is wanted."""

@@ -75,8 +75,9 @@ class Feed(Protocol):
         """Have the recorder do this soon: set a mark, tell the target something."""
         ...
 
-    def at(self, epochs: int) -> Snapshot:
+    def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
         """How it was when so many epochs were over, read again from the capture: large ones take a while.
+        None once it is no longer `wanted()`.
 
         Raises TinyprofError or OSError where the capture cannot be read.
         """
@@ -175,8 +176,8 @@ class LiveRecording:
     def order(self, order: Order) -> None:
         self._orders.put(order)
 
-    def at(self, epochs: int) -> Snapshot:
-        return snapshot_at(part_paths(self.capture), self._index, epochs)
+    def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
+        return snapshot_at(part_paths(self.capture), self._index, epochs, wanted)
 
     def _run(self) -> None:
         try:
@@ -264,8 +265,11 @@ def order_text(order: Order) -> str:
             return "to the target: record again" if on else "to the target: record no more"
 
 
-def snapshot_at(parts: Iterable[Path], image: ImageIndex | None, epochs: int) -> Snapshot:
-    """What a recording, which may still grow, had when so many epochs had ended.
+def snapshot_at(
+    parts: Iterable[Path], image: ImageIndex | None, epochs: int, wanted: Callable[[], bool]
+) -> Snapshot | None:
+    """What a recording, which may still grow, had when so many epochs had ended; None once it is no longer
+    `wanted()`.
 
     Raises TinyprofError or OSError where one of its parts cannot be read.
     """
@@ -275,6 +279,8 @@ def snapshot_at(parts: Iterable[Path], image: ImageIndex | None, epochs: int) ->
         whole = Parts(CaptureReader(file, shown(str(path))) for path, file in opened)
         heat = LiveHeat(image or whole.index)
         for event in whole.events():
+            if not wanted():
+                return None
             heat.heard([event])
             clock.take(event)
             if heat.epochs >= epochs:
@@ -308,8 +314,8 @@ class FinishedCapture:
     def order(self, order: Order) -> None:
         """A finished recording takes none."""
 
-    def at(self, epochs: int) -> Snapshot:
-        return snapshot_at(self._paths, self._image, epochs)
+    def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
+        return snapshot_at(self._paths, self._image, epochs, wanted)
 
     def _run(self) -> None:
         notes, heat = _Notes(), LiveHeat(self._image)

@@ -7,7 +7,7 @@ import os
 import queue
 import random
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,8 +108,8 @@ class Told:
     def order(self, order: Order) -> None:
         self.orders.append(order)
 
-    def at(self, epochs: int) -> Snapshot:
-        return snapshot_at([self.capture], None, epochs)
+    def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
+        return snapshot_at([self.capture], None, epochs, wanted)
 
 
 @pytest.fixture

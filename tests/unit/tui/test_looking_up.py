@@ -106,7 +106,8 @@ def test_a_curve_is_that_of_the_newest_snapshot_however_often_it_was_asked_for(
     capture_of_program: Path, tmp_path: Path
 ) -> None:
     newest = all_news(FinishedCapture([capture_of_program]))[-1]
-    early = snapshot_at([capture_of_program], None, 1)
+    early = snapshot_at([capture_of_program], None, 1, lambda: True)
+    assert early
     feed = Told([News(early)], capture_of_program, live=True)
     app = LiveApp(feed, write, contents=contents_of_tree(tmp_path / "programs"))
 

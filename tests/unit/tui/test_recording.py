@@ -198,6 +198,8 @@ def test_the_past_of_a_recording_in_parts_is_all_there(
         raise AssertionError
 
     first = rolled(tmp_path, line, index)
-    seen = LiveRecording("port", first, index, begin).at(epochs)
-    wanted = snapshot_at([capture], None, epochs)
+    seen = LiveRecording("port", first, index, begin).at(epochs, lambda: True)
+    wanted = snapshot_at([capture], None, epochs, lambda: True)
+    assert seen
+    assert wanted
     assert (seen.epoch, seen.counts, seen.losses) == (epochs, wanted.counts, wanted.losses)

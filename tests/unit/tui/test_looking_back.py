@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""A capture that takes long to be read again, and somebody who no longer wants what it would show."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tinyprof.live import Snapshot
+from tinyprof.tui.app import LiveApp
+from tinyprof.tui.feed import News, snapshot_at
+from unit.tui.conftest import Told, write
+from unit.tui.driving import drive
+
+PATIENCE = 20.0
+"""Seconds after which a reader that nobody stops gives up; nothing depends on how long it really takes."""
+
+
+class Long(Told):
+    """A capture so long that its end never comes; `read` are the epochs that were looked for."""
+
+    def __init__(self, news: list[News], capture: Path) -> None:
+        super().__init__(news, capture)
+        self.read: list[int] = []
+        self.given_up: list[int] = []
+
+    def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
+        self.read.append(epochs)
+        tick = threading.Event()
+        for _ in range(int(PATIENCE * 100)):
+            if not wanted():
+                self.given_up.append(epochs)
+                return None
+            tick.wait(0.01)
+        self.given_up.append(-1)
+        return None
+
+
+@pytest.fixture
+def long(news: News, capture: Path) -> Long:
+    return Long([news], capture)
+
+
+def test_a_key_that_asks_for_another_epoch_ends_the_reading_for_the_one_before(long: Long) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        await pilot.press("left_square_bracket")
+        while not long.read:
+            await pilot.pause(0.01)
+        await pilot.press("left_square_bracket")
+        while not long.given_up:
+            await pilot.pause(0.01)
+        assert long.given_up == [7]
+
+    drive(LiveApp(long, write), act)
+    assert long.given_up == [7, 6]
+
+
+def test_a_return_to_the_present_ends_the_reading(long: Long) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        await pilot.press("left_square_bracket")
+        while not long.read:
+            await pilot.pause(0.01)
+        await pilot.press("backspace")
+        while not long.given_up:
+            await pilot.pause(0.01)
+
+    drive(LiveApp(long, write), act)
+    assert long.given_up == [7]
+
+
+def test_who_no_longer_wants_an_epoch_gets_none_and_at_once(capture: Path) -> None:
+    answers = iter([True, False])
+    assert snapshot_at([capture], None, 8, lambda: next(answers)) is None
+    assert not list(answers)
