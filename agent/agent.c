@@ -94,6 +94,8 @@ static void trace(struct agent *a, bool on)
 {
 	struct wire_status unused = { 0 };
 
+	if (on != a->stopped)
+		return;
 	if (!on)
 		begin_end(a);
 	a->stopped = !on;

@@ -208,3 +208,18 @@ def test_a_volume_mounted_while_stopped_waits_for_the_start(target: Target, line
     assert not line.of(Hello)[-1].volumes[0].recording
     line.say(Trace(True))
     line.until(lambda: line.of(Hello)[-1].volumes[0].recording)
+
+
+def test_a_start_that_is_said_again_and_again_holds_up_no_epoch(target: Target, line: Line) -> None:
+    target.tracer.mount(0, Volume(7, startable=False))
+    target.tracer.mount(1, Volume(8))
+    target.tracer.appear()
+    target.start(TINYPROF_EPOCH="500")
+    line.until(lambda: bool(line.of(Hello)))
+
+    said = 0
+    while not line.of(EpochEnd):
+        assert said < 200
+        line.say(Trace(True))
+        line.take(0.05)
+        said += 1
