@@ -28,11 +28,11 @@ DEAF_SECONDS = 5.0
 
 @dataclass(slots=True)
 class ReturnPath:
-    """The host's side of one line. `epoch_ms` is how long epochs shall be and `trace` whether there is to be
-    a recording at all; None: as it is."""
+    """The host's side of one line. `epoch_ms` is how long epochs shall be, None: as they are; `trace` is
+    whether there is to be a recording, which somebody before may have stopped."""
 
     epoch_ms: int | None = None
-    trace: bool | None = None
+    trace: bool = True
     _seq: int = 0
     _asked: int = 0
     _told: int = 0
@@ -64,8 +64,9 @@ class ReturnPath:
 
     @property
     def _wrong_trace(self) -> bool:
-        if self.trace is None or self._target is None:
-            return self.trace is not None
+        if self._target is None:
+            # By itself it records.
+            return not self.trace
         return any(volume.recording != self.trace for volume in self._target.volumes)
 
     def deaf(self, now: float) -> bool:
@@ -78,6 +79,9 @@ class ReturnPath:
         for frame in frames:
             if isinstance(frame.message, Hello):
                 self._target = _joined_series(self._target, frame.message)
+                if len(frame.message.volumes) < HELLO_VOLUMES and not self._wrong_trace:
+                    # A series of hellos is over, and it was obeyed.
+                    self._told = 0
         begun = order.repeats and not order.astray
         self._judge(now, bool(frames or order.waiting), begun, order)
         return self._asking(now, begun) + self._ack(order)
@@ -110,7 +114,7 @@ class ReturnPath:
             wanted.insert(0, RepeatPlease())
         if wrong_epochs and self.epoch_ms is not None:
             wanted.insert(0, EpochLength(self.epoch_ms))
-        if self._wrong_trace and self.trace is not None:
+        if self._wrong_trace:
             wanted.insert(0, Trace(self.trace))
             self._told += 1
         self._asked_at, self._reason_to_ask, self._reopened = now, False, False

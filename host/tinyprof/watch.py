@@ -147,7 +147,7 @@ class LineWatch:
                 "disobeyed",
                 LineWarning(
                     "the target does not start or stop its recording as it was told",
-                    "its agent may be older than this tinyprof",
+                    "its agent may be older than this tinyprof, or a volume need more memory than it has",
                 ),
             )
         if deaf:

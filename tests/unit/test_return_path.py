@@ -105,3 +105,23 @@ def test_a_volume_that_is_gone_need_not_stop(able: Hello) -> None:
     host.hears(0.0, encode_message(both, 0), encode_message(one, 1), encode_message(Begin(7), 2))
     host.path.wants(Trace(False))
     assert Trace not in host.hears(0.1)
+
+
+def recording(hello: Hello, on: bool) -> Hello:
+    return replace(hello, volumes=tuple(replace(volume, recording=on) for volume in hello.volumes))
+
+
+def test_a_target_that_an_earlier_recording_stopped_is_started(able: Hello) -> None:
+    host = Host()
+    assert Trace not in host.hears(0.0)
+    assert Trace in host.hears(1.5, encode_message(recording(able, on=False), 0))
+    assert Trace not in host.hears(9.0, encode_message(recording(able, on=True), 1))
+
+
+def test_a_target_that_boots_again_and_again_is_stopped_each_time(able: Hello) -> None:
+    host = Host()
+    host.path.wants(Trace(on=False))
+    for boot in range(30):
+        assert Trace in host.hears(20.0 * boot, encode_message(recording(able, on=True), 2 * boot))
+        assert not host.path.disobeyed
+        host.hears(20.0 * boot + 10, encode_message(recording(able, on=False), 2 * boot + 1))
