@@ -53,6 +53,13 @@ def test_a_mistake_is_told_in_one_line(words: list[str], said: str) -> None:
     assert said in line
 
 
+@pytest.mark.parametrize("mem", ["0", "-5", "64M", str(1 << 44)])
+def test_no_amount_of_ram_is_a_matter_of_usage(mem: str) -> None:
+    ended = run("run", "/dev/null", "--mem", mem)
+    assert ended.returncode == 2
+    assert "--mem" in ended.stderr.splitlines()[-1]
+
+
 def test_an_image_larger_than_the_flash_is_refused(tmp_path: Path) -> None:
     with (tmp_path / "image").open("wb") as file:
         file.truncate((64 << 20) + 1)
