@@ -52,13 +52,16 @@ static bool describe(struct agent *a, uint32_t index, struct tinyprof_volume *vo
 }
 
 /*
- * Start or stop a volume where that is wanted. A start forgets what is queued,
- * so it waits until the epoch that a stop ended is on the line.
+ * Start or stop a volume where that is wanted. With a stop its epoch ends, so
+ * that it is no longer than what was recorded of it. A start forgets what is
+ * queued, so it waits until that end is on the line.
  */
 static bool is_recorded(struct agent *a, uint32_t index, bool recorded)
 {
-	if (a->stopped && recorded)
+	if (a->stopped && recorded) {
+		a->ending |= 1u << index;
 		return tracer_command(a->tracer, TINYPROF_IOC_STOP, &index);
+	}
 	if (!a->stopped && !recorded && !(a->ending >> index & 1))
 		return !tracer_command(a->tracer, TINYPROF_IOC_START, &index);
 	return recorded;
@@ -86,18 +89,13 @@ static void look_at_volumes(struct agent *a, struct wire_status *status)
 	a->seen = seen;
 }
 
-/*
- * The epochs that run end here, so that they are no longer than what was
- * recorded of them; while nothing is recorded none ends.
- */
+/* While nothing is recorded no epoch ends. */
 static void trace(struct agent *a, bool on)
 {
 	struct wire_status unused = { 0 };
 
 	if (on != a->stopped)
 		return;
-	if (!on)
-		begin_end(a);
 	a->stopped = !on;
 	a->epoch_began = sys_now_ms();
 	look_at_volumes(a, &unused);

@@ -130,12 +130,14 @@ class Tracer:
             self.path.unlink()
             self._listener = None
 
-    def mount(self, index: int, volume: Volume) -> None:
-        """Mount a volume; one that is `recording` was started by the kernel, as with cramfs.tinyprof=1."""
+    def mount(self, index: int, volume: Volume, *touches: tuple[int, Kind]) -> None:
+        """Mount a volume; one that is `recording` was started by the kernel, as with cramfs.tinyprof=1, and
+        has `touches` before the agent can know of it."""
         with self._changed:
             if volume.recording:
                 volume.begin_epoch()
             self.volumes[index] = volume
+            self.touch(index, *touches)
 
     def touch(self, index: int, *touches: tuple[int, Kind]) -> None:
         with self._changed:

@@ -210,6 +210,20 @@ def test_a_volume_mounted_while_stopped_waits_for_the_start(target: Target, line
     line.until(lambda: line.of(Hello)[-1].volumes[0].recording)
 
 
+def test_what_such_a_volume_had_before_it_was_stopped_comes_with_the_end_of_its_epoch(
+    target: Target, line: Line
+) -> None:
+    target.tracer.mount(1, Volume(8))
+    target.tracer.appear()
+    target.start()
+    line.until(lambda: bool(line.of(Hello)))
+    line.say(Trace(False))
+    line.until(lambda: len(ends_of(line, 1)) == 1)
+    target.tracer.mount(0, Volume(7, recording=True), (5, Kind.EXEC))
+    line.until(lambda: [end.records for end in ends_of(line, 0)] == [(1, 0, 0, 0)])
+    assert adds_up(line)
+
+
 def test_a_start_that_is_said_again_and_again_holds_up_no_epoch(target: Target, line: Line) -> None:
     target.tracer.mount(0, Volume(7, startable=False))
     target.tracer.mount(1, Volume(8))
