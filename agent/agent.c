@@ -71,19 +71,21 @@ static bool is_recorded(struct agent *a, uint32_t index, bool recorded)
  * Running the agent asks for a recording of every volume, also of one mounted
  * later, until the host says otherwise. What has changed is told at once.
  */
-static void look_at_volumes(struct agent *a, struct wire_status *status)
+static void look_at_volumes(struct agent *a)
 {
 	struct tinyprof_volume volume;
 	uint32_t seen = 0;
 
+	a->status.queued = 0;
+	a->status.untraced = 0;
 	for (uint32_t i = 0; i < a->info.volumes; i++) {
 		seen *= 31;
 		if (!describe(a, i, &volume))
 			continue;
 		seen += volume.crc + 1;
 		seen += is_recorded(a, i, volume.flags & TINYPROF_RECORDING);
-		status->queued += volume.queued;
-		status->untraced += volume.untraced;
+		a->status.queued += volume.queued;
+		a->status.untraced += volume.untraced;
 	}
 	a->say_hello |= seen != a->seen;
 	a->seen = seen;
@@ -92,13 +94,11 @@ static void look_at_volumes(struct agent *a, struct wire_status *status)
 /* While nothing is recorded no epoch ends. */
 static void trace(struct agent *a, bool on)
 {
-	struct wire_status unused = { 0 };
-
 	if (on != a->stopped)
 		return;
 	a->stopped = !on;
 	a->epoch_began = sys_now_ms();
-	look_at_volumes(a, &unused);
+	look_at_volumes(a);
 }
 
 /* The port */
@@ -134,7 +134,7 @@ static void transmit(struct agent *a, struct wire_frame *f)
 		if (!unsent)
 			break;
 		/* With repetition the host gets what the driver has lost, too. */
-		a->write_errors += !a->session;
+		a->status.write_errors += !a->session;
 		close_port(a);
 		if (unsent == 1)
 			break;
@@ -145,7 +145,7 @@ static void transmit(struct agent *a, struct wire_frame *f)
 
 static void repeat(struct agent *a, struct wire_frame *f)
 {
-	a->repeats++;
+	a->status.repeats++;
 	transmit(a, f);
 }
 
@@ -302,7 +302,7 @@ static struct wire_frame *next_frame(struct agent *a)
 			listen(a);
 		repeat_oldest(a);
 	}
-	a->waited += sys_now_ms() - began;
+	a->status.waited += sys_now_ms() - began;
 	f->seq = a->seq;
 	f->repeated = a->session;
 	return f;
@@ -328,8 +328,6 @@ static void lose_tracer(struct agent *a)
 
 void agent_find_tracer(struct agent *a)
 {
-	struct wire_status unused = { 0 };
-
 	a->info = (struct tinyprof_info){ 0 };
 	a->ending = 0;
 	a->tracer = tracer_open();
@@ -339,7 +337,7 @@ void agent_find_tracer(struct agent *a)
 		lose_tracer(a);
 	if (a->info.volumes > AGENT_VOLUMES_MAX)
 		a->info.volumes = AGENT_VOLUMES_MAX;
-	look_at_volumes(a, &unused);
+	look_at_volumes(a);
 }
 
 /* Send some of what the kernel has queued. */
@@ -373,14 +371,14 @@ static void drain(struct agent *a)
 static bool count_processes(struct agent *a, uint32_t index, struct tinyprof_processes *processes)
 {
 	uint32_t bit = 1u << index;
+	uint32_t anew = a->anew & ~a->untold & bit;
 
 	processes->volume = index;
-	processes->count = (a->anew & ~a->untold & bit) != 0;
-	if (processes->count)
-		a->anew &= ~bit;
-	a->untold &= ~bit;
+	processes->count = !!anew;
+	a->anew &= ~anew;
 	if (tracer_command(a->tracer, TINYPROF_IOC_PROCESSES, processes))
 		return false;
+	a->untold &= ~bit;
 	if (processes->count == TINYPROF_PROCESSES_MAX)
 		a->untold |= bit;
 	return true;
@@ -458,17 +456,11 @@ static void say_hello(struct agent *a)
 
 static void say_status(struct agent *a)
 {
-	struct wire_status status = {
-		.ms = sys_now_ms(),
-		.write_errors = a->write_errors,
-		.repeats = a->repeats,
-		.waited = a->waited,
-	};
-
-	look_at_volumes(a, &status);
-	wire_status(next_frame(a), &status);
+	a->status.ms = sys_now_ms();
+	look_at_volumes(a);
+	wire_status(next_frame(a), &a->status);
 	send(a);
-	a->said_status = status.ms;
+	a->said_status = a->status.ms;
 }
 
 /* What is due */

@@ -49,7 +49,7 @@ struct agent {
 	uint32_t sendings;			/* of frames, the first of each and repeats */
 	uint32_t last_sent;			/* ms; or when the host last acknowledged */
 
-	uint32_t write_errors, repeats, waited;	/* as in struct wire_status */
+	struct wire_status status;		/* as it was, or will be, said */
 	uint32_t epoch_began, said_hello, said_status;	/* ms */
 	bool say_hello, say_begin;
 
