@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 
-from tinyprof.cramfs import HEAD_SIZE, EntryKind, Tree, read_image
+from tinyprof.cramfs import EntryKind, Tree, head_in, read_image
 from tinyprof.names import Names, read_names
 from tinyprof.profile import FileUse
 from tinyprof.segments import undone
@@ -51,7 +51,7 @@ class Contents:
         """What mapped_parts() needs of a file, or None."""
         if file.sha256 not in self._heads:
             data = self.content(file.path, file.sha256)
-            self._heads[file.sha256] = None if data is None else data[:HEAD_SIZE]
+            self._heads[file.sha256] = None if data is None else head_in(data)
         return self._heads[file.sha256]
 
     def names(self, file: FileUse) -> Names | None:

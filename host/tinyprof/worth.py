@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tinyprof.carry import Match
-from tinyprof.cramfs import HEAD_SIZE, PAGE_SIZE
+from tinyprof.cramfs import PAGE_SIZE, head_of
 from tinyprof.profile import PageUse
 
 PLACEMENT_COST = 4
@@ -77,7 +77,7 @@ def candidates_in(match: Match, stored_size: Callable[[bytes], int]) -> list[Can
         Candidate(
             file.node.path,
             file.node.size,
-            file.node.head(HEAD_SIZE),
+            head_of(file.node),
             [min(PAGE_SIZE, stored_size(page)) for page in file.node.chunks(PAGE_SIZE)],
             file.uses,
             file.steady,

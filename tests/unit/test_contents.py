@@ -10,7 +10,7 @@ import pytest
 
 from elf_cases import Shape, link
 from tinyprof.contents import Contents, Reader, contents_of_image, contents_of_tree
-from tinyprof.cramfs import HEAD_SIZE, Tree, WriteOptions, write_image
+from tinyprof.cramfs import HEAD_SIZE, Tree, WriteOptions, mapped_parts, write_image
 from tinyprof.errors import TinyprofError
 from tinyprof.profile import FileUse
 from tinyprof.segments import Run, split
@@ -51,6 +51,13 @@ def test_a_split_program_counts_as_what_it_was_made_of(tmp_path: Path) -> None:
     assert done.elf != PROGRAM
     contents = contents_of_image(image_of(tmp_path, done.elf))
     assert contents.head(use(PROGRAM)) == PROGRAM[:HEAD_SIZE]
+
+
+def test_the_head_of_a_program_goes_on_to_the_end_of_its_headers(tmp_path: Path) -> None:
+    data = split(link(Shape(pages=20, separate=False, gap=1500)), (Run(4, 5),)).elf
+    head = contents_of_image(image_of(tmp_path, data)).head(use(data))
+    assert head
+    assert mapped_parts(head, len(data)) == mapped_parts(data, len(data))
 
 
 def test_nothing_is_read_before_the_first_question_and_no_file_twice() -> None:

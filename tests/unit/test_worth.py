@@ -3,8 +3,14 @@
 
 from __future__ import annotations
 
-from profile_cases import candidate, use
-from tinyprof.worth import ONCE_SHARE, pays
+from pathlib import Path
+
+from elf_cases import Shape, link
+from profile_cases import STEADY, candidate, use
+from tinyprof.carry import Counts, Match, Matched
+from tinyprof.cramfs import Tree, mapped_parts
+from tinyprof.segments import Run, split
+from tinyprof.worth import ONCE_SHARE, candidates_in, pays
 
 
 def test_a_page_is_worth_the_share_of_the_steady_state_that_uses_it() -> None:
@@ -25,3 +31,11 @@ def test_what_is_worth_something_is_what_a_build_takes_without_a_budget() -> Non
     )
     assert [page for page in file.uses if pays(file.uses[page])] == [3, 4, 5]
     assert [page for page in file.uses if file.value(page)] == [3, 4, 5]
+
+
+def test_a_program_is_known_by_its_headers_wherever_they_stand(tmp_path: Path) -> None:
+    data = split(link(Shape(pages=20, separate=False, gap=1500)), (Run(4, 5),)).elf
+    (tmp_path / "program").write_bytes(data)
+    (node,) = Tree.from_directory(tmp_path).files()
+    (file,) = candidates_in(Match((Matched(node, {4: use(x=10)}, STEADY, Counts()),), {}), len)
+    assert mapped_parts(file.head, file.size) == mapped_parts(data, len(data))

@@ -8,7 +8,15 @@ from tinyprof.cramfs.compressor import choose_compressor, compressor_name
 from tinyprof.cramfs.contents import Plan, Refusal
 from tinyprof.cramfs.device_table import apply_device_table
 from tinyprof.cramfs.directory import Entry
-from tinyprof.cramfs.elf import HEAD_SIZE, Part, executable_pages, mapped_parts, program_pages
+from tinyprof.cramfs.elf import (
+    HEAD_SIZE,
+    Part,
+    executable_pages,
+    head_in,
+    head_of,
+    mapped_parts,
+    program_pages,
+)
 from tinyprof.cramfs.explain import Explanation, explain, page_ranges
 from tinyprof.cramfs.extractor import Extracted, extract_image
 from tinyprof.cramfs.format import (
@@ -77,6 +85,8 @@ __all__ = [
     "executable_pages",
     "explain",
     "extract_image",
+    "head_in",
+    "head_of",
     "judge",
     "mapped_parts",
     "maps_no_code",

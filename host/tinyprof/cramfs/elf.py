@@ -8,6 +8,7 @@ is broken has no parts, as it has for a loader.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tinyprof.cramfs.format import PAGE_SIZE, EntryKind
@@ -46,7 +47,16 @@ class Part:
 
 def head_of(node: Node) -> bytes:
     """The first bytes of a file, as many as mapped_parts() needs: to the end of its program headers."""
-    head = node.head(HEAD_SIZE)
+    return _head(node.head, node.size)
+
+
+def head_in(data: bytes) -> bytes:
+    """The same of a file's bytes."""
+    return _head(lambda count: data[:count], len(data))
+
+
+def _head(first: Callable[[int], bytes], size: int) -> bytes:
+    head = first(HEAD_SIZE)
     if not head.startswith(ELF_MAGIC):
         return head
     try:
@@ -54,7 +64,7 @@ def head_of(node: Node) -> bytes:
     except (KeyError, IndexError, struct.error):
         return head
     end = at + entry_size * count
-    return node.head(end) if HEAD_SIZE < end <= node.size else head
+    return first(end) if HEAD_SIZE < end <= size else head
 
 
 def machine_of(head: bytes) -> int:
