@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from itertools import accumulate
+from math import ceil, inf
 
 from tinyprof.cramfs import KernelModel, judge, mapped_parts
 from tinyprof.runs import choose_runs
@@ -56,6 +58,11 @@ def leading_runs(file: Candidate) -> list[Offers]:
 
 
 CUTS_MAX = 60
+WORK_MAX = 1 << 17
+"""Pages looked at for the offers of one file, each time they are priced: about a second's."""
+
+CALLS_LEAST = 32
+"""So often a file's pages are priced, however many they are."""
 
 NEARLY_NOTHING = 1e-6
 """A price of flash at which all is taken that saves RAM, and of two ways to save as much the cheaper one."""
@@ -67,7 +74,8 @@ def split_runs(mapping: Callable[[int | None], float]) -> Model:
     `mapping` says how many bytes of RAM one more mapping of a file costs that so many processes map; None:
     that is not known. Each offer is the best choice of runs at some price of flash, and together they are all
     that are the best at any: the convex hull of all choices. So their fractional optimum is that of all
-    choices, and what lies below the hull is not offered.
+    choices, and what lies below the hull is not offered. Of a file with very many used pages some are left
+    out, and how much that may cost is told.
     """
 
     def offers(file: Candidate) -> list[Offers]:
@@ -92,29 +100,71 @@ def split_runs(mapping: Callable[[int | None], float]) -> Model:
                 sum(values[n][at] for n, at in chosen) - round(prices[choice.cuts]),
             )
 
-        found = _hull(best_at)
-        return [found] if found else []
+        hull = _hull(best_at, max(CALLS_LEAST, WORK_MAX // max(1, sum(map(len, parts)))))
+        return [hull] if hull else []
 
     return offers
 
 
-def _hull(best_at: Callable[[float], Offer]) -> list[Offer]:
-    """All offers that are the best at some price of flash, by the price at which two of them are alike."""
+class Hull(list[Offer]):
+    """Offers that are the best at some price of flash.
+
+    `missed`: by how many bytes of RAM at most the best for any flash in between is above the line through
+    these.
+    """
+
+    missed = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """What may lie between two offers, each the best at a price: nothing above where both prices lead."""
+
+    less: Offer
+    steep: float
+    more: Offer
+    flat: float
+
+    @property
+    def slope(self) -> float:
+        return (self.more.value - self.less.value) / (self.more.cost - self.less.cost)
+
+    @property
+    def height(self) -> float:
+        """The corner of the two prices above the line between the offers."""
+        if self.steep <= self.flat:
+            return 0.0
+        run = self.more.cost - self.less.cost
+        excess = self.more.value - self.less.value - self.flat * run
+        return excess if self.steep == inf else (self.steep - self.slope) * excess / (self.steep - self.flat)
+
+
+def _hull(best_at: Callable[[float], Offer], calls: int) -> Hull:
+    """The offers that are the best at some price, by the price at which two of them are alike.
+
+    The widest gap comes first, so that what so many calls leave open is little.
+    """
     most = best_at(NEARLY_NOTHING)
     if most.value <= 0:
-        return []
-    found = [most]
-    pairs = [(Offer((), 0, 0), most)]
-    while pairs:
-        less, more = pairs.pop()
-        price = (more.value - less.value) / (more.cost - less.cost)
-        offer = best_at(price)
+        return Hull()
+    found = Hull([most])
+    gaps = [_Gap(Offer((), 0, 0), inf, most, NEARLY_NOTHING)]
+    queue = [(-gaps[0].height, 0)]
+    while queue and calls > 0:
+        calls -= 1
+        gap = gaps[heappop(queue)[1]]
+        less, more, slope = gap.less, gap.more, gap.slope
+        offer = best_at(slope)
         # Beyond the line between the two, not on it.
         gain = (offer.value - less.value) * (more.cost - less.cost)
         if less.cost < offer.cost < more.cost and gain > (offer.cost - less.cost) * (more.value - less.value):
             found.append(offer)
-            pairs += [(less, offer), (offer, more)]
-    return sorted(found, key=lambda offer: offer.cost)
+            for part in (_Gap(less, gap.steep, offer, slope), _Gap(offer, slope, more, gap.flat)):
+                heappush(queue, (-part.height, len(gaps)))
+                gaps.append(part)
+    found.missed = ceil(-queue[0][0]) if queue else 0
+    found.sort(key=lambda offer: offer.cost)
+    return found
 
 
 def whole_parts(file: Candidate) -> list[Offers]:

@@ -7,10 +7,10 @@ Costs are what pages take by themselves, so this is about sums of them, and plan
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tinyprof.knapsack import Choice, Option, choose, choose_for
-from tinyprof.offers import Offer, Offered, Offers
+from tinyprof.offers import Hull, Offer, Offered, Offers
 
 RAM_PRICE = 64
 """Without a budget an option is taken if a byte of RAM is worth at least this many bytes of flash."""
@@ -70,12 +70,16 @@ def select(offered: Offered, target: Target) -> Selection:
     groups = [[Option(offer.cost, offer.value) for offer in offers] for _, offers in offered]
     everything = sum(offers[-1].cost for _, offers in offered)
     reached = True
+    missed = sum(offers.missed for _, offers in offered if isinstance(offers, Hull))
     if target.ram is not None:
         found = choose_for(groups, target.ram)
         reached = found is not None
         choice = found or choose(groups, everything)
+        if found and missed and (easier := choose_for(groups, max(0, target.ram - missed))):
+            choice = replace(choice, bound=easier.bound, ceiling=easier.ceiling)
     else:
         choice = choose(groups, everything if target.flash is None else target.flash)
+        choice = replace(choice, bound=choice.bound + missed, ceiling=choice.ceiling + missed)
     return _selection(offered, choice, reached, target.ram is not None)
 
 

@@ -14,8 +14,9 @@ from tinyprof.messages import EpochEnd, Pages
 from tinyprof.records import Kind
 
 OPEN_EPOCHS_MAX = 4
-PAGES_MAX = 1 << 20
-"""Pages of one volume that are kept apart: 4 GiB of files, where a CramFS image has 272 MiB."""
+PAGES_MAX = 1 << 18
+"""Pages of one volume that are kept apart: 1 GiB of files all used, where a CramFS image has 272 MiB. What a
+hostile target can make of them is 400 MB."""
 
 _EXEC = bytes([Kind.EXEC])
 _IS_EXEC = bytes(kind == Kind.EXEC for kind in range(256))

@@ -6,10 +6,12 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+import pytest
+
 from elf_cases import for_riscv
 from profile_cases import STEADY, candidate, program_head, use
 from tinyprof.cramfs import PAGE_SIZE
-from tinyprof.offers import any_page, leading_runs, offered_by, split_runs, whole_parts
+from tinyprof.offers import Hull, any_page, leading_runs, offered_by, split_runs, whole_parts
 from tinyprof.runs import choose_runs
 from tinyprof.selection import Target, select
 from tinyprof.worth import Candidate
@@ -40,6 +42,30 @@ def test_a_model_of_ones_own_joins_in() -> None:
     offered = offered_by([file], lambda it: [offers for offers in any_page(it) if 2 in offers[0].pages])
     chosen = select(offered, Target())
     assert chosen.pages == {"/f": frozenset({2})}
+
+
+def test_what_a_large_file_is_not_offered_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    print(f"seed {SEED}")
+    rng = random.Random(SEED)
+    pages = 120
+    stored = [rng.randrange(900, 4097) for _ in range(pages)]
+    uses = {page: use(x=rng.randrange(1, 11)) for page in range(1, pages - 2)}
+    file = Candidate("/f", pages * PAGE_SIZE, program_head(pages - 2), stored, uses, STEADY)
+    model = split_runs(lambda _: 500.0)
+    (whole,) = model(file)
+    monkeypatch.setattr("tinyprof.offers.WORK_MAX", 0)
+    monkeypatch.setattr("tinyprof.offers.CALLS_LEAST", 8)
+    (short,) = model(file)
+    assert isinstance(whole, Hull)
+    assert isinstance(short, Hull)
+    assert (len(short) <= 9 < len(whole), whole.missed) == (True, 0)
+    assert 0 < short.missed < short[-1].value / 10
+    for budget in range(4096, whole[-1].cost, 9000):
+        best = select([("/f", whole)], Target(flash=budget))
+        told = select([("/f", short)], Target(flash=budget))
+        assert told.value <= best.value <= told.bound
+        for_ram = select([("/f", short)], Target(ram=best.value))
+        assert for_ram.bound <= best.cost
 
 
 def test_offers_of_runs_are_the_best_at_any_price_of_flash() -> None:
