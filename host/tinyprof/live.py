@@ -15,8 +15,9 @@ from time import monotonic
 from tinyprof.errors import TinyprofError
 from tinyprof.heat import NO_LOSSES, Losses, Run
 from tinyprof.image_index import ImageIndex, WrongImageError
-from tinyprof.profile import Profile, merge_profiles, profile_of_run
+from tinyprof.profile import Profile, merge_profiles
 from tinyprof.report.rows import FileRow, file_rows
+from tinyprof.resolve import profile_of_run
 from tinyprof.whatif import StoredSizes, WhatIf, stored_sizes, what_if
 from tinyprof.wire import Event, Hello
 

@@ -1,37 +1,29 @@
 # SPDX-License-Identifier: MIT
-"""The profile: captures, image indexes and other profiles in, the used pages of each file out.
+"""The profile: the used pages of each file, and how several profiles become one.
 
 A file is its content: what has the same bytes merges, whatever its image and path. All counts add up, so
-the same captures give the same profile in whatever order they come. `tprof` writes it down. No I/O here.
+the same profiles give the same one in whatever order they come. `resolve` makes them of captures, `tprof`
+writes them down. No I/O here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any
 
-from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.errors import TinyprofError
-from tinyprof.heat import ANY, MAPPED, Losses, PageHeat, Phase, Run, VolumeHeat, split_runs
-from tinyprof.heat import Seen as SeenInRun
-from tinyprof.image_index import ImageIndex, IndexedFile, WrongImageError
+from tinyprof.losses import Losses
 from tinyprof.records import Kind
-from tinyprof.wire import Event, Hello
 
 KIND_LETTERS = {Kind.EXEC: "x", Kind.READ: "r", Kind.WRITE: "w", Kind.FILE: "f"}
 EITHER, AS_ANYTHING = "xr", "*"
 """Beside the four letters: as exec or read where it was both, and as anything where it was more."""
 
-STEADY_PREFIX = "steady"
-"""A mark whose name begins with this names the steady state."""
-
 WEIGHT_MAX = 1000
 
 LOSSES = ("frames", "corrupt", "records", "untraced", "write_errors", "beyond_limits")
-
-_KEY_OF = {**{int(kind): letter for kind, letter in KIND_LETTERS.items()}, MAPPED: EITHER, ANY: AS_ANYTHING}
 
 
 class ProfileError(TinyprofError):
@@ -197,152 +189,6 @@ class Profile:
         return sum(run.steady * run.weight for run in self.runs if run.fsid in file.images)
 
 
-class Capture(Protocol):
-    """What a profile is made of: a capture, or all parts of a recording as one."""
-
-    @property
-    def name(self) -> str:
-        """What errors call it."""
-        ...
-
-    @property
-    def index(self) -> ImageIndex | None:
-        """The index of the image that the target ran, where it carries one."""
-        ...
-
-    @property
-    def index_fault(self) -> str:
-        """Why there is none."""
-        ...
-
-    def events(self) -> Iterator[Event]:
-        """What was on the line, once."""
-        ...
-
-
-def make_profile(
-    captures: Iterable[Capture],
-    image: ImageIndex | None = None,
-    weights: Mapping[str, int] | None = None,
-) -> Profile:
-    """Resolve and merge captures; each is read to its end.
-
-    `weights` has how many times the runs of a capture count, by its name, where that is not once.
-    A run resolves with its capture's own index, or with `image` where that is the one the target ran.
-    Raises WrongImageError naming both sides, also for an `image` that none of the targets ran, and
-    ProfileError for a capture without index or hello.
-    """
-    profiles = []
-    elsewhere: list[WrongImageError | None] = []
-    for capture in captures:
-        indexes = [index for index in (capture.index, image) if index]
-        if not indexes:
-            raise ProfileError(
-                f"{capture.name}: the capture carries no image index{_because(capture.index_fault)}",
-                "give the image that was in flash with --image",
-            )
-        heard = False
-        for run in split_runs(capture.events()):
-            if run.hello:
-                weight = (weights or {}).get(capture.name, 1)
-                profiles.append(profile_of_run(run, _index_of(capture.name, run, indexes), weight))
-                elsewhere.append(_not_of(run.hello, image))
-            heard = heard or run.hello is not None
-        if not heard:
-            raise ProfileError(
-                f"{capture.name}: no target is named in it", "record again; the target sends one every 10 s"
-            )
-    # Whoever names an image means it, even where the captures could do without.
-    errors = [error for error in elsewhere if error]
-    if errors and len(errors) == len(elsewhere):
-        raise errors[0]
-    return merge_profiles(profiles)
-
-
-def _not_of(hello: Hello, image: ImageIndex | None) -> WrongImageError | None:
-    """Why an image is not one that the target ran; None if it is, or there is none."""
-    try:
-        if image:
-            image.volume_of(hello)
-    except WrongImageError as error:
-        return error
-    return None
-
-
-def _because(fault: str) -> str:
-    return f" ({fault})" if fault else ""
-
-
-def _index_of(name: str, run: Run, indexes: list[ImageIndex]) -> ImageIndex:
-    assert run.hello
-    errors = []
-    for index in indexes:
-        try:
-            index.volume_of(run.hello)
-            return index
-        except WrongImageError as error:
-            errors.append(error)
-    # Where the user named an image, it stands last.
-    raise WrongImageError(f"{name}: {errors[-1].message}", errors[-1].hint)
-
-
-def steady_phases(phases: Sequence[Phase]) -> list[bool]:
-    """Which phases are the steady state: those so named; else the longest that a mark began, which is not the
-    first; else those after it was found; else all."""
-    if any(phase.name.startswith(STEADY_PREFIX) for phase in phases):
-        return [phase.name.startswith(STEADY_PREFIX) for phase in phases]
-    names = [phase.name for phase in phases if phase.name]
-    if len(set(names)) > 1:
-        later = list(dict.fromkeys(names))[1:]
-        longest = max(later, key=lambda name: sum(p.epochs for p in phases if p.name == name))
-        return [phase.name == longest for phase in phases]
-    if any(phase.steady for phase in phases):
-        return [phase.steady for phase in phases]
-    return [True] * len(phases)
-
-
-def profile_of_run(run: Run, index: ImageIndex, weight: int = 1) -> Profile:
-    """One run, over or not, that said hello. Raises WrongImageError where the target runs another image."""
-    assert run.hello
-    volume = run.volumes.get(index.volume_of(run.hello)) or VolumeHeat()
-    steady = steady_phases(volume.phases)
-    phases = _phase_facts(volume.phases, steady)
-    # An epoch that is under way has no place yet: neither have its pages.
-    epochs = sum(phase.epochs for phase in phases)
-    facts = RunFacts(str(index.fsid), run.hello.kernel, epochs, run.losses, phases, weight)
-    known: set[int] = set()
-    files = _files(volume, index, _Scale(weight, tuple(steady)), known) if volume.page_ids else ()
-    return Profile((facts,), len(volume.page_ids - known), files)
-
-
-def _phase_facts(phases: Sequence[Phase], steady: Sequence[bool]) -> tuple[PhaseFacts, ...]:
-    """The phases that have epochs; those of one name that follow each other are one."""
-    facts: list[PhaseFacts] = []
-    for phase, is_steady in zip(phases, steady, strict=True):
-        last = facts[-1] if facts else None
-        if last and (last.name, last.steady) == (phase.name, is_steady):
-            facts[-1] = replace(last, epochs=last.epochs + phase.epochs, fresh=last.fresh + phase.fresh)
-        elif phase.epochs:
-            facts.append(PhaseFacts(phase.name, phase.first, phase.epochs, phase.fresh, is_steady))
-    return tuple(facts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """What a run's counts are multiplied by, and which of its phases are steady."""
-
-    weight: int
-    steady: tuple[bool, ...]
-
-    def seen(self, it: SeenInRun) -> Seen:
-        steady = sum(count for count, is_steady in zip(it.phases, self.steady, strict=False) if is_steady)
-        epochs = it.epochs * self.weight
-        return Seen(epochs, steady * self.weight, it.first, it.last, it.stretches, it.longest, 1)
-
-    def use(self, heat: PageHeat, page_hash: str) -> PageUse:
-        return PageUse(page_hash, {_KEY_OF[key]: self.seen(seen) for key, seen in heat.by_key.items()})
-
-
 def _without_repetition(seen: dict[str, Seen]) -> dict[str, Seen]:
     """Keep "xr" only beside both, and "*" only where nothing else says the same."""
     letters = [key for key in seen if key not in (EITHER, AS_ANYTHING)]
@@ -357,54 +203,15 @@ Content = tuple[str, int]
 """What a file is known by: SHA-256 and size."""
 
 
-def _files(volume: VolumeHeat, index: ImageIndex, scale: _Scale, known: set[int]) -> tuple[FileUse, ...]:
-    """The used files of one run. Adds the page ids that it resolves to `known`."""
-    heats = volume.pages
-    found: dict[Content, FileUse] = {}
-    for file in index.files:
-        uses = _uses(file, heats, scale)
-        if not uses:
-            continue
-        known.update(file.page_ids[page] for page in uses)
-        before = file.built_from
-        # Pages that splitting has added are not the program's own.
-        uses = {page: use for page, use in uses.items() if page * PAGE_SIZE < before.size}
-        if not uses:
-            continue
-        content = (before.sha256, before.size)
-        processes = _processes(volume, file, uses)
-        if content in found:
-            # Two inodes of one content may have been seen in the same epochs.
-            pages = _joined(found[content].pages, uses, _either)
-            most = _most(found[content].processes, processes)
-            found[content] = replace(found[content], pages=pages, processes=most)
-        else:
-            image = str(index.fsid)
-            found[content] = FileUse(
-                file.path, before.size, before.sha256, uses, (image,), processes=processes
-            )
-    return tuple(found.values())
-
-
-def _processes(volume: VolumeHeat, file: IndexedFile, uses: Mapping[int, PageUse]) -> int | None:
-    """How many map a file, of a target that counts them: it names those that several do."""
-    if volume.processes is None or not any(use.mapped for use in uses.values()):
-        return None
-    return volume.processes.get(file.page_ids[0], 1)
-
-
 def _most(one: int | None, other: int | None) -> int | None:
     """The larger of two numbers of processes, of which either may be unknown."""
     return max(one or 0, other or 0) or None
 
 
-def _uses(file: IndexedFile, heats: Mapping[int, PageHeat], scale: _Scale) -> dict[int, PageUse]:
-    hashes = file.hashes
-    return {
-        page: scale.use(heats[page_id], hashes[page].hex() if hashes else "")
-        for page, page_id in enumerate(file.page_ids)
-        if page_id in heats
-    }
+def either_file(one: FileUse, other: FileUse) -> FileUse:
+    """Two inodes of one content in one image, maybe seen in the same epochs: the larger numbers."""
+    pages = _joined(one.pages, other.pages, _either)
+    return replace(one, pages=pages, processes=_most(one.processes, other.processes))
 
 
 def _either(one: PageUse, other: PageUse) -> PageUse:

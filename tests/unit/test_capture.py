@@ -22,7 +22,7 @@ from tinyprof.capture import (
 )
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex
-from tinyprof.profile import make_profile
+from tinyprof.resolve import make_profile
 from tinyprof.wire import ConsoleText, CorruptFrame, Event, Frame, Message, encode_message
 
 SEED = 20261124

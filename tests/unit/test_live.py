@@ -11,7 +11,7 @@ from tinyprof.capture import CaptureReader
 from tinyprof.heat import Losses
 from tinyprof.image_index import ImageIndex
 from tinyprof.live import LOOK_SHARE, RATES, RUNS_MAX, LiveHeat
-from tinyprof.profile import make_profile
+from tinyprof.resolve import make_profile
 from tinyprof.wire import EpochEnd, Frame, Hello, Message, Pages
 
 

@@ -17,8 +17,9 @@ from tinyprof.cramfs import Tree, WriteOptions, read_image, write_image
 from tinyprof.errors import TinyprofError
 from tinyprof.heat import Losses, Run
 from tinyprof.image_index import ImageIndex, WrongImageError, index_image
-from tinyprof.profile import Profile, ProfileError, Seen, make_profile, merge_profiles, profile_of_run
+from tinyprof.profile import Profile, ProfileError, Seen, merge_profiles
 from tinyprof.records import Kind
+from tinyprof.resolve import make_profile, profile_of_run
 from tinyprof.tprof import dump_profile, load_profile
 from tinyprof.wire import EpochEnd, Frame, Hello, Message, Pages, Volume
 

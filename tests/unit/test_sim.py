@@ -13,8 +13,8 @@ import pytest
 from silent import Silent
 from tinyprof.capture import CaptureReader, CaptureWriter, Ending
 from tinyprof.noise import Noise
-from tinyprof.profile import make_profile
 from tinyprof.recorder import Order, Recording, record
+from tinyprof.resolve import make_profile
 from tinyprof.sim import QUIET, SimError, open_sim
 from tinyprof.watch import LineWatch
 from tinyprof.wire import Event, Frame, Hello, Trace

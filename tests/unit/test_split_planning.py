@@ -23,7 +23,7 @@ from tinyprof.cramfs import (
 from tinyprof.image_index import index_image
 from tinyprof.offers import split_runs
 from tinyprof.plan import Budget, Planner
-from tinyprof.profile import make_profile
+from tinyprof.resolve import make_profile
 from tinyprof.split_tree import AS_PLANNED, split_tree
 from tinyprof.wire import EpochEnd, Hello, Pages, Volume
 

@@ -15,7 +15,8 @@ from tinyprof.capture import CaptureReader
 from tinyprof.carry import match
 from tinyprof.cramfs import Tree, WriteOptions, read_image, write_image
 from tinyprof.image_index import ImageIndex, ImageIndexError, Source, index_image, pack_index, unpack_index
-from tinyprof.profile import Profile, make_profile
+from tinyprof.profile import Profile
+from tinyprof.resolve import make_profile
 from tinyprof.segments import Run, split
 from tinyprof.wire import EpochEnd, Hello, Pages, Volume
 

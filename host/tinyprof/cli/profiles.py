@@ -17,7 +17,8 @@ from tinyprof.cramfs import read_image
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex, index_image
 from tinyprof.parts import Parts, recordings_of
-from tinyprof.profile import Content, Profile, ProfileError, make_profile, merge_profiles, weighted
+from tinyprof.profile import Content, Profile, ProfileError, merge_profiles, weighted
+from tinyprof.resolve import make_profile
 from tinyprof.shown import shown
 from tinyprof.temperature import DEFAULT_LIMITS, Limits
 from tinyprof.tprof import load_profile

@@ -15,8 +15,9 @@ import pytest
 from tinyprof.capture import CaptureReader
 from tinyprof.image_index import ImageIndex
 from tinyprof.names import Names
-from tinyprof.profile import Profile, Symbol, make_profile
+from tinyprof.profile import Profile, Symbol
 from tinyprof.report import Programs, html_report
+from tinyprof.resolve import make_profile
 from tinyprof.whatif import stored_sizes
 from tinyprof.wire import Message
 

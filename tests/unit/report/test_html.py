@@ -14,8 +14,9 @@ import pytest
 from tinyprof.capture import CaptureReader
 from tinyprof.image_index import ImageIndex
 from tinyprof.names import Names
-from tinyprof.profile import Profile, Symbol, make_profile
+from tinyprof.profile import Profile, Symbol
 from tinyprof.report import Programs, html_report
+from tinyprof.resolve import make_profile
 from tinyprof.whatif import KERNELS, stored_sizes, what_if
 from tinyprof.wire import Message
 

@@ -16,7 +16,7 @@ from tinyprof.capture import CaptureReader
 from tinyprof.cramfs import read_image
 from tinyprof.heat import Losses
 from tinyprof.plan_file import load_plan
-from tinyprof.profile import make_profile
+from tinyprof.resolve import make_profile
 from tinyprof.tprof import dump_profile
 from tinyprof.tui.app import LiveApp
 from tinyprof.tui.dialogs import HelpScreen
