@@ -18,29 +18,16 @@ from time import process_time
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.line import Line, boot, synthetic
+from silent import Silent
 from tinyprof.capture import CaptureReader, CaptureWriter
-from tinyprof.errors import TinyprofError
 from tinyprof.heat import split_runs
 from tinyprof.link import open_link
-from tinyprof.recorder import Totals, record
+from tinyprof.recorder import record
 from tinyprof.watch import LineWatch
 from tinyprof.wire import Event, Frame, FrameDecoder, Pages
 
 RECORDS = 500_000
 ROUNDS = 5
-
-
-class Silent:
-    """An observer that shows nothing."""
-
-    def progress(self, totals: Callable[[], Totals]) -> None:
-        pass
-
-    def console(self, text: bytes) -> None:
-        pass
-
-    def warning(self, warning: TinyprofError) -> None:
-        pass
 
 
 def rate(work: Callable[[], int]) -> float:

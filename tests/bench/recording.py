@@ -20,8 +20,8 @@ from time import process_time
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.decoder import Silent
 from bench.line import Line, boot, synthetic
+from silent import Silent
 from tinyprof.capture import CaptureWriter
 from tinyprof.link import CHUNK, DescriptorLink
 from tinyprof.live import LiveHeat

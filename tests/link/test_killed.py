@@ -7,17 +7,16 @@ import os
 import random
 import signal
 import socket
-from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
+from silent import Silent
 from tinyprof.capture import CaptureReader, CaptureWriter
-from tinyprof.errors import TinyprofError
 from tinyprof.link import DescriptorLink
 from tinyprof.packing import LinePacker
-from tinyprof.recorder import Totals, record
+from tinyprof.recorder import record
 from tinyprof.sim import Sender
 from tinyprof.watch import LineWatch
 from tinyprof.wire import Ack, Frame, FrameDecoder, Pages, RepeatPlease
@@ -26,17 +25,6 @@ SEED = 20261124
 KILLS = 300
 PACKED_KILLS = 100
 FRAMES_MAX = 400
-
-
-class Silent:
-    def progress(self, totals: Callable[[], Totals]) -> None:
-        pass
-
-    def console(self, text: bytes) -> None:
-        pass
-
-    def warning(self, warning: TinyprofError) -> None:
-        pass
 
 
 def recorder(line: socket.socket, path: Path, *, packed: bool) -> int:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ from typing import Any
 import msgpack
 import pytest
 
+from silent import Silent
 from tinyprof.capture import CaptureReader, CaptureWriter
-from tinyprof.errors import TinyprofError
-from tinyprof.recorder import Totals, record
+from tinyprof.recorder import record
 from tinyprof.watch import LineWatch
 from tinyprof.wire import Begin, EpochEnd, Hello, Message, Pages, Status, encode_frame, encode_message
 
@@ -102,17 +101,6 @@ class Port:
         pass
 
     def close(self) -> None:
-        pass
-
-
-class Silent:
-    def progress(self, totals: Callable[[], Totals]) -> None:
-        pass
-
-    def console(self, text: bytes) -> None:
-        pass
-
-    def warning(self, warning: TinyprofError) -> None:
         pass
 
 
