@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from tinyprof.errors import TinyprofError
+from tinyprof.json_text import Broken, fault_in, unique, version_for
 
 FORMAT = 1
 
@@ -26,50 +27,36 @@ PAGES_MAX = 4096
 def load_plan(text: str) -> dict[str, list[int]]:
     """Read a plan file: sorted pages by path. Raises PlanError naming what is wrong in it, and where."""
     try:
-        fields = json.loads(text, object_pairs_hook=_unique)
-    except json.JSONDecodeError as error:
-        raise _broken(f"no JSON at line {error.lineno}, column {error.colno}") from None
-    except (ValueError, RecursionError):
-        raise _broken("its JSON is nested too deep, or has too large a number") from None
-    if not isinstance(fields, dict) or "format" not in fields:
-        raise _broken("it has no format")
-    _check_format(fields)
-    pages = fields.get("pages")
-    if not isinstance(pages, dict):
-        raise _broken("it has no pages by path")
-    return {path: _spelled_out(path, items) for path, items in pages.items()}
-
-
-def _broken(what: str) -> PlanError:
-    return PlanError(
-        f"not a tinyprof plan: {what}", "make one with 'tinyprof plan'; docs/images.md shows one"
-    )
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise _broken("a name stands twice in one object")
-    return fields
+        fields = json.loads(text, object_pairs_hook=unique)
+        if not isinstance(fields, dict) or "format" not in fields:
+            raise Broken("it has no format")
+        _check_format(fields)
+        pages = fields.get("pages")
+        if not isinstance(pages, dict):
+            raise Broken("it has no pages by path")
+        return {path: _spelled_out(path, items) for path, items in pages.items()}
+    except (ValueError, RecursionError) as error:
+        raise PlanError(
+            f"not a tinyprof plan: {fault_in(error)}",
+            "make one with 'tinyprof plan'; docs/images.md shows one",
+        ) from None
 
 
 def _check_format(fields: Mapping[str, Any]) -> None:
-    """A later version says in `tinyprof` which version reads it, as in a profile."""
-    found, needed = fields["format"], fields.get("tinyprof")
+    found = fields["format"]
     if found == FORMAT and type(found) is int:
         return
-    version = f"tinyprof {needed:.20}" if isinstance(needed, str) else f"a tinyprof that reads {found!r:.20}"
-    raise PlanError(f"plan format {found!r:.20}, this reads {FORMAT}", f"use {version} or newer")
+    raise PlanError(f"plan format {found!r:.20}, this reads {FORMAT}", f"use {version_for(fields)} or newer")
 
 
 def _spelled_out(path: str, items: object) -> list[int]:
     if not isinstance(items, list):
-        raise _broken(f"{path:.60} has no list of pages")
+        raise Broken(f"{path:.60} has no list of pages")
     found: set[int] = set()
     for item in items:
         first, last = item if isinstance(item, list) and len(item) == 2 else (item, item)
         if type(first) is not int or type(last) is not int or not 0 <= first <= last < PAGES_MAX:
-            raise _broken(f"{path:.60}: {item!r:.40} is no page and no range of pages")
+            raise Broken(f"{path:.60}: {item!r:.40} is no page and no range of pages")
         found.update(range(first, last + 1))
     return sorted(found)
 

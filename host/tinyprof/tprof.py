@@ -14,6 +14,7 @@ from typing import Any
 
 from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.heat import PHASES_MAX, Losses
+from tinyprof.json_text import Broken, fault_in, unique, version_for
 from tinyprof.messages import PROCESSES_MAX
 from tinyprof.profile import (
     AS_ANYTHING,
@@ -105,9 +106,9 @@ def _line(value: object) -> str:
 def load_profile(text: str) -> Profile:
     """Read a profile. Raises ProfileError naming what is wrong in it, and where."""
     try:
-        fields = json.loads(text, object_pairs_hook=_unique)
+        fields = json.loads(text, object_pairs_hook=unique)
         if not isinstance(fields, dict) or "format" not in fields:
-            raise _Broken("no format")
+            raise Broken("no format")
         _check_format(fields)
         runs = tuple(_load_run(item, f"run {i}") for i, item in enumerate(_list(fields, "runs", "")))
         files = tuple(_load_file(item, f"file {i}") for i, item in enumerate(_list(fields, "files", "")))
@@ -115,34 +116,20 @@ def load_profile(text: str) -> Profile:
         _check_whole(profile)
         return profile
     except (ValueError, RecursionError) as error:
-        what = "its JSON is nested too deep, or has too large a number"
-        if isinstance(error, _Broken):
-            what = str(error)
-        elif isinstance(error, json.JSONDecodeError):
-            what = f"no JSON at line {error.lineno}, column {error.colno}"
-        raise ProfileError(f"not a tinyprof profile: {what}", "make one with 'tinyprof profile'") from None
-
-
-class _Broken(ValueError):
-    """What is wrong, and in which part."""
+        raise ProfileError(
+            f"not a tinyprof profile: {fault_in(error)}", "make one with 'tinyprof profile'"
+        ) from None
 
 
 def _check_format(fields: Mapping[str, Any]) -> None:
-    """A later version says in `tinyprof` which version reads it."""
-    found, needed = fields["format"], fields.get("tinyprof")
+    found = fields["format"]
     if found == FORMAT and type(found) is int:
         return
     if found == 1 and type(found) is int:
         raise ProfileError("profile format 1, of before the first release", "make it again from its captures")
-    version = f"tinyprof {needed:.20}" if isinstance(needed, str) else f"a tinyprof that reads {found!r:.20}"
-    raise ProfileError(f"profile format {found!r:.20}, this reads {FORMAT}", f"use {version} or newer")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise _Broken("a name stands twice in one object")
-    return fields
+    raise ProfileError(
+        f"profile format {found!r:.20}, this reads {FORMAT}", f"use {version_for(fields)} or newer"
+    )
 
 
 def _extra(fields: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
@@ -151,20 +138,20 @@ def _extra(fields: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
 
 def _get(fields: Any, name: str, where: str) -> Any:
     if not isinstance(fields, dict) or name not in fields:
-        raise _Broken(f"{where} has no {name}".strip())
+        raise Broken(f"{where} has no {name}".strip())
     return fields[name]
 
 
 def _list(fields: Any, name: str, where: str) -> list[Any]:
     value = _get(fields, name, where)
     if not isinstance(value, list):
-        raise _Broken(f"{where} {name} is no list".strip())
+        raise Broken(f"{where} {name} is no list".strip())
     return value
 
 
 def _whole(value: Any, least: int, limit: int, what: str) -> int:
     if type(value) is not int or not least <= value < limit:
-        raise _Broken(f"{what} is no whole number from {least} to {limit - 1}")
+        raise Broken(f"{what} is no whole number from {least} to {limit - 1}")
     return value
 
 
@@ -174,13 +161,13 @@ def _count(fields: Any, name: str, where: str) -> int:
 
 def _text(value: Any, what: str, limit: int) -> str:
     if type(value) is not str or len(value) > limit:
-        raise _Broken(f"{what} is no string of at most {limit} characters")
+        raise Broken(f"{what} is no string of at most {limit} characters")
     return value
 
 
 def _fsid(value: Any, what: str) -> str:
     if not _FSID.fullmatch(_text(value, what, _TEXT_MAX)):
-        raise _Broken(f"{what} is no fsid")
+        raise Broken(f"{what} is no fsid")
     return str(value)
 
 
@@ -190,7 +177,7 @@ def _load_run(fields: Any, where: str) -> RunFacts:
     phases = tuple(_load_phase(row, f"{where} phases") for row in _list(fields, "phases", where))
     epochs = _count(fields, "epochs", where)
     if len(phases) > PHASES_MAX or sum(phase.epochs for phase in phases) != epochs:
-        raise _Broken(f"{where} phases do not add up to its epochs")
+        raise Broken(f"{where} phases do not add up to its epochs")
     return RunFacts(
         _fsid(_get(fields, "image", where), f"{where} image"),
         _text(_get(fields, "kernel", where), f"{where} kernel", _TEXT_MAX),
@@ -204,7 +191,7 @@ def _load_run(fields: Any, where: str) -> RunFacts:
 
 def _load_phase(row: Any, where: str) -> PhaseFacts:
     if type(row) is not list or len(row) != 5 or type(row[4]) is not bool:
-        raise _Broken(f"{where} has one that is no list of name, first epoch, epochs, pages, steady")
+        raise Broken(f"{where} has one that is no list of name, first epoch, epochs, pages, steady")
     return PhaseFacts(
         _text(row[0], f"{where} name", _TEXT_MAX),
         _whole(row[1], 1, _EPOCH_LIMIT + 1, f"{where} first epoch"),
@@ -217,16 +204,16 @@ def _load_phase(row: Any, where: str) -> PhaseFacts:
 def _load_file(fields: Any, where: str) -> FileUse:
     path = _text(_get(fields, "path", where), f"{where} path", _PATH_MAX)
     if not path.startswith("/") or "\0" in path:
-        raise _Broken(f"{where} path is no absolute path")
+        raise Broken(f"{where} path is no absolute path")
     sha256 = _text(_get(fields, "sha256", where), f"{where} sha256", 64)
     if not _SHA256.fullmatch(sha256):
-        raise _Broken(f"{where} sha256 is no hash")
+        raise Broken(f"{where} sha256 is no hash")
     size = _whole(_get(fields, "size", where), 1, _FILE_SIZE_LIMIT, f"{where} size")
     images = tuple(_fsid(item, f"{where} images") for item in _list(fields, "images", where))
     rows = _list(fields, "pages", where)
     pages = dict(_load_pages(rows, -(-size // PAGE_SIZE), f"{where} ({path:.60})"))
     if len(pages) < len(rows):
-        raise _Broken(f"{where} has a page twice")
+        raise Broken(f"{where} has a page twice")
     symbols: tuple[Symbol, ...] = ()
     if "symbols" in fields:
         symbols = tuple(_load_symbol(row, size, where) for row in _list(fields, "symbols", where))
@@ -238,7 +225,7 @@ def _load_file(fields: Any, where: str) -> FileUse:
 
 def _load_symbol(row: Any, size: int, where: str) -> Symbol:
     if type(row) is not list or len(row) != 3:
-        raise _Broken(f"{where} has a symbol that is no list of name, offset, size")
+        raise Broken(f"{where} has a symbol that is no list of name, offset, size")
     name = _text(row[0], f"{where} symbol name", _PATH_MAX)
     offset = _whole(row[1], 0, size, f"{where} symbol offset")
     return Symbol(name, offset, _whole(row[2], 0, size + 1, f"{where} symbol size"))
@@ -247,12 +234,12 @@ def _load_symbol(row: Any, size: int, where: str) -> Symbol:
 def _load_pages(rows: list[Any], limit: int, where: str) -> Iterator[tuple[int, PageUse]]:
     for row in rows:
         if type(row) is not list or len(row) != 3 or type(row[2]) is not dict:
-            raise _Broken(f"{where} has a page that is no list of number, hash, and when it was seen")
+            raise Broken(f"{where} has a page that is no list of number, hash, and when it was seen")
         page, digest, seen = row
         if type(page) is not int or not 0 <= page < limit:
-            raise _Broken(f"{where} page {page!r:.20} is impossible: the file has {limit}")
+            raise Broken(f"{where} page {page!r:.20} is impossible: the file has {limit}")
         if type(digest) is not str or not _HASH.fullmatch(digest):
-            raise _Broken(f"{where} page {page} hash is none")
+            raise Broken(f"{where} page {page} hash is none")
         use = PageUse(digest, {key: _load_seen(seen[key], where, page) for key in _KEYS if key in seen})
         _check_page(use, seen, f"{where} page {page}")
         yield page, use
@@ -265,28 +252,28 @@ def _load_seen(row: Any, where: str, page: int) -> Seen:
         possible = steady <= epochs and 1 <= first <= last < _EPOCH_LIMIT
         if possible and 1 <= stretches <= epochs and 1 <= longest <= epochs and 1 <= runs <= epochs:
             return Seen(epochs, steady, first, last, stretches, longest, runs)
-    raise _Broken(f"{where} page {page} was seen in an impossible way: {row!r:.80}")
+    raise Broken(f"{where} page {page} was seen in an impossible way: {row!r:.80}")
 
 
 def _check_page(use: PageUse, seen: Mapping[str, Any], where: str) -> None:
     letters = [key for key in KIND_LETTERS.values() if key in use.seen]
     if not letters or len(use.seen) < len(seen):
-        raise _Broken(f"{where} was seen as no kind of {', '.join(_KEYS)}")
+        raise Broken(f"{where} was seen as no kind of {', '.join(_KEYS)}")
     both = {"x", "r"} <= use.seen.keys()
     whole = len(letters) == 1 or (both and len(letters) == 2)
     if (EITHER in use.seen) != both or (AS_ANYTHING in use.seen) == whole:
-        raise _Broken(f"{where} has xr or * where it should not, or has it not where it should")
+        raise Broken(f"{where} has xr or * where it should not, or has it not where it should")
     if len(use.seen) > 1:
         total = sum(use.seen[letter].epochs for letter in letters)
         if use.any.epochs > total or any(seen.epochs > use.any.epochs for seen in use.seen.values()):
-            raise _Broken(f"{where} was seen in other epochs than its kinds add up to")
+            raise Broken(f"{where} was seen in other epochs than its kinds add up to")
 
 
 def _check_whole(profile: Profile) -> None:
     if len({(file.sha256, file.size) for file in profile.files}) < len(profile.files):
-        raise _Broken("a file's content stands twice")
+        raise Broken("a file's content stands twice")
     for i, file in enumerate(profile.files):
         epochs, steady = profile.epochs_of(file), profile.steady_of(file)
         for page, use in file.pages.items():
             if use.any.epochs > epochs or use.any.steady > steady:
-                raise _Broken(f"file {i} page {page} was seen in more epochs than there were")
+                raise Broken(f"file {i} page {page} was seen in more epochs than there were")
