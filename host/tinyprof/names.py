@@ -17,9 +17,9 @@ from itertools import islice
 from typing import NamedTuple
 
 from tinyprof.cramfs import PAGE_SIZE
+from tinyprof.cramfs.elf import ELF_MAGIC, PT_LOAD
 from tinyprof.profile import Symbol
 
-ELF_MAGIC = b"\x7fELF"
 SECTIONS_MAX = 4096
 SYMBOLS_MAX = 500_000
 """Of all symbol tables of one file together; the largest kernels have some 200,000."""
@@ -33,7 +33,6 @@ NAME_MAX = 256
 SHT_NULL, SHT_SYMTAB, SHT_NOBITS, SHT_DYNSYM = 0, 2, 8, 11
 STT_OBJECT, STT_FUNC, STT_GNU_IFUNC = 1, 2, 10
 SHN_UNDEF, SHN_XINDEX = 0, 0xFFFF
-PT_LOAD = 1
 EM_ARM = 40
 BROKEN = (struct.error, KeyError, IndexError)
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from tinyprof.cramfs import page_runs
 from tinyprof.errors import TinyprofError
 from tinyprof.json_text import Broken, fault_in, unique, version_for
 
@@ -73,10 +74,4 @@ def plan_fields(plan: Mapping[str, Collection[int]]) -> dict[str, Any]:
 
 
 def _ranges(pages: Collection[int]) -> list[int | list[int]]:
-    ranges: list[list[int]] = []
-    for page in sorted(set(pages)):
-        if ranges and page == ranges[-1][1] + 1:
-            ranges[-1][1] = page
-        else:
-            ranges.append([page, page])
-    return [first if first == last else [first, last] for first, last in ranges]
+    return [first if first == last else [first, last] for first, last in page_runs(pages)]

@@ -17,7 +17,7 @@ from tinyprof.cramfs.elf import (
     mapped_parts,
     program_pages,
 )
-from tinyprof.cramfs.explain import Explanation, explain, page_ranges
+from tinyprof.cramfs.explain import Explanation, explain, page_ranges, page_runs
 from tinyprof.cramfs.extractor import Extracted, extract_image
 from tinyprof.cramfs.format import (
     ORDERS,
@@ -92,6 +92,7 @@ __all__ = [
     "maps_no_code",
     "measure",
     "page_ranges",
+    "page_runs",
     "program_pages",
     "read_image",
     "stored_sizes",

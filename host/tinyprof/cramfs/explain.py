@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tinyprof.cramfs.tree import Tree
@@ -43,15 +43,15 @@ def explain(tree: Tree, written: Written) -> list[Explanation]:
 
 def page_ranges(pages: Iterable[int]) -> str:
     """Pages as people write them: 0-3, 7."""
-    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in _runs(pages))
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in page_runs(pages))
 
 
-def _runs(pages: Iterable[int]) -> Iterator[tuple[int, int]]:
-    run: list[int] = []
-    for page in sorted(pages):
-        if run and page != run[-1] + 1:
-            yield run[0], run[-1]
-            run = []
-        run.append(page)
-    if run:
-        yield run[0], run[-1]
+def page_runs(pages: Iterable[int]) -> list[tuple[int, int]]:
+    """The runs that these pages form: the first and the last page of each."""
+    runs: list[tuple[int, int]] = []
+    for page in sorted(set(pages)):
+        if runs and page == runs[-1][1] + 1:
+            runs[-1] = runs[-1][0], page
+        else:
+            runs.append((page, page))
+    return runs

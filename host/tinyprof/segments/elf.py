@@ -15,6 +15,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
 from tinyprof.cramfs import PAGE_SIZE
+from tinyprof.cramfs.elf import ELF_MAGIC
 from tinyprof.errors import TinyprofError
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def page_ceil(value: int) -> int:
 
 def read_elf(data: bytes) -> Elf:
     """Describe a file. Raises SplitError for what no loader would take, and for what we do not understand."""
-    if not data.startswith(b"\x7fELF"):
+    if not data.startswith(ELF_MAGIC):
         raise SplitError(Reason.NOT_ELF, "it does not begin with ELF's magic number")
     try:
         elf = _described(data)

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from tinyprof.cramfs import PAGE_SIZE
+from tinyprof.cramfs import PAGE_SIZE, page_runs
+from tinyprof.cramfs.elf import ELF_MAGIC
 from tinyprof.segments.elf import (
     PF_R,
     PT_LOAD,
@@ -66,13 +67,7 @@ class _Record:
 
 def runs_of(pages: Iterable[int]) -> tuple[Run, ...]:
     """The runs that these pages form."""
-    runs: list[Run] = []
-    for page in sorted(set(pages)):
-        if runs and page == runs[-1].last + 1:
-            runs[-1] = Run(runs[-1].first, page)
-        else:
-            runs.append(Run(page, page))
-    return tuple(runs)
+    return tuple(Run(first, last) for first, last in page_runs(pages))
 
 
 def split(data: bytes, runs: Sequence[Run]) -> Split:
@@ -109,7 +104,7 @@ def splittable(elf: Elf) -> list[range]:
 
 def looks_split(head: bytes) -> bool:
     """Whether a file that begins with these bytes (EHDR_SIZE) may be one that was split; undo() tells."""
-    if len(head) < EHDR_SIZE or not head.startswith(b"\x7fELF") or head[4] not in (1, 2):
+    if len(head) < EHDR_SIZE or not head.startswith(ELF_MAGIC) or head[4] not in (1, 2):
         return False
     wide = head[4] == 2
     phoff = int.from_bytes(head[32:40] if wide else head[28:32], "big" if head[5] == 2 else "little")
