@@ -22,28 +22,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "plugin.h"
+
 #define PAGE		4096UL
 #define PAGES_MAX	(64UL * 1024 * 1024 / PAGE)	/* the board's flash */
-#define PATH_MAX_SIZE	4096
 #define LINE_MAX_SIZE	512
 #define MAGIC		0x28cd3d45u
 #define SIGNATURE	"Compressed ROMFS"
 #define SIGNATURE_AT	16
 
-/* What we use of qemu-plugin.h. */
-typedef uint64_t qemu_plugin_id_t;
-struct qemu_plugin_tb;
-struct qemu_info;
-
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
-					   void (*cb)(qemu_plugin_id_t, struct qemu_plugin_tb *));
-void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*cb)(qemu_plugin_id_t, void *), void *data);
-
-#define EXPORT __attribute__((visibility("default")))
-
-EXPORT int qemu_plugin_version = 1;
-
-static char out[PATH_MAX_SIZE];
 static unsigned char *flash;
 static size_t pages;
 static volatile bool touched[PAGES_MAX];
@@ -107,28 +94,11 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		abort();
 }
 
-static void at_exit(qemu_plugin_id_t id, void *unused)
+static void write_seen(FILE *file)
 {
-	FILE *file = fopen(out, "w");
 	size_t page;
 
-	(void)id;
-	(void)unused;
-	if (!file)
-		abort();
 	for (page = 0; page < pages; page++)
 		if (touched[page])
 			fprintf(file, "%zu\n", page * PAGE);
-	fclose(file);
-}
-
-EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc, char **argv)
-{
-	(void)info;
-	if (argc != 1 || strncmp(argv[0], "out=", 4) != 0 || strlen(argv[0] + 4) >= sizeof(out))
-		return -1;
-	strcpy(out, argv[0] + 4);
-	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
-	qemu_plugin_register_atexit_cb(id, at_exit, NULL);
-	return 0;
 }

@@ -21,7 +21,7 @@ def build_witness(folder: Path, source: Path = SOURCE) -> Path:
     """A folder with a qemu-system-arm that has a plugin; what it saw goes to the file `seen` there."""
     folder.mkdir(parents=True, exist_ok=True)
     plugin = folder / "witness.so"
-    flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", f"-I{SOURCE.parent}"]
     subprocess.run(["cc", *flags, "-o", plugin, source], check=True)
     found = subprocess.run(["sh", "-c", f"command -v {QEMU}"], capture_output=True, text=True, check=True)
     wrapper = folder / QEMU
