@@ -15,15 +15,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tinyprof.cramfs import (
-    PAGE_SIZE,
-    EntryKind,
-    KernelModel,
-    Node,
-    Tree,
-    WriteOptions,
-    apply_device_table,
-)
+from tinyprof.cramfs.device_table import apply_device_table
+from tinyprof.cramfs.format import EntryKind
+from tinyprof.cramfs.kernel import KernelModel
+from tinyprof.cramfs.tree import Node, Tree
+from tinyprof.cramfs.writer import WriteOptions
+from tinyprof.pages import PAGE_SIZE
 
 ODD_NAMES = ("n" * 252, "with space", "ümlaut", os.fsdecode(b"\xff\xfe"), "-dash", "new\nline", "a\\b")
 WORDS = [b"page", b"in", b"place", b"flash", b"kernel", b"\0\0\0\0", b"segment ", b"\n"]

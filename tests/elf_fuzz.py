@@ -15,7 +15,9 @@ from dataclasses import replace
 
 from elf_cases import any_shape, link
 from image_fuzz import Failure, run_parallel
-from tinyprof.segments import Run, SplitError, check, split
+from tinyprof.segments.check import check
+from tinyprof.segments.elf import SplitError
+from tinyprof.segments.split import Run, split
 
 BASES = 60
 SECONDS_MAX = 2.0

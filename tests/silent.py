@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tinyprof.errors import TinyprofError
-from tinyprof.recorder import Totals
+from tinyprof.tally import Totals
 
 
 class Silent:

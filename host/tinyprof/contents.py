@@ -13,10 +13,13 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 
-from tinyprof.cramfs import EntryKind, Tree, head_in, read_image
+from tinyprof.cramfs.elf import head_in
+from tinyprof.cramfs.format import EntryKind
+from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.tree import Tree
 from tinyprof.names import Names, read_names
 from tinyprof.profile import FileUse
-from tinyprof.segments import undone
+from tinyprof.segments.split import undone
 
 Reader = Callable[[], bytes]
 NAMED_MAX = 64

@@ -11,18 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 from tinyprof.losses import NO_LOSSES, Losses, LostEnds
-from tinyprof.order import EARLY
-from tinyprof.page_heat import ANY, MAPPED, PageHeat, Seen
-from tinyprof.volume_heat import PHASES_MAX, Phase, VolumeHeat
-from tinyprof.volume_pages import OPEN_EPOCHS_MAX, PAGES_MAX, VolumePages
-from tinyprof.wire import (
-    ConsoleText,
-    CorruptFrame,
+from tinyprof.messages import (
     EpochEnd,
-    Event,
-    Frame,
     Hello,
-    HostMark,
     Mark,
     Message,
     Pages,
@@ -32,6 +23,11 @@ from tinyprof.wire import (
     is_reboot,
     joined_hello,
 )
+from tinyprof.order import EARLY, Frame
+from tinyprof.page_heat import ANY, MAPPED, PageHeat, Seen
+from tinyprof.volume_heat import PHASES_MAX, Phase, VolumeHeat
+from tinyprof.volume_pages import OPEN_EPOCHS_MAX, PAGES_MAX, VolumePages
+from tinyprof.wire import ConsoleText, CorruptFrame, Event, HostMark
 
 __all__ = [
     "ANY",

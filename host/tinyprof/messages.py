@@ -13,8 +13,8 @@ from enum import IntEnum
 from itertools import accumulate
 from typing import Any
 
-from tinyprof.cramfs import Fsid
-from tinyprof.records import PAGE_ID_LIMIT, MalformedRecords, join_records, split_records
+from tinyprof.pages import PAGE_ID_LIMIT, PROCESSES_MAX, Fsid
+from tinyprof.records import MalformedRecords, join_records, split_records
 
 PROTOCOL = 1
 REPEATED = 32
@@ -29,9 +29,6 @@ MARK_VOLUME = 0xFFFFFFFF
 
 MARK_MAX = 31
 """Bytes of a mark's text."""
-
-PROCESSES_MAX = 0xFFFF
-"""A target counts no more that map a file."""
 
 _U32 = 1 << 32
 

@@ -16,8 +16,8 @@ from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
-from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.cramfs.elf import ELF_MAGIC, PT_LOAD
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import Symbol
 
 SECTIONS_MAX = 4096

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tinyprof.records import Kind
+from tinyprof.pages import Kind
 
 MAPPED, ANY = 4, 5
 """Beside the four kinds: as exec or read, and as anything."""

@@ -12,21 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tinyprof.carry import Match
-from tinyprof.cramfs import (
-    PAGE_SIZE,
-    BlockCache,
-    EntryKind,
-    Image,
-    Tree,
-    WriteOptions,
-    Written,
-    choose_compressor,
-    read_image,
-    stored_sizes,
-    write_image,
-)
+from tinyprof.cramfs.compressor import choose_compressor
+from tinyprof.cramfs.format import EntryKind
+from tinyprof.cramfs.packer import BlockCache, stored_sizes
+from tinyprof.cramfs.reader import Image, read_image
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writer import WriteOptions, Written, write_image
 from tinyprof.errors import TinyprofError
 from tinyprof.offers import MODELS, Model, offered_by
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import PageUse
 from tinyprof.selection import Selection, Target, select
 from tinyprof.split_tree import AS_PLANNED, split_tree

@@ -10,9 +10,9 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from tinyprof.cramfs import page_runs
 from tinyprof.errors import TinyprofError
 from tinyprof.json_text import Broken, fault_in, unique, version_for
+from tinyprof.pages import page_runs
 
 FORMAT = 1
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from tinyprof.errors import TinyprofError
 from tinyprof.losses import Losses
-from tinyprof.records import Kind
+from tinyprof.pages import Content, Kind
 
 KIND_LETTERS = {Kind.EXEC: "x", Kind.READ: "r", Kind.WRITE: "w", Kind.FILE: "f"}
 EITHER, AS_ANYTHING = "xr", "*"
@@ -197,10 +197,6 @@ def _without_repetition(seen: dict[str, Seen]) -> dict[str, Seen]:
     if len(letters) == 1 or set(letters) == {"x", "r"}:
         seen.pop(AS_ANYTHING, None)
     return seen
-
-
-Content = tuple[str, int]
-"""What a file is known by: SHA-256 and size."""
 
 
 def _most(one: int | None, other: int | None) -> int | None:

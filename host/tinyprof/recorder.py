@@ -15,11 +15,12 @@ from typing import Protocol
 from tinyprof.capture import CaptureError, CaptureWriter, Ending
 from tinyprof.errors import TinyprofError
 from tinyprof.link import Link, LinkError
+from tinyprof.messages import EpochLength, Rearm, Trace
 from tinyprof.return_path import ReturnPath
 from tinyprof.roll import RollingWriter
 from tinyprof.tally import Tally, Totals, console_text, loss_counts
 from tinyprof.watch import LineWarning, LineWatch
-from tinyprof.wire import RUN_MAX, EpochLength, Event, FrameDecoder, HostMark, Rearm, Trace, primer
+from tinyprof.wire import RUN_MAX, Event, FrameDecoder, HostMark, primer
 
 __all__ = ["Limits", "Observer", "Order", "Recording", "Totals", "record"]
 

@@ -8,11 +8,11 @@ of the last four places (docs/wire-format.md, "Records"). Every element is untru
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntEnum
 from itertools import accumulate
 from typing import Any
 
-PAGE_ID_LIMIT = 1 << 27
+from tinyprof.pages import PAGE_ID_LIMIT
+
 NEAR = range(-128, 256)
 """Distances that msgpack writes in two bytes at most: the place moves along. Farther ones make a new one."""
 
@@ -21,15 +21,6 @@ _MARKERS = (None, False, True)
 """Bring the second, third or fourth place to the front."""
 
 _EXECUTED_IN_A_ROW = {int}
-
-
-class Kind(IntEnum):
-    """How a page was touched (the kernel's TINYPROF_* bit numbers)."""
-
-    EXEC = 0
-    READ = 1
-    WRITE = 2
-    FILE = 3
 
 
 class MalformedRecords(ValueError):

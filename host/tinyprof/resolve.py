@@ -11,15 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from tinyprof.cramfs import PAGE_SIZE
-from tinyprof.heat import ANY, MAPPED, PageHeat, Phase, Run, VolumeHeat, split_runs
-from tinyprof.heat import Seen as SeenInRun
+from tinyprof.heat import Run, split_runs
 from tinyprof.image_index import ImageIndex, IndexedFile, WrongImageError
+from tinyprof.messages import Hello
+from tinyprof.page_heat import ANY, MAPPED, PageHeat
+from tinyprof.page_heat import Seen as SeenInRun
+from tinyprof.pages import PAGE_SIZE, Content
 from tinyprof.profile import (
     AS_ANYTHING,
     EITHER,
     KIND_LETTERS,
-    Content,
     FileUse,
     PageUse,
     PhaseFacts,
@@ -30,7 +31,8 @@ from tinyprof.profile import (
     either_file,
     merge_profiles,
 )
-from tinyprof.wire import Event, Hello
+from tinyprof.volume_heat import Phase, VolumeHeat
+from tinyprof.wire import Event
 
 STEADY_PREFIX = "steady"
 """A mark whose name begins with this names the steady state."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyprof.messages import EpochLength, HelloPlease, HostMessage, RepeatPlease, Trace
-from tinyprof.order import FrameOrder
-from tinyprof.wire import HELLO_VOLUMES, Event, Frame, Hello, encode_message, joined_hello
+from tinyprof.messages import EpochLength, Hello, HelloPlease, HostMessage, RepeatPlease, Trace, joined_hello
+from tinyprof.order import Frame, FrameOrder
+from tinyprof.wire import HELLO_VOLUMES, Event, encode_message
 
 ASK_SECONDS = 1.0
 ASK_SECONDS_MAX = 4.0

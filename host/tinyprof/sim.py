@@ -23,14 +23,11 @@ from tinyprof.capture import CaptureReader
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex
 from tinyprof.link import DescriptorLink
-from tinyprof.messages import SEQ_MODULO
-from tinyprof.noise import Noise, NoisyLine
-from tinyprof.wire import (
+from tinyprof.messages import (
+    SEQ_MODULO,
     Ack,
     Begin,
     EpochEnd,
-    Frame,
-    FrameDecoder,
     Hello,
     HelloPlease,
     Mark,
@@ -39,8 +36,10 @@ from tinyprof.wire import (
     RepeatPlease,
     Status,
     Trace,
-    encode_message,
 )
+from tinyprof.noise import Noise, NoisyLine
+from tinyprof.order import Frame
+from tinyprof.wire import FrameDecoder, encode_message
 
 WINDOW = 32
 REPEAT_SECONDS = 0.5

@@ -14,12 +14,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from tinyprof.cramfs import NO_CODE_FROM_FLASH, PAGE_SIZE, Node, Tree, maps_no_code
 from tinyprof.cramfs.elf import ELF_MAGIC, mapped_parts
 from tinyprof.cramfs.format import FILE_MAX
+from tinyprof.cramfs.kernel import NO_CODE_FROM_FLASH, maps_no_code
+from tinyprof.cramfs.tree import Node, Tree
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.runs import choose_runs
-from tinyprof.segments import Elf, Reason, Split, SplitError, check, read_elf, runs_of, split, undone
+from tinyprof.segments.check import check
+from tinyprof.segments.elf import Elf, Reason, SplitError, read_elf
 from tinyprof.segments.place import place_table
+from tinyprof.segments.split import Split, runs_of, split, undone
 
 MAPPING_BYTES = 96
 """What one more mapping costs in kernel memory in each process: a vm_area_struct and its share of the tree

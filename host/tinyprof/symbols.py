@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from heapq import nsmallest
 
-from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.names import read_names
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import FileUse, Profile, Symbol
 
 NEAR_PAGES = 4

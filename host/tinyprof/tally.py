@@ -11,9 +11,12 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import islice
 
-from tinyprof.heat import NO_LOSSES, PAGES_MAX, VOLUMES_MAX, Losses, RunPages
-from tinyprof.order import FrameOrder
-from tinyprof.wire import ConsoleText, CorruptFrame, EpochEnd, Event, Frame, Hello, HostMessage
+from tinyprof.heat import VOLUMES_MAX, RunPages
+from tinyprof.losses import NO_LOSSES, Losses
+from tinyprof.messages import EpochEnd, Hello, HostMessage
+from tinyprof.order import Frame, FrameOrder
+from tinyprof.volume_pages import PAGES_MAX
+from tinyprof.wire import ConsoleText, CorruptFrame, Event
 
 MISSING_EPOCHS_MAX = 256
 """Epochs that are named one by one for what they miss; the sum counts all."""

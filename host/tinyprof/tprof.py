@@ -12,10 +12,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tinyprof.cramfs import PAGE_SIZE
-from tinyprof.heat import PHASES_MAX, Losses
 from tinyprof.json_text import Broken, fault_in, unique, version_for
-from tinyprof.messages import PROCESSES_MAX
+from tinyprof.losses import Losses
+from tinyprof.pages import PAGE_SIZE, PROCESSES_MAX
 from tinyprof.profile import (
     AS_ANYTHING,
     EITHER,
@@ -31,6 +30,7 @@ from tinyprof.profile import (
     Seen,
     Symbol,
 )
+from tinyprof.volume_heat import PHASES_MAX
 
 FORMAT = 2
 

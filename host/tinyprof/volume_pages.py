@@ -11,7 +11,7 @@ from collections.abc import Iterable, Set
 from itertools import compress, islice
 
 from tinyprof.messages import EpochEnd, Pages
-from tinyprof.records import Kind
+from tinyprof.pages import Kind
 
 OPEN_EPOCHS_MAX = 4
 PAGES_MAX = 1 << 18

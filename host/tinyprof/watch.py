@@ -10,21 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tinyprof.baud import likely_rates
-from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex, WrongImageError
-from tinyprof.wire import (
-    HELLO_VOLUMES,
-    PROTOCOL,
-    ConsoleText,
-    Event,
-    Frame,
-    Hello,
-    UnknownMessage,
-    UnknownProtocol,
-    joined_hello,
-    mostly_text,
-)
+from tinyprof.messages import PROTOCOL, Hello, UnknownMessage, UnknownProtocol, joined_hello
+from tinyprof.order import Frame
+from tinyprof.pages import PAGE_SIZE
+from tinyprof.wire import HELLO_VOLUMES, ConsoleText, Event, mostly_text
 
 TRACER_ABI = 1
 """The kernel's TINYPROF_ABI that the agent understands."""

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import NamedTuple
 
-from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.image_index import ImageIndex
 from tinyprof.knapsack import Option, rising
 from tinyprof.offers import Model, Offer, any_page, leading_runs, split_runs, whole_parts
-from tinyprof.profile import Content, FileUse, Profile
+from tinyprof.pages import PAGE_SIZE, Content
+from tinyprof.profile import FileUse, Profile
 from tinyprof.split_tree import Prices
 from tinyprof.worth import Candidate
 

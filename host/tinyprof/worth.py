@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tinyprof.carry import Match
-from tinyprof.cramfs import PAGE_SIZE, head_of
+from tinyprof.cramfs.elf import head_of
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import PageUse
 
 PLACEMENT_COST = 4

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.wire import FRAME_MAX, EpochEnd, Frame, FrameDecoder, Hello, Message, Pages, Status
+from tinyprof.messages import EpochEnd, Hello, Message, Pages, Status
+from tinyprof.order import Frame
+from tinyprof.wire import FRAME_MAX, FrameDecoder
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 20261124

@@ -23,7 +23,7 @@ from reference.packages import download  # noqa: E402
 from target.booting import RECORD_FROM_THE_START, record  # noqa: E402
 from tinyprof.carry import match  # noqa: E402
 from tinyprof.cli.profiles import open_profile  # noqa: E402
-from tinyprof.cramfs import Tree  # noqa: E402
+from tinyprof.cramfs.tree import Tree  # noqa: E402
 from tinyprof.temperature import Temperature, temperature  # noqa: E402
 
 INIT = """#!/bin/sh

@@ -22,9 +22,11 @@ from silent import Silent
 from tinyprof.capture import CaptureReader, CaptureWriter
 from tinyprof.heat import split_runs
 from tinyprof.link import open_link
+from tinyprof.messages import Pages
+from tinyprof.order import Frame
 from tinyprof.recorder import record
 from tinyprof.watch import LineWatch
-from tinyprof.wire import Event, Frame, FrameDecoder, Pages
+from tinyprof.wire import Event, FrameDecoder
 
 RECORDS = 500_000
 ROUNDS = 5

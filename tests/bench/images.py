@@ -22,7 +22,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyprof.cramfs import EntryKind, Image, Tree, WriteOptions, read_image, write_image
+from tinyprof.cramfs.format import EntryKind
+from tinyprof.cramfs.reader import Image, read_image
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writer import WriteOptions, write_image
 
 TINYPROF = str(Path(sys.executable).with_name("tinyprof"))
 SEED = 20261124

@@ -19,22 +19,13 @@ from itertools import count, islice
 import msgpack
 
 from tinyprof.capture import CaptureReader
-from tinyprof.cramfs import Fsid
 from tinyprof.image_index import ImageIndex
 from tinyprof.link import CHUNK
-from tinyprof.messages import REPEATED, SEQ_MODULO
+from tinyprof.messages import REPEATED, SEQ_MODULO, Begin, Hello, MessageType, Pages, Volume
+from tinyprof.order import Frame
+from tinyprof.pages import Fsid
 from tinyprof.records import join_records
-from tinyprof.wire import (
-    FRAME_MAX,
-    Begin,
-    Frame,
-    Hello,
-    MessageType,
-    Pages,
-    Volume,
-    encode_frame,
-    encode_message,
-)
+from tinyprof.wire import FRAME_MAX, encode_frame, encode_message
 
 SEED = 20261124
 SYNTHETIC_EPOCHS = 200

@@ -13,7 +13,9 @@ import sys
 from pathlib import Path
 
 from tinyprof.capture import CaptureReader
-from tinyprof.wire import Frame, Pages, Status, encode_message
+from tinyprof.messages import Pages, Status
+from tinyprof.order import Frame
+from tinyprof.wire import encode_message
 
 ROOT = Path(__file__).resolve().parents[2]
 BOARD = ROOT / "firmware/qemu/board"

@@ -6,9 +6,9 @@ from __future__ import annotations
 import random
 from time import process_time
 
-from tinyprof.cramfs import PAGE_SIZE
-from tinyprof.heat import NO_LOSSES
+from tinyprof.losses import NO_LOSSES
 from tinyprof.offers import MODELS, offered_by
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen, merge_profiles
 from tinyprof.selection import Target, select
 from tinyprof.tprof import dump_profile, load_profile

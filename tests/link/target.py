@@ -19,8 +19,10 @@ from typing import TypeVar
 
 from link.kernel import PATIENCE, Tracer
 from tinyprof.link import DescriptorLink
-from tinyprof.records import Kind
-from tinyprof.wire import EpochEnd, Event, Frame, FrameDecoder, Message, Pages, encode_message
+from tinyprof.messages import EpochEnd, Message, Pages
+from tinyprof.order import Frame
+from tinyprof.pages import Kind
+from tinyprof.wire import Event, FrameDecoder, encode_message
 
 M = TypeVar("M", bound=Message)
 

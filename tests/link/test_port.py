@@ -13,8 +13,8 @@ import pytest
 
 from link.kernel import Volume
 from link.target import Line, Target, adds_up
-from tinyprof.records import Kind
-from tinyprof.wire import EpochEnd, EpochLength, Hello, HelloPlease, Rearm, Status
+from tinyprof.messages import EpochEnd, EpochLength, Hello, HelloPlease, Rearm, Status
+from tinyprof.pages import Kind
 
 SEED = 20261124
 SPIN_TICKS = 25

@@ -9,7 +9,8 @@ from cobs import cobs
 
 from link.kernel import Volume
 from link.target import Line, Target
-from tinyprof.wire import Hello, MessageType, RepeatPlease, Status, encode_message
+from tinyprof.messages import Hello, MessageType, RepeatPlease, Status
+from tinyprof.wire import encode_message
 
 
 @pytest.fixture

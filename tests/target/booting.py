@@ -12,8 +12,13 @@ from pathlib import Path
 import pytest
 
 from tinyprof.capture import CaptureReader
-from tinyprof.cramfs import PAGE_SIZE, Entry, Tree, WriteOptions, read_image, write_image
-from tinyprof.wire import Frame, Message
+from tinyprof.cramfs.directory import Entry
+from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.messages import Message
+from tinyprof.order import Frame
+from tinyprof.pages import PAGE_SIZE
 
 ROOT = Path(__file__).resolve().parents[2]
 BOARD = ROOT / "firmware/qemu/board"

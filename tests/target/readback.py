@@ -13,7 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from target.booting import boot
-from tinyprof.cramfs import PAGE_SIZE, Block, EntryKind, KernelModel, Node, Tree, read_image
+from tinyprof.cramfs.blocks import Block
+from tinyprof.cramfs.format import EntryKind
+from tinyprof.cramfs.kernel import KernelModel
+from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.tree import Node, Tree
+from tinyprof.pages import PAGE_SIZE
 
 FLASH_NAME = "40000000.flash"
 """What the kernel calls the board's flash (drivers/mtd/maps/physmap-core.c)."""

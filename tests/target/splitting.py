@@ -7,7 +7,9 @@ import random
 import subprocess
 from pathlib import Path
 
-from tinyprof.segments import SplitError, check, read_elf, runs_of, split, splittable
+from tinyprof.segments.check import check
+from tinyprof.segments.elf import SplitError, read_elf
+from tinyprof.segments.split import runs_of, split, splittable
 
 SEED = 20261124
 GUEST = Path(__file__).with_name("guest")

@@ -16,7 +16,10 @@ import pytest
 from debian_files import unpacked
 from target.booting import TINYPROF, boot
 from target.splitting import GUEST, SEED, UNWINDS, add_unwinds, is_program, split_all
-from tinyprof.cramfs import Tree, WriteOptions, mapped_parts, read_image, write_image
+from tinyprof.cramfs.elf import mapped_parts
+from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writer import WriteOptions, write_image
 from tinyprof.plan_file import dump_plan
 
 PACKAGES = (

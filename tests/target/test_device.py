@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from target.booting import KERNELS, boot, pattern_image
-from tinyprof.cramfs import PAGE_SIZE
+from tinyprof.pages import PAGE_SIZE
 
 INODE = struct.Struct("<III")
 LONGER_PAGES = 64

@@ -15,7 +15,10 @@ import pytest
 from cramfs_cases import make_case
 from target.booting import TINYPROF, Demo
 from target.readback import PROGRAM, expected, expected_of_root, see
-from tinyprof.cramfs import PAGE_SIZE, KernelModel, Tree, WriteOptions, write_image
+from tinyprof.cramfs.kernel import KernelModel
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.pages import PAGE_SIZE
 
 SEEDS = range(80)
 CHOICES = {

@@ -13,7 +13,10 @@ import pytest
 
 from target.booting import KERNELS, PAGES, TINYPROF, Demo, boot, pattern_image
 from target.splitting import SEED, UNWINDS, add_unwinds, is_program, split_all
-from tinyprof.cramfs import EntryKind, Tree, WriteOptions, read_image, write_image
+from tinyprof.cramfs.format import EntryKind
+from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writer import WriteOptions, write_image
 from tinyprof.split_tree import MAPPING_BYTES
 
 CROSS_GCC = "arm-linux-gnueabihf-gcc"

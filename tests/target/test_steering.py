@@ -12,11 +12,13 @@ import pytest
 from silent import Silent
 from target.booting import BOARD, KERNELS, RECORD_FROM_THE_START, pattern_image
 from tinyprof.capture import CaptureWriter
-from tinyprof.cramfs import read_image
+from tinyprof.cramfs.reader import read_image
 from tinyprof.link import open_link
+from tinyprof.messages import EpochEnd, Hello, Message, Pages, Status, Trace
+from tinyprof.order import Frame
 from tinyprof.recorder import Order, Recording, record
 from tinyprof.watch import LineWatch
-from tinyprof.wire import EpochEnd, Event, Frame, Hello, Message, Pages, Status, Trace
+from tinyprof.wire import Event
 
 
 class Host(Silent):

@@ -11,10 +11,14 @@ from pathlib import Path
 import pytest
 
 from tinyprof.capture import CaptureReader, CaptureWriter, Ending
-from tinyprof.cramfs import PAGE_SIZE, EntryKind, Image, Tree, WriteOptions, read_image, write_image
+from tinyprof.cramfs.format import EntryKind
+from tinyprof.cramfs.reader import Image, read_image
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writer import WriteOptions, write_image
 from tinyprof.image_index import ImageIndex, index_image
-from tinyprof.records import Kind
-from tinyprof.wire import EpochEnd, Hello, Message, Pages, Volume, encode_message
+from tinyprof.messages import EpochEnd, Hello, Message, Pages, Volume
+from tinyprof.pages import PAGE_SIZE, Kind
+from tinyprof.wire import encode_message
 
 MakeCapture = Callable[..., CaptureReader]
 

@@ -8,7 +8,8 @@ import random
 import pytest
 
 from tinyprof.baud import likely_rates
-from tinyprof.wire import Pages, encode_message
+from tinyprof.messages import Pages
+from tinyprof.wire import encode_message
 
 SEED = 20261124
 OVERSAMPLED = 16

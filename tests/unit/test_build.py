@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.cramfs import Image, SuperFlag, read_image
+from tinyprof.cramfs.format import SuperFlag
+from tinyprof.cramfs.reader import Image, read_image
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "build"]
 LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); "

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from elf_cases import Shape, link
-from tinyprof.cramfs import read_image
-from tinyprof.heat import NO_LOSSES
+from tinyprof.cramfs.reader import read_image
 from tinyprof.image_index import page_hashes
+from tinyprof.losses import NO_LOSSES
 from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
-from tinyprof.segments import undo
+from tinyprof.segments.split import undo
 from tinyprof.tprof import dump_profile
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "build"]

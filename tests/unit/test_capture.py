@@ -22,8 +22,10 @@ from tinyprof.capture import (
 )
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex
+from tinyprof.messages import Message
+from tinyprof.order import Frame
 from tinyprof.resolve import make_profile
-from tinyprof.wire import ConsoleText, CorruptFrame, Event, Frame, Message, encode_message
+from tinyprof.wire import ConsoleText, CorruptFrame, Event, encode_message
 
 SEED = 20261124
 META = Meta("0.1.0", "/dev/ttyACM0", 115_200, 1_795_000_000)

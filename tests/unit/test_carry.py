@@ -13,11 +13,12 @@ import pytest
 
 from tinyprof.carry import Counts, Match, match
 from tinyprof.cli.stale import StaleProfileError, check_stale
-from tinyprof.cramfs import PAGE_SIZE, Tree
-from tinyprof.heat import NO_LOSSES
+from tinyprof.cramfs.tree import Tree
 from tinyprof.image_index import page_hashes
+from tinyprof.losses import NO_LOSSES
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen, Symbol
-from tinyprof.report import match_lines
+from tinyprof.report.plans import match_lines
 from tinyprof.symbols import LANDMARK, read_symbols, with_symbols
 
 SEED = 20261124

@@ -10,10 +10,12 @@ import pytest
 
 from elf_cases import Shape, link
 from tinyprof.contents import Contents, Reader, contents_of_image, contents_of_tree
-from tinyprof.cramfs import HEAD_SIZE, Tree, WriteOptions, mapped_parts, write_image
+from tinyprof.cramfs.elf import HEAD_SIZE, mapped_parts
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writer import WriteOptions, write_image
 from tinyprof.errors import TinyprofError
 from tinyprof.profile import FileUse
-from tinyprof.segments import Run, split
+from tinyprof.segments.split import Run, split
 
 PROGRAM = link(Shape(pages=6))
 

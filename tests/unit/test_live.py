@@ -8,11 +8,12 @@ from dataclasses import replace
 from itertools import count
 
 from tinyprof.capture import CaptureReader
-from tinyprof.heat import Losses
 from tinyprof.image_index import ImageIndex
 from tinyprof.live import LOOK_SHARE, RATES, RUNS_MAX, LiveHeat
+from tinyprof.losses import Losses
+from tinyprof.messages import EpochEnd, Hello, Message, Pages
+from tinyprof.order import Frame
 from tinyprof.resolve import make_profile
-from tinyprof.wire import EpochEnd, Frame, Hello, Message, Pages
 
 
 def frames(messages: list[Message]) -> list[Frame]:

@@ -14,11 +14,14 @@ import pytest
 
 from profile_cases import STEADY, program_head, use
 from tinyprof.carry import Counts, Match, Matched
-from tinyprof.cramfs import PAGE_SIZE, KernelModel, Tree, WriteOptions, write_image
+from tinyprof.cramfs.kernel import KernelModel
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writer import WriteOptions, write_image
 from tinyprof.offers import MODELS, Offer, offered_by
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan import Budget, BudgetError, Plan, Planner
 from tinyprof.plan_file import dump_plan, load_plan
-from tinyprof.report import curve_lines, plan_document, plan_lines
+from tinyprof.report.plans import curve_lines, plan_document, plan_lines
 
 SEED = 20261124
 

@@ -13,15 +13,19 @@ import pytest
 
 from edited_texts import edited
 from tinyprof.capture import CaptureReader
-from tinyprof.cramfs import Tree, WriteOptions, read_image, write_image
+from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writer import WriteOptions, write_image
 from tinyprof.errors import TinyprofError
-from tinyprof.heat import Losses, Run
+from tinyprof.heat import Run
 from tinyprof.image_index import ImageIndex, WrongImageError, index_image
+from tinyprof.losses import Losses
+from tinyprof.messages import EpochEnd, Hello, Message, Pages, Volume
+from tinyprof.order import Frame
+from tinyprof.pages import Kind
 from tinyprof.profile import Profile, ProfileError, Seen, merge_profiles
-from tinyprof.records import Kind
 from tinyprof.resolve import make_profile, profile_of_run
 from tinyprof.tprof import dump_profile, load_profile
-from tinyprof.wire import EpochEnd, Frame, Hello, Message, Pages, Volume
 
 SEED = 20261124
 CaptureOf = Callable[..., CaptureReader]

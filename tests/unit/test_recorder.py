@@ -14,29 +14,25 @@ import pytest
 
 from tinyprof.capture import CHUNK_HEAD, CaptureError, CaptureReader, CaptureWriter, Ending
 from tinyprof.errors import TinyprofError
-from tinyprof.heat import Losses
 from tinyprof.image_index import ImageIndex, WrongImageError
 from tinyprof.link import LinkError
-from tinyprof.recorder import REBOOTS_SAID, Limits, Order, Recording, Totals, record
-from tinyprof.tally import loss_counts
-from tinyprof.watch import LineWatch, NoTracerError
-from tinyprof.wire import (
+from tinyprof.losses import Losses
+from tinyprof.messages import (
     NO_BOOT,
-    ConsoleText,
     EpochLength,
-    Frame,
-    FrameDecoder,
     Hello,
     HelloPlease,
-    HostMark,
     Message,
     Pages,
     Rearm,
     RepeatPlease,
     Trace,
-    encode_frame,
-    encode_message,
 )
+from tinyprof.order import Frame
+from tinyprof.recorder import REBOOTS_SAID, Limits, Order, Recording, record
+from tinyprof.tally import Totals, loss_counts
+from tinyprof.watch import LineWatch, NoTracerError
+from tinyprof.wire import ConsoleText, FrameDecoder, HostMark, encode_frame, encode_message
 
 
 class Script:

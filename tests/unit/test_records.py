@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyprof.records import PAGE_ID_LIMIT, MalformedRecords, join_records, split_records
+from tinyprof.pages import PAGE_ID_LIMIT
+from tinyprof.records import MalformedRecords, join_records, split_records
 
 Element = int | bool | list[int] | None
 

@@ -7,20 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from tinyprof.messages import Begin, EpochLength, Hello, HelloPlease, Message, Pages, RepeatPlease, Trace
+from tinyprof.order import Frame
 from tinyprof.return_path import ReturnPath
-from tinyprof.wire import (
-    Begin,
-    EpochLength,
-    Frame,
-    FrameDecoder,
-    Hello,
-    HelloPlease,
-    Message,
-    Pages,
-    RepeatPlease,
-    Trace,
-    encode_message,
-)
+from tinyprof.wire import FrameDecoder, encode_message
 
 
 class Host:

@@ -13,12 +13,14 @@ import pytest
 from elf_cases import PAGE, Shape, link
 from tinyprof.capture import CaptureReader
 from tinyprof.carry import match
-from tinyprof.cramfs import Tree, WriteOptions, read_image, write_image
+from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writer import WriteOptions, write_image
 from tinyprof.image_index import ImageIndex, ImageIndexError, Source, index_image, pack_index, unpack_index
+from tinyprof.messages import EpochEnd, Hello, Pages, Volume
 from tinyprof.profile import Profile
 from tinyprof.resolve import make_profile
-from tinyprof.segments import Run, split
-from tinyprof.wire import EpochEnd, Hello, Pages, Volume
+from tinyprof.segments.split import Run, split
 
 CaptureOf = Callable[..., CaptureReader]
 

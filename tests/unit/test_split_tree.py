@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 
 from elf_cases import PAGE, Shape, for_riscv, link
-from tinyprof.cramfs import Tree, WriteOptions, choose_compressor, read_image, stored_sizes, write_image
-from tinyprof.segments import Run, split, undo
+from tinyprof.cramfs.compressor import choose_compressor
+from tinyprof.cramfs.packer import stored_sizes
+from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.segments.split import Run, split, undo
 from tinyprof.split_tree import Prices, SplitTree, split_tree
 
 ORDINARY = Shape(pages=40, separate=False, gap=1500)

@@ -6,9 +6,9 @@ from __future__ import annotations
 import hashlib
 
 from elf_cases import Shape, link
-from tinyprof.cramfs import Fsid
 from tinyprof.image_index import ImageIndex, IndexedFile, Source
 from tinyprof.losses import NO_LOSSES
+from tinyprof.pages import Fsid
 from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
 from tinyprof.whatif import KERNELS, WhatIf, stored_sizes, what_if_mapped_by
 from tinyprof.worth import PLACEMENT_COST

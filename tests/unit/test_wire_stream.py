@@ -12,19 +12,10 @@ import msgpack
 import pytest
 from cobs import cobs
 
-from tinyprof.cramfs import Fsid
-from tinyprof.records import Kind
-from tinyprof.wire import (
-    FRAME_MAX,
+from tinyprof.messages import (
     REPEATED,
-    RUN_MAX,
-    ConsoleText,
-    CorruptFrame,
     EpochEnd,
     EpochLength,
-    Event,
-    Frame,
-    FrameDecoder,
     Hello,
     HelloPlease,
     Mark,
@@ -35,9 +26,19 @@ from tinyprof.wire import (
     Trace,
     UnknownMessage,
     Volume,
+    parse_message,
+)
+from tinyprof.order import Frame
+from tinyprof.pages import Fsid, Kind
+from tinyprof.wire import (
+    FRAME_MAX,
+    RUN_MAX,
+    ConsoleText,
+    CorruptFrame,
+    Event,
+    FrameDecoder,
     encode_frame,
     encode_message,
-    parse_message,
 )
 
 SEED = 20261124

@@ -8,8 +8,9 @@ from pathlib import Path
 from elf_cases import Shape, link
 from profile_cases import STEADY, candidate, use
 from tinyprof.carry import Counts, Match, Matched
-from tinyprof.cramfs import Tree, mapped_parts
-from tinyprof.segments import Run, split
+from tinyprof.cramfs.elf import mapped_parts
+from tinyprof.cramfs.tree import Tree
+from tinyprof.segments.split import Run, split
 from tinyprof.worth import ONCE_SHARE, candidates_in, pays
 
 

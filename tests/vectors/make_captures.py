@@ -12,9 +12,10 @@ import sys
 
 from tinyprof import capture
 from tinyprof.capture import CaptureWriter, Ending, Meta
-from tinyprof.cramfs import Fsid
 from tinyprof.image_index import ImageIndex, IndexedFile
-from tinyprof.wire import EpochEnd, Hello, Pages, Status, Volume, encode_message
+from tinyprof.messages import EpochEnd, Hello, Pages, Status, Volume
+from tinyprof.pages import Fsid
+from tinyprof.wire import encode_message
 
 FSID = Fsid(0xE7D3B8E0, 1, 2, 3)
 INDEX = ImageIndex(
@@ -44,7 +45,7 @@ def first_version(writer: CaptureWriter) -> None:
 
 
 def second_version(writer: CaptureWriter) -> None:
-    from tinyprof.wire import Begin  # what the first version does not know  # noqa: PLC0415
+    from tinyprof.messages import Begin  # noqa: PLC0415
 
     writer.mark("steady")
     writer.gap(3.5)
@@ -58,7 +59,7 @@ def main() -> None:
     meta = Meta("0.1.0", "/dev/ttyACM0", 115_200, 1_795_000_000)
     packer = None
     if "--zstd" in sys.argv:
-        from tinyprof.packing import LinePacker  # what the first two do not know  # noqa: PLC0415
+        from tinyprof.packing import LinePacker  # noqa: PLC0415
 
         packer = LinePacker()
     writer = CaptureWriter(sys.stdout.buffer, meta, INDEX, packer=packer)

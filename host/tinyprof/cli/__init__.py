@@ -15,7 +15,7 @@ import click
 
 from tinyprof import __version__
 from tinyprof.errors import TinyprofError
-from tinyprof.shown import shown
+from tinyprof.text import shown
 
 
 class Exit(IntEnum):

@@ -14,29 +14,24 @@ from pathlib import Path
 import click
 
 from tinyprof.cli import Exit
-from tinyprof.cli.output import Bar, replace_file
+from tinyprof.cli.bar import Bar
 from tinyprof.cli.stale import MAX_STALE, check_stale
-from tinyprof.cramfs import (
-    KERNEL_MODELS,
-    ByteOrder,
-    DiskCache,
-    KernelModel,
-    Tree,
-    WriteOptions,
-    Written,
-    apply_device_table,
-    choose_compressor,
-    compressor_name,
-    explain,
-    page_ranges,
-    program_pages,
-    stored_sizes,
-    write_image,
-)
+from tinyprof.cramfs.cache import DiskCache
+from tinyprof.cramfs.compressor import choose_compressor, compressor_name
+from tinyprof.cramfs.device_table import apply_device_table
+from tinyprof.cramfs.elf import program_pages
+from tinyprof.cramfs.explain import explain
+from tinyprof.cramfs.format import ByteOrder
+from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
+from tinyprof.cramfs.packer import stored_sizes
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writer import WriteOptions, Written, write_image
+from tinyprof.disk import replace_file
 from tinyprof.errors import TinyprofError
+from tinyprof.pages import page_ranges
 from tinyprof.plan_file import PlanError, load_plan
-from tinyprof.shown import shown
 from tinyprof.split_tree import AS_PLANNED, Prices, SplitFile, SplitTree, StoredSize, split_tree
+from tinyprof.text import shown
 
 FILE = click.Path(path_type=Path)
 LISTED_MAX = 20

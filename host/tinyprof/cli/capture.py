@@ -14,11 +14,12 @@ import click
 
 from tinyprof.capture import CaptureReader
 from tinyprof.cli import Exit
-from tinyprof.cli.output import replace_file
+from tinyprof.disk import replace_file
+from tinyprof.order import Frame
 from tinyprof.report.ledger import ledger_fields, ledger_lines
-from tinyprof.shown import shown, shown_line
 from tinyprof.tally import Tally, Totals
-from tinyprof.wire import ConsoleText, CorruptFrame, Event, Frame, HostMark
+from tinyprof.text import shown, shown_line
+from tinyprof.wire import ConsoleText, CorruptFrame, Event, HostMark
 
 CAPTURE = click.argument("path", metavar="CAPTURE", type=click.Path(path_type=Path))
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from tinyprof.cli.profiles import HOT, limits_of, open_profile
-from tinyprof.report import difference_fields, difference_lines, differences
-from tinyprof.shown import shown
+from tinyprof.report.differences import difference_fields, difference_lines, differences
+from tinyprof.text import shown
 
 
 @click.command(help="Compare two profiles, or captures in their place: pages gained, lost, hotter, colder.")

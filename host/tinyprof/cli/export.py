@@ -10,8 +10,8 @@ import click
 
 from tinyprof.cli import Exit
 from tinyprof.cli.profiles import open_profile
-from tinyprof.report import axfs_lines
-from tinyprof.shown import shown
+from tinyprof.report.axfs import axfs_lines
+from tinyprof.text import shown
 
 
 @click.command(help="Write PROFILE, or captures in its place, as another tool reads it, to stdout.")

@@ -11,23 +11,15 @@ from pathlib import Path
 import click
 
 from tinyprof.cli import Exit
-from tinyprof.cli.output import Bar
-from tinyprof.cramfs import (
-    KERNEL_MODELS,
-    Entry,
-    EntryKind,
-    Finding,
-    Image,
-    ImageError,
-    KernelModel,
-    Report,
-    SuperFlag,
-    check_image,
-    extract_image,
-    measure,
-    read_image,
-)
-from tinyprof.shown import shown
+from tinyprof.cli.bar import Bar
+from tinyprof.cramfs.checker import Finding, Report, check_image
+from tinyprof.cramfs.directory import Entry
+from tinyprof.cramfs.extractor import extract_image
+from tinyprof.cramfs.format import EntryKind, ImageError, SuperFlag
+from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
+from tinyprof.cramfs.measure import measure
+from tinyprof.cramfs.reader import Image, read_image
+from tinyprof.text import shown
 
 SHOWN_FINDINGS = 50
 

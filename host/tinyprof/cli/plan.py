@@ -14,16 +14,18 @@ import click
 from tinyprof.carry import match
 from tinyprof.cli import Exit
 from tinyprof.cli.build import open_cache
-from tinyprof.cli.output import replace_file
 from tinyprof.cli.profiles import open_profile
 from tinyprof.cli.stale import MAX_STALE, check_stale, show_match
-from tinyprof.cramfs import KERNEL_MODELS, KernelModel, Tree, WriteOptions
+from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writer import WriteOptions
+from tinyprof.disk import replace_file
 from tinyprof.offers import split_runs
 from tinyprof.plan import Budget, Plan, Planner
 from tinyprof.plan_file import dump_plan
-from tinyprof.report import curve_fields, curve_lines, plan_document, plan_lines
-from tinyprof.shown import shown
+from tinyprof.report.plans import curve_fields, curve_lines, plan_document, plan_lines
 from tinyprof.split_tree import Prices
+from tinyprof.text import shown
 
 FILE = click.Path(path_type=Path)
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}

@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 
 from tinyprof.cli import Exit
-from tinyprof.cli.output import replace_file
 from tinyprof.cli.profiles import merge_files
-from tinyprof.cramfs import Tree
+from tinyprof.cramfs.tree import Tree
+from tinyprof.disk import replace_file
 from tinyprof.profile import WEIGHT_MAX, Profile
-from tinyprof.report import run_text
-from tinyprof.shown import shown
+from tinyprof.report.summary import run_text
 from tinyprof.symbols import with_symbols
+from tinyprof.text import shown
 from tinyprof.tprof import dump_profile
 
 FILE = click.Path(path_type=Path)

@@ -13,14 +13,15 @@ import click
 
 from tinyprof.capture import MAGIC, CaptureReader, Meta
 from tinyprof.contents import Contents, contents_of_image, contents_of_tree
-from tinyprof.cramfs import read_image
+from tinyprof.cramfs.reader import read_image
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex, index_image
+from tinyprof.pages import Content
 from tinyprof.parts import Parts, recordings_of
-from tinyprof.profile import Content, Profile, ProfileError, merge_profiles, weighted
+from tinyprof.profile import Profile, ProfileError, merge_profiles, weighted
 from tinyprof.resolve import make_profile
-from tinyprof.shown import shown
 from tinyprof.temperature import DEFAULT_LIMITS, Limits
+from tinyprof.text import shown
 from tinyprof.tprof import load_profile
 from tinyprof.whatif import StoredSizes, stored_sizes
 

@@ -18,25 +18,26 @@ import click
 from tinyprof import __version__
 from tinyprof.capture import CaptureError, CaptureWriter, Ending, Meta
 from tinyprof.cli import Exit
-from tinyprof.cli.output import DiskError, kept_safe
 from tinyprof.cli.profiles import ROOTFS, contents_of, index_of
 from tinyprof.cli.screen import Screen
 from tinyprof.cli.terminal import has_terminal, record_on_screen, until_signalled
+from tinyprof.disk import DiskError, kept_safe
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex
 from tinyprof.link import Link, NoSuchPortError, SerialLink, open_link
+from tinyprof.messages import MARK_MAX, Hello
 from tinyprof.noise import Noise
 from tinyprof.packing import LinePacker
 from tinyprof.reconnect import LastingLink
-from tinyprof.recorder import Limits, Observer, Order, Recording, Totals, no_orders, nobody_listens, record
-from tinyprof.report import losses_text
+from tinyprof.recorder import Limits, Observer, Order, Recording, no_orders, nobody_listens, record
 from tinyprof.report.ledger import ledger_fields, ledger_lines
+from tinyprof.report.summary import losses_text
 from tinyprof.roll import Roll, RollingWriter, part_path
-from tinyprof.shown import shown
 from tinyprof.sim import QUIET, open_sim
-from tinyprof.times import EPOCH_MS_LIMIT, seconds_of
+from tinyprof.tally import Totals
+from tinyprof.text import EPOCH_MS_LIMIT, seconds_of, shown
 from tinyprof.watch import LineWatch
-from tinyprof.wire import MARK_MAX, Event, Hello, HostMark
+from tinyprof.wire import Event, HostMark
 
 SIZES = {"k": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 NAMED_PARTS = 4

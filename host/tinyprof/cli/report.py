@@ -8,10 +8,11 @@ from pathlib import Path
 
 import click
 
-from tinyprof.cli.output import replace_file
 from tinyprof.cli.profiles import HOT, ROOTFS, contents_of, limits_of, open_profile, stored_sizes_of
-from tinyprof.report import Programs, html_report, summarize, summary_fields, summary_lines
-from tinyprof.shown import shown
+from tinyprof.disk import replace_file
+from tinyprof.report.html import Programs, html_report
+from tinyprof.report.summary import summarize, summary_fields, summary_lines
+from tinyprof.text import shown
 
 
 @click.command(help="Show what PROFILE, or captures in its place, says: runs, losses, files by used pages.")

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import IO, TextIO
 
 from tinyprof.errors import TinyprofError
-from tinyprof.recorder import Totals
-from tinyprof.report import losses_text
-from tinyprof.shown import shown, shown_line
+from tinyprof.report.summary import losses_text
+from tinyprof.tally import Totals
+from tinyprof.text import shown, shown_line
 
 TERMINAL_SECONDS = 0.25
 LOG_SECONDS = 10.0

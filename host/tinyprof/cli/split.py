@@ -10,11 +10,14 @@ from pathlib import Path
 import click
 
 from tinyprof.cli import Exit
-from tinyprof.cli.output import replace_file
-from tinyprof.cramfs import NO_CODE_FROM_FLASH, maps_no_code, page_ranges
+from tinyprof.cramfs.kernel import NO_CODE_FROM_FLASH, maps_no_code
+from tinyprof.disk import replace_file
 from tinyprof.errors import TinyprofError
-from tinyprof.segments import Check, Reason, Run, SplitError, check, compare, split, undo
-from tinyprof.shown import shown
+from tinyprof.pages import page_ranges
+from tinyprof.segments.check import Check, check, compare
+from tinyprof.segments.elf import Reason, SplitError
+from tinyprof.segments.split import Run, split, undo
+from tinyprof.text import shown
 
 FILE = click.Path(path_type=Path)
 RUN = re.compile(r"(\d{1,7})(?:-(\d{1,7}))?", re.ASCII)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tinyprof.errors import TinyprofError
-from tinyprof.shown import shown
+from tinyprof.text import shown
 
 if TYPE_CHECKING:
     from tinyprof.carry import Match
@@ -42,7 +42,7 @@ MAX_STALE = click.option(
 def show_match(found: Match) -> None:
     """Say on stderr which files have changed, and how much."""
     # Images are built without it, and quickly.
-    from tinyprof.report import match_lines  # noqa: PLC0415
+    from tinyprof.report.plans import match_lines  # noqa: PLC0415
 
     for line in match_lines(found):
         click.echo(f"tinyprof: {shown(line)}", err=True)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from tinyprof.cli.output import replace_file
 from tinyprof.contents import Contents
+from tinyprof.disk import replace_file
 from tinyprof.image_index import ImageIndex
 from tinyprof.recorder import Recording
 

@@ -17,19 +17,9 @@ from tinyprof.cramfs.elf import (
     mapped_parts,
     program_pages,
 )
-from tinyprof.cramfs.explain import Explanation, explain, page_ranges, page_runs
+from tinyprof.cramfs.explain import Explanation, explain
 from tinyprof.cramfs.extractor import Extracted, extract_image
-from tinyprof.cramfs.format import (
-    ORDERS,
-    PAGE_SIZE,
-    ByteOrder,
-    EntryKind,
-    Fsid,
-    ImageError,
-    Superblock,
-    SuperFlag,
-    TreeError,
-)
+from tinyprof.cramfs.format import ORDERS, ByteOrder, EntryKind, ImageError, Superblock, SuperFlag, TreeError
 from tinyprof.cramfs.kernel import (
     KERNEL_MODELS,
     NO_CODE_FROM_FLASH,
@@ -43,6 +33,7 @@ from tinyprof.cramfs.packer import BlockCache, stored_sizes
 from tinyprof.cramfs.reader import Image, read_image
 from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.cramfs.writer import Progress, WriteOptions, Written, write_image
+from tinyprof.pages import PAGE_SIZE, Fsid, page_ranges, page_runs
 
 __all__ = [
     "HEAD_SIZE",

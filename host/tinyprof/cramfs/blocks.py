@@ -16,14 +16,8 @@ from operator import sub
 
 import deflate
 
-from tinyprof.cramfs.format import (
-    BLOCK_DIRECT,
-    BLOCK_FLAGS,
-    BLOCK_UNCOMPRESSED,
-    PAGE_SIZE,
-    ByteOrder,
-    ImageError,
-)
+from tinyprof.cramfs.format import BLOCK_DIRECT, BLOCK_FLAGS, BLOCK_UNCOMPRESSED, ByteOrder, ImageError
+from tinyprof.pages import PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,6 @@ from tinyprof.cramfs.format import (
     BOOT_PAD,
     CRC_OFFSET,
     DIRENT_READ,
-    PAGE_SIZE,
     SUPER_SIZE,
     EntryKind,
     ImageError,
@@ -34,6 +33,7 @@ from tinyprof.cramfs.format import (
     unpack_superblock,
 )
 from tinyprof.cramfs.kernel import KernelModel
+from tinyprof.pages import PAGE_SIZE
 
 Progress = Callable[[int, int], None]
 """Called with contents done and contents in all."""

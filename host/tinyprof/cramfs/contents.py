@@ -13,9 +13,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tinyprof.cramfs.elf import head_of
-from tinyprof.cramfs.format import PAGE_SIZE, EntryKind
+from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.kernel import KernelModel, judge
 from tinyprof.cramfs.tree import Node
+from tinyprof.pages import PAGE_SIZE
 
 Plan = Mapping[str, Collection[int]]
 """Which pages go in place: page indices by absolute path."""

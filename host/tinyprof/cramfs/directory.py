@@ -11,14 +11,8 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tinyprof.cramfs.format import (
-    INODE_SIZE,
-    PAGE_SIZE,
-    EntryKind,
-    ImageError,
-    Inode,
-    Superblock,
-)
+from tinyprof.cramfs.format import INODE_SIZE, EntryKind, ImageError, Inode, Superblock
+from tinyprof.pages import PAGE_SIZE
 
 DEPTH_MAX = 256
 PATH_MAX = 4096

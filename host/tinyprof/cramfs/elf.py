@@ -11,8 +11,9 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tinyprof.cramfs.format import PAGE_SIZE, EntryKind
+from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.tree import Node, Tree
+from tinyprof.pages import PAGE_SIZE
 
 ELF_MAGIC = b"\x7fELF"
 FLAT_MAGIC = b"bFLT"

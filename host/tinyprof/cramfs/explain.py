@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tinyprof.cramfs.tree import Tree
@@ -39,19 +38,3 @@ def explain(tree: Tree, written: Written) -> list[Explanation]:
         reasons = tuple((reason, tuple(pages)) for reason, pages in refused.items())
         explanations.append(Explanation(path, 0, (), reasons, 0))
     return explanations
-
-
-def page_ranges(pages: Iterable[int]) -> str:
-    """Pages as people write them: 0-3, 7."""
-    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in page_runs(pages))
-
-
-def page_runs(pages: Iterable[int]) -> list[tuple[int, int]]:
-    """The runs that these pages form: the first and the last page of each."""
-    runs: list[tuple[int, int]] = []
-    for page in sorted(set(pages)):
-        if runs and page == runs[-1][1] + 1:
-            runs[-1] = runs[-1][0], page
-        else:
-            runs.append((page, page))
-    return runs

@@ -16,8 +16,8 @@ from typing import Literal
 import deflate
 
 from tinyprof.errors import TinyprofError
+from tinyprof.pages import Fsid
 
-PAGE_SIZE = 4096
 MAGIC = 0x28CD3D45
 SIGNATURE = b"Compressed ROMFS"
 SUPER_SIZE = 76
@@ -88,19 +88,6 @@ class ImageError(TinyprofError):
 
 class TreeError(TinyprofError):
     """A tree that CramFS cannot hold: the path, and the limit it is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fsid:
-    """What the superblock calls an image: CRC-32 of its bytes, edition, blocks of data, number of nodes."""
-
-    crc: int
-    edition: int
-    blocks: int
-    files: int
-
-    def __str__(self) -> str:
-        return f"{self.crc:08x}/{self.edition}/{self.blocks}/{self.files}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tinyprof.cramfs.elf import EM_RISCV, Part, machine_of, mapped_parts
-from tinyprof.cramfs.format import PAGE_SIZE
+from tinyprof.pages import PAGE_SIZE
 
 KernelModel = Literal["patched", "mainline", "nommu"]
 """`patched` has tinyprof's fault handler (docs/kernel.md), `mainline` is a stock kernel, `nommu` a stock one

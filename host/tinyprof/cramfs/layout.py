@@ -15,16 +15,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from tinyprof.cramfs.contents import Content
-from tinyprof.cramfs.format import (
-    BLOCK_DIRECT,
-    BLOCK_UNCOMPRESSED,
-    INODE_OFFSET_MAX,
-    PAGE_SIZE,
-    ByteOrder,
-    TreeError,
-)
+from tinyprof.cramfs.format import BLOCK_DIRECT, BLOCK_UNCOMPRESSED, INODE_OFFSET_MAX, ByteOrder, TreeError
 from tinyprof.cramfs.packer import Packed
 from tinyprof.cramfs.region import Region
+from tinyprof.pages import PAGE_SIZE
 
 INDIRECT_MAX = 1 << 30
 """A block pointer holds a byte offset in 30 bits, or a quarter of one."""

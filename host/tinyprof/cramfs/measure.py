@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyprof.cramfs.format import PAGE_SIZE, EntryKind
+from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.reader import Image
+from tinyprof.pages import PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)

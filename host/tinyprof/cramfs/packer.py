@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from tinyprof.cramfs.compressor import Compress
 from tinyprof.cramfs.contents import Content, page_key
-from tinyprof.cramfs.format import PAGE_SIZE
+from tinyprof.pages import PAGE_SIZE
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
+
 
 BATCH_PAGES = 32
 BATCHES_AHEAD = 2

@@ -19,7 +19,8 @@ from tinyprof.cramfs.blocks import (
     read_pointers,
 )
 from tinyprof.cramfs.directory import Entry, walk_directories
-from tinyprof.cramfs.format import PAGE_SIZE, ImageError, Superblock, unpack_superblock
+from tinyprof.cramfs.format import ImageError, Superblock, unpack_superblock
+from tinyprof.pages import PAGE_SIZE
 
 _T = TypeVar("_T")
 

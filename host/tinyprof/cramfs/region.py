@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO
 
-from tinyprof.cramfs.format import PAGE_SIZE
+from tinyprof.pages import PAGE_SIZE
 
 CANDIDATES_MAX = 8
 """How many places a run is looked for at: a page of zeros may be at thousands."""

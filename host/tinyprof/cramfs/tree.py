@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyprof.cramfs.format import FILE_MAX, GID_MAX, NAME_MAX, PAGE_SIZE, UID_MAX, EntryKind, TreeError
+from tinyprof.cramfs.format import FILE_MAX, GID_MAX, NAME_MAX, UID_MAX, EntryKind, TreeError
+from tinyprof.pages import PAGE_SIZE
 
 FILE_ONLY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 """What became something else since it was listed is neither followed nor waited for."""

@@ -23,11 +23,9 @@ from tinyprof.cramfs.format import (
     FILE_MAX,
     INODE_OFFSET_MAX,
     INODE_SIZE,
-    PAGE_SIZE,
     SUPER_SIZE,
     ByteOrder,
     EntryKind,
-    Fsid,
     Inode,
     Superblock,
     SuperFlag,
@@ -38,6 +36,7 @@ from tinyprof.cramfs.layout import Layout
 from tinyprof.cramfs.packer import BlockCache, Wish, pack
 from tinyprof.cramfs.region import Region
 from tinyprof.cramfs.tree import Node, Tree
+from tinyprof.pages import PAGE_SIZE, Fsid
 
 Progress = Callable[[int, int], None]
 """Called with pages done and pages in all."""

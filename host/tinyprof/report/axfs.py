@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyprof.cramfs import PAGE_SIZE
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import Profile
 
 

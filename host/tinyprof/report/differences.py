@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tinyprof.cramfs import page_ranges
+from tinyprof.pages import page_ranges
 from tinyprof.profile import FileUse, Profile
 from tinyprof.temperature import DEFAULT_LIMITS, Limits, Temperature, temperatures
 

@@ -21,8 +21,8 @@ from tinyprof.profile import FileUse, Profile, RunFacts
 from tinyprof.report.plot import LETTERS, curve_svg, map_svg, phases_svg, strip_svg
 from tinyprof.report.rows import FileRow, file_rows, functions_on, names_text, page_text
 from tinyprof.report.summary import losses_text, phase_lines
-from tinyprof.shown import shown
 from tinyprof.temperature import DEFAULT_LIMITS, Limits, Temperature
+from tinyprof.text import shown
 from tinyprof.whatif import KERNELS, HeadOf, StoredSizes, WhatIf, what_if, what_if_mapped_by
 
 HOT_FUNCTIONS = 40

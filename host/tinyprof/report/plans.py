@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tinyprof.carry import Match
-from tinyprof.cramfs import page_ranges
+from tinyprof.pages import page_ranges
 from tinyprof.plan import Plan, PlannedFile
 from tinyprof.plan_file import plan_fields
 from tinyprof.split_tree import Prices

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.names import NO_NAMES, Names
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import FileUse, PageUse, Profile
 from tinyprof.symbols import LANDMARK
 from tinyprof.temperature import DEFAULT_LIMITS, Limits, Temperature, temperatures

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tinyprof.cramfs import PAGE_SIZE
-from tinyprof.heat import Losses
+from tinyprof.losses import Losses
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import KIND_LETTERS, FileUse, Profile, RunFacts
 from tinyprof.report.strip import CELLS, heat_strip
 from tinyprof.temperature import DEFAULT_LIMITS, Limits, Temperature, temperatures

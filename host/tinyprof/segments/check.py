@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tinyprof.cramfs import PAGE_SIZE
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.segments.elf import (
     PT_PHDR,
     Elf,

@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
-from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.cramfs.elf import ELF_MAGIC
 from tinyprof.errors import TinyprofError
+from tinyprof.pages import PAGE_SIZE
 
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
+
 
 PF_X, PF_W, PF_R = 1, 2, 4
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tinyprof.cramfs import PAGE_SIZE
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.segments.elf import Elf, Segment, page_ceil, page_floor
 
 

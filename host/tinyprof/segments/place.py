@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tinyprof.cramfs import PAGE_SIZE
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.segments.elf import (
     PT_GNU_RELRO,
     Elf,

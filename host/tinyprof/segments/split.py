@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from tinyprof.cramfs import PAGE_SIZE, page_runs
 from tinyprof.cramfs.elf import ELF_MAGIC
+from tinyprof.pages import PAGE_SIZE, page_runs
 from tinyprof.segments.elf import (
     PF_R,
     PT_LOAD,

@@ -27,7 +27,7 @@ from tinyprof.live import Snapshot
 from tinyprof.plan_file import dump_plan
 from tinyprof.profile import Profile
 from tinyprof.report.directories import Directory, Row
-from tinyprof.shown import shown
+from tinyprof.text import shown
 from tinyprof.tprof import dump_profile
 from tinyprof.tui.dialogs import HelpScreen
 from tinyprof.tui.feed import INTERVAL, Feed, News

@@ -20,13 +20,14 @@ from tinyprof.capture import CaptureReader, Ending
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex
 from tinyprof.live import LiveHeat, Snapshot
+from tinyprof.messages import EpochEnd, EpochLength, Pages, Rearm, Trace
+from tinyprof.order import Frame
 from tinyprof.parts import Parts
-from tinyprof.recorder import Observer, Order, Recording, Totals
+from tinyprof.recorder import Observer, Order, Recording
 from tinyprof.roll import part_paths
-from tinyprof.shown import shown, shown_line
-from tinyprof.tally import loss_counts
-from tinyprof.times import epoch_text
-from tinyprof.wire import ConsoleText, EpochEnd, EpochLength, Event, Frame, HostMark, Pages, Rearm, Trace
+from tinyprof.tally import Totals, loss_counts
+from tinyprof.text import epoch_text, shown, shown_line
+from tinyprof.wire import ConsoleText, Event, HostMark
 
 INTERVAL = 0.25
 CONSOLE_LINE_MAX = 1024

@@ -22,13 +22,13 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.names import Names
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import FileUse
 from tinyprof.report.rows import names_text
 from tinyprof.report.strip import CELLS, hottest
-from tinyprof.shown import shown
 from tinyprof.temperature import Temperature
+from tinyprof.text import shown
 from tinyprof.tui.palette import cells, ending, legend, style_of
 from tinyprof.tui.subject import Subject
 

@@ -16,7 +16,7 @@ from tinyprof.errors import TinyprofError
 from tinyprof.live import Snapshot
 from tinyprof.names import Names
 from tinyprof.profile import FileUse, Profile
-from tinyprof.shown import shown
+from tinyprof.text import shown
 from tinyprof.tui.feed import Feed
 from tinyprof.tui.heat_map import HeatMap
 from tinyprof.tui.steering import SteeringApp

@@ -16,8 +16,8 @@ from rich.segment import Segment
 from rich.style import Style
 
 from tinyprof.report.strip import CELLS
-from tinyprof.shown import shown
 from tinyprof.temperature import Temperature
+from tinyprof.text import shown
 
 _STYLES = {
     Temperature.HOT: Style(color="#e0315f"),

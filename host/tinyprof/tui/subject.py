@@ -10,8 +10,8 @@ from itertools import accumulate
 
 from tinyprof.profile import Profile
 from tinyprof.report.rows import FileRow, page_text
-from tinyprof.shown import shown
 from tinyprof.temperature import Temperature
+from tinyprof.text import shown
 
 
 @dataclass(frozen=True, slots=True)

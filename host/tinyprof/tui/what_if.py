@@ -17,8 +17,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tinyprof.cramfs import PAGE_SIZE
 from tinyprof.live import Snapshot
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.temperature import Temperature
 from tinyprof.tui.palette import BARS, size_text, style_of
 from tinyprof.whatif import KERNELS, Kernel, WhatIf

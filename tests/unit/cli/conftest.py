@@ -9,7 +9,8 @@ import pytest
 
 from tinyprof.capture import CaptureWriter, Ending
 from tinyprof.image_index import ImageIndex
-from tinyprof.wire import Message, encode_message
+from tinyprof.messages import Message
+from tinyprof.wire import encode_message
 
 
 @pytest.fixture

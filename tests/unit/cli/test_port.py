@@ -20,7 +20,8 @@ from time import monotonic
 import pytest
 
 from tinyprof.capture import CaptureReader
-from tinyprof.wire import Begin, Hello, Message, Status, encode_message
+from tinyprof.messages import Begin, Hello, Message, Status
+from tinyprof.wire import encode_message
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "record"]
 AS_NOBODY = """

@@ -19,8 +19,11 @@ from typing import Any
 import pytest
 
 from tinyprof.capture import CaptureReader, Ending
-from tinyprof.cramfs import Tree, WriteOptions, write_image
-from tinyprof.wire import Frame, Hello, Message, Pages, encode_message
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.messages import Hello, Message, Pages
+from tinyprof.order import Frame
+from tinyprof.wire import encode_message
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 SEED = 20261124

@@ -6,14 +6,10 @@ from __future__ import annotations
 import pytest
 
 from cramfs_cases import make_case
-from tinyprof.cramfs import (
-    KERNEL_MODELS,
-    Image,
-    Rule,
-    check_image,
-    read_image,
-    write_image,
-)
+from tinyprof.cramfs.checker import Rule, check_image
+from tinyprof.cramfs.kernel import KERNEL_MODELS
+from tinyprof.cramfs.reader import Image, read_image
+from tinyprof.cramfs.writer import write_image
 
 BATCH = 50
 

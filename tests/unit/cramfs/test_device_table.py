@@ -6,7 +6,9 @@ from __future__ import annotations
 import pytest
 
 from cramfs_cases import Case, File
-from tinyprof.cramfs import EntryKind, Node, Tree, TreeError, apply_device_table
+from tinyprof.cramfs.device_table import apply_device_table
+from tinyprof.cramfs.format import EntryKind, TreeError
+from tinyprof.cramfs.tree import Node, Tree
 
 
 def tree(table: str) -> dict[str, Node]:

@@ -12,15 +12,11 @@ from pathlib import Path
 import pytest
 
 from cramfs_cases import Case, File, make_case
-from tinyprof.cramfs import (
-    PAGE_SIZE,
-    Image,
-    ImageError,
-    WriteOptions,
-    extract_image,
-    read_image,
-    write_image,
-)
+from tinyprof.cramfs.extractor import extract_image
+from tinyprof.cramfs.format import ImageError
+from tinyprof.cramfs.reader import Image, read_image
+from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.pages import PAGE_SIZE
 
 
 def image_of(case: Case) -> Image:

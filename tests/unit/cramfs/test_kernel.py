@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from elf_cases import Shape, for_riscv, link
-from tinyprof.cramfs import PAGE_SIZE, KernelModel, Tree
 from tinyprof.cramfs.elf import executable_pages, head_of, mapped_parts
-from tinyprof.cramfs.kernel import judge
-from tinyprof.segments import Run, split
+from tinyprof.cramfs.kernel import KernelModel, judge
+from tinyprof.cramfs.tree import Tree
+from tinyprof.pages import PAGE_SIZE
+from tinyprof.segments.split import Run, split
 
 PROGRAM_SIZE = 8 * PAGE_SIZE + 100
 

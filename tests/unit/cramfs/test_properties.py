@@ -9,18 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cramfs_cases import Case, File
-from tinyprof.cramfs import (
-    KERNEL_MODELS,
-    ORDERS,
-    PAGE_SIZE,
-    EntryKind,
-    Rule,
-    WriteOptions,
-    check_image,
-    page_ranges,
-    read_image,
-    write_image,
-)
+from tinyprof.cramfs.checker import Rule, check_image
+from tinyprof.cramfs.format import ORDERS, EntryKind
+from tinyprof.cramfs.kernel import KERNEL_MODELS
+from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.pages import PAGE_SIZE, page_ranges
 from tinyprof.plan_file import dump_plan, load_plan
 
 PAGES = st.one_of(

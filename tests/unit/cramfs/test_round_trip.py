@@ -11,18 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.cramfs import (
-    PAGE_SIZE,
-    EntryKind,
-    ImageError,
-    KernelModel,
-    Tree,
-    TreeError,
-    WriteOptions,
-    check_image,
-    read_image,
-    write_image,
-)
+from tinyprof.cramfs.checker import check_image
+from tinyprof.cramfs.format import EntryKind, ImageError, TreeError
+from tinyprof.cramfs.kernel import KernelModel
+from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.pages import PAGE_SIZE
 
 SEED = 20261124
 SIZES = (0, 1, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 2 * PAGE_SIZE, 5 * PAGE_SIZE + 17)

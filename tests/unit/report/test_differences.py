@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tinyprof.heat import NO_LOSSES
+from tinyprof.losses import NO_LOSSES
 from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
-from tinyprof.report import axfs_lines, difference_fields, difference_lines, differences
+from tinyprof.report.axfs import axfs_lines
+from tinyprof.report.differences import difference_fields, difference_lines, differences
 
 FSID = "0000000a/1/2/3"
 RUN = RunFacts(

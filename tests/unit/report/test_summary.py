@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from tinyprof.heat import Losses
+from tinyprof.losses import Losses
 from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
-from tinyprof.report import summarize, summary_fields, summary_lines
 from tinyprof.report.strip import heat_strip
+from tinyprof.report.summary import summarize, summary_fields, summary_lines
 from tinyprof.temperature import Limits, Temperature
 
 FSID = "0000000a/1/2/3"

@@ -16,14 +16,17 @@ import pytest
 from elf_cases import Shape, link
 from tinyprof.capture import CaptureWriter, Ending, Meta
 from tinyprof.contents import contents_of_tree
-from tinyprof.cramfs import Tree, WriteOptions, read_image, write_image
+from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writer import WriteOptions, write_image
 from tinyprof.image_index import ImageIndex, index_image
 from tinyprof.live import Snapshot
+from tinyprof.messages import EpochEnd, Hello, Message, Pages, Volume
+from tinyprof.pages import Kind
 from tinyprof.recorder import Order
-from tinyprof.records import Kind
 from tinyprof.tui.app import LiveApp
 from tinyprof.tui.feed import Feed, FinishedCapture, News, Post, snapshot_at
-from tinyprof.wire import EpochEnd, Hello, Message, Pages, Volume, encode_message
+from tinyprof.wire import encode_message
 
 PAGE = 4096
 HOSTILE = "odd\x1b[2J\u202e😀\udcff"

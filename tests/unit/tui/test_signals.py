@@ -16,7 +16,8 @@ import pytest
 
 from tinyprof.capture import CaptureReader, Ending
 from tinyprof.cli import Exit
-from tinyprof.wire import Hello, encode_message
+from tinyprof.messages import Hello
+from tinyprof.wire import encode_message
 
 PATIENCE = 60.0
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import pytest
 
-from tinyprof.cli.output import DiskError, kept_safe
+from tinyprof.disk import DiskError, kept_safe
 
 
 def fails_with(number: int) -> object:
