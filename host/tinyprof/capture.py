@@ -21,9 +21,9 @@ import msgpack
 
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import INDEX_MAX, ImageIndex, ImageIndexError, pack_index, unpack_index
-from tinyprof.messages import MARK_MAX
 from tinyprof.packing import PIECE_MAX, LinePacker, LineUnpacker, MissingZstdError
-from tinyprof.wire import Event, FrameDecoder, HostMark
+from tinyprof.wire.frames import Event, FrameDecoder, HostMark
+from tinyprof.wire.messages import MARK_MAX
 
 VERSION = 2
 PACKED_VERSION = 3

@@ -11,7 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 from tinyprof.losses import NO_LOSSES, Losses, LostEnds
-from tinyprof.messages import (
+from tinyprof.page_heat import ANY, MAPPED, PageHeat, Seen
+from tinyprof.volume_heat import PHASES_MAX, Phase, VolumeHeat
+from tinyprof.volume_pages import OPEN_EPOCHS_MAX, PAGES_MAX, VolumePages
+from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event, HostMark
+from tinyprof.wire.messages import (
     EpochEnd,
     Hello,
     Mark,
@@ -23,11 +27,7 @@ from tinyprof.messages import (
     is_reboot,
     joined_hello,
 )
-from tinyprof.order import EARLY, Frame
-from tinyprof.page_heat import ANY, MAPPED, PageHeat, Seen
-from tinyprof.volume_heat import PHASES_MAX, Phase, VolumeHeat
-from tinyprof.volume_pages import OPEN_EPOCHS_MAX, PAGES_MAX, VolumePages
-from tinyprof.wire import ConsoleText, CorruptFrame, Event, HostMark
+from tinyprof.wire.sequence import EARLY, Frame
 
 __all__ = [
     "ANY",

@@ -18,9 +18,9 @@ from typing import Any
 from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.reader import Image
 from tinyprof.errors import TinyprofError
-from tinyprof.messages import Hello
 from tinyprof.pages import PAGE_SIZE, Fsid
 from tinyprof.segments.split import EHDR_SIZE, looks_split, undone
+from tinyprof.wire.messages import Hello
 
 INDEX_MAX = 1 << 26
 """An index of this many bytes has over ten million pages, more than any CramFS image of real files."""

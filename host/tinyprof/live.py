@@ -16,12 +16,12 @@ from tinyprof.errors import TinyprofError
 from tinyprof.heat import Run
 from tinyprof.image_index import ImageIndex, WrongImageError
 from tinyprof.losses import NO_LOSSES, Losses
-from tinyprof.messages import Hello
 from tinyprof.profile import Profile, merge_profiles
 from tinyprof.report.rows import FileRow, file_rows
 from tinyprof.resolve import profile_of_run
 from tinyprof.whatif import StoredSizes, WhatIf, stored_sizes, what_if
-from tinyprof.wire import Event
+from tinyprof.wire.frames import Event
+from tinyprof.wire.messages import Hello
 
 RATES = 60
 """Records a second are kept for so many snapshots: a quarter of a minute at four a second."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyprof.messages import EpochEnd
+from tinyprof.wire.messages import EpochEnd
 
 
 @dataclass(frozen=True, slots=True)

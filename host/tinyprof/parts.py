@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tinyprof.capture import CaptureReader, Meta
-from tinyprof.wire import Event
+from tinyprof.wire.frames import Event
 
 
 def recordings_of(metas: Sequence[Meta]) -> list[list[int]]:

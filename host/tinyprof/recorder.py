@@ -14,13 +14,13 @@ from typing import Protocol
 
 from tinyprof.capture import CaptureError, CaptureWriter, Ending
 from tinyprof.errors import TinyprofError
-from tinyprof.link import Link, LinkError
-from tinyprof.messages import EpochLength, Rearm, Trace
 from tinyprof.return_path import ReturnPath
 from tinyprof.roll import RollingWriter
 from tinyprof.tally import Tally, Totals, console_text, loss_counts
 from tinyprof.watch import LineWarning, LineWatch
-from tinyprof.wire import RUN_MAX, Event, FrameDecoder, HostMark, primer
+from tinyprof.wire.frames import RUN_MAX, Event, FrameDecoder, HostMark, Order, primer
+from tinyprof.wire.messages import Rearm
+from tinyprof.wire.port import Link, LinkError
 
 __all__ = ["Limits", "Observer", "Order", "Recording", "Totals", "record"]
 
@@ -36,10 +36,6 @@ _REBOOTED = LineWarning("the target has rebooted", "its epochs start again; a pr
 _UNHEARD = LineWarning(
     "this line carries nothing to the target", "connect transmit too, and leave out --one-way"
 )
-
-Order = HostMark | EpochLength | Rearm | Trace
-"""What whoever records may want meanwhile: a phase to begin, epochs of another length, one to end now, and
-the target to record no more, or again. A mark ends an epoch, too, and alone works on a line of one way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from typing import Protocol
 
 from tinyprof.heat import Run, split_runs
 from tinyprof.image_index import ImageIndex, IndexedFile, WrongImageError
-from tinyprof.messages import Hello
 from tinyprof.page_heat import ANY, MAPPED, PageHeat
 from tinyprof.page_heat import Seen as SeenInRun
 from tinyprof.pages import PAGE_SIZE, Content
@@ -32,7 +31,8 @@ from tinyprof.profile import (
     merge_profiles,
 )
 from tinyprof.volume_heat import Phase, VolumeHeat
-from tinyprof.wire import Event
+from tinyprof.wire.frames import Event
+from tinyprof.wire.messages import Hello
 
 STEADY_PREFIX = "steady"
 """A mark whose name begins with this names the steady state."""

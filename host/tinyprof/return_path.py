@@ -10,9 +10,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyprof.messages import EpochLength, Hello, HelloPlease, HostMessage, RepeatPlease, Trace, joined_hello
-from tinyprof.order import Frame, FrameOrder
-from tinyprof.wire import HELLO_VOLUMES, Event, encode_message
+from tinyprof.wire.frames import HELLO_VOLUMES, Event, encode_message
+from tinyprof.wire.messages import (
+    EpochLength,
+    Hello,
+    HelloPlease,
+    HostMessage,
+    RepeatPlease,
+    Trace,
+    joined_hello,
+)
+from tinyprof.wire.sequence import Frame, FrameOrder
 
 ASK_SECONDS = 1.0
 ASK_SECONDS_MAX = 4.0

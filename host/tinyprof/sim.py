@@ -22,8 +22,9 @@ from pathlib import Path
 from tinyprof.capture import CaptureReader
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex
-from tinyprof.link import DescriptorLink
-from tinyprof.messages import (
+from tinyprof.noise import Noise, NoisyLine
+from tinyprof.wire.frames import FrameDecoder, encode_message
+from tinyprof.wire.messages import (
     SEQ_MODULO,
     Ack,
     Begin,
@@ -37,9 +38,8 @@ from tinyprof.messages import (
     Status,
     Trace,
 )
-from tinyprof.noise import Noise, NoisyLine
-from tinyprof.order import Frame
-from tinyprof.wire import FrameDecoder, encode_message
+from tinyprof.wire.port import DescriptorLink
+from tinyprof.wire.sequence import Frame
 
 WINDOW = 32
 REPEAT_SECONDS = 0.5

@@ -13,10 +13,10 @@ from itertools import islice
 
 from tinyprof.heat import VOLUMES_MAX, RunPages
 from tinyprof.losses import NO_LOSSES, Losses
-from tinyprof.messages import EpochEnd, Hello, HostMessage
-from tinyprof.order import Frame, FrameOrder
 from tinyprof.volume_pages import PAGES_MAX
-from tinyprof.wire import ConsoleText, CorruptFrame, Event
+from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event
+from tinyprof.wire.messages import EpochEnd, Hello, HostMessage
+from tinyprof.wire.sequence import Frame, FrameOrder
 
 MISSING_EPOCHS_MAX = 256
 """Epochs that are named one by one for what they miss; the sum counts all."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tinyprof.messages import EpochEnd
 from tinyprof.page_heat import PageHeat
 from tinyprof.volume_pages import PAGES_MAX, EpochPages, VolumePages
+from tinyprof.wire.messages import EpochEnd
 
 PHASES_MAX = 32
 """Further marks of a run begin no phase; nobody reads as many."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from itertools import compress, islice
 
-from tinyprof.messages import EpochEnd, Pages
 from tinyprof.pages import Kind
+from tinyprof.wire.messages import EpochEnd, Pages
 
 OPEN_EPOCHS_MAX = 4
 PAGES_MAX = 1 << 18

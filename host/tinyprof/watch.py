@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from tinyprof.baud import likely_rates
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex, WrongImageError
-from tinyprof.messages import PROTOCOL, Hello, UnknownMessage, UnknownProtocol, joined_hello
-from tinyprof.order import Frame
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.wire import HELLO_VOLUMES, ConsoleText, Event, mostly_text
+from tinyprof.wire.frames import HELLO_VOLUMES, ConsoleText, Event, mostly_text
+from tinyprof.wire.messages import PROTOCOL, Hello, UnknownMessage, UnknownProtocol, joined_hello
+from tinyprof.wire.sequence import Frame
 
 TRACER_ABI = 1
 """The kernel's TINYPROF_ABI that the agent understands."""

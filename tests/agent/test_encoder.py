@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.messages import EpochEnd, Hello, Message, Pages, Status
-from tinyprof.order import Frame
-from tinyprof.wire import FRAME_MAX, FrameDecoder
+from tinyprof.wire.frames import FRAME_MAX, FrameDecoder
+from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages, Status
+from tinyprof.wire.sequence import Frame
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 20261124

@@ -14,7 +14,7 @@ from elftools.elf.elffile import ELFFile
 
 from link.target import Line
 from target.booting import board
-from tinyprof.messages import Hello
+from tinyprof.wire.messages import Hello
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE_MAX = 5400

@@ -21,12 +21,12 @@ from bench.line import Line, boot, synthetic
 from silent import Silent
 from tinyprof.capture import CaptureReader, CaptureWriter
 from tinyprof.heat import split_runs
-from tinyprof.link import open_link
-from tinyprof.messages import Pages
-from tinyprof.order import Frame
 from tinyprof.recorder import record
 from tinyprof.watch import LineWatch
-from tinyprof.wire import Event, FrameDecoder
+from tinyprof.wire.frames import Event, FrameDecoder
+from tinyprof.wire.messages import Pages
+from tinyprof.wire.port import open_link
+from tinyprof.wire.sequence import Frame
 
 RECORDS = 500_000
 ROUNDS = 5

@@ -20,12 +20,12 @@ import msgpack
 
 from tinyprof.capture import CaptureReader
 from tinyprof.image_index import ImageIndex
-from tinyprof.link import CHUNK
-from tinyprof.messages import REPEATED, SEQ_MODULO, Begin, Hello, MessageType, Pages, Volume
-from tinyprof.order import Frame
 from tinyprof.pages import Fsid
-from tinyprof.records import join_records
-from tinyprof.wire import FRAME_MAX, encode_frame, encode_message
+from tinyprof.wire.frames import FRAME_MAX, encode_frame, encode_message
+from tinyprof.wire.messages import REPEATED, SEQ_MODULO, Begin, Hello, MessageType, Pages, Volume
+from tinyprof.wire.port import CHUNK
+from tinyprof.wire.sequence import Frame
+from tinyprof.wire.touches import join_records
 
 SEED = 20261124
 SYNTHETIC_EPOCHS = 200

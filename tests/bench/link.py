@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 from tinyprof.capture import CaptureReader
-from tinyprof.messages import Pages, Status
-from tinyprof.order import Frame
-from tinyprof.wire import encode_message
+from tinyprof.wire.frames import encode_message
+from tinyprof.wire.messages import Pages, Status
+from tinyprof.wire.sequence import Frame
 
 ROOT = Path(__file__).resolve().parents[2]
 BOARD = ROOT / "firmware/qemu/board"

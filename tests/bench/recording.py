@@ -23,11 +23,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench.line import Line, boot, synthetic
 from silent import Silent
 from tinyprof.capture import CaptureWriter
-from tinyprof.link import CHUNK, DescriptorLink
 from tinyprof.live import LiveHeat
 from tinyprof.recorder import Limits, record
 from tinyprof.watch import LineWatch
-from tinyprof.wire import Event
+from tinyprof.wire.frames import Event
+from tinyprof.wire.port import CHUNK, DescriptorLink
 
 BAUD = 115_200
 FAST_LINE = 3_000_000 / 10

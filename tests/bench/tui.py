@@ -30,14 +30,14 @@ from textual.screen import Screen
 from tinyprof.capture import CaptureWriter, Ending
 from tinyprof.image_index import ImageIndex, IndexedFile
 from tinyprof.live import LiveHeat
-from tinyprof.messages import EpochEnd, Hello, Pages, Volume
-from tinyprof.order import Frame
 from tinyprof.pages import Fsid
-from tinyprof.recorder import Limits, Observer, Order, Recording, record
+from tinyprof.recorder import Limits, Observer, Recording, record
 from tinyprof.tui.app import LiveApp
 from tinyprof.tui.feed import Feed, LiveRecording
 from tinyprof.watch import LineWatch
-from tinyprof.wire import Event, encode_message
+from tinyprof.wire.frames import Event, Order, encode_message
+from tinyprof.wire.messages import EpochEnd, Hello, Pages, Volume
+from tinyprof.wire.sequence import Frame
 
 SEED = 20261124
 FILES, FILE_PAGES = 2000, 10

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench.line import Line, boot, packed_epoch
 from bench.tui import SEED, drawn, epoch, hello, make_index, show
 from tinyprof.capture import CaptureWriter, Ending
-from tinyprof.messages import Pages
+from tinyprof.wire.messages import Pages
 
 RECORDS = 10_000_000
 VARIETY = 50

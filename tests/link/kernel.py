@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tinyprof.messages import EpochEnd
 from tinyprof.pages import Kind
+from tinyprof.wire.messages import EpochEnd
 
 PATIENCE = 20.0
 """Seconds that a test waits for an event before it fails; nothing depends on how long it really takes."""

@@ -18,11 +18,11 @@ from time import monotonic
 from typing import TypeVar
 
 from link.kernel import PATIENCE, Tracer
-from tinyprof.link import DescriptorLink
-from tinyprof.messages import EpochEnd, Message, Pages
-from tinyprof.order import Frame
 from tinyprof.pages import Kind
-from tinyprof.wire import Event, FrameDecoder, encode_message
+from tinyprof.wire.frames import Event, FrameDecoder, encode_message
+from tinyprof.wire.messages import EpochEnd, Message, Pages
+from tinyprof.wire.port import DescriptorLink
+from tinyprof.wire.sequence import Frame
 
 M = TypeVar("M", bound=Message)
 

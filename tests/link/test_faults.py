@@ -14,14 +14,14 @@ from link.kernel import Record, Volume
 from link.target import Target
 from tinyprof.capture import CaptureReader, CaptureWriter
 from tinyprof.errors import TinyprofError
-from tinyprof.messages import Pages
 from tinyprof.noise import Noise
-from tinyprof.order import Frame
 from tinyprof.pages import Kind
-from tinyprof.reconnect import LastingLink
 from tinyprof.recorder import Limits, Recording, record
 from tinyprof.tally import Totals
 from tinyprof.watch import LineWatch
+from tinyprof.wire.messages import Pages
+from tinyprof.wire.reconnect import LastingLink
+from tinyprof.wire.sequence import Frame
 
 SEED = 20261124
 RECORDS = 200_000

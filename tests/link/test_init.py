@@ -14,8 +14,8 @@ import pytest
 
 from link.kernel import Volume
 from link.target import Line, Target
-from tinyprof.messages import Hello
 from tinyprof.pages import Kind
+from tinyprof.wire.messages import Hello
 
 UNSHARE = ["unshare", "--pid", "--fork", "--mount", "--kill-child"]
 INIT = "#!/bin/sh\necho $$ $*\nread line\n"

@@ -14,14 +14,14 @@ import pytest
 
 from silent import Silent
 from tinyprof.capture import CaptureReader, CaptureWriter
-from tinyprof.link import DescriptorLink
-from tinyprof.messages import Ack, Pages, RepeatPlease
-from tinyprof.order import Frame
 from tinyprof.packing import LinePacker
 from tinyprof.recorder import record
 from tinyprof.sim import Sender
 from tinyprof.watch import LineWatch
-from tinyprof.wire import FrameDecoder
+from tinyprof.wire.frames import FrameDecoder
+from tinyprof.wire.messages import Ack, Pages, RepeatPlease
+from tinyprof.wire.port import DescriptorLink
+from tinyprof.wire.sequence import Frame
 
 SEED = 20261124
 KILLS = 300

@@ -13,8 +13,8 @@ import pytest
 
 from link.kernel import Volume
 from link.target import Line, Target, adds_up
-from tinyprof.messages import EpochEnd, EpochLength, Hello, HelloPlease, Rearm, Status
 from tinyprof.pages import Kind
+from tinyprof.wire.messages import EpochEnd, EpochLength, Hello, HelloPlease, Rearm, Status
 
 SEED = 20261124
 SPIN_TICKS = 25

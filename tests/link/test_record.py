@@ -20,9 +20,9 @@ import pytest
 from link.kernel import PATIENCE, Record, Volume
 from link.target import Line, Target
 from tinyprof.capture import CaptureReader
-from tinyprof.messages import EpochEnd, Hello, Message, Pages
-from tinyprof.order import Frame
 from tinyprof.pages import Kind
+from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages
+from tinyprof.wire.sequence import Frame
 
 SEED = 20261124
 STALLED_REPEATS = int(os.environ.get("TINYPROF_STALL", "3")) * 2

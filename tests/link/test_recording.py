@@ -9,9 +9,9 @@ from functools import partial
 
 from link.kernel import BOOT_ID, Record, Volume
 from link.target import Line, Target, adds_up
-from tinyprof.messages import EpochEnd, Hello, Rearm, Status
-from tinyprof.order import Frame
 from tinyprof.pages import Kind
+from tinyprof.wire.messages import EpochEnd, Hello, Rearm, Status
+from tinyprof.wire.sequence import Frame
 
 SEED = 20261124
 BURST = 65_536

@@ -9,8 +9,8 @@ from cobs import cobs
 
 from link.kernel import Volume
 from link.target import Line, Target
-from tinyprof.messages import Hello, MessageType, RepeatPlease, Status
-from tinyprof.wire import encode_message
+from tinyprof.wire.frames import encode_message
+from tinyprof.wire.messages import Hello, MessageType, RepeatPlease, Status
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 
 from link.kernel import INDICES, Volume
 from link.target import Line, Target, adds_up
-from tinyprof.messages import EpochEnd, Hello, HelloPlease, Mark, Pages, Rearm, Status, Trace
 from tinyprof.pages import Kind
+from tinyprof.wire.messages import EpochEnd, Hello, HelloPlease, Mark, Pages, Rearm, Status, Trace
 
 
 def named(line: Line) -> dict[int, int]:

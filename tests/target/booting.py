@@ -16,9 +16,9 @@ from tinyprof.cramfs.directory import Entry
 from tinyprof.cramfs.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writer import WriteOptions, write_image
-from tinyprof.messages import Message
-from tinyprof.order import Frame
 from tinyprof.pages import PAGE_SIZE
+from tinyprof.wire.messages import Message
+from tinyprof.wire.sequence import Frame
 
 ROOT = Path(__file__).resolve().parents[2]
 BOARD = ROOT / "firmware/qemu/board"

@@ -21,8 +21,8 @@ from target.booting import (
     record,
 )
 from tinyprof.cli.profiles import open_profile
-from tinyprof.messages import EpochEnd
-from tinyprof.messages import Pages as PagesMessage
+from tinyprof.wire.messages import EpochEnd
+from tinyprof.wire.messages import Pages as PagesMessage
 
 EPOCHS = 16
 EVERYBODY = {0: [0, 17, 18, 40], 1: [3, 5, 6, 10, 11], 2: [9], 3: [17, 20, 21, 22]}

@@ -13,12 +13,12 @@ from silent import Silent
 from target.booting import BOARD, KERNELS, RECORD_FROM_THE_START, pattern_image
 from tinyprof.capture import CaptureWriter
 from tinyprof.cramfs.reader import read_image
-from tinyprof.link import open_link
-from tinyprof.messages import EpochEnd, Hello, Message, Pages, Status, Trace
-from tinyprof.order import Frame
-from tinyprof.recorder import Order, Recording, record
+from tinyprof.recorder import Recording, record
 from tinyprof.watch import LineWatch
-from tinyprof.wire import Event
+from tinyprof.wire.frames import Event, Order
+from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages, Status, Trace
+from tinyprof.wire.port import open_link
+from tinyprof.wire.sequence import Frame
 
 
 class Host(Silent):

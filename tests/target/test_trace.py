@@ -20,7 +20,7 @@ from target.booting import (
     pattern_of,
     record,
 )
-from tinyprof.messages import EpochEnd, Pages
+from tinyprof.wire.messages import EpochEnd, Pages
 
 ROUNDS = 4
 IN_PLACE = {"all compressed": [], "every second in place": range(0, PAGES, 2), "all in place": range(PAGES)}

@@ -16,9 +16,9 @@ from tinyprof.cramfs.reader import Image, read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writer import WriteOptions, write_image
 from tinyprof.image_index import ImageIndex, index_image
-from tinyprof.messages import EpochEnd, Hello, Message, Pages, Volume
 from tinyprof.pages import PAGE_SIZE, Kind
-from tinyprof.wire import encode_message
+from tinyprof.wire.frames import encode_message
+from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages, Volume
 
 MakeCapture = Callable[..., CaptureReader]
 

@@ -8,8 +8,8 @@ import random
 import pytest
 
 from tinyprof.baud import likely_rates
-from tinyprof.messages import Pages
-from tinyprof.wire import encode_message
+from tinyprof.wire.frames import encode_message
+from tinyprof.wire.messages import Pages
 
 SEED = 20261124
 OVERSAMPLED = 16

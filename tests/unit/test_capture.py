@@ -22,10 +22,10 @@ from tinyprof.capture import (
 )
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex
-from tinyprof.messages import Message
-from tinyprof.order import Frame
 from tinyprof.resolve import make_profile
-from tinyprof.wire import ConsoleText, CorruptFrame, Event, encode_message
+from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event, encode_message
+from tinyprof.wire.messages import Message
+from tinyprof.wire.sequence import Frame
 
 SEED = 20261124
 META = Meta("0.1.0", "/dev/ttyACM0", 115_200, 1_795_000_000)

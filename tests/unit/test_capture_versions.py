@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tinyprof.capture import VERSIONS, CaptureReader, Ending, Meta
-from tinyprof.messages import EpochEnd, Pages
-from tinyprof.order import Frame
 from tinyprof.tally import Tally
-from tinyprof.wire import ConsoleText, CorruptFrame, HostMark
+from tinyprof.wire.frames import ConsoleText, CorruptFrame, HostMark
+from tinyprof.wire.messages import EpochEnd, Pages
+from tinyprof.wire.sequence import Frame
 
 CAPTURES = Path(__file__).parents[1] / "vectors/captures"
 

@@ -19,7 +19,7 @@ import pytest
 from tinyprof.capture import CHUNK_HEAD, CHUNK_MAX, MAGIC, CaptureReader
 from tinyprof.errors import TinyprofError
 from tinyprof.tally import Tally
-from tinyprof.wire import FrameDecoder, encode_frame
+from tinyprof.wire.frames import FrameDecoder, encode_frame
 
 SEED = 20261124
 INPUTS = int(os.environ.get("TINYPROF_FUZZ", "10000"))

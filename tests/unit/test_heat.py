@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from tinyprof.heat import Run, split_runs
 from tinyprof.losses import Losses
-from tinyprof.messages import EpochEnd, Hello, Mark, Message, Pages, Status
-from tinyprof.order import Frame
 from tinyprof.page_heat import ANY, MAPPED, Seen
 from tinyprof.pages import Kind
 from tinyprof.volume_heat import WINDOW
 from tinyprof.volume_pages import OPEN_EPOCHS_MAX
-from tinyprof.wire import Event, FrameDecoder, HostMark, encode_message
+from tinyprof.wire.frames import Event, FrameDecoder, HostMark, encode_message
+from tinyprof.wire.messages import EpochEnd, Hello, Mark, Message, Pages, Status
+from tinyprof.wire.sequence import Frame
 
 KEYS = (*Kind, MAPPED, ANY)
 KINDS_OF_KEYS = ({0}, {1}, {2}, {3}, {0, 1}, {0, 1, 2, 3})

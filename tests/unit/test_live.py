@@ -11,9 +11,9 @@ from tinyprof.capture import CaptureReader
 from tinyprof.image_index import ImageIndex
 from tinyprof.live import LOOK_SHARE, RATES, RUNS_MAX, LiveHeat
 from tinyprof.losses import Losses
-from tinyprof.messages import EpochEnd, Hello, Message, Pages
-from tinyprof.order import Frame
 from tinyprof.resolve import make_profile
+from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages
+from tinyprof.wire.sequence import Frame
 
 
 def frames(messages: list[Message]) -> list[Frame]:

@@ -20,12 +20,12 @@ from tinyprof.errors import TinyprofError
 from tinyprof.heat import Run
 from tinyprof.image_index import ImageIndex, WrongImageError, index_image
 from tinyprof.losses import Losses
-from tinyprof.messages import EpochEnd, Hello, Message, Pages, Volume
-from tinyprof.order import Frame
 from tinyprof.pages import Kind
 from tinyprof.profile import Profile, ProfileError, Seen, merge_profiles
 from tinyprof.resolve import make_profile, profile_of_run
 from tinyprof.tprof import dump_profile, load_profile
+from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages, Volume
+from tinyprof.wire.sequence import Frame
 
 SEED = 20261124
 CaptureOf = Callable[..., CaptureReader]

@@ -15,9 +15,12 @@ import pytest
 from tinyprof.capture import CHUNK_HEAD, CaptureError, CaptureReader, CaptureWriter, Ending
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex, WrongImageError
-from tinyprof.link import LinkError
 from tinyprof.losses import Losses
-from tinyprof.messages import (
+from tinyprof.recorder import REBOOTS_SAID, Limits, Recording, record
+from tinyprof.tally import Totals, loss_counts
+from tinyprof.watch import LineWatch, NoTracerError
+from tinyprof.wire.frames import ConsoleText, FrameDecoder, HostMark, Order, encode_frame, encode_message
+from tinyprof.wire.messages import (
     NO_BOOT,
     EpochLength,
     Hello,
@@ -28,11 +31,8 @@ from tinyprof.messages import (
     RepeatPlease,
     Trace,
 )
-from tinyprof.order import Frame
-from tinyprof.recorder import REBOOTS_SAID, Limits, Order, Recording, record
-from tinyprof.tally import Totals, loss_counts
-from tinyprof.watch import LineWatch, NoTracerError
-from tinyprof.wire import ConsoleText, FrameDecoder, HostMark, encode_frame, encode_message
+from tinyprof.wire.port import LinkError
+from tinyprof.wire.sequence import Frame
 
 
 class Script:

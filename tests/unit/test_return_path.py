@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from tinyprof.messages import Begin, EpochLength, Hello, HelloPlease, Message, Pages, RepeatPlease, Trace
-from tinyprof.order import Frame
 from tinyprof.return_path import ReturnPath
-from tinyprof.wire import FrameDecoder, encode_message
+from tinyprof.wire.frames import FrameDecoder, encode_message
+from tinyprof.wire.messages import Begin, EpochLength, Hello, HelloPlease, Message, Pages, RepeatPlease, Trace
+from tinyprof.wire.sequence import Frame
 
 
 class Host:

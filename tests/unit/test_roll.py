@@ -8,14 +8,14 @@ from dataclasses import replace
 
 from silent import Silent
 from tinyprof.capture import CaptureReader, CaptureWriter, Ending, Meta
-from tinyprof.messages import Begin, EpochEnd, Hello, Message, Pages
-from tinyprof.order import EARLY
 from tinyprof.parts import Parts
 from tinyprof.recorder import Limits, Recording, record
 from tinyprof.roll import Roll, RollingWriter
 from tinyprof.tally import Tally
 from tinyprof.watch import LineWatch
-from tinyprof.wire import FrameDecoder, encode_message
+from tinyprof.wire.frames import FrameDecoder, encode_message
+from tinyprof.wire.messages import Begin, EpochEnd, Hello, Message, Pages
+from tinyprof.wire.sequence import EARLY
 
 EPOCHS = 400
 

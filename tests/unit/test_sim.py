@@ -12,14 +12,14 @@ import pytest
 
 from silent import Silent
 from tinyprof.capture import CaptureReader, CaptureWriter, Ending
-from tinyprof.messages import Hello, Trace
 from tinyprof.noise import Noise
-from tinyprof.order import Frame
-from tinyprof.recorder import Order, Recording, record
+from tinyprof.recorder import Recording, record
 from tinyprof.resolve import make_profile
 from tinyprof.sim import QUIET, SimError, open_sim
 from tinyprof.watch import LineWatch
-from tinyprof.wire import Event
+from tinyprof.wire.frames import Event, Order
+from tinyprof.wire.messages import Hello, Trace
+from tinyprof.wire.sequence import Frame
 
 BOARD_RECORDS = 3291
 BAD = Noise(bits=3e-4, lost=0.05, text=0.05)

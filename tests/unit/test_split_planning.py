@@ -18,11 +18,11 @@ from tinyprof.cramfs.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writer import WriteOptions, write_image
 from tinyprof.image_index import index_image
-from tinyprof.messages import EpochEnd, Hello, Pages, Volume
 from tinyprof.offers import split_runs
 from tinyprof.plan import Budget, Planner
 from tinyprof.resolve import make_profile
 from tinyprof.split_tree import AS_PLANNED, split_tree
+from tinyprof.wire.messages import EpochEnd, Hello, Pages, Volume
 
 HOT = [0, 1, 5, 6, 7, 20, 30, 31, 32, 33]
 LEVEL = WriteOptions(kernel="mainline")

@@ -17,10 +17,10 @@ from tinyprof.cramfs.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writer import WriteOptions, write_image
 from tinyprof.image_index import ImageIndex, ImageIndexError, Source, index_image, pack_index, unpack_index
-from tinyprof.messages import EpochEnd, Hello, Pages, Volume
 from tinyprof.profile import Profile
 from tinyprof.resolve import make_profile
 from tinyprof.segments.split import Run, split
+from tinyprof.wire.messages import EpochEnd, Hello, Pages, Volume
 
 CaptureOf = Callable[..., CaptureReader]
 

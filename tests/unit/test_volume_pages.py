@@ -6,9 +6,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyprof.messages import EpochEnd, Pages
 from tinyprof.volume_heat import VolumeHeat
 from tinyprof.volume_pages import VolumePages
+from tinyprof.wire.messages import EpochEnd, Pages
 
 touches = st.lists(st.tuples(st.integers(1, 12), st.sampled_from((0, 0, 0, 1, 2, 3))), max_size=12)
 epochs = st.lists(st.tuples(st.lists(touches, max_size=3), st.integers(0, 5)), max_size=6)

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from tinyprof.image_index import ImageIndex, WrongImageError
-from tinyprof.messages import Hello, Rearm, Status
 from tinyprof.watch import LineWatch, NoTracerError
-from tinyprof.wire import FrameDecoder, encode_frame, encode_message
+from tinyprof.wire.frames import FrameDecoder, encode_frame, encode_message
+from tinyprof.wire.messages import Hello, Rearm, Status
 
 SEED = 20261124
 

@@ -13,9 +13,9 @@ import sys
 from tinyprof import capture
 from tinyprof.capture import CaptureWriter, Ending, Meta
 from tinyprof.image_index import ImageIndex, IndexedFile
-from tinyprof.messages import EpochEnd, Hello, Pages, Status, Volume
 from tinyprof.pages import Fsid
-from tinyprof.wire import encode_message
+from tinyprof.wire.frames import encode_message
+from tinyprof.wire.messages import EpochEnd, Hello, Pages, Status, Volume
 
 FSID = Fsid(0xE7D3B8E0, 1, 2, 3)
 INDEX = ImageIndex(
@@ -45,7 +45,7 @@ def first_version(writer: CaptureWriter) -> None:
 
 
 def second_version(writer: CaptureWriter) -> None:
-    from tinyprof.messages import Begin  # noqa: PLC0415
+    from tinyprof.wire.messages import Begin  # noqa: PLC0415
 
     writer.mark("steady")
     writer.gap(3.5)

@@ -15,11 +15,11 @@ import click
 from tinyprof.capture import CaptureReader
 from tinyprof.cli import Exit
 from tinyprof.disk import replace_file
-from tinyprof.order import Frame
 from tinyprof.report.ledger import ledger_fields, ledger_lines
 from tinyprof.tally import Tally, Totals
 from tinyprof.text import shown, shown_line
-from tinyprof.wire import ConsoleText, CorruptFrame, Event, HostMark
+from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event, HostMark
+from tinyprof.wire.sequence import Frame
 
 CAPTURE = click.argument("path", metavar="CAPTURE", type=click.Path(path_type=Path))
 

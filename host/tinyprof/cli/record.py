@@ -24,12 +24,9 @@ from tinyprof.cli.terminal import has_terminal, record_on_screen, until_signalle
 from tinyprof.disk import DiskError, kept_safe
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex
-from tinyprof.link import Link, NoSuchPortError, SerialLink, open_link
-from tinyprof.messages import MARK_MAX, Hello
 from tinyprof.noise import Noise
 from tinyprof.packing import LinePacker
-from tinyprof.reconnect import LastingLink
-from tinyprof.recorder import Limits, Observer, Order, Recording, no_orders, nobody_listens, record
+from tinyprof.recorder import Limits, Observer, Recording, no_orders, nobody_listens, record
 from tinyprof.report.ledger import ledger_fields, ledger_lines
 from tinyprof.report.summary import losses_text
 from tinyprof.roll import Roll, RollingWriter, part_path
@@ -37,7 +34,10 @@ from tinyprof.sim import QUIET, open_sim
 from tinyprof.tally import Totals
 from tinyprof.text import EPOCH_MS_LIMIT, seconds_of, shown
 from tinyprof.watch import LineWatch
-from tinyprof.wire import Event, HostMark
+from tinyprof.wire.frames import Event, HostMark, Order
+from tinyprof.wire.messages import MARK_MAX, Hello
+from tinyprof.wire.port import Link, NoSuchPortError, SerialLink, open_link
+from tinyprof.wire.reconnect import LastingLink
 
 SIZES = {"k": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 NAMED_PARTS = 4

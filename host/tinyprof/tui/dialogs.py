@@ -12,8 +12,8 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
-from tinyprof.messages import MARK_MAX
 from tinyprof.text import EPOCH_MS_LIMIT, seconds_of
+from tinyprof.wire.messages import MARK_MAX
 
 HELP = """\
 files      ↑ ↓ choose   / filter by path   s r sort, reverse

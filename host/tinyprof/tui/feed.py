@@ -20,14 +20,14 @@ from tinyprof.capture import CaptureReader, Ending
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex
 from tinyprof.live import LiveHeat, Snapshot
-from tinyprof.messages import EpochEnd, EpochLength, Pages, Rearm, Trace
-from tinyprof.order import Frame
 from tinyprof.parts import Parts
-from tinyprof.recorder import Observer, Order, Recording
+from tinyprof.recorder import Observer, Recording
 from tinyprof.roll import part_paths
 from tinyprof.tally import Totals, loss_counts
 from tinyprof.text import epoch_text, shown, shown_line
-from tinyprof.wire import ConsoleText, Event, HostMark
+from tinyprof.wire.frames import ConsoleText, Event, HostMark, Order
+from tinyprof.wire.messages import EpochEnd, EpochLength, Pages, Rearm, Trace
+from tinyprof.wire.sequence import Frame
 
 INTERVAL = 0.25
 CONSOLE_LINE_MAX = 1024

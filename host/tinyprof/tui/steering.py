@@ -11,11 +11,10 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 
 from tinyprof.live import Snapshot
-from tinyprof.messages import EpochLength, Rearm, Trace
-from tinyprof.recorder import Order
 from tinyprof.tui.dialogs import EpochScreen, MarkScreen
 from tinyprof.tui.feed import Feed
-from tinyprof.wire import HostMark
+from tinyprof.wire.frames import HostMark, Order
+from tinyprof.wire.messages import EpochLength, Rearm, Trace
 
 STEERING_KEYS: list[BindingType] = [
     Binding("m", "mark", "Mark", priority=True),

@@ -9,8 +9,8 @@ import pytest
 
 from tinyprof.capture import CaptureWriter, Ending
 from tinyprof.image_index import ImageIndex
-from tinyprof.messages import Message
-from tinyprof.wire import encode_message
+from tinyprof.wire.frames import encode_message
+from tinyprof.wire.messages import Message
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ import pytest
 
 from silent import Silent
 from tinyprof.capture import CaptureReader, CaptureWriter
-from tinyprof.messages import Begin, EpochEnd, Hello, Message, Pages, Status
 from tinyprof.recorder import record
 from tinyprof.watch import LineWatch
-from tinyprof.wire import encode_frame, encode_message
+from tinyprof.wire.frames import encode_frame, encode_message
+from tinyprof.wire.messages import Begin, EpochEnd, Hello, Message, Pages, Status
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 CAUSES = {

@@ -20,8 +20,8 @@ from time import monotonic
 import pytest
 
 from tinyprof.capture import CaptureReader
-from tinyprof.messages import Begin, Hello, Message, Status
-from tinyprof.wire import encode_message
+from tinyprof.wire.frames import encode_message
+from tinyprof.wire.messages import Begin, Hello, Message, Status
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "record"]
 AS_NOBODY = """

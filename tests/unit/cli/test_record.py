@@ -21,9 +21,9 @@ import pytest
 from tinyprof.capture import CaptureReader, Ending
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writer import WriteOptions, write_image
-from tinyprof.messages import Hello, Message, Pages
-from tinyprof.order import Frame
-from tinyprof.wire import encode_message
+from tinyprof.wire.frames import encode_message
+from tinyprof.wire.messages import Hello, Message, Pages
+from tinyprof.wire.sequence import Frame
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 SEED = 20261124

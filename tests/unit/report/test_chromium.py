@@ -14,12 +14,12 @@ import pytest
 
 from tinyprof.capture import CaptureReader
 from tinyprof.image_index import ImageIndex
-from tinyprof.messages import Message
 from tinyprof.names import Names
 from tinyprof.profile import Profile, Symbol
 from tinyprof.report.html import Programs, html_report
 from tinyprof.resolve import make_profile
 from tinyprof.whatif import stored_sizes
+from tinyprof.wire.messages import Message
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(not BROWSER, reason="chromium is not installed")

@@ -21,12 +21,11 @@ from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writer import WriteOptions, write_image
 from tinyprof.image_index import ImageIndex, index_image
 from tinyprof.live import Snapshot
-from tinyprof.messages import EpochEnd, Hello, Message, Pages, Volume
 from tinyprof.pages import Kind
-from tinyprof.recorder import Order
 from tinyprof.tui.app import LiveApp
 from tinyprof.tui.feed import Feed, FinishedCapture, News, Post, snapshot_at
-from tinyprof.wire import encode_message
+from tinyprof.wire.frames import Order, encode_message
+from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages, Volume
 
 PAGE = 4096
 HOSTILE = "odd\x1b[2J\u202e😀\udcff"

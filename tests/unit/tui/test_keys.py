@@ -25,7 +25,7 @@ from tinyprof.tui.files import FileList
 from tinyprof.tui.header import StatusHeader
 from tinyprof.tui.heat_map import CellGrid
 from tinyprof.tui.what_if import WhatIfPane
-from tinyprof.wire import HostMark
+from tinyprof.wire.frames import HostMark
 from unit.tui.conftest import Told, write
 from unit.tui.driving import drive, press
 

@@ -11,11 +11,11 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tinyprof.losses import Losses
-from tinyprof.messages import EpochLength, Rearm, Trace
 from tinyprof.report.summary import losses_text
 from tinyprof.tui.app import LiveApp
 from tinyprof.tui.feed import News
 from tinyprof.tui.header import StatusHeader
+from tinyprof.wire.messages import EpochLength, Rearm, Trace
 from unit.tui.conftest import Told, write
 from unit.tui.driving import drive, press
 

@@ -13,13 +13,13 @@ import pytest
 from silent import Silent
 from tinyprof.capture import CaptureReader, CaptureWriter, Ending, Meta
 from tinyprof.image_index import ImageIndex
-from tinyprof.messages import Trace
-from tinyprof.recorder import Limits, Observer, Order, Recording, record
+from tinyprof.recorder import Limits, Observer, Recording, record
 from tinyprof.roll import Roll, RollingWriter, part_path, part_paths
 from tinyprof.tally import loss_counts
 from tinyprof.tui.feed import FinishedCapture, LiveRecording, News, snapshot_at
 from tinyprof.watch import LineWatch
-from tinyprof.wire import Event, HostMark
+from tinyprof.wire.frames import Event, HostMark, Order
+from tinyprof.wire.messages import Trace
 from unit.tui.conftest import EPOCHS, HOSTILE, all_news
 
 NO_LIMITS = Limits()

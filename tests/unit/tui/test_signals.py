@@ -16,8 +16,8 @@ import pytest
 
 from tinyprof.capture import CaptureReader, Ending
 from tinyprof.cli import Exit
-from tinyprof.messages import Hello
-from tinyprof.wire import encode_message
+from tinyprof.wire.frames import encode_message
+from tinyprof.wire.messages import Hello
 
 PATIENCE = 60.0
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]

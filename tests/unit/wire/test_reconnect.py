@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.link import Link, LinkError, NoSuchPortError
-from tinyprof.reconnect import REFUSED_SECONDS, LastingLink, lasting_name
+from tinyprof.wire.port import Link, LinkError, NoSuchPortError
+from tinyprof.wire.reconnect import REFUSED_SECONDS, LastingLink, lasting_name
 
 
 class Port:

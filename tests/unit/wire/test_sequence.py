@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import random
 
-from tinyprof.messages import NO_BOOT, Ack, Begin, Hello, Message, Status
-from tinyprof.order import EARLY, OVERHEARD, Frame, FrameOrder
+from tinyprof.wire.messages import NO_BOOT, Ack, Begin, Hello, Message, Status
+from tinyprof.wire.sequence import EARLY, OVERHEARD, Frame, FrameOrder
 
 SEED = 20261124
 HELLO = Hello(1, "0.1.0", "6.1.192", "armv7l", 4096, NO_BOOT, 1000, 1, (), window=32)

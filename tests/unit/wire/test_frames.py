@@ -12,7 +12,18 @@ import msgpack
 import pytest
 from cobs import cobs
 
-from tinyprof.messages import (
+from tinyprof.pages import Fsid, Kind
+from tinyprof.wire.frames import (
+    FRAME_MAX,
+    RUN_MAX,
+    ConsoleText,
+    CorruptFrame,
+    Event,
+    FrameDecoder,
+    encode_frame,
+    encode_message,
+)
+from tinyprof.wire.messages import (
     REPEATED,
     EpochEnd,
     EpochLength,
@@ -28,18 +39,7 @@ from tinyprof.messages import (
     Volume,
     parse_message,
 )
-from tinyprof.order import Frame
-from tinyprof.pages import Fsid, Kind
-from tinyprof.wire import (
-    FRAME_MAX,
-    RUN_MAX,
-    ConsoleText,
-    CorruptFrame,
-    Event,
-    FrameDecoder,
-    encode_frame,
-    encode_message,
-)
+from tinyprof.wire.sequence import Frame
 
 SEED = 20261124
 VOLUME = Volume(0, Fsid(0xE7D3B8E0, 0, 6449, 412), 12_988_416, "Compressed", True)
@@ -73,7 +73,7 @@ def test_every_message_comes_back_as_it_was_sent() -> None:
 
 
 def test_the_shared_vectors_decode_and_come_out_the_same() -> None:
-    vectors = json.loads((Path(__file__).parents[1] / "vectors/wire.json").read_text())["messages"]
+    vectors = json.loads((Path(__file__).parents[2] / "vectors/wire.json").read_text())["messages"]
     for vector in vectors:
         frame = bytes.fromhex(vector["frame"])
         kind, seq, *elements = msgpack.unpackb(cobs.decode(frame[1:-1])[:-4])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyprof.messages import (
+from tinyprof.wire.messages import (
     SEQ_MODULO,
     Ack,
     Begin,

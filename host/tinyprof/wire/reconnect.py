@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tinyprof.link import Link, LinkError, NoSuchPortError, open_link
+from tinyprof.wire.port import Link, LinkError, NoSuchPortError, open_link
 
 BY_ID = Path("/dev/serial/by-id")
 LOOK_SECONDS = 0.1

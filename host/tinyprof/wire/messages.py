@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Any
 
 from tinyprof.pages import PAGE_ID_LIMIT, PROCESSES_MAX, Fsid
-from tinyprof.records import MalformedRecords, join_records, split_records
+from tinyprof.wire.touches import MalformedRecords, join_records, split_records
 
 PROTOCOL = 1
 REPEATED = 32

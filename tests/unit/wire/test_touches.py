@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyprof.pages import PAGE_ID_LIMIT
-from tinyprof.records import MalformedRecords, join_records, split_records
+from tinyprof.wire.touches import MalformedRecords, join_records, split_records
 
 Element = int | bool | list[int] | None
 

@@ -16,7 +16,7 @@ from typing import Any
 import msgpack
 from cobs import cobs
 
-from tinyprof.messages import (
+from tinyprof.wire.messages import (
     MARK_MAX,
     NO_BOOT,
     PROTOCOL,
@@ -48,7 +48,7 @@ from tinyprof.messages import (
     parse_message,
     type_of,
 )
-from tinyprof.order import Frame, FrameOrder
+from tinyprof.wire.sequence import Frame, FrameOrder
 
 __all__ = [
     "FRAME_MAX",
@@ -296,3 +296,8 @@ def encode_frame(body: bytes) -> bytes:
         raise ValueError(f"a body of {len(body)} bytes does not fit a frame of {FRAME_MAX}")
     coded: bytes = cobs.encode(body + struct.pack("<I", zlib.crc32(body)))
     return b"\0" + coded + b"\0"
+
+
+Order = HostMark | EpochLength | Rearm | Trace
+"""What whoever records may want meanwhile: a phase to begin, epochs of another length, one to end now, and
+the target to record no more, or again. A mark ends an epoch, too, and alone works on a line of one way."""
