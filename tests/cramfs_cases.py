@@ -15,11 +15,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tinyprof.cramfs.device_table import apply_device_table
 from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.cramfs.tree import Node, Tree
-from tinyprof.cramfs.writer import WriteOptions
+from tinyprof.cramfs.writing.device_table import apply_device_table
+from tinyprof.cramfs.writing.writer import WriteOptions
 from tinyprof.pages import PAGE_SIZE
 
 ODD_NAMES = ("n" * 252, "with space", "ümlaut", os.fsdecode(b"\xff\xfe"), "-dash", "new\nline", "a\\b")

@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cramfs_cases import Case, make_case
-from tinyprof.cramfs.checker import check_image
-from tinyprof.cramfs.directory import Entry
-from tinyprof.cramfs.extractor import extract_image
 from tinyprof.cramfs.format import ImageError
-from tinyprof.cramfs.reader import Image, read_image
-from tinyprof.cramfs.writer import write_image
+from tinyprof.cramfs.reading.checker import check_image
+from tinyprof.cramfs.reading.directory import Entry
+from tinyprof.cramfs.reading.extractor import extract_image
+from tinyprof.cramfs.reading.reader import Image, read_image
+from tinyprof.cramfs.writing.writer import write_image
 
 BASES = 24
 EXTRACT_EVERY = 20

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 
-from tinyprof.cramfs.elf import head_in
 from tinyprof.cramfs.format import EntryKind
-from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.programs import head_in
+from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.names import Names, read_names
 from tinyprof.profile import FileUse

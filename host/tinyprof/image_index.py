@@ -16,7 +16,7 @@ from enum import IntFlag
 from typing import Any
 
 from tinyprof.cramfs.format import EntryKind
-from tinyprof.cramfs.reader import Image
+from tinyprof.cramfs.reading.reader import Image
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import PAGE_SIZE, Fsid
 from tinyprof.segments.split import EHDR_SIZE, looks_split, undone

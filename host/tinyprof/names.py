@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
-from tinyprof.cramfs.elf import ELF_MAGIC, PT_LOAD
+from tinyprof.cramfs.programs import ELF_MAGIC, PT_LOAD
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import Symbol
 

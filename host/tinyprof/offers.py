@@ -13,8 +13,8 @@ from heapq import heappop, heappush
 from itertools import accumulate
 from math import ceil, inf
 
-from tinyprof.cramfs.elf import mapped_parts
 from tinyprof.cramfs.kernel import KernelModel, judge
+from tinyprof.cramfs.programs import mapped_parts
 from tinyprof.runs import choose_runs
 from tinyprof.worth import Candidate
 

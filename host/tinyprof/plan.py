@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tinyprof.carry import Match
-from tinyprof.cramfs.compressor import choose_compressor
 from tinyprof.cramfs.format import EntryKind
-from tinyprof.cramfs.packer import BlockCache, stored_sizes
-from tinyprof.cramfs.reader import Image, read_image
+from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, Written, write_image
+from tinyprof.cramfs.writing.compressor import choose_compressor
+from tinyprof.cramfs.writing.packer import BlockCache, stored_sizes
+from tinyprof.cramfs.writing.writer import WriteOptions, Written, write_image
 from tinyprof.errors import TinyprofError
 from tinyprof.offers import MODELS, Model, offered_by
 from tinyprof.pages import PAGE_SIZE

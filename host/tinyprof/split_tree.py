@@ -14,9 +14,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from tinyprof.cramfs.elf import ELF_MAGIC, mapped_parts
 from tinyprof.cramfs.format import FILE_MAX
 from tinyprof.cramfs.kernel import NO_CODE_FROM_FLASH, maps_no_code
+from tinyprof.cramfs.programs import ELF_MAGIC, mapped_parts
 from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.runs import choose_runs

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tinyprof.carry import Match
-from tinyprof.cramfs.elf import head_of
+from tinyprof.cramfs.programs import head_of
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import PageUse
 

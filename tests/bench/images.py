@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyprof.cramfs.format import EntryKind
-from tinyprof.cramfs.reader import Image, read_image
+from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 
 TINYPROF = str(Path(sys.executable).with_name("tinyprof"))
 SEED = 20261124

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from tinyprof.capture import CaptureReader
-from tinyprof.cramfs.directory import Entry
-from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.reading.directory import Entry
+from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.wire.messages import Message
 from tinyprof.wire.sequence import Frame

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from target.booting import boot
-from tinyprof.cramfs.blocks import Block
 from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.kernel import KernelModel
-from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.reading.blocks import Block
+from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.pages import PAGE_SIZE
 

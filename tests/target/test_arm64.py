@@ -16,10 +16,10 @@ import pytest
 from debian_files import unpacked
 from target.booting import TINYPROF, boot
 from target.splitting import GUEST, SEED, UNWINDS, add_unwinds, is_program, split_all
-from tinyprof.cramfs.elf import mapped_parts
-from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.programs import mapped_parts
+from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.plan_file import dump_plan
 
 PACKAGES = (

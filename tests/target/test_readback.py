@@ -17,7 +17,7 @@ from target.booting import TINYPROF, Demo
 from target.readback import PROGRAM, expected, expected_of_root, see
 from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.pages import PAGE_SIZE
 
 SEEDS = range(80)

@@ -13,10 +13,10 @@ import pytest
 
 from target.booting import BOARD, boot
 from target.splitting import GUEST
-from tinyprof.cramfs.elf import executable_pages
 from tinyprof.cramfs.kernel import KernelModel
+from tinyprof.cramfs.programs import executable_pages
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 
 RISCV64 = ("--arch", "riscv64", "--stock")
 

@@ -14,9 +14,9 @@ import pytest
 from target.booting import KERNELS, PAGES, TINYPROF, Demo, boot, pattern_image
 from target.splitting import SEED, UNWINDS, add_unwinds, is_program, split_all
 from tinyprof.cramfs.format import EntryKind
-from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.split_tree import MAPPING_BYTES
 
 CROSS_GCC = "arm-linux-gnueabihf-gcc"

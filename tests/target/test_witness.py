@@ -9,9 +9,9 @@ from target.booting import RECORD_FROM_THE_START, Demo
 from target.witness import build_witness, touched_offsets
 from tinyprof.cli.profiles import open_profile
 from tinyprof.cramfs.format import EntryKind
-from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 
 
 def recorded_pages(demo: Path) -> set[tuple[str, int]]:

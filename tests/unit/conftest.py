@@ -12,9 +12,9 @@ import pytest
 
 from tinyprof.capture import CaptureReader, CaptureWriter, Ending
 from tinyprof.cramfs.format import EntryKind
-from tinyprof.cramfs.reader import Image, read_image
+from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.image_index import ImageIndex, index_image
 from tinyprof.pages import PAGE_SIZE, Kind
 from tinyprof.wire.frames import encode_message

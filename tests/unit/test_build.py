@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tinyprof.cramfs.format import SuperFlag
-from tinyprof.cramfs.reader import Image, read_image
+from tinyprof.cramfs.reading.reader import Image, read_image
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "build"]
 LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); "
@@ -165,7 +165,7 @@ def test_a_file_that_changes_meanwhile_fails_the_build(top: Path, action: str, s
 
 def test_a_file_that_vanishes_meanwhile_fails_the_build(top: Path) -> None:
     image = top.parent / "image"
-    vanish = "from tinyprof.cramfs import writer; survey = writer.survey\n"
+    vanish = "from tinyprof.cramfs.writing import writer; survey = writer.survey\n"
     gone = str(top / "zeros")
     vanish += f"import os; writer.survey = lambda *a, **k: (os.unlink({gone!r}), survey(*a, **k))[1]\n"
     run = build(top, image, run=[RUN[0], "-c", vanish + RUN[2], "build"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from elf_cases import Shape, link
-from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.image_index import page_hashes
 from tinyprof.losses import NO_LOSSES
 from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen

@@ -10,9 +10,9 @@ import pytest
 
 from elf_cases import Shape, link
 from tinyprof.contents import Contents, Reader, contents_of_image, contents_of_tree
-from tinyprof.cramfs.elf import HEAD_SIZE, mapped_parts
+from tinyprof.cramfs.programs import HEAD_SIZE, mapped_parts
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.errors import TinyprofError
 from tinyprof.profile import FileUse
 from tinyprof.segments.split import Run, split

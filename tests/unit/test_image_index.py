@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.cramfs.reader import Image, read_image
+from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.image_index import ImageIndex, ImageIndexError, PageFlag, index_image, pack_index, unpack_index
 
 

@@ -16,7 +16,7 @@ from profile_cases import STEADY, program_head, use
 from tinyprof.carry import Counts, Match, Matched
 from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.offers import MODELS, Offer, offered_by
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan import Budget, BudgetError, Plan, Planner

@@ -13,9 +13,9 @@ import pytest
 
 from edited_texts import edited
 from tinyprof.capture import CaptureReader
-from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.errors import TinyprofError
 from tinyprof.heat import Run
 from tinyprof.image_index import ImageIndex, WrongImageError, index_image

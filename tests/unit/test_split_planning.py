@@ -11,12 +11,12 @@ import pytest
 from elf_cases import PAGE, Shape, link
 from tinyprof.capture import CaptureReader
 from tinyprof.carry import match
-from tinyprof.cramfs.cache import DiskCache
-from tinyprof.cramfs.compressor import choose_compressor
-from tinyprof.cramfs.packer import stored_sizes
-from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.cache import DiskCache
+from tinyprof.cramfs.writing.compressor import choose_compressor
+from tinyprof.cramfs.writing.packer import stored_sizes
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.image_index import index_image
 from tinyprof.offers import split_runs
 from tinyprof.plan import Budget, Planner

@@ -13,9 +13,9 @@ import pytest
 from elf_cases import PAGE, Shape, link
 from tinyprof.capture import CaptureReader
 from tinyprof.carry import match
-from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.image_index import ImageIndex, ImageIndexError, Source, index_image, pack_index, unpack_index
 from tinyprof.profile import Profile
 from tinyprof.resolve import make_profile

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from elf_cases import PAGE, Shape, for_riscv, link
-from tinyprof.cramfs.compressor import choose_compressor
-from tinyprof.cramfs.packer import stored_sizes
-from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.compressor import choose_compressor
+from tinyprof.cramfs.writing.packer import stored_sizes
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.segments.split import Run, split, undo
 from tinyprof.split_tree import Prices, SplitTree, split_tree
 

@@ -16,16 +16,16 @@ import click
 from tinyprof.cli import Exit
 from tinyprof.cli.bar import Bar
 from tinyprof.cli.stale import MAX_STALE, check_stale
-from tinyprof.cramfs.cache import DiskCache
-from tinyprof.cramfs.compressor import choose_compressor, compressor_name
-from tinyprof.cramfs.device_table import apply_device_table
-from tinyprof.cramfs.elf import program_pages
-from tinyprof.cramfs.explain import explain
 from tinyprof.cramfs.format import ByteOrder
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
-from tinyprof.cramfs.packer import stored_sizes
+from tinyprof.cramfs.programs import program_pages
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, Written, write_image
+from tinyprof.cramfs.writing.cache import DiskCache
+from tinyprof.cramfs.writing.compressor import choose_compressor, compressor_name
+from tinyprof.cramfs.writing.device_table import apply_device_table
+from tinyprof.cramfs.writing.explain import explain
+from tinyprof.cramfs.writing.packer import stored_sizes
+from tinyprof.cramfs.writing.writer import WriteOptions, Written, write_image
 from tinyprof.disk import replace_file
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import page_ranges

@@ -12,13 +12,13 @@ import click
 
 from tinyprof.cli import Exit
 from tinyprof.cli.bar import Bar
-from tinyprof.cramfs.checker import Finding, Report, check_image
-from tinyprof.cramfs.directory import Entry
-from tinyprof.cramfs.extractor import extract_image
 from tinyprof.cramfs.format import EntryKind, ImageError, SuperFlag
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
-from tinyprof.cramfs.measure import measure
-from tinyprof.cramfs.reader import Image, read_image
+from tinyprof.cramfs.reading.checker import Finding, Report, check_image
+from tinyprof.cramfs.reading.directory import Entry
+from tinyprof.cramfs.reading.extractor import extract_image
+from tinyprof.cramfs.reading.measure import measure
+from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.text import shown
 
 SHOWN_FINDINGS = 50

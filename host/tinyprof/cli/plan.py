@@ -18,7 +18,7 @@ from tinyprof.cli.profiles import open_profile
 from tinyprof.cli.stale import MAX_STALE, check_stale, show_match
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions
+from tinyprof.cramfs.writing.writer import WriteOptions
 from tinyprof.disk import replace_file
 from tinyprof.offers import split_runs
 from tinyprof.plan import Budget, Plan, Planner

@@ -13,7 +13,7 @@ import click
 
 from tinyprof.capture import MAGIC, CaptureReader, Meta
 from tinyprof.contents import Contents, contents_of_image, contents_of_tree
-from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.errors import TinyprofError
 from tinyprof.image_index import ImageIndex, index_image
 from tinyprof.pages import Content

@@ -1,24 +1,6 @@
 # SPDX-License-Identifier: MIT
 """CramFS images: read, built, and nothing else of tinyprof in them."""
 
-from tinyprof.cramfs.blocks import Block
-from tinyprof.cramfs.cache import DiskCache
-from tinyprof.cramfs.checker import Finding, Report, Rule, check_image
-from tinyprof.cramfs.compressor import choose_compressor, compressor_name
-from tinyprof.cramfs.contents import Plan, Refusal
-from tinyprof.cramfs.device_table import apply_device_table
-from tinyprof.cramfs.directory import Entry
-from tinyprof.cramfs.elf import (
-    HEAD_SIZE,
-    Part,
-    executable_pages,
-    head_in,
-    head_of,
-    mapped_parts,
-    program_pages,
-)
-from tinyprof.cramfs.explain import Explanation, explain
-from tinyprof.cramfs.extractor import Extracted, extract_image
 from tinyprof.cramfs.format import ORDERS, ByteOrder, EntryKind, ImageError, Superblock, SuperFlag, TreeError
 from tinyprof.cramfs.kernel import (
     KERNEL_MODELS,
@@ -28,11 +10,29 @@ from tinyprof.cramfs.kernel import (
     judge,
     maps_no_code,
 )
-from tinyprof.cramfs.measure import Share, measure
-from tinyprof.cramfs.packer import BlockCache, stored_sizes
-from tinyprof.cramfs.reader import Image, read_image
+from tinyprof.cramfs.programs import (
+    HEAD_SIZE,
+    Part,
+    executable_pages,
+    head_in,
+    head_of,
+    mapped_parts,
+    program_pages,
+)
+from tinyprof.cramfs.reading.blocks import Block
+from tinyprof.cramfs.reading.checker import Finding, Report, Rule, check_image
+from tinyprof.cramfs.reading.directory import Entry
+from tinyprof.cramfs.reading.extractor import Extracted, extract_image
+from tinyprof.cramfs.reading.measure import Share, measure
+from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.tree import Node, Tree
-from tinyprof.cramfs.writer import Progress, WriteOptions, Written, write_image
+from tinyprof.cramfs.writing.cache import DiskCache
+from tinyprof.cramfs.writing.compressor import choose_compressor, compressor_name
+from tinyprof.cramfs.writing.device_table import apply_device_table
+from tinyprof.cramfs.writing.explain import Explanation, explain
+from tinyprof.cramfs.writing.packer import BlockCache, stored_sizes
+from tinyprof.cramfs.writing.survey import Plan, Refusal
+from tinyprof.cramfs.writing.writer import Progress, WriteOptions, Written, write_image
 from tinyprof.pages import PAGE_SIZE, Fsid, page_ranges, page_runs
 
 __all__ = [

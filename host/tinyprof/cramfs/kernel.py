@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tinyprof.cramfs.elf import EM_RISCV, Part, machine_of, mapped_parts
+from tinyprof.cramfs.programs import EM_RISCV, Part, machine_of, mapped_parts
 from tinyprof.pages import PAGE_SIZE
 
 KernelModel = Literal["patched", "mainline", "nommu"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
-from tinyprof.cramfs.elf import ELF_MAGIC
+from tinyprof.cramfs.programs import ELF_MAGIC
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import PAGE_SIZE
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from tinyprof.cramfs.elf import ELF_MAGIC
+from tinyprof.cramfs.programs import ELF_MAGIC
 from tinyprof.pages import PAGE_SIZE, page_runs
 from tinyprof.segments.elf import (
     PF_R,

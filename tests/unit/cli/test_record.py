@@ -20,7 +20,7 @@ import pytest
 
 from tinyprof.capture import CaptureReader, Ending
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import Hello, Message, Pages
 from tinyprof.wire.sequence import Frame

@@ -6,10 +6,10 @@ from __future__ import annotations
 import pytest
 
 from cramfs_cases import make_case
-from tinyprof.cramfs.checker import Rule, check_image
 from tinyprof.cramfs.kernel import KERNEL_MODELS
-from tinyprof.cramfs.reader import Image, read_image
-from tinyprof.cramfs.writer import write_image
+from tinyprof.cramfs.reading.checker import Rule, check_image
+from tinyprof.cramfs.reading.reader import Image, read_image
+from tinyprof.cramfs.writing.writer import write_image
 
 BATCH = 50
 

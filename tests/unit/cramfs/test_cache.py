@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cramfs_cases import make_case
-from tinyprof.cramfs.cache import DiskCache
-from tinyprof.cramfs.writer import write_image
+from tinyprof.cramfs.writing.cache import DiskCache
+from tinyprof.cramfs.writing.writer import write_image
 
 BLOCKS = {hashlib.sha256(bytes([number])).digest(): bytes([number]) * (number + 1) for number in range(200)}
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.cramfs.checker import Rule, check_image
-from tinyprof.cramfs.directory import Entry
 from tinyprof.cramfs.kernel import KernelModel
-from tinyprof.cramfs.reader import Image, read_image
+from tinyprof.cramfs.reading.checker import Rule, check_image
+from tinyprof.cramfs.reading.directory import Entry
+from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.pages import PAGE_SIZE
 
 SEED = 20261124

@@ -6,9 +6,9 @@ from __future__ import annotations
 import pytest
 
 from cramfs_cases import Case, File
-from tinyprof.cramfs.device_table import apply_device_table
 from tinyprof.cramfs.format import EntryKind, TreeError
 from tinyprof.cramfs.tree import Node, Tree
+from tinyprof.cramfs.writing.device_table import apply_device_table
 
 
 def tree(table: str) -> dict[str, Node]:

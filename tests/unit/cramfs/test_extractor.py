@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from cramfs_cases import Case, File, make_case
-from tinyprof.cramfs.extractor import extract_image
 from tinyprof.cramfs.format import ImageError
-from tinyprof.cramfs.reader import Image, read_image
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.reading.extractor import extract_image
+from tinyprof.cramfs.reading.reader import Image, read_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.pages import PAGE_SIZE
 
 

@@ -14,11 +14,11 @@ from pycramfs import Cramfs
 from pycramfs.file import RegularFile, Symlink
 
 from cramfs_cases import Case, make_case
-from tinyprof.cramfs.checker import check_image
 from tinyprof.cramfs.format import EntryKind
-from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.reading.checker import check_image
+from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.pages import PAGE_SIZE
 
 SEEDS = range(40)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from elf_cases import Shape, for_riscv, link
-from tinyprof.cramfs.elf import executable_pages, head_of, mapped_parts
 from tinyprof.cramfs.kernel import KernelModel, judge
+from tinyprof.cramfs.programs import executable_pages, head_of, mapped_parts
 from tinyprof.cramfs.tree import Tree
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.segments.split import Run, split

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cramfs_cases import Case, File
-from tinyprof.cramfs.checker import Rule, check_image
 from tinyprof.cramfs.format import ORDERS, EntryKind
 from tinyprof.cramfs.kernel import KERNEL_MODELS
-from tinyprof.cramfs.reader import read_image
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.reading.checker import Rule, check_image
+from tinyprof.cramfs.reading.reader import read_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.pages import PAGE_SIZE, page_ranges
 from tinyprof.plan_file import dump_plan, load_plan
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.cramfs.checker import check_image
 from tinyprof.cramfs.format import EntryKind, ImageError, TreeError
 from tinyprof.cramfs.kernel import KernelModel
-from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.reading.checker import check_image
+from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.pages import PAGE_SIZE
 
 SEED = 20261124

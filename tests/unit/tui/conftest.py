@@ -16,9 +16,9 @@ import pytest
 from elf_cases import Shape, link
 from tinyprof.capture import CaptureWriter, Ending, Meta
 from tinyprof.contents import contents_of_tree
-from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.image_index import ImageIndex, index_image
 from tinyprof.live import Snapshot
 from tinyprof.pages import Kind

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import ContentSwitcher
 
 from tinyprof.capture import CaptureReader
-from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.losses import Losses
 from tinyprof.plan_file import load_plan
 from tinyprof.resolve import make_profile

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from tinyprof.capture import CaptureReader, Ending
-from tinyprof.cramfs.reader import read_image
+from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.plan_file import load_plan
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")

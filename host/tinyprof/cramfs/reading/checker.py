@@ -11,15 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tinyprof.cramfs.blocks import (
-    Block,
-    chained_blocks,
-    inflate,
-    inflates_whole,
-    locate_blocks,
-    read_pointers,
-)
-from tinyprof.cramfs.directory import ROOT_INODE_AT, Entry, walk_directories
 from tinyprof.cramfs.format import (
     BOOT_PAD,
     CRC_OFFSET,
@@ -33,6 +24,15 @@ from tinyprof.cramfs.format import (
     unpack_superblock,
 )
 from tinyprof.cramfs.kernel import KernelModel
+from tinyprof.cramfs.reading.blocks import (
+    Block,
+    chained_blocks,
+    inflate,
+    inflates_whole,
+    locate_blocks,
+    read_pointers,
+)
+from tinyprof.cramfs.reading.directory import ROOT_INODE_AT, Entry, walk_directories
 from tinyprof.pages import PAGE_SIZE
 
 Progress = Callable[[int, int], None]

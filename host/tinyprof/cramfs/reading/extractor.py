@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyprof.cramfs.directory import Entry
 from tinyprof.cramfs.format import EntryKind, ImageError
-from tinyprof.cramfs.reader import Image
+from tinyprof.cramfs.reading.directory import Entry
+from tinyprof.cramfs.reading.reader import Image
 
 Progress = Callable[[int, int], None]
 """Called with entries done and entries in all."""

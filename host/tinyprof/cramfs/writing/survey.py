@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tinyprof.cramfs.elf import head_of
 from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.kernel import KernelModel, judge
+from tinyprof.cramfs.programs import head_of
 from tinyprof.cramfs.tree import Node
 from tinyprof.pages import PAGE_SIZE
 

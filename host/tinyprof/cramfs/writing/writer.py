@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 
 import deflate
 
-from tinyprof.cramfs.compressor import choose_compressor
-from tinyprof.cramfs.contents import Plan, Refusal, Survey, survey
 from tinyprof.cramfs.format import (
     BOOT_PAD,
     CRC_OFFSET,
@@ -32,10 +30,12 @@ from tinyprof.cramfs.format import (
     TreeError,
 )
 from tinyprof.cramfs.kernel import KernelModel
-from tinyprof.cramfs.layout import Layout
-from tinyprof.cramfs.packer import BlockCache, Wish, pack
-from tinyprof.cramfs.region import Region
 from tinyprof.cramfs.tree import Node, Tree
+from tinyprof.cramfs.writing.compressor import choose_compressor
+from tinyprof.cramfs.writing.layout import Layout
+from tinyprof.cramfs.writing.packer import BlockCache, Wish, pack
+from tinyprof.cramfs.writing.region import Region
+from tinyprof.cramfs.writing.survey import Plan, Refusal, Survey, survey
 from tinyprof.pages import PAGE_SIZE, Fsid
 
 Progress = Callable[[int, int], None]

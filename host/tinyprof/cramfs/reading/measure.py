@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tinyprof.cramfs.format import EntryKind
-from tinyprof.cramfs.reader import Image
+from tinyprof.cramfs.reading.reader import Image
 from tinyprof.pages import PAGE_SIZE
 
 

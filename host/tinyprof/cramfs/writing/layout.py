@@ -14,10 +14,10 @@ import struct
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from tinyprof.cramfs.contents import Content
 from tinyprof.cramfs.format import BLOCK_DIRECT, BLOCK_UNCOMPRESSED, INODE_OFFSET_MAX, ByteOrder, TreeError
-from tinyprof.cramfs.packer import Packed
-from tinyprof.cramfs.region import Region
+from tinyprof.cramfs.writing.packer import Packed
+from tinyprof.cramfs.writing.region import Region
+from tinyprof.cramfs.writing.survey import Content
 from tinyprof.pages import PAGE_SIZE
 
 INDIRECT_MAX = 1 << 30

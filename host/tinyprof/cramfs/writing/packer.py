@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from tinyprof.cramfs.compressor import Compress
-from tinyprof.cramfs.contents import Content, page_key
+from tinyprof.cramfs.writing.compressor import Compress
+from tinyprof.cramfs.writing.survey import Content, page_key
 from tinyprof.pages import PAGE_SIZE
 
 if TYPE_CHECKING:

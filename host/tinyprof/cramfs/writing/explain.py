@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writer import Written
+from tinyprof.cramfs.writing.writer import Written
 
 
 @dataclass(frozen=True, slots=True)

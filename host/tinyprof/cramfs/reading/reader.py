@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from tinyprof.cramfs.blocks import (
+from tinyprof.cramfs.format import ImageError, Superblock, unpack_superblock
+from tinyprof.cramfs.reading.blocks import (
     Block,
     chained_blocks,
     locate_blocks,
@@ -18,8 +19,7 @@ from tinyprof.cramfs.blocks import (
     read_chained,
     read_pointers,
 )
-from tinyprof.cramfs.directory import Entry, walk_directories
-from tinyprof.cramfs.format import ImageError, Superblock, unpack_superblock
+from tinyprof.cramfs.reading.directory import Entry, walk_directories
 from tinyprof.pages import PAGE_SIZE
 
 _T = TypeVar("_T")
