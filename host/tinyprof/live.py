@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
+from tinyprof.capture.index import ImageIndex, StoredSizes, WrongImageError, stored_sizes
 from tinyprof.errors import TinyprofError
 from tinyprof.heat import Run
-from tinyprof.image_index import ImageIndex, WrongImageError
 from tinyprof.losses import NO_LOSSES, Losses
 from tinyprof.profile import Profile, merge_profiles
 from tinyprof.report.rows import FileRow, file_rows
 from tinyprof.resolve import profile_of_run
-from tinyprof.whatif import StoredSizes, WhatIf, stored_sizes, what_if
+from tinyprof.whatif import WhatIf, what_if
 from tinyprof.wire.frames import Event
 from tinyprof.wire.messages import Hello
 

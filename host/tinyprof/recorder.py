@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
 
-from tinyprof.capture import CaptureError, CaptureWriter, Ending
+from tinyprof.capture.format import CaptureError, Ending
+from tinyprof.capture.parts import RollingWriter
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.errors import TinyprofError
 from tinyprof.return_path import ReturnPath
-from tinyprof.roll import RollingWriter
 from tinyprof.tally import Tally, Totals, console_text, loss_counts
 from tinyprof.watch import LineWarning, LineWatch
 from tinyprof.wire.frames import RUN_MAX, Event, FrameDecoder, HostMark, Order, primer

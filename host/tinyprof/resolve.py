@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from tinyprof.capture.index import ImageIndex, IndexedFile, WrongImageError
 from tinyprof.heat import Run, split_runs
-from tinyprof.image_index import ImageIndex, IndexedFile, WrongImageError
 from tinyprof.page_heat import ANY, MAPPED, PageHeat
 from tinyprof.page_heat import Seen as SeenInRun
 from tinyprof.pages import PAGE_SIZE, Content

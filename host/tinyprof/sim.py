@@ -19,9 +19,9 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
-from tinyprof.capture import CaptureReader
+from tinyprof.capture.index import ImageIndex
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.errors import TinyprofError
-from tinyprof.image_index import ImageIndex
 from tinyprof.noise import Noise, NoisyLine
 from tinyprof.wire.frames import FrameDecoder, encode_message
 from tinyprof.wire.messages import (

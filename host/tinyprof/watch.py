@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tinyprof.baud import likely_rates
+from tinyprof.capture.index import ImageIndex, WrongImageError
 from tinyprof.errors import TinyprofError
-from tinyprof.image_index import ImageIndex, WrongImageError
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.wire.frames import HELLO_VOLUMES, ConsoleText, Event, mostly_text
 from tinyprof.wire.messages import PROTOCOL, Hello, UnknownMessage, UnknownProtocol, joined_hello

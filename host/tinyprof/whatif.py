@@ -9,22 +9,18 @@ the segments of programs, of which an image's index knows nothing: for that, fil
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import NamedTuple
 
-from tinyprof.image_index import ImageIndex
+from tinyprof.capture.index import StoredSizes
 from tinyprof.knapsack import Option, rising
 from tinyprof.offers import Model, Offer, any_page, leading_runs, split_runs, whole_parts
-from tinyprof.pages import PAGE_SIZE, Content
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import FileUse, Profile
 from tinyprof.split_tree import Prices
 from tinyprof.worth import Candidate
-
-StoredSizes = Mapping[Content, Sequence[int]]
-"""What each page of a file takes as it is stored, in bytes, by the file's content."""
-
 
 HeadOf = Callable[[FileUse], bytes | None]
 
@@ -74,15 +70,6 @@ class Point:
     pages: int
     cost: int
     saves: int
-
-
-def stored_sizes(index: ImageIndex) -> StoredSizes:
-    """What an image's pages take; those of a split file under the program that a profile knows it by."""
-    programs = ((file.built_from, file.stored) for file in index.files)
-    return {
-        (program.sha256, program.size): stored[: -(-program.size // PAGE_SIZE)]
-        for program, stored in programs
-    }
 
 
 def candidates_of(profile: Profile, stored: StoredSizes) -> list[Candidate]:

@@ -19,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.line import Line, boot, synthetic
 from silent import Silent
-from tinyprof.capture import CaptureReader, CaptureWriter
+from tinyprof.capture.reader import CaptureReader
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.heat import split_runs
 from tinyprof.recorder import record
 from tinyprof.watch import LineWatch

@@ -18,8 +18,8 @@ from itertools import count, islice
 
 import msgpack
 
-from tinyprof.capture import CaptureReader
-from tinyprof.image_index import ImageIndex
+from tinyprof.capture.index import ImageIndex
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.pages import Fsid
 from tinyprof.wire.frames import FRAME_MAX, encode_frame, encode_message
 from tinyprof.wire.messages import REPEATED, SEQ_MODULO, Begin, Hello, MessageType, Pages, Volume

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tinyprof.capture import CaptureReader
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import Pages, Status
 from tinyprof.wire.sequence import Frame

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.line import Line, boot, synthetic
 from silent import Silent
-from tinyprof.capture import CaptureWriter
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.live import LiveHeat
 from tinyprof.recorder import Limits, record
 from tinyprof.watch import LineWatch

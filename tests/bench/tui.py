@@ -27,8 +27,9 @@ from rich.console import RenderableType
 from textual import events
 from textual.screen import Screen
 
-from tinyprof.capture import CaptureWriter, Ending
-from tinyprof.image_index import ImageIndex, IndexedFile
+from tinyprof.capture.format import Ending
+from tinyprof.capture.index import ImageIndex, IndexedFile
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.live import LiveHeat
 from tinyprof.pages import Fsid
 from tinyprof.recorder import Limits, Observer, Recording, record

@@ -17,7 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.line import Line, boot, packed_epoch
 from bench.tui import SEED, drawn, epoch, hello, make_index, show
-from tinyprof.capture import CaptureWriter, Ending
+from tinyprof.capture.format import Ending
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.wire.messages import Pages
 
 RECORDS = 10_000_000

@@ -12,7 +12,8 @@ import pytest
 from link.cable import BadCable
 from link.kernel import Record, Volume
 from link.target import Target
-from tinyprof.capture import CaptureReader, CaptureWriter
+from tinyprof.capture.reader import CaptureReader
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.errors import TinyprofError
 from tinyprof.noise import Noise
 from tinyprof.pages import Kind

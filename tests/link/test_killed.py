@@ -13,8 +13,9 @@ from time import monotonic
 import pytest
 
 from silent import Silent
-from tinyprof.capture import CaptureReader, CaptureWriter
-from tinyprof.packing import LinePacker
+from tinyprof.capture.compression import LinePacker
+from tinyprof.capture.reader import CaptureReader
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.recorder import record
 from tinyprof.sim import Sender
 from tinyprof.watch import LineWatch

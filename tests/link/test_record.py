@@ -19,7 +19,7 @@ import pytest
 
 from link.kernel import PATIENCE, Record, Volume
 from link.target import Line, Target
-from tinyprof.capture import CaptureReader
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.pages import Kind
 from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages
 from tinyprof.wire.sequence import Frame

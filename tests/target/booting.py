@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.capture import CaptureReader
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.directory import Entry
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from target.booting import KERNELS, RECORD_FROM_THE_START, Demo, record
-from tinyprof.capture import CaptureReader
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.resolve import make_profile
 
 LIBRARIES = "/lib/arm-linux-gnueabihf"

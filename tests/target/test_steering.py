@@ -11,7 +11,7 @@ import pytest
 
 from silent import Silent
 from target.booting import BOARD, KERNELS, RECORD_FROM_THE_START, pattern_image
-from tinyprof.capture import CaptureWriter
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.recorder import Recording, record
 from tinyprof.watch import LineWatch

@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.capture import CaptureReader, CaptureWriter, Ending
+from tinyprof.capture.format import Ending
+from tinyprof.capture.index import ImageIndex
+from tinyprof.capture.reader import CaptureReader
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
-from tinyprof.image_index import ImageIndex, index_image
 from tinyprof.pages import PAGE_SIZE, Kind
+from tinyprof.rootfs.indexing import index_image
 from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages, Volume
 

@@ -14,11 +14,11 @@ import pytest
 from tinyprof.carry import Counts, Match, match
 from tinyprof.cli.stale import StaleProfileError, check_stale
 from tinyprof.cramfs.tree import Tree
-from tinyprof.image_index import page_hashes
 from tinyprof.losses import NO_LOSSES
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen, Symbol
 from tinyprof.report.plans import match_lines
+from tinyprof.rootfs.indexing import page_hashes
 from tinyprof.symbols import LANDMARK, read_symbols, with_symbols
 
 SEED = 20261124

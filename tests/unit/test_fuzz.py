@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.capture import CHUNK_HEAD, CHUNK_MAX, MAGIC, CaptureReader
+from tinyprof.capture.format import CHUNK_HEAD, CHUNK_MAX, MAGIC
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.errors import TinyprofError
 from tinyprof.tally import Tally
 from tinyprof.wire.frames import FrameDecoder, encode_frame

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 
-from tinyprof.capture import CaptureReader
-from tinyprof.image_index import ImageIndex
+from tinyprof.capture.index import ImageIndex
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.live import LOOK_SHARE, RATES, RUNS_MAX, LiveHeat
 from tinyprof.losses import Losses
 from tinyprof.resolve import make_profile

@@ -12,17 +12,18 @@ from typing import Any
 import pytest
 
 from edited_texts import edited
-from tinyprof.capture import CaptureReader
+from tinyprof.capture.index import ImageIndex, WrongImageError
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.errors import TinyprofError
 from tinyprof.heat import Run
-from tinyprof.image_index import ImageIndex, WrongImageError, index_image
 from tinyprof.losses import Losses
 from tinyprof.pages import Kind
 from tinyprof.profile import Profile, ProfileError, Seen, merge_profiles
 from tinyprof.resolve import make_profile, profile_of_run
+from tinyprof.rootfs.indexing import index_image
 from tinyprof.tprof import dump_profile, load_profile
 from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages, Volume
 from tinyprof.wire.sequence import Frame

@@ -12,9 +12,11 @@ from time import monotonic
 
 import pytest
 
-from tinyprof.capture import CHUNK_HEAD, CaptureError, CaptureReader, CaptureWriter, Ending
+from tinyprof.capture.format import CHUNK_HEAD, CaptureError, Ending
+from tinyprof.capture.index import ImageIndex, WrongImageError
+from tinyprof.capture.reader import CaptureReader
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.errors import TinyprofError
-from tinyprof.image_index import ImageIndex, WrongImageError
 from tinyprof.losses import Losses
 from tinyprof.recorder import REBOOTS_SAID, Limits, Recording, record
 from tinyprof.tally import Totals, loss_counts

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from silent import Silent
-from tinyprof.capture import CaptureReader, CaptureWriter, Ending
+from tinyprof.capture.format import Ending
+from tinyprof.capture.reader import CaptureReader
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.noise import Noise
 from tinyprof.recorder import Recording, record
 from tinyprof.resolve import make_profile

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from elf_cases import PAGE, Shape, link
-from tinyprof.capture import CaptureReader
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.carry import match
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
@@ -17,10 +17,10 @@ from tinyprof.cramfs.writing.cache import DiskCache
 from tinyprof.cramfs.writing.compressor import choose_compressor
 from tinyprof.cramfs.writing.packer import stored_sizes
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
-from tinyprof.image_index import index_image
 from tinyprof.offers import split_runs
 from tinyprof.plan import Budget, Planner
 from tinyprof.resolve import make_profile
+from tinyprof.rootfs.indexing import index_image
 from tinyprof.split_tree import AS_PLANNED, split_tree
 from tinyprof.wire.messages import EpochEnd, Hello, Pages, Volume
 

@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 from elf_cases import PAGE, Shape, link
-from tinyprof.capture import CaptureReader
+from tinyprof.capture.index import ImageIndex, ImageIndexError, Source, pack_index, unpack_index
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.carry import match
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
-from tinyprof.image_index import ImageIndex, ImageIndexError, Source, index_image, pack_index, unpack_index
 from tinyprof.profile import Profile
 from tinyprof.resolve import make_profile
+from tinyprof.rootfs.indexing import index_image
 from tinyprof.segments.split import Run, split
 from tinyprof.wire.messages import EpochEnd, Hello, Pages, Volume
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tinyprof.image_index import ImageIndex, WrongImageError
+from tinyprof.capture.index import ImageIndex, WrongImageError
 from tinyprof.watch import LineWatch, NoTracerError
 from tinyprof.wire.frames import FrameDecoder, encode_frame, encode_message
 from tinyprof.wire.messages import Hello, Rearm, Status

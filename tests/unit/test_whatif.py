@@ -6,11 +6,11 @@ from __future__ import annotations
 import hashlib
 
 from elf_cases import Shape, link
-from tinyprof.image_index import ImageIndex, IndexedFile, Source
+from tinyprof.capture.index import ImageIndex, IndexedFile, Source, stored_sizes
 from tinyprof.losses import NO_LOSSES
 from tinyprof.pages import Fsid
 from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
-from tinyprof.whatif import KERNELS, WhatIf, stored_sizes, what_if_mapped_by
+from tinyprof.whatif import KERNELS, WhatIf, what_if_mapped_by
 from tinyprof.worth import PLACEMENT_COST
 
 

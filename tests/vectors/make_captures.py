@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import sys
 
-from tinyprof import capture
-from tinyprof.capture import CaptureWriter, Ending, Meta
-from tinyprof.image_index import ImageIndex, IndexedFile
+from tinyprof.capture import format as capture
+from tinyprof.capture.format import Ending, Meta
+from tinyprof.capture.index import ImageIndex, IndexedFile
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.pages import Fsid
 from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import EpochEnd, Hello, Pages, Status, Volume
@@ -59,7 +60,7 @@ def main() -> None:
     meta = Meta("0.1.0", "/dev/ttyACM0", 115_200, 1_795_000_000)
     packer = None
     if "--zstd" in sys.argv:
-        from tinyprof.packing import LinePacker  # noqa: PLC0415
+        from tinyprof.capture.compression import LinePacker  # noqa: PLC0415
 
         packer = LinePacker()
     writer = CaptureWriter(sys.stdout.buffer, meta, INDEX, packer=packer)

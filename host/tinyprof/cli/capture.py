@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from tinyprof.capture import CaptureReader
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.cli import Exit
 from tinyprof.disk import replace_file
 from tinyprof.report.ledger import ledger_fields, ledger_lines

@@ -11,19 +11,20 @@ from pathlib import Path
 
 import click
 
-from tinyprof.capture import MAGIC, CaptureReader, Meta
+from tinyprof.capture.format import MAGIC, Meta
+from tinyprof.capture.index import ImageIndex, StoredSizes, stored_sizes
+from tinyprof.capture.parts import Parts, recordings_of
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.contents import Contents, contents_of_image, contents_of_tree
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.errors import TinyprofError
-from tinyprof.image_index import ImageIndex, index_image
 from tinyprof.pages import Content
-from tinyprof.parts import Parts, recordings_of
 from tinyprof.profile import Profile, ProfileError, merge_profiles, weighted
 from tinyprof.resolve import make_profile
+from tinyprof.rootfs.indexing import index_image
 from tinyprof.temperature import DEFAULT_LIMITS, Limits
 from tinyprof.text import shown
 from tinyprof.tprof import load_profile
-from tinyprof.whatif import StoredSizes, stored_sizes
 
 PROFILE_MAX = 1 << 28
 

@@ -16,20 +16,21 @@ from typing import Any
 import click
 
 from tinyprof import __version__
-from tinyprof.capture import CaptureError, CaptureWriter, Ending, Meta
+from tinyprof.capture.compression import LinePacker
+from tinyprof.capture.format import CaptureError, Ending, Meta
+from tinyprof.capture.index import ImageIndex
+from tinyprof.capture.parts import Roll, RollingWriter, part_path
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.cli import Exit
 from tinyprof.cli.profiles import ROOTFS, contents_of, index_of
 from tinyprof.cli.screen import Screen
 from tinyprof.cli.terminal import has_terminal, record_on_screen, until_signalled
 from tinyprof.disk import DiskError, kept_safe
 from tinyprof.errors import TinyprofError
-from tinyprof.image_index import ImageIndex
 from tinyprof.noise import Noise
-from tinyprof.packing import LinePacker
 from tinyprof.recorder import Limits, Observer, Recording, no_orders, nobody_listens, record
 from tinyprof.report.ledger import ledger_fields, ledger_lines
 from tinyprof.report.summary import losses_text
-from tinyprof.roll import Roll, RollingWriter, part_path
 from tinyprof.sim import QUIET, open_sim
 from tinyprof.tally import Totals
 from tinyprof.text import EPOCH_MS_LIMIT, seconds_of, shown

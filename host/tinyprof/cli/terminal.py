@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from tinyprof.capture.index import ImageIndex
 from tinyprof.contents import Contents
 from tinyprof.disk import replace_file
-from tinyprof.image_index import ImageIndex
 from tinyprof.recorder import Recording
 
 if TYPE_CHECKING:

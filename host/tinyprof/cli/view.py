@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
+from tinyprof.capture.parts import recordings_of
 from tinyprof.cli import Exit
 from tinyprof.cli.profiles import ROOTFS, contents_of, index_of, is_capture, meta_of
 from tinyprof.cli.terminal import has_terminal, until_signalled
 from tinyprof.disk import replace_file
 from tinyprof.errors import TinyprofError
-from tinyprof.parts import recordings_of
 from tinyprof.text import shown
 
 FILE = click.Path(path_type=Path)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tinyprof.capture.index import StoredSizes
 from tinyprof.names import NO_NAMES, Names
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import FileUse, PageUse, Profile
 from tinyprof.symbols import LANDMARK
 from tinyprof.temperature import DEFAULT_LIMITS, Limits, Temperature, temperatures
-from tinyprof.whatif import StoredSizes, candidates_of
+from tinyprof.whatif import candidates_of
 from tinyprof.worth import Candidate
 
 SECTIONS_SHOWN, FUNCTIONS_SHOWN = 3, 5

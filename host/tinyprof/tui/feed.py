@@ -16,13 +16,13 @@ from pathlib import Path
 from time import monotonic
 from typing import IO, Protocol
 
-from tinyprof.capture import CaptureReader, Ending
+from tinyprof.capture.format import Ending
+from tinyprof.capture.index import ImageIndex
+from tinyprof.capture.parts import Parts, part_paths
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.errors import TinyprofError
-from tinyprof.image_index import ImageIndex
 from tinyprof.live import LiveHeat, Snapshot
-from tinyprof.parts import Parts
 from tinyprof.recorder import Observer, Recording
-from tinyprof.roll import part_paths
 from tinyprof.tally import Totals, loss_counts
 from tinyprof.text import epoch_text, shown, shown_line
 from tinyprof.wire.frames import ConsoleText, Event, HostMark, Order

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.capture import CaptureWriter, Ending
-from tinyprof.image_index import ImageIndex
+from tinyprof.capture.format import Ending
+from tinyprof.capture.index import ImageIndex
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import Message
 

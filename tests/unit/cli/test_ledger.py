@@ -14,7 +14,8 @@ import msgpack
 import pytest
 
 from silent import Silent
-from tinyprof.capture import CaptureReader, CaptureWriter
+from tinyprof.capture.reader import CaptureReader
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.recorder import record
 from tinyprof.watch import LineWatch
 from tinyprof.wire.frames import encode_frame, encode_message

@@ -19,7 +19,7 @@ from time import monotonic
 
 import pytest
 
-from tinyprof.capture import CaptureReader
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import Begin, Hello, Message, Status
 

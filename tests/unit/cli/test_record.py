@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from tinyprof.capture import CaptureReader, Ending
+from tinyprof.capture.format import Ending
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.wire.frames import encode_message

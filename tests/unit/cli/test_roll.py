@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.capture import CaptureReader, Ending
+from tinyprof.capture.format import Ending
+from tinyprof.capture.reader import CaptureReader
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 

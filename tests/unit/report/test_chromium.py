@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.capture import CaptureReader
-from tinyprof.image_index import ImageIndex
+from tinyprof.capture.index import ImageIndex, stored_sizes
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.names import Names
 from tinyprof.profile import Profile, Symbol
 from tinyprof.report.html import Programs, html_report
 from tinyprof.resolve import make_profile
-from tinyprof.whatif import stored_sizes
 from tinyprof.wire.messages import Message
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -11,13 +11,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tinyprof.capture import CaptureReader
-from tinyprof.image_index import ImageIndex
+from tinyprof.capture.index import ImageIndex, stored_sizes
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.names import Names
 from tinyprof.profile import Profile, Symbol
 from tinyprof.report.html import Programs, html_report
 from tinyprof.resolve import make_profile
-from tinyprof.whatif import KERNELS, stored_sizes, what_if
+from tinyprof.whatif import KERNELS, what_if
 from tinyprof.wire.messages import Message
 
 HOSTILE = "/</script><script>alert(1)</script>\x1b[2J\u202e\"'&\udcff😀"

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from silent import Silent
-from tinyprof.capture import CaptureReader, CaptureWriter, Ending, Meta
-from tinyprof.image_index import ImageIndex
+from tinyprof.capture.format import Ending, Meta
+from tinyprof.capture.index import ImageIndex
+from tinyprof.capture.parts import Roll, RollingWriter, part_path, part_paths
+from tinyprof.capture.reader import CaptureReader
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.recorder import Limits, Observer, Recording, record
-from tinyprof.roll import Roll, RollingWriter, part_path, part_paths
 from tinyprof.tally import loss_counts
 from tinyprof.tui.feed import FinishedCapture, LiveRecording, News, snapshot_at
 from tinyprof.watch import LineWatch

@@ -14,7 +14,8 @@ from time import monotonic
 
 import pytest
 
-from tinyprof.capture import CaptureReader, Ending
+from tinyprof.capture.format import Ending
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.cli import Exit
 from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import Hello

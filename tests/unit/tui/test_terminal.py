@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.capture import CaptureReader, Ending
+from tinyprof.capture.format import Ending
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image

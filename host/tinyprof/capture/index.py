@@ -8,18 +8,15 @@ Bytes are untrusted: a broken index ends in ImageIndexError, with memory bounded
 
 from __future__ import annotations
 
-import hashlib
 import os
 import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntFlag
 from typing import Any
 
-from tinyprof.cramfs.format import EntryKind
-from tinyprof.cramfs.reading.reader import Image
 from tinyprof.errors import TinyprofError
-from tinyprof.pages import PAGE_SIZE, Fsid
-from tinyprof.segments.split import EHDR_SIZE, looks_split, undone
+from tinyprof.pages import PAGE_SIZE, Content, Fsid
 from tinyprof.wire.messages import Hello
 
 INDEX_MAX = 1 << 26
@@ -120,40 +117,6 @@ class ImageIndex:
         )
 
 
-def index_image(image: Image) -> ImageIndex:
-    """Read every regular file of an image. Raises ImageError where one cannot be read."""
-    digests: dict[tuple[int, int], tuple[str, tuple[bytes, ...], Source | None]] = {}
-    files = []
-    for entry in sorted(image.entries, key=lambda entry: entry.path):
-        if entry.kind is not EntryKind.FILE:
-            continue
-        content = (entry.ino, entry.size)
-        if content not in digests:
-            data = image.read(entry)
-            source = undone(data) if looks_split(data[:EHDR_SIZE]) else data
-            hashes = page_hashes(source) + page_hashes(data)[-(-len(source) // PAGE_SIZE) :]
-            before = Source(len(source), hashlib.sha256(source).hexdigest()) if source != data else None
-            digests[content] = hashlib.sha256(data).hexdigest(), hashes, before
-        digest, hashes, before = digests[content]
-        blocks = image.blocks(entry)
-        flags = bytes(
-            block.direct * PageFlag.DIRECT
-            | block.uncompressed * PageFlag.UNCOMPRESSED
-            | block.in_place * PageFlag.IN_PLACE
-            for block in blocks
-        )
-        stored = tuple(block.stored for block in blocks)
-        files.append(IndexedFile(entry.path, entry.ino, entry.size, digest, stored, flags, hashes, before))
-    head = image.superblock
-    return ImageIndex(head.byte_order, head.size, head.fsid, head.name, tuple(files))
-
-
-def page_hashes(data: bytes) -> tuple[bytes, ...]:
-    """The hash of each page of a file's content; the last page as long as the file has it."""
-    pages = (data[at : at + PAGE_SIZE] for at in range(0, len(data), PAGE_SIZE))
-    return tuple(hashlib.sha256(page).digest()[:PAGE_HASH_SIZE] for page in pages)
-
-
 def pack_index(index: ImageIndex) -> bytes:
     """The index as a capture carries it. Raises ImageIndexError for one that does not fit."""
     fsid = index.fsid
@@ -245,3 +208,16 @@ class _Cursor:
 
     def text(self, size: int) -> str:
         return os.fsdecode(self.take(size))
+
+
+StoredSizes = Mapping[Content, Sequence[int]]
+"""What each page of a file takes as it is stored, in bytes, by the file's content."""
+
+
+def stored_sizes(index: ImageIndex) -> StoredSizes:
+    """What an image's pages take; those of a split file under the program that a profile knows it by."""
+    programs = ((file.built_from, file.stored) for file in index.files)
+    return {
+        (program.sha256, program.size): stored[: -(-program.size // PAGE_SIZE)]
+        for program, stored in programs
+    }

@@ -13,16 +13,10 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
-from tinyprof.capture import (
-    CHUNK_HEAD,
-    PACKED_LINE,
-    PACKED_PLACES_BYTES,
-    PACKED_VERSION,
-    CaptureReader,
-    CaptureWriter,
-    Ending,
-)
-from tinyprof.packing import BEGINS, GOES_ON, PIECE_MAX, UNPACKED_MAX, LinePacker, LineUnpacker
+from tinyprof.capture.compression import BEGINS, GOES_ON, PIECE_MAX, UNPACKED_MAX, LinePacker, LineUnpacker
+from tinyprof.capture.format import CHUNK_HEAD, PACKED_LINE, PACKED_VERSION, Ending
+from tinyprof.capture.reader import CaptureReader
+from tinyprof.capture.writer import PACKED_PLACES_BYTES, CaptureWriter
 
 SEED = 20261124
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.capture import VERSIONS, CaptureReader, Ending, Meta
+from tinyprof.capture.format import VERSIONS, Ending, Meta
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.tally import Tally
 from tinyprof.wire.frames import ConsoleText, CorruptFrame, HostMark
 from tinyprof.wire.messages import EpochEnd, Pages
 from tinyprof.wire.sequence import Frame
 
-CAPTURES = Path(__file__).parents[1] / "vectors/captures"
+CAPTURES = Path(__file__).parents[2] / "vectors/captures"
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -10,18 +10,11 @@ import zlib
 
 import pytest
 
-from tinyprof.capture import (
-    CHUNK_HEAD,
-    CHUNK_MAX,
-    MAGIC,
-    CaptureError,
-    CaptureReader,
-    CaptureWriter,
-    Ending,
-    Meta,
-)
+from tinyprof.capture.format import CHUNK_HEAD, CHUNK_MAX, MAGIC, CaptureError, Ending, Meta
+from tinyprof.capture.index import ImageIndex
+from tinyprof.capture.reader import CaptureReader
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.errors import TinyprofError
-from tinyprof.image_index import ImageIndex
 from tinyprof.resolve import make_profile
 from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event, encode_message
 from tinyprof.wire.messages import Message

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tinyprof.capture.index import ImageIndex, ImageIndexError, PageFlag, pack_index, unpack_index
 from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
-from tinyprof.image_index import ImageIndex, ImageIndexError, PageFlag, index_image, pack_index, unpack_index
+from tinyprof.rootfs.indexing import index_image
 
 
 def test_an_index_packed_and_unpacked_is_the_same(index: ImageIndex) -> None:

@@ -1,212 +1,51 @@
 # SPDX-License-Identifier: MIT
-"""The capture file: docs/capture-format.md in Python.
-
-What arrived on the line goes in byte for byte, after the image's index; the same events that the recorder saw
-come out. Chunks are framed and checked, so a file cut anywhere is read up to its last whole chunk. Every byte
-is untrusted, and reading keeps one chunk and the index in memory, never the file.
-"""
+"""One pass over a capture."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import struct
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Iterator
 from typing import IO, Any
 
 import msgpack
 
-from tinyprof.errors import TinyprofError
-from tinyprof.image_index import INDEX_MAX, ImageIndex, ImageIndexError, pack_index, unpack_index
-from tinyprof.packing import PIECE_MAX, LinePacker, LineUnpacker, MissingZstdError
+from tinyprof.capture.compression import LineUnpacker, MissingZstdError
+from tinyprof.capture.format import (
+    _END,
+    _MS,
+    _PIECE,
+    _PLACE,
+    CHUNK_HEAD,
+    CHUNK_MAX,
+    END,
+    GAP,
+    INDEX,
+    LINE,
+    LOSSES,
+    MAGIC,
+    MARK,
+    META,
+    PACKED_LINE,
+    PACKED_VERSION,
+    PRIMER,
+    SEEK,
+    TIME,
+    VERSIONS,
+    CaptureError,
+    Ending,
+    Meta,
+    Place,
+)
+from tinyprof.capture.index import INDEX_MAX, ImageIndex, ImageIndexError, unpack_index
 from tinyprof.wire.frames import Event, FrameDecoder, HostMark
 from tinyprof.wire.messages import MARK_MAX
 
-VERSION = 2
-PACKED_VERSION = 3
-VERSIONS = (1, 2, 3)
-"""What is read. VERSION is written, or PACKED_VERSION where the line is packed."""
-
-
-def magic(version: int) -> bytes:
-    """The first bytes of a capture of that version."""
-    return b"TPCAP" + bytes([version]) + b"\r\n"
-
-
-MAGIC = magic(VERSION)
-CHUNK_HEAD = struct.Struct("<4sII")
-CHUNK_MAX = 1 << 16
-META = b"META"
-INDEX = b"INDX"
-PRIMER = b"PRIM"
-LINE = b"LINE"
-PACKED_LINE = b"ZLIN"
-MARK = b"MARK"
-TIME = b"TIME"
-GAP = b"GAPS"
-LOSSES = b"LOSS"
-SEEK = b"SEEK"
-END = b"ENDS"
-
-TIME_STEP = 0.25
-"""Seconds that the time of a piece of the line may be off."""
-
-PLACES_BYTES = 1 << 14
-PACKED_PLACES_BYTES = 1 << 17
-"""What is packed begins anew at each place, so that reading can; and gets smaller the longer it goes on."""
-
-PLACES_MAX = 2048
-"""Places that the index for seeking names; a longer capture has them farther apart."""
-
-_PIECE = struct.Struct("<II")
-_PIECE_MAX = CHUNK_MAX - _PIECE.size
 _META_MAX = 4096
 GAPS_MAX = 4096
 """Gaps that a reader lists."""
 
 _META_KINDS = (("tinyprof", str), ("port", str), ("baud", int), ("began", int), ("part", int))
-_MS = struct.Struct("<Q")
-_PLACE = struct.Struct("<2Q")
-_END = struct.Struct("<BQ")
-
-
-class CaptureError(TinyprofError):
-    """A file that is no capture, or one that cannot be written on."""
-
-
-class Ending(IntEnum):
-    """Why a recording ended, as its last chunk says."""
-
-    LINE_ENDED = 0
-    INTERRUPTED = 1
-    DURATION = 2
-    EPOCHS = 3
-    NO_TRACER = 4
-    ROLLED = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Meta:
-    """The circumstances of a recording; `began` is Unix time in seconds, `part` counts from 0."""
-
-    tinyprof: str = ""
-    port: str = ""
-    baud: int = 0
-    began: int = 0
-    part: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A chunk of the line: seconds since the recording began, and where in the file it stands."""
-
-    seconds: float
-    offset: int
-
-
-class CaptureWriter:
-    """Begins a capture and appends to it; every call leaves a file that can be read.
-
-    `packer` makes the line in it smaller.
-    Give it an unbuffered file: a buffer would keep what the disk refused. Raises CaptureError where the file
-    cannot be written, after taking it back to its last whole chunk.
-    """
-
-    def __init__(
-        self,
-        file: IO[bytes],
-        meta: Meta | None = None,
-        index: ImageIndex | None = None,
-        primer: bytes = b"",
-        packer: LinePacker | None = None,
-    ) -> None:
-        self._file = file
-        self.size = 0
-        self._timed: float | None = None
-        self._places: list[Place] = []
-        self._place_step = PACKED_PLACES_BYTES if packer else PLACES_BYTES
-        self._packer = packer
-        self._append(magic(PACKED_VERSION if packer else VERSION))
-        self._chunk(META, msgpack.packb(_meta_fields(meta or Meta()), unicode_errors="surrogateescape"))
-        if index:
-            packed = pack_index(index)
-            for at in range(0, len(packed), _PIECE_MAX):
-                self._chunk(INDEX, _PIECE.pack(at, len(packed)) + packed[at : at + _PIECE_MAX])
-        if primer:
-            self._chunk(PRIMER, primer)
-
-    def line(self, data: bytes, seconds: float = 0.0) -> None:
-        """Store what arrived, as it arrived, and when: seconds since the recording began."""
-        if self._timed is None or seconds - self._timed >= TIME_STEP:
-            self._note_place(seconds)
-            self._chunk(TIME, _MS.pack(int(seconds * 1000)))
-            self._timed = seconds
-        if self._packer:
-            for start in range(0, len(data), PIECE_MAX):
-                self._chunk(PACKED_LINE, self._packer.pack(data[start : start + PIECE_MAX]))
-            return
-        for start in range(0, len(data), CHUNK_MAX):
-            self._chunk(LINE, data[start : start + CHUNK_MAX])
-
-    def _note_place(self, seconds: float) -> None:
-        """Remember a place now and then: twice as far apart whenever there are too many."""
-        if self._places and self.size - self._places[-1].offset < self._place_step:
-            return
-        self._places.append(Place(seconds, self.size))
-        if self._packer:
-            self._packer.begin()
-        if len(self._places) > PLACES_MAX:
-            self._places, self._place_step = self._places[::2], self._place_step * 2
-
-    def mark(self, text: str) -> None:
-        """Store a mark of at most MARK_MAX bytes at this place of the line."""
-        self._chunk(MARK, text.encode("utf-8", "surrogateescape")[:MARK_MAX])
-
-    def gap(self, seconds: float) -> None:
-        """Store that the port went away."""
-        self._chunk(GAP, _MS.pack(int(seconds * 1000)))
-
-    def losses(self, counts: Mapping[str, int]) -> None:
-        """Store what the recording knows to have lost, by cause."""
-        self._chunk(LOSSES, msgpack.packb(dict(counts)))
-
-    def end(self, ending: Ending) -> None:
-        """Store that the recording is complete, and why it ended."""
-        at = self.size
-        places = (_PLACE.pack(int(place.seconds * 1000), place.offset) for place in self._places)
-        self._chunk(SEEK, b"".join(places))
-        self._chunk(END, _END.pack(ending, at))
-
-    def _chunk(self, kind: bytes, data: bytes) -> None:
-        self._append(CHUNK_HEAD.pack(kind, len(data), zlib.crc32(kind + data)) + data)
-
-    def _append(self, data: bytes) -> None:
-        left = memoryview(data)
-        try:
-            while left:
-                left = left[self._file.write(left) or 0 :]
-            self._file.flush()
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                self._file.truncate(self.size)
-                self._file.seek(self.size)
-            raise CaptureError(
-                f"the capture cannot be written on: {error.strerror}", "what is in it so far can be read"
-            ) from None
-        self.size += len(data)
-
-
-def _meta_fields(meta: Meta) -> dict[str, Any]:
-    return {
-        "tinyprof": meta.tinyprof,
-        "port": meta.port[:1024],
-        "baud": meta.baud,
-        "began": meta.began,
-        "part": meta.part,
-    }
 
 
 class CaptureReader:

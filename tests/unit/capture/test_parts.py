@@ -7,10 +7,11 @@ import io
 from dataclasses import replace
 
 from silent import Silent
-from tinyprof.capture import CaptureReader, CaptureWriter, Ending, Meta
-from tinyprof.parts import Parts
+from tinyprof.capture.format import Ending, Meta
+from tinyprof.capture.parts import Parts, Roll, RollingWriter
+from tinyprof.capture.reader import CaptureReader
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.recorder import Limits, Recording, record
-from tinyprof.roll import Roll, RollingWriter
 from tinyprof.tally import Tally
 from tinyprof.watch import LineWatch
 from tinyprof.wire.frames import FrameDecoder, encode_message

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""Indexes every regular file of an image."""
+
+from __future__ import annotations
+
+import hashlib
+
+from tinyprof.capture.index import PAGE_HASH_SIZE, ImageIndex, IndexedFile, PageFlag, Source
+from tinyprof.cramfs.format import EntryKind
+from tinyprof.cramfs.reading.reader import Image
+from tinyprof.pages import PAGE_SIZE
+from tinyprof.segments.split import EHDR_SIZE, looks_split, undone
+
+
+def index_image(image: Image) -> ImageIndex:
+    """Read every regular file of an image. Raises ImageError where one cannot be read."""
+    digests: dict[tuple[int, int], tuple[str, tuple[bytes, ...], Source | None]] = {}
+    files = []
+    for entry in sorted(image.entries, key=lambda entry: entry.path):
+        if entry.kind is not EntryKind.FILE:
+            continue
+        content = (entry.ino, entry.size)
+        if content not in digests:
+            data = image.read(entry)
+            source = undone(data) if looks_split(data[:EHDR_SIZE]) else data
+            hashes = page_hashes(source) + page_hashes(data)[-(-len(source) // PAGE_SIZE) :]
+            before = Source(len(source), hashlib.sha256(source).hexdigest()) if source != data else None
+            digests[content] = hashlib.sha256(data).hexdigest(), hashes, before
+        digest, hashes, before = digests[content]
+        blocks = image.blocks(entry)
+        flags = bytes(
+            block.direct * PageFlag.DIRECT
+            | block.uncompressed * PageFlag.UNCOMPRESSED
+            | block.in_place * PageFlag.IN_PLACE
+            for block in blocks
+        )
+        stored = tuple(block.stored for block in blocks)
+        files.append(IndexedFile(entry.path, entry.ino, entry.size, digest, stored, flags, hashes, before))
+    head = image.superblock
+    return ImageIndex(head.byte_order, head.size, head.fsid, head.name, tuple(files))
+
+
+def page_hashes(data: bytes) -> tuple[bytes, ...]:
+    """The hash of each page of a file's content; the last page as long as the file has it."""
+    pages = (data[at : at + PAGE_SIZE] for at in range(0, len(data), PAGE_SIZE))
+    return tuple(hashlib.sha256(page).digest()[:PAGE_HASH_SIZE] for page in pages)
