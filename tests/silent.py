@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tinyprof.errors import TinyprofError
-from tinyprof.tally import Totals
+from tinyprof.heat.totals import Totals
 
 
 class Silent:

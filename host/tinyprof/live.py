@@ -14,8 +14,8 @@ from time import monotonic
 
 from tinyprof.capture.index import ImageIndex, StoredSizes, WrongImageError, stored_sizes
 from tinyprof.errors import TinyprofError
-from tinyprof.heat import Run
-from tinyprof.losses import NO_LOSSES, Losses
+from tinyprof.heat.boots import Run
+from tinyprof.heat.losses import NO_LOSSES, Losses
 from tinyprof.profile import Profile, merge_profiles
 from tinyprof.report.rows import FileRow, file_rows
 from tinyprof.resolve import profile_of_run

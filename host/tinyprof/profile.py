@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Any
 
 from tinyprof.errors import TinyprofError
-from tinyprof.losses import Losses
+from tinyprof.heat.losses import Losses
 from tinyprof.pages import Content, Kind
 
 KIND_LETTERS = {Kind.EXEC: "x", Kind.READ: "r", Kind.WRITE: "w", Kind.FILE: "f"}

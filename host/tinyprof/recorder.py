@@ -16,8 +16,8 @@ from tinyprof.capture.format import CaptureError, Ending
 from tinyprof.capture.parts import RollingWriter
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.errors import TinyprofError
+from tinyprof.heat.totals import Tally, Totals, console_text, loss_counts
 from tinyprof.return_path import ReturnPath
-from tinyprof.tally import Tally, Totals, console_text, loss_counts
 from tinyprof.watch import LineWarning, LineWatch
 from tinyprof.wire.frames import RUN_MAX, Event, FrameDecoder, HostMark, Order, primer
 from tinyprof.wire.messages import Rearm

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from tinyprof.capture.index import ImageIndex, IndexedFile, WrongImageError
-from tinyprof.heat import Run, split_runs
-from tinyprof.page_heat import ANY, MAPPED, PageHeat
-from tinyprof.page_heat import Seen as SeenInRun
+from tinyprof.heat.boots import Run, split_runs
+from tinyprof.heat.page_heat import ANY, MAPPED, PageHeat
+from tinyprof.heat.page_heat import Seen as SeenInRun
+from tinyprof.heat.volume_heat import Phase, VolumeHeat
 from tinyprof.pages import PAGE_SIZE, Content
 from tinyprof.profile import (
     AS_ANYTHING,
@@ -30,7 +31,6 @@ from tinyprof.profile import (
     either_file,
     merge_profiles,
 )
-from tinyprof.volume_heat import Phase, VolumeHeat
 from tinyprof.wire.frames import Event
 from tinyprof.wire.messages import Hello
 

@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tinyprof.heat.losses import Losses
+from tinyprof.heat.volume_heat import PHASES_MAX
 from tinyprof.json_text import Broken, fault_in, unique, version_for
-from tinyprof.losses import Losses
 from tinyprof.pages import PAGE_SIZE, PROCESSES_MAX
 from tinyprof.profile import (
     AS_ANYTHING,
@@ -30,7 +31,6 @@ from tinyprof.profile import (
     Seen,
     Symbol,
 )
-from tinyprof.volume_heat import PHASES_MAX
 
 FORMAT = 2
 

@@ -21,7 +21,7 @@ from bench.line import Line, boot, synthetic
 from silent import Silent
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
-from tinyprof.heat import split_runs
+from tinyprof.heat.boots import split_runs
 from tinyprof.recorder import record
 from tinyprof.watch import LineWatch
 from tinyprof.wire.frames import Event, FrameDecoder

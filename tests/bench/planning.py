@@ -6,7 +6,7 @@ from __future__ import annotations
 import random
 from time import process_time
 
-from tinyprof.losses import NO_LOSSES
+from tinyprof.heat.losses import NO_LOSSES
 from tinyprof.offers import MODELS, offered_by
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen, merge_profiles

@@ -15,10 +15,10 @@ from link.target import Target
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.errors import TinyprofError
+from tinyprof.heat.totals import Totals
 from tinyprof.noise import Noise
 from tinyprof.pages import Kind
 from tinyprof.recorder import Limits, Recording, record
-from tinyprof.tally import Totals
 from tinyprof.watch import LineWatch
 from tinyprof.wire.messages import Pages
 from tinyprof.wire.reconnect import LastingLink

@@ -13,7 +13,7 @@ import pytest
 
 from elf_cases import Shape, link
 from tinyprof.cramfs.reading.reader import read_image
-from tinyprof.losses import NO_LOSSES
+from tinyprof.heat.losses import NO_LOSSES
 from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
 from tinyprof.rootfs.indexing import page_hashes
 from tinyprof.segments.split import undo

@@ -14,7 +14,7 @@ import pytest
 from tinyprof.carry import Counts, Match, match
 from tinyprof.cli.stale import StaleProfileError, check_stale
 from tinyprof.cramfs.tree import Tree
-from tinyprof.losses import NO_LOSSES
+from tinyprof.heat.losses import NO_LOSSES
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen, Symbol
 from tinyprof.report.plans import match_lines

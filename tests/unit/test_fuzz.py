@@ -19,7 +19,7 @@ import pytest
 from tinyprof.capture.format import CHUNK_HEAD, CHUNK_MAX, MAGIC
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.errors import TinyprofError
-from tinyprof.tally import Tally
+from tinyprof.heat.totals import Tally
 from tinyprof.wire.frames import FrameDecoder, encode_frame
 
 SEED = 20261124

@@ -9,8 +9,8 @@ from itertools import count
 
 from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.reader import CaptureReader
+from tinyprof.heat.losses import Losses
 from tinyprof.live import LOOK_SHARE, RATES, RUNS_MAX, LiveHeat
-from tinyprof.losses import Losses
 from tinyprof.resolve import make_profile
 from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages
 from tinyprof.wire.sequence import Frame

@@ -18,8 +18,8 @@ from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.errors import TinyprofError
-from tinyprof.heat import Run
-from tinyprof.losses import Losses
+from tinyprof.heat.boots import Run
+from tinyprof.heat.losses import Losses
 from tinyprof.pages import Kind
 from tinyprof.profile import Profile, ProfileError, Seen, merge_profiles
 from tinyprof.resolve import make_profile, profile_of_run

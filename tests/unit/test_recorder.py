@@ -17,9 +17,9 @@ from tinyprof.capture.index import ImageIndex, WrongImageError
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.errors import TinyprofError
-from tinyprof.losses import Losses
+from tinyprof.heat.losses import Losses
+from tinyprof.heat.totals import Totals, loss_counts
 from tinyprof.recorder import REBOOTS_SAID, Limits, Recording, record
-from tinyprof.tally import Totals, loss_counts
 from tinyprof.watch import LineWatch, NoTracerError
 from tinyprof.wire.frames import ConsoleText, FrameDecoder, HostMark, Order, encode_frame, encode_message
 from tinyprof.wire.messages import (

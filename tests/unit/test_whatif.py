@@ -7,7 +7,7 @@ import hashlib
 
 from elf_cases import Shape, link
 from tinyprof.capture.index import ImageIndex, IndexedFile, Source, stored_sizes
-from tinyprof.losses import NO_LOSSES
+from tinyprof.heat.losses import NO_LOSSES
 from tinyprof.pages import Fsid
 from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
 from tinyprof.whatif import KERNELS, WhatIf, what_if_mapped_by

@@ -15,8 +15,8 @@ import click
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cli import Exit
 from tinyprof.disk import replace_file
+from tinyprof.heat.totals import Tally, Totals
 from tinyprof.report.ledger import ledger_fields, ledger_lines
-from tinyprof.tally import Tally, Totals
 from tinyprof.text import shown, shown_line
 from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event, HostMark
 from tinyprof.wire.sequence import Frame

@@ -27,12 +27,12 @@ from tinyprof.cli.screen import Screen
 from tinyprof.cli.terminal import has_terminal, record_on_screen, until_signalled
 from tinyprof.disk import DiskError, kept_safe
 from tinyprof.errors import TinyprofError
+from tinyprof.heat.totals import Totals
 from tinyprof.noise import Noise
 from tinyprof.recorder import Limits, Observer, Recording, no_orders, nobody_listens, record
 from tinyprof.report.ledger import ledger_fields, ledger_lines
 from tinyprof.report.summary import losses_text
 from tinyprof.sim import QUIET, open_sim
-from tinyprof.tally import Totals
 from tinyprof.text import EPOCH_MS_LIMIT, seconds_of, shown
 from tinyprof.watch import LineWatch
 from tinyprof.wire.frames import Event, HostMark, Order

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import IO, TextIO
 
 from tinyprof.errors import TinyprofError
+from tinyprof.heat.totals import Totals
 from tinyprof.report.summary import losses_text
-from tinyprof.tally import Totals
 from tinyprof.text import shown, shown_line
 
 TERMINAL_SECONDS = 0.25

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from tinyprof.tally import Totals, loss_counts
+from tinyprof.heat.totals import Totals, loss_counts
 
 LOST = {
     "frames": "frames missing by their numbers",

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tinyprof.losses import Losses
+from tinyprof.heat.losses import Losses
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import KIND_LETTERS, FileUse, Profile, RunFacts
 from tinyprof.report.strip import CELLS, heat_strip

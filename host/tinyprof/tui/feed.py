@@ -21,9 +21,9 @@ from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.parts import Parts, part_paths
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.errors import TinyprofError
+from tinyprof.heat.totals import Totals, loss_counts
 from tinyprof.live import LiveHeat, Snapshot
 from tinyprof.recorder import Observer, Recording
-from tinyprof.tally import Totals, loss_counts
 from tinyprof.text import epoch_text, shown, shown_line
 from tinyprof.wire.frames import ConsoleText, Event, HostMark, Order
 from tinyprof.wire.messages import EpochEnd, EpochLength, Pages, Rearm, Trace

@@ -11,8 +11,8 @@ from tinyprof.capture.format import Ending, Meta
 from tinyprof.capture.parts import Parts, Roll, RollingWriter
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
+from tinyprof.heat.totals import Tally
 from tinyprof.recorder import Limits, Recording, record
-from tinyprof.tally import Tally
 from tinyprof.watch import LineWatch
 from tinyprof.wire.frames import FrameDecoder, encode_message
 from tinyprof.wire.messages import Begin, EpochEnd, Hello, Message, Pages

@@ -9,7 +9,7 @@ import pytest
 
 from tinyprof.capture.format import VERSIONS, Ending, Meta
 from tinyprof.capture.reader import CaptureReader
-from tinyprof.tally import Tally
+from tinyprof.heat.totals import Tally
 from tinyprof.wire.frames import ConsoleText, CorruptFrame, HostMark
 from tinyprof.wire.messages import EpochEnd, Pages
 from tinyprof.wire.sequence import Frame

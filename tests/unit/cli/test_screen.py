@@ -8,8 +8,8 @@ from typing import cast
 
 from tinyprof.cli.screen import Screen
 from tinyprof.errors import TinyprofError
-from tinyprof.losses import Losses
-from tinyprof.tally import Totals
+from tinyprof.heat.losses import Losses
+from tinyprof.heat.totals import Totals
 
 TOTALS = Totals(seconds=2, records=500, pages=40, epochs=2, losses=Losses(frames=3))
 

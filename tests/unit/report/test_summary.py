@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tinyprof.losses import Losses
+from tinyprof.heat.losses import Losses
 from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
 from tinyprof.report.strip import heat_strip
 from tinyprof.report.summary import summarize, summary_fields, summary_lines

@@ -14,7 +14,7 @@ from textual.widgets import ContentSwitcher
 
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.reader import read_image
-from tinyprof.losses import Losses
+from tinyprof.heat.losses import Losses
 from tinyprof.plan_file import load_plan
 from tinyprof.resolve import make_profile
 from tinyprof.tprof import dump_profile

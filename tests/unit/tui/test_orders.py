@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tinyprof.losses import Losses
+from tinyprof.heat.losses import Losses
 from tinyprof.report.summary import losses_text
 from tinyprof.tui.app import LiveApp
 from tinyprof.tui.feed import News

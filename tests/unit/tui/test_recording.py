@@ -16,8 +16,8 @@ from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.parts import Roll, RollingWriter, part_path, part_paths
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
+from tinyprof.heat.totals import loss_counts
 from tinyprof.recorder import Limits, Observer, Recording, record
-from tinyprof.tally import loss_counts
 from tinyprof.tui.feed import FinishedCapture, LiveRecording, News, snapshot_at
 from tinyprof.watch import LineWatch
 from tinyprof.wire.frames import Event, HostMark, Order

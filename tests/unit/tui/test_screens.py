@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tinyprof.losses import Losses
+from tinyprof.heat.losses import Losses
 from tinyprof.tui.app import LiveApp
 from tinyprof.tui.feed import News
 from unit.tui.conftest import Told, write

@@ -6,8 +6,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyprof.volume_heat import VolumeHeat
-from tinyprof.volume_pages import VolumePages
+from tinyprof.heat.volume_heat import VolumeHeat
+from tinyprof.heat.volume_pages import VolumePages
 from tinyprof.wire.messages import EpochEnd, Pages
 
 touches = st.lists(st.tuples(st.integers(1, 12), st.sampled_from((0, 0, 0, 1, 2, 3))), max_size=12)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tinyprof.page_heat import PageHeat
-from tinyprof.volume_pages import PAGES_MAX, EpochPages, VolumePages
+from tinyprof.heat.page_heat import PageHeat
+from tinyprof.heat.volume_pages import PAGES_MAX, EpochPages, VolumePages
 from tinyprof.wire.messages import EpochEnd
 
 PHASES_MAX = 32

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import islice
 
-from tinyprof.heat import VOLUMES_MAX, RunPages
-from tinyprof.losses import NO_LOSSES, Losses
-from tinyprof.volume_pages import PAGES_MAX
+from tinyprof.heat.boots import VOLUMES_MAX, RunPages
+from tinyprof.heat.losses import NO_LOSSES, Losses
+from tinyprof.heat.volume_pages import PAGES_MAX
 from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event
 from tinyprof.wire.messages import EpochEnd, Hello, HostMessage
 from tinyprof.wire.sequence import Frame, FrameOrder

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
-from tinyprof.losses import NO_LOSSES, Losses, LostEnds
-from tinyprof.page_heat import ANY, MAPPED, PageHeat, Seen
-from tinyprof.volume_heat import PHASES_MAX, Phase, VolumeHeat
-from tinyprof.volume_pages import OPEN_EPOCHS_MAX, PAGES_MAX, VolumePages
+from tinyprof.heat.losses import NO_LOSSES, Losses, LostEnds
+from tinyprof.heat.page_heat import ANY, MAPPED, PageHeat, Seen
+from tinyprof.heat.volume_heat import PHASES_MAX, Phase, VolumeHeat
+from tinyprof.heat.volume_pages import OPEN_EPOCHS_MAX, PAGES_MAX, VolumePages
 from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event, HostMark
 from tinyprof.wire.messages import (
     EpochEnd,

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyprof.heat import Run, split_runs
-from tinyprof.losses import Losses
-from tinyprof.page_heat import ANY, MAPPED, Seen
+from tinyprof.heat.boots import Run, split_runs
+from tinyprof.heat.losses import Losses
+from tinyprof.heat.page_heat import ANY, MAPPED, Seen
+from tinyprof.heat.volume_heat import WINDOW
+from tinyprof.heat.volume_pages import OPEN_EPOCHS_MAX
 from tinyprof.pages import Kind
-from tinyprof.volume_heat import WINDOW
-from tinyprof.volume_pages import OPEN_EPOCHS_MAX
 from tinyprof.wire.frames import Event, FrameDecoder, HostMark, encode_message
 from tinyprof.wire.messages import EpochEnd, Hello, Mark, Message, Pages, Status
 from tinyprof.wire.sequence import Frame
@@ -169,7 +169,7 @@ def test_epochs_that_never_end_are_closed_before_they_pile_up() -> None:
 
 
 def test_pages_beyond_all_limits_are_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tinyprof.volume_pages.PAGES_MAX", 3)
+    monkeypatch.setattr("tinyprof.heat.volume_pages.PAGES_MAX", 3)
     run = run_of(epochs_of([1, 2], [2, 3, 4], [4, 1]))
     (dropped,) = {3, 4} - run.volumes[0].page_ids
     assert set(run.volumes[0].pages) == {1, 2, 7 - dropped}
