@@ -15,8 +15,8 @@ from dataclasses import replace
 
 from elf_cases import any_shape, link
 from image_fuzz import Failure, run_parallel
-from tinyprof.segments.check import check
 from tinyprof.segments.elf import SplitError
+from tinyprof.segments.proof import check
 from tinyprof.segments.split import Run, split
 
 BASES = 60

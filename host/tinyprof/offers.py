@@ -15,7 +15,7 @@ from math import ceil, inf
 
 from tinyprof.cramfs.kernel import KernelModel, judge
 from tinyprof.cramfs.programs import mapped_parts
-from tinyprof.runs import choose_runs
+from tinyprof.segments.runs import choose_runs
 from tinyprof.worth import Candidate
 
 

@@ -22,8 +22,8 @@ from tinyprof.errors import TinyprofError
 from tinyprof.offers import MODELS, Model, offered_by
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import PageUse
+from tinyprof.segments.split_tree import AS_PLANNED, split_tree
 from tinyprof.selection import Selection, Target, select
-from tinyprof.split_tree import AS_PLANNED, split_tree
 from tinyprof.worth import Candidate, candidates_in
 
 ROUNDS_MAX = 6

@@ -19,7 +19,7 @@ from tinyprof.knapsack import Option, rising
 from tinyprof.offers import Model, Offer, any_page, leading_runs, split_runs, whole_parts
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile import FileUse, Profile
-from tinyprof.split_tree import Prices
+from tinyprof.segments.split_tree import Prices
 from tinyprof.worth import Candidate
 
 HeadOf = Callable[[FileUse], bytes | None]

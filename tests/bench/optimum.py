@@ -20,8 +20,8 @@ from tinyprof.cramfs.tree import Tree  # noqa: E402
 from tinyprof.cramfs.writing.compressor import choose_compressor  # noqa: E402
 from tinyprof.cramfs.writing.packer import stored_sizes  # noqa: E402
 from tinyprof.offers import MODELS, Offered, offered_by, split_runs  # noqa: E402
+from tinyprof.segments.split_tree import Prices  # noqa: E402
 from tinyprof.selection import Target, select  # noqa: E402
-from tinyprof.split_tree import Prices  # noqa: E402
 from tinyprof.worth import candidates_in  # noqa: E402
 
 LEVEL = 6

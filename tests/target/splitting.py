@@ -7,8 +7,8 @@ import random
 import subprocess
 from pathlib import Path
 
-from tinyprof.segments.check import check
 from tinyprof.segments.elf import SplitError, read_elf
+from tinyprof.segments.proof import check
 from tinyprof.segments.split import runs_of, split, splittable
 
 SEED = 20261124

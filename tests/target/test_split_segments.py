@@ -17,7 +17,7 @@ from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
-from tinyprof.split_tree import MAPPING_BYTES
+from tinyprof.segments.split_tree import MAPPING_BYTES
 
 CROSS_GCC = "arm-linux-gnueabihf-gcc"
 

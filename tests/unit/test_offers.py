@@ -12,7 +12,7 @@ from elf_cases import for_riscv
 from profile_cases import STEADY, candidate, program_head, use
 from tinyprof.offers import Hull, any_page, leading_runs, offered_by, split_runs, whole_parts
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.runs import choose_runs
+from tinyprof.segments.runs import choose_runs
 from tinyprof.selection import Target, select
 from tinyprof.worth import Candidate
 

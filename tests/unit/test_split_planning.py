@@ -21,7 +21,7 @@ from tinyprof.offers import split_runs
 from tinyprof.plan import Budget, Planner
 from tinyprof.resolve import make_profile
 from tinyprof.rootfs.indexing import index_image
-from tinyprof.split_tree import AS_PLANNED, split_tree
+from tinyprof.segments.split_tree import AS_PLANNED, split_tree
 from tinyprof.wire.messages import EpochEnd, Hello, Pages, Volume
 
 HOT = [0, 1, 5, 6, 7, 20, 30, 31, 32, 33]

@@ -30,7 +30,7 @@ from tinyprof.disk import replace_file
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import page_ranges
 from tinyprof.plan_file import PlanError, load_plan
-from tinyprof.split_tree import AS_PLANNED, Prices, SplitFile, SplitTree, StoredSize, split_tree
+from tinyprof.segments.split_tree import AS_PLANNED, Prices, SplitFile, SplitTree, StoredSize, split_tree
 from tinyprof.text import shown
 
 FILE = click.Path(path_type=Path)

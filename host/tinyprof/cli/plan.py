@@ -24,7 +24,7 @@ from tinyprof.offers import split_runs
 from tinyprof.plan import Budget, Plan, Planner
 from tinyprof.plan_file import dump_plan
 from tinyprof.report.plans import curve_fields, curve_lines, plan_document, plan_lines
-from tinyprof.split_tree import Prices
+from tinyprof.segments.split_tree import Prices
 from tinyprof.text import shown
 
 FILE = click.Path(path_type=Path)

@@ -14,8 +14,8 @@ from tinyprof.cramfs.kernel import NO_CODE_FROM_FLASH, maps_no_code
 from tinyprof.disk import replace_file
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import page_ranges
-from tinyprof.segments.check import Check, check, compare
 from tinyprof.segments.elf import Reason, SplitError
+from tinyprof.segments.proof import Check, check, compare
 from tinyprof.segments.split import Run, split, undo
 from tinyprof.text import shown
 

@@ -14,7 +14,7 @@ from tinyprof.carry import Match
 from tinyprof.pages import page_ranges
 from tinyprof.plan import Plan, PlannedFile
 from tinyprof.plan_file import plan_fields
-from tinyprof.split_tree import Prices
+from tinyprof.segments.split_tree import Prices
 
 PLOT_WIDTH = 50
 CHANGED_MAX = 20

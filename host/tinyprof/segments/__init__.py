@@ -5,8 +5,8 @@ A file is described (elf), its longer program header table gets a place (place),
 and what came out is loaded on paper (loader) and held against what went in (check). Bytes in, bytes out.
 """
 
-from tinyprof.segments.check import Check, check, compare
 from tinyprof.segments.elf import Elf, Reason, SplitError, read_elf
+from tinyprof.segments.proof import Check, check, compare
 from tinyprof.segments.split import (
     EHDR_SIZE,
     Run,

@@ -28,7 +28,7 @@ from tinyprof.segments.elf import (
     read_elf,
     with_table,
 )
-from tinyprof.segments.place import RECORD_SIZE, Place, place_table
+from tinyprof.segments.table import RECORD_SIZE, Place, place_table
 
 MAGIC = b"tpsplit1"
 RECORD = struct.Struct("<8sQQI")

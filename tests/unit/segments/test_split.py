@@ -14,10 +14,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from elf_cases import DT_FLAGS_1, KINDS, PAGE, Kind, Order, Shape, any_shape, link
-from tinyprof.segments.check import check, compare
 from tinyprof.segments.elf import Reason, SplitError, read_elf
-from tinyprof.segments.place import RECORD_SIZE
+from tinyprof.segments.proof import check, compare
 from tinyprof.segments.split import Run, runs_of, split, splittable, undo
+from tinyprof.segments.table import RECORD_SIZE
 
 ORDINARY = Shape(pages=6, separate=False, gap=1500)
 CUT = [Run(0, 0), Run(2, 3)]

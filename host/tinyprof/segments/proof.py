@@ -23,8 +23,8 @@ from tinyprof.segments.elf import (
     with_table,
 )
 from tinyprof.segments.loader import MappedPage, Memory, memory_of
-from tinyprof.segments.place import RECORD_SIZE
 from tinyprof.segments.split import undo
+from tinyprof.segments.table import RECORD_SIZE
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from tinyprof.cramfs.writing.compressor import choose_compressor
 from tinyprof.cramfs.writing.packer import stored_sizes
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.segments.split import Run, split, undo
-from tinyprof.split_tree import Prices, SplitTree, split_tree
+from tinyprof.segments.split_tree import Prices, SplitTree, split_tree
 
 ORDINARY = Shape(pages=40, separate=False, gap=1500)
 CHEAP = Prices(flash=0.5, processes=1, start=0)

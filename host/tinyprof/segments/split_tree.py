@@ -19,11 +19,11 @@ from tinyprof.cramfs.kernel import NO_CODE_FROM_FLASH, maps_no_code
 from tinyprof.cramfs.programs import ELF_MAGIC, mapped_parts
 from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.runs import choose_runs
-from tinyprof.segments.check import check
 from tinyprof.segments.elf import Elf, Reason, SplitError, read_elf
-from tinyprof.segments.place import place_table
+from tinyprof.segments.proof import check
+from tinyprof.segments.runs import choose_runs
 from tinyprof.segments.split import Split, runs_of, split, undone
+from tinyprof.segments.table import place_table
 
 MAPPING_BYTES = 96
 """What one more mapping costs in kernel memory in each process: a vm_area_struct and its share of the tree

@@ -9,7 +9,7 @@ from itertools import pairwise, product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyprof.runs import Choice, choose_runs
+from tinyprof.segments.runs import Choice, choose_runs
 
 small = st.lists(st.integers(-6, 9), min_size=1, max_size=6)
 
