@@ -7,7 +7,7 @@ import struct
 from collections.abc import Mapping
 
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.profile import PageUse, Seen
+from tinyprof.profile.model import PageUse, Seen
 from tinyprof.worth import Candidate
 
 STEADY = 10

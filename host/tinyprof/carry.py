@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.profile import FileUse, PageUse, Profile, Symbol
+from tinyprof.profile.model import FileUse, PageUse, Profile, Symbol
 from tinyprof.rootfs.indexing import page_hashes
 from tinyprof.segments.split import EHDR_SIZE, looks_split, undone
 from tinyprof.symbols import find_landmarks, read_symbols

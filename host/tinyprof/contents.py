@@ -18,7 +18,7 @@ from tinyprof.cramfs.programs import head_in
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.names import Names, read_names
-from tinyprof.profile import FileUse
+from tinyprof.profile.model import FileUse
 from tinyprof.segments.split import undone
 
 Reader = Callable[[], bytes]

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from tinyprof.cramfs.programs import ELF_MAGIC, PT_LOAD
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.profile import Symbol
+from tinyprof.profile.model import Symbol
 
 SECTIONS_MAX = 4096
 SYMBOLS_MAX = 500_000

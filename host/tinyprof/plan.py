@@ -21,7 +21,7 @@ from tinyprof.cramfs.writing.writer import WriteOptions, Written, write_image
 from tinyprof.errors import TinyprofError
 from tinyprof.offers import MODELS, Model, offered_by
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.profile import PageUse
+from tinyprof.profile.model import PageUse
 from tinyprof.segments.split_tree import AS_PLANNED, split_tree
 from tinyprof.selection import Selection, Target, select
 from tinyprof.worth import Candidate, candidates_in

@@ -16,7 +16,7 @@ from heapq import nsmallest
 
 from tinyprof.names import read_names
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.profile import FileUse, Profile, Symbol
+from tinyprof.profile.model import FileUse, Profile, Symbol
 
 NEAR_PAGES = 4
 """Symbols so far from a used page are kept too, to place what has no symbol of its own."""

@@ -18,7 +18,7 @@ from tinyprof.capture.index import StoredSizes
 from tinyprof.knapsack import Option, rising
 from tinyprof.offers import Model, Offer, any_page, leading_runs, split_runs, whole_parts
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.profile import FileUse, Profile
+from tinyprof.profile.model import FileUse, Profile
 from tinyprof.segments.split_tree import Prices
 from tinyprof.worth import Candidate
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tinyprof.carry import Match
 from tinyprof.cramfs.programs import head_of
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.profile import PageUse
+from tinyprof.profile.model import PageUse
 
 PLACEMENT_COST = 4
 """What a page in place adds beside its own bytes, at most: the block behind it then carries its own size, two

@@ -9,9 +9,10 @@ from time import process_time
 from tinyprof.heat.losses import NO_LOSSES
 from tinyprof.offers import MODELS, offered_by
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen, merge_profiles
+from tinyprof.profile.merge import merge_profiles
+from tinyprof.profile.model import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
+from tinyprof.profile.tprof import dump_profile, load_profile
 from tinyprof.selection import Target, select
-from tinyprof.tprof import dump_profile, load_profile
 from tinyprof.worth import Candidate
 
 SEED = 20261124

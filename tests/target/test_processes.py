@@ -9,7 +9,7 @@ import pytest
 
 from target.booting import KERNELS, RECORD_FROM_THE_START, Demo, record
 from tinyprof.capture.reader import CaptureReader
-from tinyprof.resolve import make_profile
+from tinyprof.profile.resolve import make_profile
 
 LIBRARIES = "/lib/arm-linux-gnueabihf"
 

@@ -14,10 +14,10 @@ import pytest
 from elf_cases import Shape, link
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.heat.losses import NO_LOSSES
-from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
+from tinyprof.profile.model import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
+from tinyprof.profile.tprof import dump_profile
 from tinyprof.rootfs.indexing import page_hashes
 from tinyprof.segments.split import undo
-from tinyprof.tprof import dump_profile
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "build"]
 FSID = "0000000a/1/2/3"

@@ -16,7 +16,7 @@ from tinyprof.cli.stale import StaleProfileError, check_stale
 from tinyprof.cramfs.tree import Tree
 from tinyprof.heat.losses import NO_LOSSES
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen, Symbol
+from tinyprof.profile.model import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen, Symbol
 from tinyprof.report.plans import match_lines
 from tinyprof.rootfs.indexing import page_hashes
 from tinyprof.symbols import LANDMARK, read_symbols, with_symbols

@@ -14,7 +14,7 @@ from tinyprof.cramfs.programs import HEAD_SIZE, mapped_parts
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.errors import TinyprofError
-from tinyprof.profile import FileUse
+from tinyprof.profile.model import FileUse
 from tinyprof.segments.split import Run, split
 
 PROGRAM = link(Shape(pages=6))

@@ -11,7 +11,7 @@ from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.heat.losses import Losses
 from tinyprof.live import LOOK_SHARE, RATES, RUNS_MAX, LiveHeat
-from tinyprof.resolve import make_profile
+from tinyprof.profile.resolve import make_profile
 from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages
 from tinyprof.wire.sequence import Frame
 

@@ -15,8 +15,8 @@ from tinyprof.capture.format import Ending
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.noise import Noise
+from tinyprof.profile.resolve import make_profile
 from tinyprof.recorder import Recording, record
-from tinyprof.resolve import make_profile
 from tinyprof.sim import QUIET, SimError, open_sim
 from tinyprof.watch import LineWatch
 from tinyprof.wire.frames import Event, Order

@@ -19,7 +19,7 @@ from tinyprof.cramfs.writing.packer import stored_sizes
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.offers import split_runs
 from tinyprof.plan import Budget, Planner
-from tinyprof.resolve import make_profile
+from tinyprof.profile.resolve import make_profile
 from tinyprof.rootfs.indexing import index_image
 from tinyprof.segments.split_tree import AS_PLANNED, split_tree
 from tinyprof.wire.messages import EpochEnd, Hello, Pages, Volume

@@ -17,8 +17,8 @@ from tinyprof.carry import match
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
-from tinyprof.profile import Profile
-from tinyprof.resolve import make_profile
+from tinyprof.profile.model import Profile
+from tinyprof.profile.resolve import make_profile
 from tinyprof.rootfs.indexing import index_image
 from tinyprof.segments.split import Run, split
 from tinyprof.wire.messages import EpochEnd, Hello, Pages, Volume

@@ -9,7 +9,7 @@ from elf_cases import Shape, link
 from tinyprof.capture.index import ImageIndex, IndexedFile, Source, stored_sizes
 from tinyprof.heat.losses import NO_LOSSES
 from tinyprof.pages import Fsid
-from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
+from tinyprof.profile.model import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
 from tinyprof.whatif import KERNELS, WhatIf, what_if_mapped_by
 from tinyprof.worth import PLACEMENT_COST
 

@@ -12,11 +12,11 @@ from tinyprof.cli import Exit
 from tinyprof.cli.profiles import merge_files
 from tinyprof.cramfs.tree import Tree
 from tinyprof.disk import replace_file
-from tinyprof.profile import WEIGHT_MAX, Profile
+from tinyprof.profile.model import WEIGHT_MAX, Profile
+from tinyprof.profile.tprof import dump_profile
 from tinyprof.report.summary import run_text
 from tinyprof.symbols import with_symbols
 from tinyprof.text import shown
-from tinyprof.tprof import dump_profile
 
 FILE = click.Path(path_type=Path)
 

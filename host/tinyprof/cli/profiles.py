@@ -19,12 +19,13 @@ from tinyprof.contents import Contents, contents_of_image, contents_of_tree
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import Content
-from tinyprof.profile import Profile, ProfileError, merge_profiles, weighted
-from tinyprof.resolve import make_profile
+from tinyprof.profile.merge import merge_profiles, weighted
+from tinyprof.profile.model import Profile, ProfileError
+from tinyprof.profile.resolve import make_profile
+from tinyprof.profile.temperature import DEFAULT_LIMITS, Limits
+from tinyprof.profile.tprof import load_profile
 from tinyprof.rootfs.indexing import index_image
-from tinyprof.temperature import DEFAULT_LIMITS, Limits
 from tinyprof.text import shown
-from tinyprof.tprof import load_profile
 
 PROFILE_MAX = 1 << 28
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.profile import Profile
+from tinyprof.profile.model import Profile
 
 
 def axfs_lines(profile: Profile) -> tuple[list[str], list[str]]:

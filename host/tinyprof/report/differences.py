@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tinyprof.pages import page_ranges
-from tinyprof.profile import FileUse, Profile
-from tinyprof.temperature import DEFAULT_LIMITS, Limits, Temperature, temperatures
+from tinyprof.profile.model import FileUse, Profile
+from tinyprof.profile.temperature import DEFAULT_LIMITS, Limits, Temperature, temperatures
 
 _RANK = {temperature: rank for rank, temperature in enumerate(Temperature)}
 

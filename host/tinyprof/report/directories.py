@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from tinyprof.profile.temperature import Temperature
 from tinyprof.report.rows import FileRow
-from tinyprof.temperature import Temperature
 
 DEPTH_MAX = 64
 """What lies deeper stands in one list: a path may have 32,767 directories."""

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from tinyprof.profile import RunFacts
+from tinyprof.profile.model import RunFacts
+from tinyprof.profile.temperature import Temperature
 from tinyprof.report.rows import FileRow
 from tinyprof.report.strip import hottest
-from tinyprof.temperature import Temperature
 from tinyprof.whatif import Point
 
 STRIP_CELLS = 64

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from tinyprof.capture.index import StoredSizes
 from tinyprof.names import NO_NAMES, Names
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.profile import FileUse, PageUse, Profile
+from tinyprof.profile.model import FileUse, PageUse, Profile
+from tinyprof.profile.temperature import DEFAULT_LIMITS, Limits, Temperature, temperatures
 from tinyprof.symbols import LANDMARK
-from tinyprof.temperature import DEFAULT_LIMITS, Limits, Temperature, temperatures
 from tinyprof.whatif import candidates_of
 from tinyprof.worth import Candidate
 

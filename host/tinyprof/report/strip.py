@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tinyprof.temperature import Temperature
+from tinyprof.profile.temperature import Temperature
 
 CELLS = {Temperature.HOT: "█", Temperature.WARM: "▒", Temperature.ONCE: "░", Temperature.COLD: "·"}
 WIDTH = 64

@@ -25,10 +25,10 @@ from tinyprof.contents import Contents
 from tinyprof.errors import TinyprofError
 from tinyprof.live import Snapshot
 from tinyprof.plan_file import dump_plan
-from tinyprof.profile import Profile
+from tinyprof.profile.model import Profile
+from tinyprof.profile.tprof import dump_profile
 from tinyprof.report.directories import Directory, Row
 from tinyprof.text import shown
-from tinyprof.tprof import dump_profile
 from tinyprof.tui.dialogs import HelpScreen
 from tinyprof.tui.feed import INTERVAL, Feed, News
 from tinyprof.tui.files import FileList

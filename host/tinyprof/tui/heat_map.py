@@ -24,10 +24,10 @@ from textual.widget import Widget
 
 from tinyprof.names import Names
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.profile import FileUse
+from tinyprof.profile.model import FileUse
+from tinyprof.profile.temperature import Temperature
 from tinyprof.report.rows import names_text
 from tinyprof.report.strip import CELLS, hottest
-from tinyprof.temperature import Temperature
 from tinyprof.text import shown
 from tinyprof.tui.palette import cells, ending, legend, style_of
 from tinyprof.tui.subject import Subject

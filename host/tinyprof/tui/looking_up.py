@@ -15,7 +15,7 @@ from tinyprof.contents import Contents
 from tinyprof.errors import TinyprofError
 from tinyprof.live import Snapshot
 from tinyprof.names import Names
-from tinyprof.profile import FileUse, Profile
+from tinyprof.profile.model import FileUse, Profile
 from tinyprof.text import shown
 from tinyprof.tui.feed import Feed
 from tinyprof.tui.heat_map import HeatMap

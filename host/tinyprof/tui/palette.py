@@ -15,8 +15,8 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
+from tinyprof.profile.temperature import Temperature
 from tinyprof.report.strip import CELLS
-from tinyprof.temperature import Temperature
 from tinyprof.text import shown
 
 _STYLES = {

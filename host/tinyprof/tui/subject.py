@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from tinyprof.profile import Profile
+from tinyprof.profile.model import Profile
+from tinyprof.profile.temperature import Temperature
 from tinyprof.report.rows import FileRow, page_text
-from tinyprof.temperature import Temperature
 from tinyprof.text import shown
 
 

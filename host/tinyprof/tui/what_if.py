@@ -19,7 +19,7 @@ from textual.widget import Widget
 
 from tinyprof.live import Snapshot
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.temperature import Temperature
+from tinyprof.profile.temperature import Temperature
 from tinyprof.tui.palette import BARS, size_text, style_of
 from tinyprof.whatif import KERNELS, Kernel, WhatIf
 

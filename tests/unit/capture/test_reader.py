@@ -15,7 +15,7 @@ from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.errors import TinyprofError
-from tinyprof.resolve import make_profile
+from tinyprof.profile.resolve import make_profile
 from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event, encode_message
 from tinyprof.wire.messages import Message
 from tinyprof.wire.sequence import Frame

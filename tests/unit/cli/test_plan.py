@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tinyprof.cli.plan import BYTES
-from tinyprof.profile import LOSSES
+from tinyprof.profile.model import LOSSES
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 

@@ -15,9 +15,9 @@ import pytest
 from tinyprof.capture.index import ImageIndex, stored_sizes
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.names import Names
-from tinyprof.profile import Profile, Symbol
+from tinyprof.profile.model import Profile, Symbol
+from tinyprof.profile.resolve import make_profile
 from tinyprof.report.html import Programs, html_report
-from tinyprof.resolve import make_profile
 from tinyprof.wire.messages import Message
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")

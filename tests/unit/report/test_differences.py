@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tinyprof.heat.losses import NO_LOSSES
-from tinyprof.profile import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
+from tinyprof.profile.model import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
 from tinyprof.report.axfs import axfs_lines
 from tinyprof.report.differences import difference_fields, difference_lines, differences
 

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from tinyprof.profile import FileUse
+from tinyprof.profile.model import FileUse
+from tinyprof.profile.temperature import Temperature
 from tinyprof.report.directories import DEPTH_MAX, Directory, tree
 from tinyprof.report.rows import FileRow
-from tinyprof.temperature import Temperature
 
 
 def row(path: str, hot: int = 1) -> FileRow:

@@ -14,9 +14,9 @@ import pytest
 from tinyprof.capture.index import ImageIndex, stored_sizes
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.names import Names
-from tinyprof.profile import Profile, Symbol
+from tinyprof.profile.model import Profile, Symbol
+from tinyprof.profile.resolve import make_profile
 from tinyprof.report.html import Programs, html_report
-from tinyprof.resolve import make_profile
 from tinyprof.whatif import KERNELS, what_if
 from tinyprof.wire.messages import Message
 

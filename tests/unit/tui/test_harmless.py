@@ -12,7 +12,7 @@ import pytest
 from tinyprof.contents import Contents, Reader
 from tinyprof.errors import TinyprofError
 from tinyprof.names import Names
-from tinyprof.profile import FileUse, Symbol
+from tinyprof.profile.model import FileUse, Symbol
 from tinyprof.tui.app import LiveApp
 from tinyprof.tui.feed import News
 from unit.tui.conftest import Told, write

@@ -16,8 +16,8 @@ from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.heat.losses import Losses
 from tinyprof.plan_file import load_plan
-from tinyprof.resolve import make_profile
-from tinyprof.tprof import dump_profile
+from tinyprof.profile.resolve import make_profile
+from tinyprof.profile.tprof import dump_profile
 from tinyprof.tui.app import LiveApp
 from tinyprof.tui.dialogs import HelpScreen
 from tinyprof.tui.feed import News

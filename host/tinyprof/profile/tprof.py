@@ -16,7 +16,7 @@ from tinyprof.heat.losses import Losses
 from tinyprof.heat.volume_heat import PHASES_MAX
 from tinyprof.json_text import Broken, fault_in, unique, version_for
 from tinyprof.pages import PAGE_SIZE, PROCESSES_MAX
-from tinyprof.profile import (
+from tinyprof.profile.model import (
     AS_ANYTHING,
     EITHER,
     KIND_LETTERS,

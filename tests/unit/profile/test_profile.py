@@ -21,10 +21,11 @@ from tinyprof.errors import TinyprofError
 from tinyprof.heat.boots import Run
 from tinyprof.heat.losses import Losses
 from tinyprof.pages import Kind
-from tinyprof.profile import Profile, ProfileError, Seen, merge_profiles
-from tinyprof.resolve import make_profile, profile_of_run
+from tinyprof.profile.merge import merge_profiles
+from tinyprof.profile.model import Profile, ProfileError, Seen
+from tinyprof.profile.resolve import make_profile, profile_of_run
+from tinyprof.profile.tprof import dump_profile, load_profile
 from tinyprof.rootfs.indexing import index_image
-from tinyprof.tprof import dump_profile, load_profile
 from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages, Volume
 from tinyprof.wire.sequence import Frame
 

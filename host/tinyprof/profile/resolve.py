@@ -17,7 +17,8 @@ from tinyprof.heat.page_heat import ANY, MAPPED, PageHeat
 from tinyprof.heat.page_heat import Seen as SeenInRun
 from tinyprof.heat.volume_heat import Phase, VolumeHeat
 from tinyprof.pages import PAGE_SIZE, Content
-from tinyprof.profile import (
+from tinyprof.profile.merge import either_file, merge_profiles
+from tinyprof.profile.model import (
     AS_ANYTHING,
     EITHER,
     KIND_LETTERS,
@@ -28,8 +29,6 @@ from tinyprof.profile import (
     ProfileError,
     RunFacts,
     Seen,
-    either_file,
-    merge_profiles,
 )
 from tinyprof.wire.frames import Event
 from tinyprof.wire.messages import Hello

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 
-from tinyprof.profile import FileUse, PageUse, Profile
+from tinyprof.profile.model import FileUse, PageUse, Profile
 
 
 class Temperature(Enum):

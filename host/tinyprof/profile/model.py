@@ -8,14 +8,13 @@ writes them down. No I/O here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from operator import attrgetter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.losses import Losses
-from tinyprof.pages import Content, Kind
+from tinyprof.pages import Kind
 
 KIND_LETTERS = {Kind.EXEC: "x", Kind.READ: "r", Kind.WRITE: "w", Kind.FILE: "f"}
 EITHER, AS_ANYTHING = "xr", "*"
@@ -187,128 +186,3 @@ class Profile:
     def steady_of(self, file: FileUse) -> int:
         """The epochs of the steady state of those runs, times their weights."""
         return sum(run.steady * run.weight for run in self.runs if run.fsid in file.images)
-
-
-def _without_repetition(seen: dict[str, Seen]) -> dict[str, Seen]:
-    """Keep "xr" only beside both, and "*" only where nothing else says the same."""
-    letters = [key for key in seen if key not in (EITHER, AS_ANYTHING)]
-    if not {"x", "r"} <= seen.keys():
-        seen.pop(EITHER, None)
-    if len(letters) == 1 or set(letters) == {"x", "r"}:
-        seen.pop(AS_ANYTHING, None)
-    return seen
-
-
-def _most(one: int | None, other: int | None) -> int | None:
-    """The larger of two numbers of processes, of which either may be unknown."""
-    return max(one or 0, other or 0) or None
-
-
-def either_file(one: FileUse, other: FileUse) -> FileUse:
-    """Two inodes of one content in one image, maybe seen in the same epochs: the larger numbers."""
-    pages = _joined(one.pages, other.pages, _either)
-    return replace(one, pages=pages, processes=_most(one.processes, other.processes))
-
-
-def _either(one: PageUse, other: PageUse) -> PageUse:
-    return _combined(one, other, Seen.either)
-
-
-def _sum(one: PageUse, other: PageUse) -> PageUse:
-    return _combined(one, other, Seen.__add__)
-
-
-def _combined(one: PageUse, other: PageUse, join: Any) -> PageUse:
-    if one.seen.keys() == other.seen.keys() and len(one.seen) == 1:
-        # Most pages are only executed: this is what merging many profiles spends its time on.
-        ((key, seen),) = one.seen.items()
-        return PageUse(one.hash or other.hash, {key: join(seen, other.seen[key])})
-    both: dict[str, Seen] = {}
-    for key in (*KIND_LETTERS.values(), EITHER, AS_ANYTHING):
-        mine, theirs = _as(one, key), _as(other, key)
-        if mine and theirs:
-            both[key] = join(mine, theirs)
-        elif mine or theirs:
-            both[key] = mine or theirs  # type: ignore[assignment]
-    return PageUse(one.hash or other.hash, _without_repetition(both))
-
-
-def _as(use: PageUse, key: str) -> Seen | None:
-    if key == EITHER:
-        return use.mapped
-    return use.any if key == AS_ANYTHING else use.seen.get(key)
-
-
-def _joined(one: Mapping[int, PageUse], other: Mapping[int, PageUse], join: Any) -> dict[int, PageUse]:
-    pages = dict(one)
-    for page, use in other.items():
-        pages[page] = join(pages[page], use) if page in pages else use
-    return pages
-
-
-def weighted(profile: Profile, weight: int) -> Profile:
-    """The profile with each of its runs counted `weight` times as often.
-
-    Raises ProfileError where one would then count more than WEIGHT_MAX times.
-    """
-    if weight == 1:
-        return profile
-    most = max((run.weight * weight for run in profile.runs), default=0)
-    if most > WEIGHT_MAX:
-        raise ProfileError(
-            f"a run would count {most} times, for it has a weight already; at most {WEIGHT_MAX} can be kept",
-            "give a smaller --weight",
-        )
-
-    def times(use: PageUse) -> PageUse:
-        seen = {
-            key: replace(it, epochs=it.epochs * weight, steady=it.steady * weight)
-            for key, it in use.seen.items()
-        }
-        return PageUse(use.hash, seen)
-
-    files = (replace(f, pages={page: times(use) for page, use in f.pages.items()}) for f in profile.files)
-    runs = (replace(run, weight=run.weight * weight) for run in profile.runs)
-    return replace(profile, runs=tuple(runs), files=tuple(files))
-
-
-def merge_profiles(profiles: Iterable[Profile]) -> Profile:
-    """One profile of all runs. Uses of one content add up; the path is the first in the order of names."""
-    runs: list[RunFacts] = []
-    merged: dict[Content, FileUse] = {}
-    unknown = 0
-    extra: dict[str, Any] = {}
-    for profile in profiles:
-        runs += profile.runs
-        unknown += profile.unknown_pages
-        extra = {**profile.extra, **extra}
-        for file in profile.files:
-            content = (file.sha256, file.size)
-            before = merged.get(content)
-            merged[content] = file if before is None else _merged_file(before, file)
-    files = sorted(merged.values(), key=lambda file: (file.path, file.sha256))
-    runs.sort(key=lambda run: (run.fsid, run.kernel, run.epochs, run.weight, _losses(run), _names(run)))
-    return Profile(tuple(runs), unknown, tuple(files), extra)
-
-
-def _losses(run: RunFacts) -> tuple[int, ...]:
-    return tuple(getattr(run.losses, name) for name in LOSSES)
-
-
-def _names(run: RunFacts) -> list[tuple[Any, ...]]:
-    return [attrgetter("name", "first", "epochs", "fresh", "steady")(phase) for phase in run.phases]
-
-
-def _merged_file(one: FileUse, other: FileUse) -> FileUse:
-    symbols = one.symbols
-    if other.symbols and other.symbols != symbols:
-        symbols = tuple(sorted({*symbols, *other.symbols}, key=attrgetter("offset", "name", "size")))
-    return replace(
-        one,
-        path=min(one.path, other.path),
-        pages=_joined(one.pages, other.pages, _sum),
-        images=one.images if one.images == other.images else tuple(sorted({*one.images, *other.images})),
-        symbols=symbols,
-        processes=_most(one.processes, other.processes),
-        extra={**other.extra, **one.extra},
-    )
