@@ -22,8 +22,8 @@ from silent import Silent
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.heat.boots import split_runs
-from tinyprof.recorder import record
-from tinyprof.watch import LineWatch
+from tinyprof.record.diagnosis import LineWatch
+from tinyprof.record.recorder import record
 from tinyprof.wire.frames import Event, FrameDecoder
 from tinyprof.wire.messages import Pages
 from tinyprof.wire.port import open_link

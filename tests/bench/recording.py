@@ -24,8 +24,8 @@ from bench.line import Line, boot, synthetic
 from silent import Silent
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.live import LiveHeat
-from tinyprof.recorder import Limits, record
-from tinyprof.watch import LineWatch
+from tinyprof.record.diagnosis import LineWatch
+from tinyprof.record.recorder import Limits, record
 from tinyprof.wire.frames import Event
 from tinyprof.wire.port import CHUNK, DescriptorLink
 

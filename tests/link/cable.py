@@ -14,7 +14,7 @@ import threading
 import tty
 from pathlib import Path
 
-from tinyprof.noise import Noise, NoisyLine
+from tinyprof.record.noise import Noise, NoisyLine
 
 READ = 512
 """Bytes moved at once: about two frames, so that what one lost write holds is not the whole line."""

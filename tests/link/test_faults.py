@@ -16,10 +16,10 @@ from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Totals
-from tinyprof.noise import Noise
 from tinyprof.pages import Kind
-from tinyprof.recorder import Limits, Recording, record
-from tinyprof.watch import LineWatch
+from tinyprof.record.diagnosis import LineWatch
+from tinyprof.record.noise import Noise
+from tinyprof.record.recorder import Limits, Recording, record
 from tinyprof.wire.messages import Pages
 from tinyprof.wire.reconnect import LastingLink
 from tinyprof.wire.sequence import Frame

@@ -16,9 +16,9 @@ from silent import Silent
 from tinyprof.capture.compression import LinePacker
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
-from tinyprof.recorder import record
-from tinyprof.sim import Sender
-from tinyprof.watch import LineWatch
+from tinyprof.record.diagnosis import LineWatch
+from tinyprof.record.recorder import record
+from tinyprof.record.sim import Sender
 from tinyprof.wire.frames import FrameDecoder
 from tinyprof.wire.messages import Ack, Pages, RepeatPlease
 from tinyprof.wire.port import DescriptorLink

@@ -13,8 +13,8 @@ from silent import Silent
 from target.booting import BOARD, KERNELS, RECORD_FROM_THE_START, pattern_image
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.cramfs.reading.reader import read_image
-from tinyprof.recorder import Recording, record
-from tinyprof.watch import LineWatch
+from tinyprof.record.diagnosis import LineWatch
+from tinyprof.record.recorder import Recording, record
 from tinyprof.wire.frames import Event, Order
 from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages, Status, Trace
 from tinyprof.wire.port import open_link

@@ -17,32 +17,27 @@ import click
 
 from tinyprof import __version__
 from tinyprof.capture.compression import LinePacker
-from tinyprof.capture.format import CaptureError, Ending, Meta
-from tinyprof.capture.index import ImageIndex
+from tinyprof.capture.format import Ending, Meta
 from tinyprof.capture.parts import Roll, RollingWriter, part_path
-from tinyprof.capture.writer import CaptureWriter
 from tinyprof.cli import Exit
 from tinyprof.cli.profiles import ROOTFS, contents_of, index_of
 from tinyprof.cli.screen import Screen
 from tinyprof.cli.terminal import has_terminal, record_on_screen, until_signalled
-from tinyprof.disk import DiskError, kept_safe
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Totals
-from tinyprof.noise import Noise
-from tinyprof.recorder import Limits, Observer, Recording, no_orders, nobody_listens, record
+from tinyprof.record.diagnosis import LineWatch
+from tinyprof.record.noise import Noise
+from tinyprof.record.recorder import Limits, Observer, Recording, no_orders, nobody_listens, record
+from tinyprof.record.session import NAMED_PARTS, _due, _open, _writer
+from tinyprof.record.sim import QUIET, open_sim
 from tinyprof.report.ledger import ledger_fields, ledger_lines
 from tinyprof.report.summary import losses_text
-from tinyprof.sim import QUIET, open_sim
 from tinyprof.text import EPOCH_MS_LIMIT, seconds_of, shown
-from tinyprof.watch import LineWatch
-from tinyprof.wire.frames import Event, HostMark, Order
+from tinyprof.wire.frames import Event, Order
 from tinyprof.wire.messages import MARK_MAX, Hello
-from tinyprof.wire.port import Link, NoSuchPortError, SerialLink, open_link
-from tinyprof.wire.reconnect import LastingLink
+from tinyprof.wire.port import Link
 
 SIZES = {"k": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-NAMED_PARTS = 4
-"""Files of one recording that are named one by one in what to do next."""
 
 
 class Time(click.ParamType[float]):
@@ -204,61 +199,6 @@ def command(
         all_of_it = " ".join(names) if parts <= NAMED_PARTS else f"{names[0]} {others}"
         screen.say(f"next: tinyprof view {all_of_it}, or tinyprof report {all_of_it}")
     return _verdict(recording, baud, interrupted=signalled())
-
-
-def _writer(
-    output: Path,
-    meta: Meta,
-    index: ImageIndex | None,
-    roll: Roll | None,
-    packer: LinePacker | None,
-    open_files: contextlib.ExitStack,
-) -> CaptureWriter | RollingWriter:
-    """The capture at `output`, and its further parts beside it: NAME-1, NAME-2 …"""
-    part_files = open_files.enter_context(contextlib.ExitStack())
-
-    def begin_part(part: Meta, primer: bytes) -> CaptureWriter:
-        try:
-            part_files.close()
-        except DiskError as error:
-            raise CaptureError(error.message, error.hint) from None
-        path = part_path(output, part.part)
-        try:
-            file = part_files.enter_context(path.open("xb", buffering=0))
-        except FileExistsError:
-            raise CaptureError(f"{path} exists", "move it away") from None
-        except OSError as error:
-            raise CaptureError(f"{path} cannot be written: {error.strerror}") from None
-        part_files.enter_context(kept_safe(file))
-        return CaptureWriter(file, part, index, primer, packer)
-
-    return RollingWriter(meta, begin_part, roll) if roll else begin_part(meta, b"")
-
-
-def _open(port: str, baud: int, *, wait: bool) -> Link:
-    """The port. A serial device that goes away is waited for, any other port only if `wait` says so."""
-    try:
-        link = open_link(port, baud)
-    except NoSuchPortError:
-        if not wait:
-            raise
-        click.echo(f"tinyprof: waiting for {shown(port)}", err=True)
-        return LastingLink(port, baud)
-    return LastingLink(port, baud, link) if wait or isinstance(link, SerialLink) else link
-
-
-def _due(marks: tuple[tuple[str, float], ...]) -> Callable[[], list[HostMark]]:
-    """The marks whose time has come since the last call, the first of which is the start."""
-    left = sorted(marks, key=lambda mark: mark[1])
-    began = time.monotonic()
-
-    def due() -> list[HostMark]:
-        found = []
-        while left and time.monotonic() - began >= left[0][1]:
-            found.append(HostMark(left.pop(0)[0]))
-        return found
-
-    return due
 
 
 def _columns() -> int | None:

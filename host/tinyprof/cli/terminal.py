@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 from tinyprof.capture.index import ImageIndex
 from tinyprof.contents import Contents
 from tinyprof.disk import replace_file
-from tinyprof.recorder import Recording
+from tinyprof.record.recorder import Recording
 
 if TYPE_CHECKING:
     from tinyprof.tui.feed import Begin

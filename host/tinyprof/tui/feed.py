@@ -23,7 +23,7 @@ from tinyprof.capture.reader import CaptureReader
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Totals, loss_counts
 from tinyprof.live import LiveHeat, Snapshot
-from tinyprof.recorder import Observer, Recording
+from tinyprof.record.recorder import Observer, Recording
 from tinyprof.text import epoch_text, shown, shown_line
 from tinyprof.wire.frames import ConsoleText, Event, HostMark, Order
 from tinyprof.wire.messages import EpochEnd, EpochLength, Pages, Rearm, Trace

@@ -12,8 +12,8 @@ from tinyprof.capture.parts import Parts, Roll, RollingWriter
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.heat.totals import Tally
-from tinyprof.recorder import Limits, Recording, record
-from tinyprof.watch import LineWatch
+from tinyprof.record.diagnosis import LineWatch
+from tinyprof.record.recorder import Limits, Recording, record
 from tinyprof.wire.frames import FrameDecoder, encode_message
 from tinyprof.wire.messages import Begin, EpochEnd, Hello, Message, Pages
 from tinyprof.wire.sequence import EARLY

@@ -16,8 +16,8 @@ import pytest
 from silent import Silent
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
-from tinyprof.recorder import record
-from tinyprof.watch import LineWatch
+from tinyprof.record.diagnosis import LineWatch
+from tinyprof.record.recorder import record
 from tinyprof.wire.frames import encode_frame, encode_message
 from tinyprof.wire.messages import Begin, EpochEnd, Hello, Message, Pages, Status
 

@@ -26,11 +26,12 @@ from tinyprof.wire.messages import Begin, Hello, Message, Status
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "record"]
 AS_NOBODY = """
 import os
-from tinyprof.cli import main, record
-def as_nobody(*words, root_opens=record.open_link):
+from tinyprof.cli import main
+from tinyprof.record import session
+def as_nobody(*words, root_opens=session.open_link):
     os.setgroups([]), os.setgid(65534), os.setuid(65534)
     return root_opens(*words)
-record.open_link = as_nobody
+session.open_link = as_nobody
 main()
 """
 """Root until the port is opened: nobody else may be let see this interpreter's modules."""

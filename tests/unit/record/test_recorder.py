@@ -19,8 +19,8 @@ from tinyprof.capture.writer import CaptureWriter
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.losses import Losses
 from tinyprof.heat.totals import Totals, loss_counts
-from tinyprof.recorder import REBOOTS_SAID, Limits, Recording, record
-from tinyprof.watch import LineWatch, NoTracerError
+from tinyprof.record.diagnosis import LineWatch, NoTracerError
+from tinyprof.record.recorder import REBOOTS_SAID, Limits, Recording, record
 from tinyprof.wire.frames import ConsoleText, FrameDecoder, HostMark, Order, encode_frame, encode_message
 from tinyprof.wire.messages import (
     NO_BOOT,

@@ -22,7 +22,7 @@ from pathlib import Path
 from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.errors import TinyprofError
-from tinyprof.noise import Noise, NoisyLine
+from tinyprof.record.noise import Noise, NoisyLine
 from tinyprof.wire.frames import FrameDecoder, encode_message
 from tinyprof.wire.messages import (
     SEQ_MODULO,

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tinyprof.capture.index import ImageIndex, WrongImageError
-from tinyprof.watch import LineWatch, NoTracerError
+from tinyprof.record.diagnosis import LineWatch, NoTracerError
 from tinyprof.wire.frames import FrameDecoder, encode_frame, encode_message
 from tinyprof.wire.messages import Hello, Rearm, Status
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tinyprof.baud import likely_rates
 from tinyprof.capture.index import ImageIndex, WrongImageError
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import PAGE_SIZE
+from tinyprof.record.baud import likely_rates
 from tinyprof.wire.frames import HELLO_VOLUMES, ConsoleText, Event, mostly_text
 from tinyprof.wire.messages import PROTOCOL, Hello, UnknownMessage, UnknownProtocol, joined_hello
 from tinyprof.wire.sequence import Frame

@@ -14,11 +14,11 @@ from silent import Silent
 from tinyprof.capture.format import Ending
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
-from tinyprof.noise import Noise
 from tinyprof.profile.resolve import make_profile
-from tinyprof.recorder import Recording, record
-from tinyprof.sim import QUIET, SimError, open_sim
-from tinyprof.watch import LineWatch
+from tinyprof.record.diagnosis import LineWatch
+from tinyprof.record.noise import Noise
+from tinyprof.record.recorder import Recording, record
+from tinyprof.record.sim import QUIET, SimError, open_sim
 from tinyprof.wire.frames import Event, Order
 from tinyprof.wire.messages import Hello, Trace
 from tinyprof.wire.sequence import Frame

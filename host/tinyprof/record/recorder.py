@@ -17,8 +17,8 @@ from tinyprof.capture.parts import RollingWriter
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Tally, Totals, console_text, loss_counts
-from tinyprof.return_path import ReturnPath
-from tinyprof.watch import LineWarning, LineWatch
+from tinyprof.record.diagnosis import LineWarning, LineWatch
+from tinyprof.record.return_path import ReturnPath
 from tinyprof.wire.frames import RUN_MAX, Event, FrameDecoder, HostMark, Order, primer
 from tinyprof.wire.messages import Rearm
 from tinyprof.wire.port import Link, LinkError

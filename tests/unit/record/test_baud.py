@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from tinyprof.baud import likely_rates
+from tinyprof.record.baud import likely_rates
 from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import Pages
 

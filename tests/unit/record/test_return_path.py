@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tinyprof.return_path import ReturnPath
+from tinyprof.record.return_path import ReturnPath
 from tinyprof.wire.frames import FrameDecoder, encode_message
 from tinyprof.wire.messages import Begin, EpochLength, Hello, HelloPlease, Message, Pages, RepeatPlease, Trace
 from tinyprof.wire.sequence import Frame

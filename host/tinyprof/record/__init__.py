@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""One recording: store what arrives, count it, answer the target, say what is wrong with the line."""
