@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from tinyprof.carry import Match
 from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.tree import Tree
@@ -22,6 +21,7 @@ from tinyprof.errors import TinyprofError
 from tinyprof.offers import MODELS, Model, offered_by
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile.model import PageUse
+from tinyprof.rootfs.match import Match
 from tinyprof.segments.split_tree import AS_PLANNED, split_tree
 from tinyprof.selection import Selection, Target, select
 from tinyprof.worth import Candidate, candidates_in

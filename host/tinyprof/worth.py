@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tinyprof.carry import Match
 from tinyprof.cramfs.programs import head_of
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile.model import PageUse
+from tinyprof.rootfs.match import Match
 
 PLACEMENT_COST = 4
 """What a page in place adds beside its own bytes, at most: the block behind it then carries its own size, two

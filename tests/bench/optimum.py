@@ -14,12 +14,12 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from bench.predictions import ROOT  # noqa: E402
-from tinyprof.carry import match  # noqa: E402
 from tinyprof.cli.profiles import open_profile  # noqa: E402
 from tinyprof.cramfs.tree import Tree  # noqa: E402
 from tinyprof.cramfs.writing.compressor import choose_compressor  # noqa: E402
 from tinyprof.cramfs.writing.packer import stored_sizes  # noqa: E402
 from tinyprof.offers import MODELS, Offered, offered_by, split_runs  # noqa: E402
+from tinyprof.rootfs.match import match  # noqa: E402
 from tinyprof.segments.split_tree import Prices  # noqa: E402
 from tinyprof.selection import Target, select  # noqa: E402
 from tinyprof.worth import candidates_in  # noqa: E402

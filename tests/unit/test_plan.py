@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from profile_cases import STEADY, program_head, use
-from tinyprof.carry import Counts, Match, Matched
 from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
@@ -22,6 +21,7 @@ from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan import Budget, BudgetError, Plan, Planner
 from tinyprof.plan_file import dump_plan, load_plan
 from tinyprof.report.plans import curve_lines, plan_document, plan_lines
+from tinyprof.rootfs.match import Counts, Match, Matched
 
 SEED = 20261124
 

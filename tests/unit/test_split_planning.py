@@ -10,7 +10,6 @@ import pytest
 
 from elf_cases import PAGE, Shape, link
 from tinyprof.capture.reader import CaptureReader
-from tinyprof.carry import match
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.cache import DiskCache
@@ -21,6 +20,7 @@ from tinyprof.offers import split_runs
 from tinyprof.plan import Budget, Planner
 from tinyprof.profile.resolve import make_profile
 from tinyprof.rootfs.indexing import index_image
+from tinyprof.rootfs.match import match
 from tinyprof.segments.split_tree import AS_PLANNED, split_tree
 from tinyprof.wire.messages import EpochEnd, Hello, Pages, Volume
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from elf_cases import Shape, link
 from profile_cases import STEADY, candidate, use
-from tinyprof.carry import Counts, Match, Matched
 from tinyprof.cramfs.programs import mapped_parts
 from tinyprof.cramfs.tree import Tree
+from tinyprof.rootfs.match import Counts, Match, Matched
 from tinyprof.segments.split import Run, split
 from tinyprof.worth import ONCE_SHARE, candidates_in, pays
 

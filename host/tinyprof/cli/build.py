@@ -84,9 +84,9 @@ def _profiled(
 ) -> Wanted:
     """What plans choose without a budget for this kernel; for none, all that pays."""
     # What reads profiles takes longer to import than a small image to build.
-    from tinyprof.carry import match  # noqa: PLC0415
     from tinyprof.cli.profiles import open_profile  # noqa: PLC0415
     from tinyprof.offers import MODELS, offered_by  # noqa: PLC0415
+    from tinyprof.rootfs.match import match  # noqa: PLC0415
     from tinyprof.selection import Target, select  # noqa: PLC0415
     from tinyprof.worth import candidates_in, pages_that_pay  # noqa: PLC0415
 

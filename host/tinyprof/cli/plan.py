@@ -11,7 +11,6 @@ from pathlib import Path
 
 import click
 
-from tinyprof.carry import match
 from tinyprof.cli import Exit
 from tinyprof.cli.build import open_cache
 from tinyprof.cli.profiles import open_profile
@@ -24,6 +23,7 @@ from tinyprof.offers import split_runs
 from tinyprof.plan import Budget, Plan, Planner
 from tinyprof.plan_file import dump_plan
 from tinyprof.report.plans import curve_fields, curve_lines, plan_document, plan_lines
+from tinyprof.rootfs.match import match
 from tinyprof.segments.split_tree import Prices
 from tinyprof.text import shown
 

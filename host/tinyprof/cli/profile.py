@@ -15,7 +15,7 @@ from tinyprof.disk import replace_file
 from tinyprof.profile.model import WEIGHT_MAX, Profile
 from tinyprof.profile.tprof import dump_profile
 from tinyprof.report.summary import run_text
-from tinyprof.symbols import with_symbols
+from tinyprof.rootfs.landmarks import with_symbols
 from tinyprof.text import shown
 
 FILE = click.Path(path_type=Path)

@@ -15,7 +15,6 @@ from tinyprof.capture.format import MAGIC, Meta
 from tinyprof.capture.index import ImageIndex, StoredSizes, stored_sizes
 from tinyprof.capture.parts import Parts, recordings_of
 from tinyprof.capture.reader import CaptureReader
-from tinyprof.contents import Contents, contents_of_image, contents_of_tree
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import Content
@@ -24,6 +23,7 @@ from tinyprof.profile.model import Profile, ProfileError
 from tinyprof.profile.resolve import make_profile
 from tinyprof.profile.temperature import DEFAULT_LIMITS, Limits
 from tinyprof.profile.tprof import load_profile
+from tinyprof.rootfs.contents import Contents, contents_of_image, contents_of_tree
 from tinyprof.rootfs.indexing import index_image
 from tinyprof.text import shown
 

@@ -11,7 +11,7 @@ from tinyprof.errors import TinyprofError
 from tinyprof.text import shown
 
 if TYPE_CHECKING:
-    from tinyprof.carry import Match
+    from tinyprof.rootfs.match import Match
 
 
 class StaleProfileError(TinyprofError):

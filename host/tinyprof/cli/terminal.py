@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from tinyprof.capture.index import ImageIndex
-from tinyprof.contents import Contents
 from tinyprof.disk import replace_file
 from tinyprof.record.recorder import Recording
+from tinyprof.rootfs.contents import Contents
 
 if TYPE_CHECKING:
     from tinyprof.tui.feed import Begin

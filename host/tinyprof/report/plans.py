@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tinyprof.carry import Match
 from tinyprof.pages import page_ranges
 from tinyprof.plan import Plan, PlannedFile
 from tinyprof.plan_file import plan_fields
+from tinyprof.rootfs.match import Match
 from tinyprof.segments.split_tree import Prices
 
 PLOT_WIDTH = 50

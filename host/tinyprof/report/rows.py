@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinyprof.capture.index import StoredSizes
-from tinyprof.names import NO_NAMES, Names
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile.model import FileUse, PageUse, Profile
 from tinyprof.profile.temperature import DEFAULT_LIMITS, Limits, Temperature, temperatures
-from tinyprof.symbols import LANDMARK
+from tinyprof.rootfs.elf_names import NO_NAMES, Names
+from tinyprof.rootfs.landmarks import LANDMARK
 from tinyprof.whatif import candidates_of
 from tinyprof.worth import Candidate
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""rootfs."""
+"""The files of a root filesystem: indexed, read, named, and found again after they have changed."""

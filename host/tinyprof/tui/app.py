@@ -21,13 +21,13 @@ from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Footer, Input
 from textual.worker import get_current_worker
 
-from tinyprof.contents import Contents
 from tinyprof.errors import TinyprofError
 from tinyprof.live import Snapshot
 from tinyprof.plan_file import dump_plan
 from tinyprof.profile.model import Profile
 from tinyprof.profile.tprof import dump_profile
 from tinyprof.report.directories import Directory, Row
+from tinyprof.rootfs.contents import Contents
 from tinyprof.text import shown
 from tinyprof.tui.dialogs import HelpScreen
 from tinyprof.tui.feed import INTERVAL, Feed, News

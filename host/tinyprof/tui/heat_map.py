@@ -22,12 +22,12 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tinyprof.names import Names
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile.model import FileUse
 from tinyprof.profile.temperature import Temperature
 from tinyprof.report.rows import names_text
 from tinyprof.report.strip import CELLS, hottest
+from tinyprof.rootfs.elf_names import Names
 from tinyprof.text import shown
 from tinyprof.tui.palette import cells, ending, legend, style_of
 from tinyprof.tui.subject import Subject

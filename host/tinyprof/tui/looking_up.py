@@ -11,11 +11,11 @@ from time import monotonic
 
 from textual.message import Message
 
-from tinyprof.contents import Contents
 from tinyprof.errors import TinyprofError
 from tinyprof.live import Snapshot
-from tinyprof.names import Names
 from tinyprof.profile.model import FileUse, Profile
+from tinyprof.rootfs.contents import Contents
+from tinyprof.rootfs.elf_names import Names
 from tinyprof.text import shown
 from tinyprof.tui.feed import Feed
 from tinyprof.tui.heat_map import HeatMap

@@ -14,10 +14,10 @@ import pytest
 
 from tinyprof.capture.index import ImageIndex, stored_sizes
 from tinyprof.capture.reader import CaptureReader
-from tinyprof.names import Names
 from tinyprof.profile.model import Profile, Symbol
 from tinyprof.profile.resolve import make_profile
 from tinyprof.report.html import Programs, html_report
+from tinyprof.rootfs.elf_names import Names
 from tinyprof.wire.messages import Message
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -17,12 +17,12 @@ from elf_cases import Shape, link
 from tinyprof.capture.format import Ending, Meta
 from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.writer import CaptureWriter
-from tinyprof.contents import contents_of_tree
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.live import Snapshot
 from tinyprof.pages import Kind
+from tinyprof.rootfs.contents import contents_of_tree
 from tinyprof.rootfs.indexing import index_image
 from tinyprof.tui.app import LiveApp
 from tinyprof.tui.feed import Feed, FinishedCapture, News, Post, snapshot_at

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.contents import Contents, Reader
 from tinyprof.errors import TinyprofError
-from tinyprof.names import Names
 from tinyprof.profile.model import FileUse, Symbol
+from tinyprof.rootfs.contents import Contents, Reader
+from tinyprof.rootfs.elf_names import Names
 from tinyprof.tui.app import LiveApp
 from tinyprof.tui.feed import News
 from unit.tui.conftest import Told, write

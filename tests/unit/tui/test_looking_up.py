@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tinyprof.contents import contents_of_tree
 from tinyprof.plan_file import load_plan
+from tinyprof.rootfs.contents import contents_of_tree
 from tinyprof.tui.app import LiveApp
 from tinyprof.tui.feed import FinishedCapture, News, snapshot_at
 from tinyprof.tui.what_if import WhatIfPane

@@ -13,13 +13,13 @@ import pytest
 from elf_cases import PAGE, Shape, link
 from tinyprof.capture.index import ImageIndex, ImageIndexError, Source, pack_index, unpack_index
 from tinyprof.capture.reader import CaptureReader
-from tinyprof.carry import match
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.profile.model import Profile
 from tinyprof.profile.resolve import make_profile
 from tinyprof.rootfs.indexing import index_image
+from tinyprof.rootfs.match import match
 from tinyprof.segments.split import Run, split
 from tinyprof.wire.messages import EpochEnd, Hello, Pages, Volume
 

@@ -13,8 +13,8 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from debian_files import debian_files
-from tinyprof.names import NAME_MAX, NO_NAMES, PLACES_MAX, SECTIONS_MAX, SYMBOLS_MAX, read_names
 from tinyprof.pages import PAGE_SIZE
+from tinyprof.rootfs.elf_names import NAME_MAX, NO_NAMES, PLACES_MAX, SECTIONS_MAX, SYMBOLS_MAX, read_names
 
 SEED = 20261124
 FILE_SIZE = 4 << 20

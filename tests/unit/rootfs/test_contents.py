@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from elf_cases import Shape, link
-from tinyprof.contents import Contents, Reader, contents_of_image, contents_of_tree
 from tinyprof.cramfs.programs import HEAD_SIZE, mapped_parts
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.errors import TinyprofError
 from tinyprof.profile.model import FileUse
+from tinyprof.rootfs.contents import Contents, Reader, contents_of_image, contents_of_tree
 from tinyprof.segments.split import Run, split
 
 PROGRAM = link(Shape(pages=6))

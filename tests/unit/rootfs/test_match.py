@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.carry import Counts, Match, match
 from tinyprof.cli.stale import StaleProfileError, check_stale
 from tinyprof.cramfs.tree import Tree
 from tinyprof.heat.losses import NO_LOSSES
@@ -19,7 +18,8 @@ from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile.model import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen, Symbol
 from tinyprof.report.plans import match_lines
 from tinyprof.rootfs.indexing import page_hashes
-from tinyprof.symbols import LANDMARK, read_symbols, with_symbols
+from tinyprof.rootfs.landmarks import LANDMARK, read_symbols, with_symbols
+from tinyprof.rootfs.match import Counts, Match, match
 
 SEED = 20261124
 FSID = "0000000a/1/2/3"

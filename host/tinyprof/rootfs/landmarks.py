@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from heapq import nsmallest
 
-from tinyprof.names import read_names
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile.model import FileUse, Profile, Symbol
+from tinyprof.rootfs.elf_names import read_names
 
 NEAR_PAGES = 4
 """Symbols so far from a used page are kept too, to place what has no symbol of its own."""

@@ -17,8 +17,8 @@ from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.programs import head_in
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.names import Names, read_names
 from tinyprof.profile.model import FileUse
+from tinyprof.rootfs.elf_names import Names, read_names
 from tinyprof.segments.split import undone
 
 Reader = Callable[[], bytes]

@@ -19,8 +19,8 @@ from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile.model import FileUse, PageUse, Profile, Symbol
 from tinyprof.rootfs.indexing import page_hashes
+from tinyprof.rootfs.landmarks import find_landmarks, read_symbols
 from tinyprof.segments.split import EHDR_SIZE, looks_split, undone
-from tinyprof.symbols import find_landmarks, read_symbols
 
 GROWTH_MAX = 1.15
 """Found by symbols, a file has at most so many times as many pages: what lay on one may lie on two now."""
