@@ -7,8 +7,8 @@ import struct
 from collections.abc import Mapping
 
 from tinyprof.pages import PAGE_SIZE
+from tinyprof.plan.value import Candidate
 from tinyprof.profile.model import PageUse, Seen
-from tinyprof.worth import Candidate
 
 STEADY = 10
 """Epochs of the steady state."""

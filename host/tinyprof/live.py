@@ -16,11 +16,11 @@ from tinyprof.capture.index import ImageIndex, StoredSizes, WrongImageError, sto
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.boots import Run
 from tinyprof.heat.losses import NO_LOSSES, Losses
+from tinyprof.plan.what_if import WhatIf, what_if
 from tinyprof.profile.merge import merge_profiles
 from tinyprof.profile.model import Profile
 from tinyprof.profile.resolve import profile_of_run
 from tinyprof.report.rows import FileRow, file_rows
-from tinyprof.whatif import WhatIf, what_if
 from tinyprof.wire.frames import Event
 from tinyprof.wire.messages import Hello
 

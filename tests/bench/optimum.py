@@ -18,11 +18,11 @@ from tinyprof.cli.profiles import open_profile  # noqa: E402
 from tinyprof.cramfs.tree import Tree  # noqa: E402
 from tinyprof.cramfs.writing.compressor import choose_compressor  # noqa: E402
 from tinyprof.cramfs.writing.packer import stored_sizes  # noqa: E402
-from tinyprof.offers import MODELS, Offered, offered_by, split_runs  # noqa: E402
+from tinyprof.plan.offers import MODELS, Offered, offered_by, split_runs  # noqa: E402
+from tinyprof.plan.selection import Target, select  # noqa: E402
+from tinyprof.plan.value import candidates_in  # noqa: E402
 from tinyprof.rootfs.match import match  # noqa: E402
 from tinyprof.segments.split_tree import Prices  # noqa: E402
-from tinyprof.selection import Target, select  # noqa: E402
-from tinyprof.worth import candidates_in  # noqa: E402
 
 LEVEL = 6
 BUDGETS_KIB = (50, 100, 175, 250)

@@ -7,13 +7,13 @@ import random
 from time import process_time
 
 from tinyprof.heat.losses import NO_LOSSES
-from tinyprof.offers import MODELS, offered_by
 from tinyprof.pages import PAGE_SIZE
+from tinyprof.plan.offers import MODELS, offered_by
+from tinyprof.plan.selection import Target, select
+from tinyprof.plan.value import Candidate
 from tinyprof.profile.merge import merge_profiles
 from tinyprof.profile.model import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
 from tinyprof.profile.tprof import dump_profile, load_profile
-from tinyprof.selection import Target, select
-from tinyprof.worth import Candidate
 
 SEED = 20261124
 FILES, PAGES, STEADY = 250, 260, 30

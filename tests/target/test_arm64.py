@@ -20,7 +20,7 @@ from tinyprof.cramfs.programs import mapped_parts
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
-from tinyprof.plan_file import dump_plan
+from tinyprof.plan.plan_file import dump_plan
 
 PACKAGES = (
     *("busybox", "libc6", "libgcc-s1", "libstdc++6", "libcrypt1", "gdbserver"),

@@ -29,7 +29,7 @@ from tinyprof.cramfs.writing.writer import WriteOptions, Written, write_image
 from tinyprof.disk import replace_file
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import page_ranges
-from tinyprof.plan_file import PlanError, load_plan
+from tinyprof.plan.plan_file import PlanError, load_plan
 from tinyprof.segments.split_tree import AS_PLANNED, Prices, SplitFile, SplitTree, StoredSize, split_tree
 from tinyprof.text import shown
 
@@ -85,10 +85,10 @@ def _profiled(
     """What plans choose without a budget for this kernel; for none, all that pays."""
     # What reads profiles takes longer to import than a small image to build.
     from tinyprof.cli.profiles import open_profile  # noqa: PLC0415
-    from tinyprof.offers import MODELS, offered_by  # noqa: PLC0415
+    from tinyprof.plan.offers import MODELS, offered_by  # noqa: PLC0415
+    from tinyprof.plan.selection import Target, select  # noqa: PLC0415
+    from tinyprof.plan.value import candidates_in, pages_that_pay  # noqa: PLC0415
     from tinyprof.rootfs.match import match  # noqa: PLC0415
-    from tinyprof.selection import Target, select  # noqa: PLC0415
-    from tinyprof.worth import candidates_in, pages_that_pay  # noqa: PLC0415
 
     found = match(open_profile([profile]), tree)
     check_stale(found, max_stale)

@@ -19,9 +19,9 @@ from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions
 from tinyprof.disk import replace_file
-from tinyprof.offers import split_runs
-from tinyprof.plan import Budget, Plan, Planner
-from tinyprof.plan_file import dump_plan
+from tinyprof.plan.offers import split_runs
+from tinyprof.plan.plan_file import dump_plan
+from tinyprof.plan.planner import Budget, Plan, Planner
 from tinyprof.report.plans import curve_fields, curve_lines, plan_document, plan_lines
 from tinyprof.rootfs.match import match
 from tinyprof.segments.split_tree import Prices

@@ -17,6 +17,7 @@ from importlib.resources import files
 from itertools import groupby
 
 from tinyprof.capture.index import StoredSizes
+from tinyprof.plan.what_if import KERNELS, HeadOf, WhatIf, what_if, what_if_mapped_by
 from tinyprof.profile.model import FileUse, Profile, RunFacts
 from tinyprof.profile.temperature import DEFAULT_LIMITS, Limits, Temperature
 from tinyprof.report.plot import LETTERS, curve_svg, map_svg, phases_svg, strip_svg
@@ -24,7 +25,6 @@ from tinyprof.report.rows import FileRow, file_rows, functions_on, names_text, p
 from tinyprof.report.summary import losses_text, phase_lines
 from tinyprof.rootfs.elf_names import Names
 from tinyprof.text import shown
-from tinyprof.whatif import KERNELS, HeadOf, WhatIf, what_if, what_if_mapped_by
 
 HOT_FUNCTIONS = 40
 """Functions that are listed; who wants all has the profile."""

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from typing import Any
 
 from tinyprof.pages import page_ranges
-from tinyprof.plan import Plan, PlannedFile
-from tinyprof.plan_file import plan_fields
+from tinyprof.plan.plan_file import plan_fields
+from tinyprof.plan.planner import Plan, PlannedFile
 from tinyprof.rootfs.match import Match
 from tinyprof.segments.split_tree import Prices
 

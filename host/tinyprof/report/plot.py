@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from tinyprof.plan.what_if import Point
 from tinyprof.profile.model import RunFacts
 from tinyprof.profile.temperature import Temperature
 from tinyprof.report.rows import FileRow
 from tinyprof.report.strip import hottest
-from tinyprof.whatif import Point
 
 STRIP_CELLS = 64
 MAP_CELLS = 64

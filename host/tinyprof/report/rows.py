@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from tinyprof.capture.index import StoredSizes
 from tinyprof.pages import PAGE_SIZE
+from tinyprof.plan.value import Candidate
+from tinyprof.plan.what_if import candidates_of
 from tinyprof.profile.model import FileUse, PageUse, Profile
 from tinyprof.profile.temperature import DEFAULT_LIMITS, Limits, Temperature, temperatures
 from tinyprof.rootfs.elf_names import NO_NAMES, Names
 from tinyprof.rootfs.landmarks import LANDMARK
-from tinyprof.whatif import candidates_of
-from tinyprof.worth import Candidate
 
 SECTIONS_SHOWN, FUNCTIONS_SHOWN = 3, 5
 NAME_SHOWN = 48

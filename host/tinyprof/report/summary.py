@@ -14,11 +14,11 @@ from typing import Any
 
 from tinyprof.heat.losses import Losses
 from tinyprof.pages import PAGE_SIZE
+from tinyprof.plan.value import pays
 from tinyprof.profile.model import KIND_LETTERS, FileUse, Profile, RunFacts
 from tinyprof.profile.temperature import DEFAULT_LIMITS, Limits, Temperature, temperatures
 from tinyprof.profile.tprof import run_fields
 from tinyprof.report.strip import CELLS, heat_strip
-from tinyprof.worth import pays
 
 _KINDS = [(kind.name.lower(), letter) for kind, letter in KIND_LETTERS.items()]
 

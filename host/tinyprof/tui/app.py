@@ -23,7 +23,7 @@ from textual.worker import get_current_worker
 
 from tinyprof.errors import TinyprofError
 from tinyprof.live import Snapshot
-from tinyprof.plan_file import dump_plan
+from tinyprof.plan.plan_file import dump_plan
 from tinyprof.profile.model import Profile
 from tinyprof.profile.tprof import dump_profile
 from tinyprof.report.directories import Directory, Row

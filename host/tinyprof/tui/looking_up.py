@@ -13,6 +13,7 @@ from textual.message import Message
 
 from tinyprof.errors import TinyprofError
 from tinyprof.live import Snapshot
+from tinyprof.plan.what_if import Kernel, WhatIf, what_if_mapped_by
 from tinyprof.profile.model import FileUse, Profile
 from tinyprof.rootfs.contents import Contents
 from tinyprof.rootfs.elf_names import Names
@@ -21,7 +22,6 @@ from tinyprof.tui.feed import Feed
 from tinyprof.tui.heat_map import HeatMap
 from tinyprof.tui.steering import SteeringApp
 from tinyprof.tui.what_if import WhatIfPane
-from tinyprof.whatif import Kernel, WhatIf, what_if_mapped_by
 
 CURVE_SHARE = 0.08
 """The share of the time that curves for other kernels may take: the rest is the recorder's."""

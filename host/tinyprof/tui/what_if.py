@@ -19,9 +19,9 @@ from textual.widget import Widget
 
 from tinyprof.live import Snapshot
 from tinyprof.pages import PAGE_SIZE
+from tinyprof.plan.what_if import KERNELS, Kernel, WhatIf
 from tinyprof.profile.temperature import Temperature
 from tinyprof.tui.palette import BARS, size_text, style_of
-from tinyprof.whatif import KERNELS, Kernel, WhatIf
 
 STEPS = 100
 LEFT = 9

@@ -15,7 +15,7 @@ from tinyprof.cramfs.reading.checker import Rule, check_image
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.pages import PAGE_SIZE, page_ranges
-from tinyprof.plan_file import dump_plan, load_plan
+from tinyprof.plan.plan_file import dump_plan, load_plan
 
 PAGES = st.one_of(
     st.just(bytes(PAGE_SIZE)),

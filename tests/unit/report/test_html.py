@@ -13,11 +13,11 @@ import pytest
 
 from tinyprof.capture.index import ImageIndex, stored_sizes
 from tinyprof.capture.reader import CaptureReader
+from tinyprof.plan.what_if import KERNELS, what_if
 from tinyprof.profile.model import Profile, Symbol
 from tinyprof.profile.resolve import make_profile
 from tinyprof.report.html import Programs, html_report
 from tinyprof.rootfs.elf_names import Names
-from tinyprof.whatif import KERNELS, what_if
 from tinyprof.wire.messages import Message
 
 HOSTILE = "/</script><script>alert(1)</script>\x1b[2J\u202e\"'&\udcff😀"

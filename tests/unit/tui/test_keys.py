@@ -15,7 +15,7 @@ from textual.widgets import ContentSwitcher
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.heat.losses import Losses
-from tinyprof.plan_file import load_plan
+from tinyprof.plan.plan_file import load_plan
 from tinyprof.profile.resolve import make_profile
 from tinyprof.profile.tprof import dump_profile
 from tinyprof.tui.app import LiveApp

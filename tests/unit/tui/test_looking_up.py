@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tinyprof.plan_file import load_plan
+from tinyprof.plan.plan_file import load_plan
 from tinyprof.rootfs.contents import contents_of_tree
 from tinyprof.tui.app import LiveApp
 from tinyprof.tui.feed import FinishedCapture, News, snapshot_at

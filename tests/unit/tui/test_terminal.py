@@ -20,7 +20,7 @@ from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
-from tinyprof.plan_file import load_plan
+from tinyprof.plan.plan_file import load_plan
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
 PATIENCE = 60.0

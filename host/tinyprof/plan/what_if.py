@@ -15,12 +15,12 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from tinyprof.capture.index import StoredSizes
-from tinyprof.knapsack import Option, rising
-from tinyprof.offers import Model, Offer, any_page, leading_runs, split_runs, whole_parts
 from tinyprof.pages import PAGE_SIZE
+from tinyprof.plan.knapsack import Option, rising
+from tinyprof.plan.offers import Model, Offer, any_page, leading_runs, split_runs, whole_parts
+from tinyprof.plan.value import Candidate
 from tinyprof.profile.model import FileUse, Profile
 from tinyprof.segments.split_tree import Prices
-from tinyprof.worth import Candidate
 
 HeadOf = Callable[[FileUse], bytes | None]
 

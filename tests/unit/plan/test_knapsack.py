@@ -8,8 +8,8 @@ from itertools import product
 
 import pytest
 
-from tinyprof import knapsack
-from tinyprof.knapsack import Choice, Option, choose, choose_for
+from tinyprof.plan import knapsack
+from tinyprof.plan.knapsack import Choice, Option, choose, choose_for
 
 SEED = 20261124
 Groups = list[list[Option]]

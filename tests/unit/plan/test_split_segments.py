@@ -16,8 +16,8 @@ from tinyprof.cramfs.writing.cache import DiskCache
 from tinyprof.cramfs.writing.compressor import choose_compressor
 from tinyprof.cramfs.writing.packer import stored_sizes
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
-from tinyprof.offers import split_runs
-from tinyprof.plan import Budget, Planner
+from tinyprof.plan.offers import split_runs
+from tinyprof.plan.planner import Budget, Planner
 from tinyprof.profile.resolve import make_profile
 from tinyprof.rootfs.indexing import index_image
 from tinyprof.rootfs.match import match

@@ -16,10 +16,10 @@ from profile_cases import STEADY, program_head, use
 from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
-from tinyprof.offers import MODELS, Offer, offered_by
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.plan import Budget, BudgetError, Plan, Planner
-from tinyprof.plan_file import dump_plan, load_plan
+from tinyprof.plan.offers import MODELS, Offer, offered_by
+from tinyprof.plan.plan_file import dump_plan, load_plan
+from tinyprof.plan.planner import Budget, BudgetError, Plan, Planner
 from tinyprof.report.plans import curve_lines, plan_document, plan_lines
 from tinyprof.rootfs.match import Counts, Match, Matched
 

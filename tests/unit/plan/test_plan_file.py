@@ -7,7 +7,7 @@ import pytest
 
 from edited_texts import edited
 from tinyprof.errors import TinyprofError
-from tinyprof.plan_file import PlanError, dump_plan, load_plan
+from tinyprof.plan.plan_file import PlanError, dump_plan, load_plan
 
 SEED = 20261124
 PAGES = {"/bin/sh": [0, 1, 2, 7], '/\udcff"\n': [4095]}

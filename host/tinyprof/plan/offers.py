@@ -15,8 +15,8 @@ from math import ceil, inf
 
 from tinyprof.cramfs.kernel import KernelModel, judge
 from tinyprof.cramfs.programs import mapped_parts
+from tinyprof.plan.value import Candidate
 from tinyprof.segments.runs import choose_runs
-from tinyprof.worth import Candidate
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ import pytest
 
 from elf_cases import for_riscv
 from profile_cases import STEADY, candidate, program_head, use
-from tinyprof.offers import Hull, any_page, leading_runs, offered_by, split_runs, whole_parts
 from tinyprof.pages import PAGE_SIZE
+from tinyprof.plan.offers import Hull, any_page, leading_runs, offered_by, split_runs, whole_parts
+from tinyprof.plan.selection import Target, select
+from tinyprof.plan.value import Candidate
 from tinyprof.segments.runs import choose_runs
-from tinyprof.selection import Target, select
-from tinyprof.worth import Candidate
 
 SEED = 20261124
 
@@ -53,8 +53,8 @@ def test_what_a_large_file_is_not_offered_is_told(monkeypatch: pytest.MonkeyPatc
     file = Candidate("/f", pages * PAGE_SIZE, program_head(pages - 2), stored, uses, STEADY)
     model = split_runs(lambda _: 500.0)
     (whole,) = model(file)
-    monkeypatch.setattr("tinyprof.offers.WORK_MAX", 0)
-    monkeypatch.setattr("tinyprof.offers.CALLS_LEAST", 8)
+    monkeypatch.setattr("tinyprof.plan.offers.WORK_MAX", 0)
+    monkeypatch.setattr("tinyprof.plan.offers.CALLS_LEAST", 8)
     (short,) = model(file)
     assert isinstance(whole, Hull)
     assert isinstance(short, Hull)

@@ -9,9 +9,9 @@ from elf_cases import Shape, link
 from tinyprof.capture.index import ImageIndex, IndexedFile, Source, stored_sizes
 from tinyprof.heat.losses import NO_LOSSES
 from tinyprof.pages import Fsid
+from tinyprof.plan.value import PLACEMENT_COST
+from tinyprof.plan.what_if import KERNELS, WhatIf, what_if_mapped_by
 from tinyprof.profile.model import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
-from tinyprof.whatif import KERNELS, WhatIf, what_if_mapped_by
-from tinyprof.worth import PLACEMENT_COST
 
 
 def test_a_split_file_has_its_sizes_under_the_program_and_without_added_pages() -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tinyprof.knapsack import Choice, Option, choose, choose_for
-from tinyprof.offers import Hull, Offer, Offered, Offers
+from tinyprof.plan.knapsack import Choice, Option, choose, choose_for
+from tinyprof.plan.offers import Hull, Offer, Offered, Offers
 
 RAM_PRICE = 64
 """Without a budget an option is taken if a byte of RAM is worth at least this many bytes of flash."""

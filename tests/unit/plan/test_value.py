@@ -9,9 +9,9 @@ from elf_cases import Shape, link
 from profile_cases import STEADY, candidate, use
 from tinyprof.cramfs.programs import mapped_parts
 from tinyprof.cramfs.tree import Tree
+from tinyprof.plan.value import ONCE_SHARE, candidates_in, pays
 from tinyprof.rootfs.match import Counts, Match, Matched
 from tinyprof.segments.split import Run, split
-from tinyprof.worth import ONCE_SHARE, candidates_in, pays
 
 
 def test_a_page_is_worth_the_share_of_the_steady_state_that_uses_it() -> None:

@@ -18,13 +18,13 @@ from tinyprof.cramfs.writing.compressor import choose_compressor
 from tinyprof.cramfs.writing.packer import BlockCache, stored_sizes
 from tinyprof.cramfs.writing.writer import WriteOptions, Written, write_image
 from tinyprof.errors import TinyprofError
-from tinyprof.offers import MODELS, Model, offered_by
 from tinyprof.pages import PAGE_SIZE
+from tinyprof.plan.offers import MODELS, Model, offered_by
+from tinyprof.plan.selection import Selection, Target, select
+from tinyprof.plan.value import Candidate, candidates_in
 from tinyprof.profile.model import PageUse
 from tinyprof.rootfs.match import Match
 from tinyprof.segments.split_tree import AS_PLANNED, split_tree
-from tinyprof.selection import Selection, Target, select
-from tinyprof.worth import Candidate, candidates_in
 
 ROUNDS_MAX = 6
 """How often the room is corrected; two or three times is what it takes."""
