@@ -20,7 +20,7 @@ from tinyprof.plan.what_if import WhatIf, what_if
 from tinyprof.profile.merge import merge_profiles
 from tinyprof.profile.model import Profile
 from tinyprof.profile.resolve import profile_of_run
-from tinyprof.report.rows import FileRow, file_rows
+from tinyprof.tables.rows import FileRow, file_rows
 from tinyprof.wire.frames import Event
 from tinyprof.wire.messages import Hello
 

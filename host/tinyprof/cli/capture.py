@@ -16,7 +16,7 @@ from tinyprof.capture.reader import CaptureReader
 from tinyprof.cli import Exit
 from tinyprof.disk import replace_file
 from tinyprof.heat.totals import Tally, Totals
-from tinyprof.report.ledger import ledger_fields, ledger_lines
+from tinyprof.tables.ledger import ledger_fields, ledger_lines
 from tinyprof.text import shown, shown_line
 from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event, HostMark
 from tinyprof.wire.sequence import Frame

@@ -30,8 +30,7 @@ from tinyprof.record.noise import Noise
 from tinyprof.record.recorder import Limits, Observer, Recording, no_orders, nobody_listens, record
 from tinyprof.record.session import NAMED_PARTS, _due, _open, _writer
 from tinyprof.record.sim import QUIET, open_sim
-from tinyprof.report.ledger import ledger_fields, ledger_lines
-from tinyprof.report.summary import losses_text
+from tinyprof.tables.ledger import ledger_fields, ledger_lines, losses_text
 from tinyprof.text import EPOCH_MS_LIMIT, seconds_of, shown
 from tinyprof.wire.frames import Event, Order
 from tinyprof.wire.messages import MARK_MAX, Hello

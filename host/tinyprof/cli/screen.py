@@ -13,7 +13,7 @@ from typing import IO, TextIO
 
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Totals
-from tinyprof.report.summary import losses_text
+from tinyprof.tables.ledger import losses_text
 from tinyprof.text import shown, shown_line
 
 TERMINAL_SECONDS = 0.25

@@ -12,15 +12,8 @@ from tinyprof.report.plans import (
     plan_document,
     plan_lines,
 )
-from tinyprof.report.summary import (
-    FileSummary,
-    Summary,
-    losses_text,
-    run_text,
-    summarize,
-    summary_fields,
-    summary_lines,
-)
+from tinyprof.report.summary import FileSummary, Summary, run_text, summarize, summary_fields, summary_lines
+from tinyprof.tables.ledger import losses_text
 
 __all__ = [
     "FileSummary",

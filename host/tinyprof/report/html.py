@@ -21,9 +21,10 @@ from tinyprof.plan.what_if import KERNELS, HeadOf, WhatIf, what_if, what_if_mapp
 from tinyprof.profile.model import FileUse, Profile, RunFacts
 from tinyprof.profile.temperature import DEFAULT_LIMITS, Limits, Temperature
 from tinyprof.report.plot import LETTERS, curve_svg, map_svg, phases_svg, strip_svg
-from tinyprof.report.rows import FileRow, file_rows, functions_on, names_text, page_text
-from tinyprof.report.summary import losses_text, phase_lines
+from tinyprof.report.summary import phase_lines
 from tinyprof.rootfs.elf_names import Names
+from tinyprof.tables.ledger import losses_text
+from tinyprof.tables.rows import FileRow, file_rows, functions_on, names_text, page_text
 from tinyprof.text import shown
 
 HOT_FUNCTIONS = 40

@@ -9,8 +9,8 @@ from itertools import groupby
 from tinyprof.plan.what_if import Point
 from tinyprof.profile.model import RunFacts
 from tinyprof.profile.temperature import Temperature
-from tinyprof.report.rows import FileRow
-from tinyprof.report.strip import hottest
+from tinyprof.tables.rows import FileRow
+from tinyprof.tables.strip import hottest
 
 STRIP_CELLS = 64
 MAP_CELLS = 64

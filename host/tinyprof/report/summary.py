@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tinyprof.heat.losses import Losses
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan.value import pays
 from tinyprof.profile.model import KIND_LETTERS, FileUse, Profile, RunFacts
 from tinyprof.profile.temperature import DEFAULT_LIMITS, Limits, Temperature, temperatures
 from tinyprof.profile.tprof import run_fields
-from tinyprof.report.strip import CELLS, heat_strip
+from tinyprof.tables.ledger import losses_text
+from tinyprof.tables.strip import CELLS, heat_strip
 
 _KINDS = [(kind.name.lower(), letter) for kind, letter in KIND_LETTERS.items()]
 
@@ -108,25 +108,6 @@ def summary_fields(summary: Summary) -> dict[str, Any]:
         "runs": [run_fields(run) for run in summary.runs],
         "files": [asdict(file) for file in summary.files],
     }
-
-
-def losses_text(losses: Losses) -> str:
-    """What is missing, by cause, in words."""
-    causes = (
-        (losses.frames, "frame", ""),
-        (losses.corrupt, "stretch", " of garbage"),
-        (losses.records, "record", ""),
-        (losses.untraced, "touch", " not traced"),
-        (losses.write_errors, "frame", " not written"),
-        (losses.beyond_limits, "record", " beyond all limits"),
-    )
-    return ", ".join(f"{_counted(count, what)}{how}" for count, what, how in causes if count) or "nothing"
-
-
-def _counted(count: int, what: str) -> str:
-    if count == 1:
-        return f"1 {what}"
-    return f"{count} {what}es" if what.endswith("ch") else f"{count} {what}s"
 
 
 def run_text(run: RunFacts) -> str:

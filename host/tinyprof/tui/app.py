@@ -26,8 +26,8 @@ from tinyprof.live import Snapshot
 from tinyprof.plan.plan_file import dump_plan
 from tinyprof.profile.model import Profile
 from tinyprof.profile.tprof import dump_profile
-from tinyprof.report.directories import Directory, Row
 from tinyprof.rootfs.contents import Contents
+from tinyprof.tables.directories import Directory, Row
 from tinyprof.text import shown
 from tinyprof.tui.dialogs import HelpScreen
 from tinyprof.tui.feed import INTERVAL, Feed, News

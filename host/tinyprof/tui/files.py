@@ -19,9 +19,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tinyprof.report.directories import Directory, Line, Row, flat, tree
-from tinyprof.report.rows import FileRow
-from tinyprof.report.strip import hottest
+from tinyprof.tables.directories import Directory, Line, Row, flat, tree
+from tinyprof.tables.rows import FileRow
+from tinyprof.tables.strip import hottest
 from tinyprof.tui.palette import cells, ending, size_text
 
 HEAD_LINES = 1

@@ -11,9 +11,8 @@ from textual.widget import Widget
 
 from tinyprof.live import Snapshot
 from tinyprof.profile.temperature import Temperature
-from tinyprof.report.ledger import made_good
-from tinyprof.report.strip import CELLS
-from tinyprof.report.summary import losses_text
+from tinyprof.tables.ledger import losses_text, made_good
+from tinyprof.tables.strip import CELLS
 from tinyprof.text import epoch_text, shown
 from tinyprof.tui.palette import WARN, alarm, ending, sparkline, style_of
 

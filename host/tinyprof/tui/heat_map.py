@@ -25,9 +25,9 @@ from textual.widget import Widget
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile.model import FileUse
 from tinyprof.profile.temperature import Temperature
-from tinyprof.report.rows import names_text
-from tinyprof.report.strip import CELLS, hottest
 from tinyprof.rootfs.elf_names import Names
+from tinyprof.tables.rows import names_text
+from tinyprof.tables.strip import CELLS, hottest
 from tinyprof.text import shown
 from tinyprof.tui.palette import cells, ending, legend, style_of
 from tinyprof.tui.subject import Subject

@@ -16,7 +16,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from tinyprof.profile.temperature import Temperature
-from tinyprof.report.strip import CELLS
+from tinyprof.tables.strip import CELLS
 from tinyprof.text import shown
 
 _STYLES = {

@@ -10,7 +10,7 @@ from itertools import accumulate
 
 from tinyprof.profile.model import Profile
 from tinyprof.profile.temperature import Temperature
-from tinyprof.report.rows import FileRow, page_text
+from tinyprof.tables.rows import FileRow, page_text
 from tinyprof.text import shown
 
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from tinyprof.heat.losses import Losses
 from tinyprof.profile.model import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
 from tinyprof.profile.temperature import Limits, Temperature
-from tinyprof.report.strip import heat_strip
 from tinyprof.report.summary import summarize, summary_fields, summary_lines
+from tinyprof.tables.strip import heat_strip
 
 FSID = "0000000a/1/2/3"
 EVER, ONCE, LATER = Seen(4, 2, 1, 4, 1, 4, 1), Seen(1, 0, 1, 1, 1, 1, 1), Seen(2, 1, 2, 4, 2, 1, 1)

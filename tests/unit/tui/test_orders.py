@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tinyprof.heat.losses import Losses
-from tinyprof.report.summary import losses_text
+from tinyprof.tables.ledger import losses_text
 from tinyprof.tui.app import LiveApp
 from tinyprof.tui.feed import News
 from tinyprof.tui.header import StatusHeader

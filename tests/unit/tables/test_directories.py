@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from tinyprof.profile.model import FileUse
 from tinyprof.profile.temperature import Temperature
-from tinyprof.report.directories import DEPTH_MAX, Directory, tree
-from tinyprof.report.rows import FileRow
+from tinyprof.tables.directories import DEPTH_MAX, Directory, tree
+from tinyprof.tables.rows import FileRow
 
 
 def row(path: str, hot: int = 1) -> FileRow:

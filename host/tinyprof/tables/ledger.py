@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from tinyprof.heat.losses import Losses
 from tinyprof.heat.totals import Totals, loss_counts
 
 LOST = {
@@ -68,3 +69,22 @@ def ledger_fields(totals: Totals) -> dict[str, Any]:
         "causes": loss_counts(totals),
         "missing": [asdict(missing) for missing in totals.missing],
     }
+
+
+def losses_text(losses: Losses) -> str:
+    """What is missing, by cause, in words."""
+    causes = (
+        (losses.frames, "frame", ""),
+        (losses.corrupt, "stretch", " of garbage"),
+        (losses.records, "record", ""),
+        (losses.untraced, "touch", " not traced"),
+        (losses.write_errors, "frame", " not written"),
+        (losses.beyond_limits, "record", " beyond all limits"),
+    )
+    return ", ".join(f"{_counted(count, what)}{how}" for count, what, how in causes if count) or "nothing"
+
+
+def _counted(count: int, what: str) -> str:
+    if count == 1:
+        return f"1 {what}"
+    return f"{count} {what}es" if what.endswith("ch") else f"{count} {what}s"

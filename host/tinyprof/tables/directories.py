@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tinyprof.profile.temperature import Temperature
-from tinyprof.report.rows import FileRow
+from tinyprof.tables.rows import FileRow
 
 DEPTH_MAX = 64
 """What lies deeper stands in one list: a path may have 32,767 directories."""
