@@ -3,7 +3,7 @@
 
 from tinyprof.report.axfs import axfs_lines
 from tinyprof.report.differences import difference_fields, difference_lines, differences
-from tinyprof.report.html import Programs, html_report
+from tinyprof.report.html.page import Programs, html_report
 from tinyprof.report.plans import (
     curve_fields,
     curve_lines,

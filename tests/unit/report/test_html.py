@@ -16,7 +16,7 @@ from tinyprof.capture.reader import CaptureReader
 from tinyprof.plan.what_if import KERNELS, what_if
 from tinyprof.profile.model import Profile, Symbol
 from tinyprof.profile.resolve import make_profile
-from tinyprof.report.html import Programs, html_report
+from tinyprof.report.html.page import Programs, html_report
 from tinyprof.rootfs.elf_names import Names
 from tinyprof.wire.messages import Message
 

@@ -20,7 +20,7 @@ from tinyprof.capture.index import StoredSizes
 from tinyprof.plan.what_if import KERNELS, HeadOf, WhatIf, what_if, what_if_mapped_by
 from tinyprof.profile.model import FileUse, Profile, RunFacts
 from tinyprof.profile.temperature import DEFAULT_LIMITS, Limits, Temperature
-from tinyprof.report.plot import LETTERS, curve_svg, map_svg, phases_svg, strip_svg
+from tinyprof.report.html.svg import LETTERS, curve_svg, map_svg, phases_svg, strip_svg
 from tinyprof.report.summary import phase_lines
 from tinyprof.rootfs.elf_names import Names
 from tinyprof.tables.ledger import losses_text
@@ -78,7 +78,7 @@ def html_report(
 
 
 def _part(name: str) -> str:
-    return files("tinyprof.report").joinpath(name).read_text(encoding="utf-8")
+    return files("tinyprof.report.html").joinpath(name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:
