@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench.line import Line, boot, synthetic
 from silent import Silent
 from tinyprof.capture.writer import CaptureWriter
-from tinyprof.live import LiveHeat
+from tinyprof.live.snapshot import LiveHeat
 from tinyprof.record.diagnosis import LineWatch
 from tinyprof.record.recorder import Limits, record
 from tinyprof.wire.frames import Event

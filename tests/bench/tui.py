@@ -30,12 +30,13 @@ from textual.screen import Screen
 from tinyprof.capture.format import Ending
 from tinyprof.capture.index import ImageIndex, IndexedFile
 from tinyprof.capture.writer import CaptureWriter
-from tinyprof.live import LiveHeat
+from tinyprof.live.news import Feed
+from tinyprof.live.recording import LiveRecording
+from tinyprof.live.snapshot import LiveHeat
 from tinyprof.pages import Fsid
 from tinyprof.record.diagnosis import LineWatch
 from tinyprof.record.recorder import Limits, Observer, Recording, record
 from tinyprof.tui.app import LiveApp
-from tinyprof.tui.feed import Feed, LiveRecording
 from tinyprof.wire.frames import Event, Order, encode_message
 from tinyprof.wire.messages import EpochEnd, Hello, Pages, Volume
 from tinyprof.wire.sequence import Frame

@@ -17,7 +17,7 @@ from tinyprof.record.recorder import Recording
 from tinyprof.rootfs.contents import Contents
 
 if TYPE_CHECKING:
-    from tinyprof.tui.feed import Begin
+    from tinyprof.live.recording import Begin
 
 
 def has_terminal() -> bool:
@@ -74,8 +74,8 @@ def record_on_screen(
     Raises what the recording raised.
     """
     # Textual takes longer to import than all else.
+    from tinyprof.live.recording import LiveRecording  # noqa: PLC0415
     from tinyprof.tui.app import LiveApp  # noqa: PLC0415
-    from tinyprof.tui.feed import LiveRecording  # noqa: PLC0415
 
     feed = LiveRecording(title, capture, index, begin, console)
     try:

@@ -43,8 +43,8 @@ def command(capture: tuple[Path, ...], image: Path | None, rootfs: Path | None) 
     parts = [capture[place] for place in recordings[0]]
     index = index_of(image) if image else None
     # Textual takes longer to import than all else.
+    from tinyprof.live.playback import FinishedCapture  # noqa: PLC0415
     from tinyprof.tui.app import LiveApp  # noqa: PLC0415
-    from tinyprof.tui.feed import FinishedCapture  # noqa: PLC0415
 
     with until_signalled() as signalled:
         LiveApp(FinishedCapture(parts, index), replace_file, signalled, contents_of(image, rootfs)).run()

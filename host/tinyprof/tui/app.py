@@ -22,7 +22,8 @@ from textual.widgets import ContentSwitcher, Footer, Input
 from textual.worker import get_current_worker
 
 from tinyprof.errors import TinyprofError
-from tinyprof.live import Snapshot
+from tinyprof.live.news import INTERVAL, Feed, News
+from tinyprof.live.snapshot import Snapshot
 from tinyprof.plan.plan_file import dump_plan
 from tinyprof.profile.model import Profile
 from tinyprof.profile.tprof import dump_profile
@@ -30,7 +31,6 @@ from tinyprof.rootfs.contents import Contents
 from tinyprof.tables.directories import Directory, Row
 from tinyprof.text import shown
 from tinyprof.tui.dialogs import HelpScreen
-from tinyprof.tui.feed import INTERVAL, Feed, News
 from tinyprof.tui.files import FileList
 from tinyprof.tui.header import StatusHeader
 from tinyprof.tui.heat_map import CellGrid, HeatMap

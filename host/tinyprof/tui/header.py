@@ -9,7 +9,7 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tinyprof.live import Snapshot
+from tinyprof.live.snapshot import Snapshot
 from tinyprof.profile.temperature import Temperature
 from tinyprof.tables.ledger import losses_text, made_good
 from tinyprof.tables.strip import CELLS

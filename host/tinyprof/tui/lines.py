@@ -12,7 +12,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tinyprof.tui.feed import LINES_MAX
+from tinyprof.live.news import LINES_MAX
 
 
 class LinePane(ScrollView, can_focus=True):

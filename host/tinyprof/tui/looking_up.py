@@ -12,13 +12,13 @@ from time import monotonic
 from textual.message import Message
 
 from tinyprof.errors import TinyprofError
-from tinyprof.live import Snapshot
+from tinyprof.live.news import Feed
+from tinyprof.live.snapshot import Snapshot
 from tinyprof.plan.what_if import Kernel, WhatIf, what_if_mapped_by
 from tinyprof.profile.model import FileUse, Profile
 from tinyprof.rootfs.contents import Contents
 from tinyprof.rootfs.elf_names import Names
 from tinyprof.text import shown
-from tinyprof.tui.feed import Feed
 from tinyprof.tui.heat_map import HeatMap
 from tinyprof.tui.steering import SteeringApp
 from tinyprof.tui.what_if import WhatIfPane

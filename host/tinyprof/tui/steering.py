@@ -10,9 +10,9 @@ from __future__ import annotations
 from textual.app import App
 from textual.binding import Binding, BindingType
 
-from tinyprof.live import Snapshot
+from tinyprof.live.news import Feed
+from tinyprof.live.snapshot import Snapshot
 from tinyprof.tui.dialogs import EpochScreen, MarkScreen
-from tinyprof.tui.feed import Feed
 from tinyprof.wire.frames import HostMark, Order
 from tinyprof.wire.messages import EpochLength, Rearm, Trace
 

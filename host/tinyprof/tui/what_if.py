@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tinyprof.live import Snapshot
+from tinyprof.live.snapshot import Snapshot
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan.what_if import KERNELS, Kernel, WhatIf
 from tinyprof.profile.temperature import Temperature

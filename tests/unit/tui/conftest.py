@@ -20,12 +20,13 @@ from tinyprof.capture.writer import CaptureWriter
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
-from tinyprof.live import Snapshot
+from tinyprof.live.news import Feed, News, Post
+from tinyprof.live.playback import FinishedCapture, snapshot_at
+from tinyprof.live.snapshot import Snapshot
 from tinyprof.pages import Kind
 from tinyprof.rootfs.contents import contents_of_tree
 from tinyprof.rootfs.indexing import index_image
 from tinyprof.tui.app import LiveApp
-from tinyprof.tui.feed import Feed, FinishedCapture, News, Post, snapshot_at
 from tinyprof.wire.frames import Order, encode_message
 from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages, Volume
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tinyprof.errors import TinyprofError
+from tinyprof.live.news import News
 from tinyprof.profile.model import FileUse, Symbol
 from tinyprof.rootfs.contents import Contents, Reader
 from tinyprof.rootfs.elf_names import Names
 from tinyprof.tui.app import LiveApp
-from tinyprof.tui.feed import News
 from unit.tui.conftest import Told, write
 
 COMMANDS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\udc80-\udcff]")

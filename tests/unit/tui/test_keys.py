@@ -15,12 +15,12 @@ from textual.widgets import ContentSwitcher
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.heat.losses import Losses
+from tinyprof.live.news import News
 from tinyprof.plan.plan_file import load_plan
 from tinyprof.profile.resolve import make_profile
 from tinyprof.profile.tprof import dump_profile
 from tinyprof.tui.app import LiveApp
 from tinyprof.tui.dialogs import HelpScreen
-from tinyprof.tui.feed import News
 from tinyprof.tui.files import FileList
 from tinyprof.tui.header import StatusHeader
 from tinyprof.tui.heat_map import CellGrid

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tinyprof.live import Snapshot
+from tinyprof.live.news import News
+from tinyprof.live.playback import snapshot_at
+from tinyprof.live.snapshot import Snapshot
 from tinyprof.tui.app import LiveApp
-from tinyprof.tui.feed import News, snapshot_at
 from unit.tui.conftest import Told, write
 from unit.tui.driving import drive
 

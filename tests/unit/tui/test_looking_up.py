@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from tinyprof.live.news import News
+from tinyprof.live.playback import FinishedCapture, snapshot_at
 from tinyprof.plan.plan_file import load_plan
 from tinyprof.rootfs.contents import contents_of_tree
 from tinyprof.tui.app import LiveApp
-from tinyprof.tui.feed import FinishedCapture, News, snapshot_at
 from tinyprof.tui.what_if import WhatIfPane
 from unit.tui.conftest import Told, all_news, write
 from unit.tui.driving import drive

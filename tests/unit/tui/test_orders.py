@@ -11,9 +11,9 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tinyprof.heat.losses import Losses
+from tinyprof.live.news import News
 from tinyprof.tables.ledger import losses_text
 from tinyprof.tui.app import LiveApp
-from tinyprof.tui.feed import News
 from tinyprof.tui.header import StatusHeader
 from tinyprof.wire.messages import EpochLength, Rearm, Trace
 from unit.tui.conftest import Told, write

@@ -17,9 +17,11 @@ from tinyprof.capture.parts import Roll, RollingWriter, part_path, part_paths
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.heat.totals import loss_counts
+from tinyprof.live.news import News
+from tinyprof.live.playback import FinishedCapture, snapshot_at
+from tinyprof.live.recording import LiveRecording
 from tinyprof.record.diagnosis import LineWatch
 from tinyprof.record.recorder import Limits, Observer, Recording, record
-from tinyprof.tui.feed import FinishedCapture, LiveRecording, News, snapshot_at
 from tinyprof.wire.frames import Event, HostMark, Order
 from tinyprof.wire.messages import Trace
 from unit.tui.conftest import EPOCHS, HOSTILE, all_news

@@ -15,8 +15,8 @@ import pytest
 from textual.pilot import Pilot
 
 from tinyprof.heat.losses import Losses
+from tinyprof.live.news import News
 from tinyprof.tui.app import LiveApp
-from tinyprof.tui.feed import News
 from unit.tui.conftest import Told, write
 
 Compare = Callable[..., bool]

@@ -10,7 +10,7 @@ from itertools import count
 from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.heat.losses import Losses
-from tinyprof.live import LOOK_SHARE, RATES, RUNS_MAX, LiveHeat
+from tinyprof.live.snapshot import LOOK_SHARE, RATES, RUNS_MAX, LiveHeat
 from tinyprof.profile.resolve import make_profile
 from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages
 from tinyprof.wire.sequence import Frame

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""News of a capture that is read, and its past."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+
+from tinyprof.capture.index import ImageIndex
+from tinyprof.capture.parts import Parts
+from tinyprof.capture.reader import CaptureReader
+from tinyprof.errors import TinyprofError
+from tinyprof.live.news import INTERVAL, Post, _Notes
+from tinyprof.live.snapshot import LiveHeat, Snapshot
+from tinyprof.text import shown
+from tinyprof.wire.frames import ConsoleText, Event, Order
+from tinyprof.wire.messages import EpochEnd, Pages
+from tinyprof.wire.sequence import Frame
+
+
+class _TargetClock:
+    """How long all took by the target's clock, which begins anew when it boots."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._last: int | None = None
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, Frame) and isinstance(event.message, (Pages, EpochEnd)):
+            ms = event.message.ms
+            self.seconds += max(0, ms - self._last) / 1000 if self._last is not None else 0.0
+            self._last = ms
+
+
+def snapshot_at(
+    parts: Iterable[Path], image: ImageIndex | None, epochs: int, wanted: Callable[[], bool]
+) -> Snapshot | None:
+    """What a recording, which may still grow, had when so many epochs had ended; None once it is no longer
+    `wanted()`.
+
+    Raises TinyprofError or OSError where one of its parts cannot be read.
+    """
+    clock = _TargetClock()
+    with ExitStack() as files:
+        opened = ((path, files.enter_context(path.open("rb"))) for path in parts)
+        whole = Parts(CaptureReader(file, shown(str(path))) for path, file in opened)
+        heat = LiveHeat(image or whole.index)
+        for event in whole.events():
+            if not wanted():
+                return None
+            heat.heard([event])
+            clock.take(event)
+            if heat.epochs >= epochs:
+                break
+    # How fast a capture is read is no rate of the target's.
+    return replace(heat.snapshot(clock.seconds, whole=True), rates=())
+
+
+class FinishedCapture:
+    """A feed of a recording, read from its start to its end; of one in parts, `paths` are these in order."""
+
+    live = False
+
+    def __init__(self, paths: Sequence[Path], image: ImageIndex | None = None) -> None:
+        self.title = shown(str(paths[0])) + (f" and {len(paths) - 1} more parts" if len(paths) > 1 else "")
+        self.capture = paths[0]
+        self._paths = paths
+        self._image = image
+        self._target = _TargetClock()
+        self._stop = threading.Event()
+        self._post: Post = lambda news: None
+        self._counts: Mapping[str, int] = {}
+
+    def start(self, post: Post) -> None:
+        self._post = post
+        threading.Thread(target=self._run, name="reader", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def order(self, order: Order) -> None:
+        """A finished recording takes none."""
+
+    def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
+        return snapshot_at(self._paths, self._image, epochs, wanted)
+
+    def _run(self) -> None:
+        notes, heat = _Notes(), LiveHeat(self._image)
+        try:
+            for number, path in enumerate(self._paths):
+                with path.open("rb") as file:
+                    reader = CaptureReader(file, shown(str(path)))
+                    if not number:
+                        heat = LiveHeat(self._image or reader.index)
+                        notes.log(0.0, f"recorded from {reader.meta.port} at {reader.meta.baud} baud")
+                    self._read(reader, heat, notes)
+                self._take_notes(reader, notes)
+        except (TinyprofError, OSError) as error:
+            notes.log(0.0, str(error))
+        heat.finish()
+        notes.flush()
+        self._post(notes.news(self._snapshot(heat, whole=True), over=True))
+
+    def _snapshot(self, heat: LiveHeat, *, whole: bool = False) -> Snapshot:
+        snapshot = heat.snapshot(self._target.seconds, whole=whole)
+        # How fast a capture is read is no rate of the target's.
+        rates = () if whole else snapshot.rates
+        return replace(snapshot, rates=rates, counts_by_cause=self._counts)
+
+    def _take_notes(self, reader: CaptureReader, notes: _Notes) -> None:
+        """What the recorder noted of this part; its counts are of all parts so far."""
+        self._counts = reader.losses or {"gaps": len(reader.gaps)}
+        for seconds in reader.gaps:
+            notes.log(seconds, "the port went away")
+        if reader.cut_at is not None:
+            where = f"{reader.name}: cut short or damaged at byte {reader.cut_at}"
+            notes.log(0.0, f"{where}; shown up to there")
+
+    def _read(self, reader: CaptureReader, heat: LiveHeat, notes: _Notes) -> None:
+        posted = monotonic()
+        batch: list[Event] = []
+        for event in reader.events():
+            batch.append(event)
+            self._target.take(event)
+            if isinstance(event, ConsoleText):
+                notes.console(event.data)
+            if len(batch) >= 256:
+                heat.heard(batch)
+                batch.clear()
+                if self._stop.is_set():
+                    return
+                if monotonic() - posted >= INTERVAL:
+                    posted = monotonic()
+                    self._post(notes.news(self._snapshot(heat)))
+        heat.heard(batch)

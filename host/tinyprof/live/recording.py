@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""News of a recording that runs."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import IO
+
+from tinyprof.capture.index import ImageIndex
+from tinyprof.capture.parts import part_paths
+from tinyprof.errors import TinyprofError
+from tinyprof.heat.totals import Totals, loss_counts
+from tinyprof.live.news import ASKED_FOR, INTERVAL, Post, _Notes
+from tinyprof.live.playback import snapshot_at
+from tinyprof.live.snapshot import LiveHeat, Snapshot
+from tinyprof.record.recorder import Observer, Recording
+from tinyprof.text import epoch_text
+from tinyprof.wire.frames import Event, HostMark, Order
+from tinyprof.wire.messages import EpochLength, Rearm, Trace
+
+Begin = Callable[
+    [Observer, Callable[[Sequence[Event]], None], Callable[[], Iterable[Order]], Callable[[], bool]],
+    Recording,
+]
+"""Records, and returns when that is over: who observes, who listens, what is to be done, whether to stop."""
+
+
+class LiveRecording:
+    """A feed of a recording, and the recorder's Observer. `begin` records and returns when that is over."""
+
+    live = True
+
+    def __init__(
+        self,
+        title: str,
+        capture: Path,
+        index: ImageIndex | None,
+        begin: Begin,
+        console: IO[bytes] | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.title = title
+        self.capture = capture
+        self.recording: Recording | None = None
+        self.crash: BaseException | None = None
+        self._index = index
+        self._begin = begin
+        self._console = console
+        self._heat = LiveHeat(index)
+        self._notes = _Notes()
+        self._clock = clock
+        self._began = self._posted = clock()
+        self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
+        self._totals = Totals()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._post: Post = lambda news: None
+
+    def start(self, post: Post) -> None:
+        self._post = post
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def join(self) -> None:
+        """Wait until the capture is complete."""
+        self._stop.set()
+        if self._thread:
+            self._thread.join()
+
+    def order(self, order: Order) -> None:
+        self._orders.put(order)
+
+    def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
+        return snapshot_at(part_paths(self.capture), self._index, epochs, wanted)
+
+    def _run(self) -> None:
+        try:
+            self.recording = self._begin(self, self._heat.heard, self._due, self._stop.is_set)
+        except BaseException as error:
+            # Whoever waits for the recording raises it where it can be told.
+            self.crash = error
+        self._heat.finish()
+        self._notes.flush()
+        self._notes.log(self._elapsed(), f"the recording is over: {self._why()}")
+        # A line that ended, or a fault, is for people to see; a limit or a signal asked for the end.
+        leave = bool(self.recording and not self.recording.fault and self.recording.ending in ASKED_FOR)
+        if self.recording:
+            self._totals = self.recording.totals
+        self._post(self._notes.news(self._snapshot(whole=True), over=True, leave=leave))
+
+    def _snapshot(self, *, whole: bool = False) -> Snapshot:
+        snapshot = self._heat.snapshot(self._elapsed(), whole=whole)
+        return replace(snapshot, counts_by_cause=loss_counts(self._totals), away=self._totals.away)
+
+    def _why(self) -> str:
+        if not self.recording:
+            return str(self.crash)
+        if self.recording.fault:
+            return str(self.recording.fault)
+        ending = self.recording.ending
+        return ending.name.lower().replace("_", " ") if ending is not None else "unknown"
+
+    def _due(self) -> list[Order]:
+        orders = []
+        while not self._orders.empty():
+            orders.append(self._orders.get())
+            self._notes.log(self._elapsed(), order_text(orders[-1]))
+        return orders
+
+    def _elapsed(self) -> float:
+        return self._clock() - self._began
+
+    def progress(self, totals: Callable[[], Totals]) -> None:
+        """Called after every read; posts when it is time."""
+        if self._clock() - self._posted >= INTERVAL:
+            self._posted = self._clock()
+            self._totals = totals()
+            self._post(self._notes.news(self._snapshot()))
+
+    def console(self, text: bytes) -> None:
+        """The target printed this."""
+        self._notes.console(text)
+        try:
+            if self._console:
+                self._console.write(text)
+        except OSError as error:
+            self._console = None
+            self._notes.log(self._elapsed(), f"the console text is no longer kept: {error.strerror}")
+
+    def warning(self, warning: TinyprofError) -> None:
+        """Something is wrong; the recording goes on."""
+        self._notes.warning(self._elapsed(), str(warning))
+
+
+def order_text(order: Order) -> str:
+    """What is to be done, in words."""
+    match order:
+        case HostMark(text):
+            return f"mark: {text}"
+        case EpochLength(ms):
+            return f"to the target: {epoch_text(ms)}"
+        case Rearm():
+            return "to the target: end the epoch now"
+        case Trace(on):
+            return "to the target: record again" if on else "to the target: record no more"
