@@ -31,15 +31,15 @@ from tinyprof.rootfs.contents import Contents
 from tinyprof.tables.directories import Directory, Row
 from tinyprof.text import shown
 from tinyprof.tui.dialogs import HelpScreen
-from tinyprof.tui.files import FileList
 from tinyprof.tui.header import StatusHeader
-from tinyprof.tui.heat_map import CellGrid, HeatMap
-from tinyprof.tui.lines import LinePane
-from tinyprof.tui.looking_up import LookingUpApp
+from tinyprof.tui.lookups import LookingUpApp
+from tinyprof.tui.panes.file_list import FileList
+from tinyprof.tui.panes.heat_map import CellGrid, HeatMap
+from tinyprof.tui.panes.subject import Subject
+from tinyprof.tui.panes.text_pane import LinePane
+from tinyprof.tui.panes.what_if import WhatIfPane
 from tinyprof.tui.steering import STEERING_KEYS
-from tinyprof.tui.subject import Subject
 from tinyprof.tui.tabs import PaneTabs
-from tinyprof.tui.what_if import WhatIfPane
 
 Save = Callable[[Path, bytes], None]
 PANES = ("map", "whatif", "console", "log")

@@ -21,10 +21,10 @@ from tinyprof.profile.resolve import make_profile
 from tinyprof.profile.tprof import dump_profile
 from tinyprof.tui.app import LiveApp
 from tinyprof.tui.dialogs import HelpScreen
-from tinyprof.tui.files import FileList
 from tinyprof.tui.header import StatusHeader
-from tinyprof.tui.heat_map import CellGrid
-from tinyprof.tui.what_if import WhatIfPane
+from tinyprof.tui.panes.file_list import FileList
+from tinyprof.tui.panes.heat_map import CellGrid
+from tinyprof.tui.panes.what_if import WhatIfPane
 from tinyprof.wire.frames import HostMark
 from unit.tui.conftest import Told, write
 from unit.tui.driving import drive, press

@@ -14,7 +14,7 @@ from tinyprof.live.playback import FinishedCapture, snapshot_at
 from tinyprof.plan.plan_file import load_plan
 from tinyprof.rootfs.contents import contents_of_tree
 from tinyprof.tui.app import LiveApp
-from tinyprof.tui.what_if import WhatIfPane
+from tinyprof.tui.panes.what_if import WhatIfPane
 from unit.tui.conftest import Told, all_news, write
 from unit.tui.driving import drive
 

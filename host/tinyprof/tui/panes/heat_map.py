@@ -30,7 +30,7 @@ from tinyprof.tables.rows import names_text
 from tinyprof.tables.strip import CELLS, hottest
 from tinyprof.text import shown
 from tinyprof.tui.palette import cells, ending, legend, style_of
-from tinyprof.tui.subject import Subject
+from tinyprof.tui.panes.subject import Subject
 
 OFFSET_WIDTH = 10
 ZOOM_MAX = 64

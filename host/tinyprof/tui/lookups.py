@@ -19,9 +19,9 @@ from tinyprof.profile.model import FileUse, Profile
 from tinyprof.rootfs.contents import Contents
 from tinyprof.rootfs.elf_names import Names
 from tinyprof.text import shown
-from tinyprof.tui.heat_map import HeatMap
+from tinyprof.tui.panes.heat_map import HeatMap
+from tinyprof.tui.panes.what_if import WhatIfPane
 from tinyprof.tui.steering import SteeringApp
-from tinyprof.tui.what_if import WhatIfPane
 
 CURVE_SHARE = 0.08
 """The share of the time that curves for other kernels may take: the rest is the recorder's."""
