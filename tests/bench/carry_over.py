@@ -21,7 +21,7 @@ from bench.predictions import ROOT, TINYPROF, run  # noqa: E402
 from reference.cache import cache_root  # noqa: E402
 from reference.packages import download  # noqa: E402
 from target.booting import RECORD_FROM_THE_START, record  # noqa: E402
-from tinyprof.cli.profiles import open_profile  # noqa: E402
+from tinyprof.cli.opening import open_profile  # noqa: E402
 from tinyprof.cramfs.tree import Tree  # noqa: E402
 from tinyprof.profile.temperature import Temperature, temperature  # noqa: E402
 from tinyprof.rootfs.match import match  # noqa: E402

@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from bench.predictions import ROOT  # noqa: E402
-from tinyprof.cli.profiles import open_profile  # noqa: E402
+from tinyprof.cli.opening import open_profile  # noqa: E402
 from tinyprof.cramfs.tree import Tree  # noqa: E402
 from tinyprof.cramfs.writing.compressor import choose_compressor  # noqa: E402
 from tinyprof.cramfs.writing.packer import stored_sizes  # noqa: E402

@@ -7,7 +7,7 @@ import pytest
 
 from bench.predictions import TOLERANCE, booted_page_cache, outcome
 from target.booting import Demo
-from tinyprof.cli.profiles import open_profile
+from tinyprof.cli.opening import open_profile
 
 
 @pytest.mark.parametrize(("kernel", "budget"), [("patched", "200K"), ("mainline", "400K")])

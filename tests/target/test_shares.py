@@ -20,7 +20,7 @@ from target.booting import (
     pattern_of,
     record,
 )
-from tinyprof.cli.profiles import open_profile
+from tinyprof.cli.opening import open_profile
 from tinyprof.wire.messages import EpochEnd
 from tinyprof.wire.messages import Pages as PagesMessage
 

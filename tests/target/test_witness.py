@@ -7,7 +7,7 @@ from pathlib import Path
 
 from target.booting import RECORD_FROM_THE_START, Demo
 from target.witness import build_witness, touched_offsets
-from tinyprof.cli.profiles import open_profile
+from tinyprof.cli.opening import open_profile
 from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree

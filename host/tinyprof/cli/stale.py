@@ -13,25 +13,11 @@ from tinyprof.text import shown
 if TYPE_CHECKING:
     from tinyprof.rootfs.match import Match
 
+from tinyprof.cli.types import Percent
+
 
 class StaleProfileError(TinyprofError):
     """More of a profile is stale than was allowed."""
-
-
-class Percent(click.ParamType[float]):
-    """A share: 20% or 0.2."""
-
-    name = "percent"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        text = str(value)
-        try:
-            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-        except ValueError:
-            share = -1.0
-        if not 0 <= share <= 1:
-            self.fail(f"{text!r} is no share; write 20% or 0.2", param, ctx)
-        return share
 
 
 MAX_STALE = click.option(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.cli.plan import BYTES
+from tinyprof.cli.commands.plan import BYTES
 from tinyprof.profile.model import LOSSES
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]

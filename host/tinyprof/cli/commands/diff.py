@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from tinyprof.cli.profiles import HOT, limits_of, open_profile
+from tinyprof.cli.opening import HOT, limits_of, open_profile
 from tinyprof.report.differences import difference_fields, difference_lines, differences
 from tinyprof.text import shown
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from tinyprof.cli import Exit
-from tinyprof.cli.profiles import open_profile
+from tinyprof.cli.opening import open_profile
 from tinyprof.report.axfs import axfs_lines
 from tinyprof.text import shown
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 from typing import cast
 
-from tinyprof.cli.screen import Screen
+from tinyprof.cli.progress import Screen
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.losses import Losses
 from tinyprof.heat.totals import Totals

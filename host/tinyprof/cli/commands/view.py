@@ -9,7 +9,7 @@ import click
 
 from tinyprof.capture.parts import recordings_of
 from tinyprof.cli import Exit
-from tinyprof.cli.profiles import ROOTFS, contents_of, index_of, is_capture, meta_of
+from tinyprof.cli.opening import ROOTFS, contents_of, index_of, is_capture, meta_of
 from tinyprof.cli.terminal import has_terminal, until_signalled
 from tinyprof.disk import replace_file
 from tinyprof.errors import TinyprofError

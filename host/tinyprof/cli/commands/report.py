@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from tinyprof.cli.profiles import HOT, ROOTFS, contents_of, limits_of, open_profile, stored_sizes_of
+from tinyprof.cli.opening import HOT, ROOTFS, contents_of, limits_of, open_profile, stored_sizes_of
 from tinyprof.disk import replace_file
 from tinyprof.report.html.page import Programs, html_report
 from tinyprof.report.summary import summarize, summary_fields, summary_lines

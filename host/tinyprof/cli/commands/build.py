@@ -15,13 +15,14 @@ import click
 
 from tinyprof.cli import Exit
 from tinyprof.cli.bar import Bar
+from tinyprof.cli.block_cache import open_cache
 from tinyprof.cli.stale import MAX_STALE, check_stale
 from tinyprof.cramfs.format import ByteOrder
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
 from tinyprof.cramfs.programs import program_pages
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.cache import DiskCache
-from tinyprof.cramfs.writing.compressor import choose_compressor, compressor_name
+from tinyprof.cramfs.writing.compressor import choose_compressor
 from tinyprof.cramfs.writing.device_table import apply_device_table
 from tinyprof.cramfs.writing.explain import explain
 from tinyprof.cramfs.writing.packer import stored_sizes
@@ -84,7 +85,7 @@ def _profiled(
 ) -> Wanted:
     """What plans choose without a budget for this kernel; for none, all that pays."""
     # What reads profiles takes longer to import than a small image to build.
-    from tinyprof.cli.profiles import open_profile  # noqa: PLC0415
+    from tinyprof.cli.opening import open_profile  # noqa: PLC0415
     from tinyprof.plan.offers import MODELS, offered_by  # noqa: PLC0415
     from tinyprof.plan.selection import Target, select  # noqa: PLC0415
     from tinyprof.plan.value import candidates_in, pages_that_pay  # noqa: PLC0415
@@ -113,14 +114,6 @@ def _tree(rootfs: Path, table: Path | None, squash: bool) -> Tree:
     tree = Tree.from_directory(rootfs, squash=squash)
     # The table's owners are meant as they are, so it comes after squashing.
     return apply_device_table(tree, table.read_text(errors="surrogateescape")) if table else tree
-
-
-def open_cache(level: int, zopfli: bool = False) -> DiskCache:
-    """The compressed blocks of earlier builds, where the user keeps such things."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    # Unlike Path.home() this never fails, and a folder that cannot be made is a cache unused.
-    folder = Path(base) if base.startswith("/") else Path(os.path.expanduser("~/.cache"))  # noqa: PTH111
-    return DiskCache(folder / "tinyprof", compressor_name(level, zopfli))
 
 
 def _build(

@@ -53,7 +53,7 @@ def test_a_mistake_is_told_in_one_line(words: list[str], code: int, said: str) -
 
 
 def test_help_and_build_never_import_the_live_view() -> None:
-    commands = ", ".join(f"tinyprof.cli.{name}" for name in COMMANDS)
+    commands = ", ".join(f"tinyprof.cli.commands.{name}" for name in COMMANDS)
     check = f"import sys, {commands}; sys.exit('textual' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
 

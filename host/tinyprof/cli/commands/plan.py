@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from tinyprof.cli import Exit
-from tinyprof.cli.build import open_cache
-from tinyprof.cli.profiles import open_profile
+from tinyprof.cli.block_cache import open_cache
+from tinyprof.cli.opening import open_profile
 from tinyprof.cli.stale import MAX_STALE, check_stale, show_match
+from tinyprof.cli.types import Bytes
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions
@@ -28,21 +28,7 @@ from tinyprof.segments.split_tree import Prices
 from tinyprof.text import shown
 
 FILE = click.Path(path_type=Path)
-UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 CURVE_POINTS = 10
-
-
-class Bytes(click.ParamType[int]):
-    """A number of bytes, perhaps with K, M or G for powers of 1,024."""
-
-    name = "bytes"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        found = re.fullmatch(r"([0-9]{1,12})(?:\.([0-9]{1,3}))?([kmg]?)(?:i?b)?", str(value).lower())
-        if not found:
-            self.fail(f"{value!r} is no number of bytes; write 300000, 512K, 1.5M", param, ctx)
-        whole, part, unit = found.groups()
-        return int(whole) * UNITS[unit] + int(part or 0) * UNITS[unit] // int("1" + "0" * len(part or ""))
 
 
 BYTES = Bytes()

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from tinyprof.cli import Exit
-from tinyprof.cli.profiles import merge_files
+from tinyprof.cli.opening import merge_files
 from tinyprof.cramfs.tree import Tree
 from tinyprof.disk import replace_file
 from tinyprof.profile.model import WEIGHT_MAX, Profile

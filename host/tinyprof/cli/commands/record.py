@@ -20,9 +20,10 @@ from tinyprof.capture.compression import LinePacker
 from tinyprof.capture.format import Ending, Meta
 from tinyprof.capture.parts import Roll, RollingWriter, part_path
 from tinyprof.cli import Exit
-from tinyprof.cli.profiles import ROOTFS, contents_of, index_of
-from tinyprof.cli.screen import Screen
+from tinyprof.cli.opening import ROOTFS, contents_of, index_of
+from tinyprof.cli.progress import Screen
 from tinyprof.cli.terminal import has_terminal, record_on_screen, until_signalled
+from tinyprof.cli.types import TIME
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Totals
 from tinyprof.record.diagnosis import LineWatch
@@ -31,27 +32,12 @@ from tinyprof.record.recorder import Limits, Observer, Recording, no_orders, nob
 from tinyprof.record.session import NAMED_PARTS, _due, _open, _writer
 from tinyprof.record.sim import QUIET, open_sim
 from tinyprof.tables.ledger import ledger_fields, ledger_lines, losses_text
-from tinyprof.text import EPOCH_MS_LIMIT, seconds_of, shown
+from tinyprof.text import EPOCH_MS_LIMIT, shown
 from tinyprof.wire.frames import Event, Order
 from tinyprof.wire.messages import MARK_MAX, Hello
 from tinyprof.wire.port import Link
 
 SIZES = {"k": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-
-
-class Time(click.ParamType[float]):
-    """A time with its unit, in seconds."""
-
-    name = "time"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        seconds = seconds_of(str(value))
-        if seconds is None:
-            self.fail(f"{value!r} is no time; write 250ms, 1s, 2m or 1h", param, ctx)
-        return seconds
-
-
-TIME = Time()
 
 
 class TimedMark(click.ParamType[tuple[str, float]]):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.cli.profiles import open_profile
+from tinyprof.cli.opening import open_profile
 from tinyprof.errors import TinyprofError
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]

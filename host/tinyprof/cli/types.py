@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""Times, sizes and shares as words of a command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    pass
+import re
+
+from tinyprof.text import seconds_of
+
+
+class Percent(click.ParamType[float]):
+    """A share: 20% or 0.2."""
+
+    name = "percent"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        text = str(value)
+        try:
+            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            share = -1.0
+        if not 0 <= share <= 1:
+            self.fail(f"{text!r} is no share; write 20% or 0.2", param, ctx)
+        return share
+
+
+class Time(click.ParamType[float]):
+    """A time with its unit, in seconds."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = seconds_of(str(value))
+        if seconds is None:
+            self.fail(f"{value!r} is no time; write 250ms, 1s, 2m or 1h", param, ctx)
+        return seconds
+
+
+TIME = Time()
+UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+class Bytes(click.ParamType[int]):
+    """A number of bytes, perhaps with K, M or G for powers of 1,024."""
+
+    name = "bytes"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found = re.fullmatch(r"([0-9]{1,12})(?:\.([0-9]{1,3}))?([kmg]?)(?:i?b)?", str(value).lower())
+        if not found:
+            self.fail(f"{value!r} is no number of bytes; write 300000, 512K, 1.5M", param, ctx)
+        whole, part, unit = found.groups()
+        return int(whole) * UNITS[unit] + int(part or 0) * UNITS[unit] // int("1" + "0" * len(part or ""))
