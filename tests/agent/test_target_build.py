@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from link.target import Line
+from line.target import Line
 from target.booting import board
 from tinyprof.wire.messages import Hello
 

@@ -21,7 +21,7 @@ from time import process_time
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.line import Line, boot, synthetic
-from silent import Silent
+from support.silent import Silent
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.live.snapshot import LiveHeat
 from tinyprof.record.diagnosis import LineWatch

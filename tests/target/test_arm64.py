@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from debian_files import unpacked
+from support.debian_files import unpacked
 from target.booting import TINYPROF, boot
 from target.splitting import GUEST, SEED, UNWINDS, add_unwinds, is_program, split_all
 from tinyprof.cramfs.programs import mapped_parts

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cramfs_cases import make_case
+from support.cramfs_cases import make_case
 from target.booting import TINYPROF, Demo
 from target.readback import PROGRAM, expected, expected_of_root, see
 from tinyprof.cramfs.kernel import KernelModel

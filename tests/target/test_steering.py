@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from silent import Silent
+from support.silent import Silent
 from target.booting import BOARD, KERNELS, RECORD_FROM_THE_START, pattern_image
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.cramfs.reading.reader import read_image

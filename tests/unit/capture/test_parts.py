@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
-from silent import Silent
+from support.silent import Silent
 from tinyprof.capture.format import Ending, Meta
 from tinyprof.capture.parts import Parts, Roll, RollingWriter
 from tinyprof.capture.reader import CaptureReader

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from elf_cases import Shape, link
+from support.elf_cases import Shape, link
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.heat.losses import NO_LOSSES
 from tinyprof.profile.model import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from elf_cases import Shape, for_riscv, link
+from support.elf_cases import Shape, for_riscv, link
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "split"]
 ORDINARY = Shape(pages=6, separate=False, gap=1500)

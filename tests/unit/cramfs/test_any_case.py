@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from cramfs_cases import make_case
+from support.cramfs_cases import make_case
 from tinyprof.cramfs.kernel import KERNEL_MODELS
 from tinyprof.cramfs.reading.checker import Rule, check_image
 from tinyprof.cramfs.reading.reader import Image, read_image

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cramfs_cases import make_case
+from support.cramfs_cases import make_case
 from tinyprof.cramfs.writing.cache import DiskCache
 from tinyprof.cramfs.writing.writer import write_image
 

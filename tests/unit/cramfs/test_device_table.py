@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from cramfs_cases import Case, File
+from support.cramfs_cases import Case, File
 from tinyprof.cramfs.format import EntryKind, TreeError
 from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.cramfs.writing.device_table import apply_device_table

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cramfs_cases import Case, File, make_case
+from support.cramfs_cases import Case, File, make_case
 from tinyprof.cramfs.format import ImageError
 from tinyprof.cramfs.reading.extractor import extract_image
 from tinyprof.cramfs.reading.reader import Image, read_image

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from image_fuzz import bases, corpus, make, memory_peak, run_parallel, try_image
+from support.image_fuzz import bases, corpus, make, memory_peak, run_parallel, try_image
 
 CASES = int(os.environ.get("TINYPROF_FUZZ_CASES", "200000"))
 FIRST = int(os.environ.get("TINYPROF_FUZZ_FIRST", "0"))

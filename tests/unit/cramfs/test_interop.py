@@ -13,7 +13,7 @@ import pytest
 from pycramfs import Cramfs
 from pycramfs.file import RegularFile, Symlink
 
-from cramfs_cases import Case, make_case
+from support.cramfs_cases import Case, make_case
 from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.reading.checker import check_image
 from tinyprof.cramfs.reading.reader import read_image

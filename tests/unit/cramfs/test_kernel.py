@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from elf_cases import Shape, for_riscv, link
+from support.elf_cases import Shape, for_riscv, link
 from tinyprof.cramfs.kernel import KernelModel, judge
 from tinyprof.cramfs.programs import executable_pages, head_of, mapped_parts
 from tinyprof.cramfs.tree import Tree

@@ -8,7 +8,7 @@ import os
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cramfs_cases import Case, File
+from support.cramfs_cases import Case, File
 from tinyprof.cramfs.format import ORDERS, EntryKind
 from tinyprof.cramfs.kernel import KERNEL_MODELS
 from tinyprof.cramfs.reading.checker import Rule, check_image

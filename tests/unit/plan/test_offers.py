@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from elf_cases import for_riscv
-from profile_cases import STEADY, candidate, program_head, use
+from support.elf_cases import for_riscv
+from support.profile_cases import STEADY, candidate, program_head, use
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan.offers import Hull, any_page, leading_runs, offered_by, split_runs, whole_parts
 from tinyprof.plan.selection import Target, select

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from edited_texts import edited
+from support.edited_texts import edited
 from tinyprof.errors import TinyprofError
 from tinyprof.plan.plan_file import PlanError, dump_plan, load_plan
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from profile_cases import STEADY, program_head, use
+from support.profile_cases import STEADY, program_head, use
 from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from elf_cases import PAGE, Shape, link
+from support.elf_cases import PAGE, Shape, link
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from elf_cases import Shape, link
-from profile_cases import STEADY, candidate, use
+from support.elf_cases import Shape, link
+from support.profile_cases import STEADY, candidate, use
 from tinyprof.cramfs.programs import mapped_parts
 from tinyprof.cramfs.tree import Tree
 from tinyprof.plan.value import ONCE_SHARE, candidates_in, pays

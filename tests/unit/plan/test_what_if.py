@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 
-from elf_cases import Shape, link
+from support.elf_cases import Shape, link
 from tinyprof.capture.index import ImageIndex, IndexedFile, Source, stored_sizes
 from tinyprof.heat.losses import NO_LOSSES
 from tinyprof.pages import Fsid

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edited_texts import edited
+from support.edited_texts import edited
 from tinyprof.capture.index import ImageIndex, WrongImageError
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.reader import read_image

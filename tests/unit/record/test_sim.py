@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from silent import Silent
+from support.silent import Silent
 from tinyprof.capture.format import Ending
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from elf_cases import Shape, link
+from support.elf_cases import Shape, link
 from tinyprof.cramfs.programs import HEAD_SIZE, mapped_parts
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image

@@ -12,7 +12,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from debian_files import debian_files
+from support.debian_files import debian_files
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.rootfs.elf_names import NAME_MAX, NO_NAMES, PLACES_MAX, SECTIONS_MAX, SYMBOLS_MAX, read_names
 

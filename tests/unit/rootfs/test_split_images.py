@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from elf_cases import PAGE, Shape, link
+from support.elf_cases import PAGE, Shape, link
 from tinyprof.capture.index import ImageIndex, ImageIndexError, Source, pack_index, unpack_index
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.reader import read_image

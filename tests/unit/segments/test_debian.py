@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from debian_files import PACKAGES, debian_files, elf_files
+from support.debian_files import PACKAGES, debian_files, elf_files
 from tinyprof.segments.elf import Reason, SplitError, read_elf
 from tinyprof.segments.proof import compare
 from tinyprof.segments.split import runs_of, split, splittable

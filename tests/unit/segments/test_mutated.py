@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import os
 
-from elf_fuzz import run
-from image_fuzz import run_parallel
+from support.elf_fuzz import run
+from support.image_fuzz import run_parallel
 
 CASES = int(os.environ.get("TINYPROF_FUZZ_CASES", "4000"))
 FIRST = int(os.environ.get("TINYPROF_FUZZ_FIRST", "0"))

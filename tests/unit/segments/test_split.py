@@ -13,7 +13,7 @@ from elftools.elf.elffile import ELFFile
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from elf_cases import DT_FLAGS_1, KINDS, PAGE, Kind, Order, Shape, any_shape, link
+from support.elf_cases import DT_FLAGS_1, KINDS, PAGE, Kind, Order, Shape, any_shape, link
 from tinyprof.segments.elf import Reason, SplitError, read_elf
 from tinyprof.segments.proof import check, compare
 from tinyprof.segments.split import Run, runs_of, split, splittable, undo

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from elf_cases import PAGE, Shape, for_riscv, link
+from support.elf_cases import PAGE, Shape, for_riscv, link
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.compressor import choose_compressor

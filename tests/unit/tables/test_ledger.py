@@ -13,7 +13,7 @@ from typing import Any
 import msgpack
 import pytest
 
-from silent import Silent
+from support.silent import Silent
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.record.diagnosis import LineWatch

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from elf_cases import Shape, link
+from support.elf_cases import Shape, link
 from tinyprof.capture.format import Ending, Meta
 from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.writer import CaptureWriter

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from silent import Silent
+from support.silent import Silent
 from tinyprof.capture.format import Ending, Meta
 from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.parts import Roll, RollingWriter, part_path, part_paths

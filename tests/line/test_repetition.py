@@ -7,8 +7,8 @@ import msgpack
 import pytest
 from cobs import cobs
 
-from link.kernel import Volume
-from link.target import Line, Target
+from line.kernel import Volume
+from line.target import Line, Target
 from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import Hello, MessageType, RepeatPlease, Status
 

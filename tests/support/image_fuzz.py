@@ -21,7 +21,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from cramfs_cases import Case, make_case
+from support.cramfs_cases import Case, make_case
 from tinyprof.cramfs.format import ImageError
 from tinyprof.cramfs.reading.checker import check_image
 from tinyprof.cramfs.reading.directory import Entry

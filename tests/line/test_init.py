@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from link.kernel import Volume
-from link.target import Line, Target
+from line.kernel import Volume
+from line.target import Line, Target
 from tinyprof.pages import Kind
 from tinyprof.wire.messages import Hello
 

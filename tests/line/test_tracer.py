@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from link.kernel import INDICES, Volume
-from link.target import Line, Target, adds_up
+from line.kernel import INDICES, Volume
+from line.target import Line, Target, adds_up
 from tinyprof.pages import Kind
 from tinyprof.wire.messages import EpochEnd, Hello, HelloPlease, Mark, Pages, Rearm, Status, Trace
 

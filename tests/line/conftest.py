@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from link.target import Line, Target
+from line.target import Line, Target
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,8 +11,8 @@ from functools import partial
 
 import pytest
 
-from link.kernel import Volume
-from link.target import Line, Target, adds_up
+from line.kernel import Volume
+from line.target import Line, Target, adds_up
 from tinyprof.pages import Kind
 from tinyprof.wire.messages import EpochEnd, EpochLength, Hello, HelloPlease, Rearm, Status
 

@@ -17,8 +17,8 @@ from time import monotonic
 
 import pytest
 
-from link.kernel import PATIENCE, Record, Volume
-from link.target import Line, Target
+from line.kernel import PATIENCE, Record, Volume
+from line.target import Line, Target
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.pages import Kind
 from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from link.cable import BadCable
-from link.kernel import Record, Volume
-from link.target import Target
+from line.cable import BadCable
+from line.kernel import Record, Volume
+from line.target import Target
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.errors import TinyprofError

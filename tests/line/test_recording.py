@@ -7,8 +7,8 @@ import platform
 import random
 from functools import partial
 
-from link.kernel import BOOT_ID, Record, Volume
-from link.target import Line, Target, adds_up
+from line.kernel import BOOT_ID, Record, Volume
+from line.target import Line, Target, adds_up
 from tinyprof.pages import Kind
 from tinyprof.wire.messages import EpochEnd, Hello, Rearm, Status
 from tinyprof.wire.sequence import Frame

@@ -17,7 +17,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
-from link.kernel import PATIENCE, Tracer
+from line.kernel import PATIENCE, Tracer
 from tinyprof.pages import Kind
 from tinyprof.wire.frames import Event, FrameDecoder, encode_message
 from tinyprof.wire.messages import EpochEnd, Message, Pages

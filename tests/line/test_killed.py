@@ -12,7 +12,7 @@ from time import monotonic
 
 import pytest
 
-from silent import Silent
+from support.silent import Silent
 from tinyprof.capture.compression import LinePacker
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter

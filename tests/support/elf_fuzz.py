@@ -13,8 +13,8 @@ import sys
 import time
 from dataclasses import replace
 
-from elf_cases import any_shape, link
-from image_fuzz import Failure, run_parallel
+from support.elf_cases import any_shape, link
+from support.image_fuzz import Failure, run_parallel
 from tinyprof.segments.elf import SplitError
 from tinyprof.segments.proof import check
 from tinyprof.segments.split import Run, split
