@@ -2,9 +2,9 @@
 # demo and test set up what they need: Debian packages (as root), the virtual environment, the kernels.
 VENV  := .venv
 PY    := $(VENV)/bin/python
-BOARD := firmware/qemu/board
+BOARD := firmware/board/board
 
-# Beside what the board names itself (firmware/qemu/board packages): the environment, and what the tests hold us to.
+# Beside what the board names itself (firmware/board/board packages): the environment, and what the tests hold us to.
 PACKAGES := python3 python3-venv gcc libc6-dev make util-linux-extra p7zip-full clang-tidy tmux
 
 # Their stock kernels are booted by tests, beside the reference.
@@ -13,7 +13,7 @@ MACHINES := arm64 riscv64
 .PHONY: demo test bench lint packages browser later-kernels machines kernels venv clean
 
 demo: venv
-	firmware/qemu/demo build/demo --tinyprof $(VENV)/bin/tinyprof
+	firmware/board/demo build/demo --tinyprof $(VENV)/bin/tinyprof
 
 test: lint browser kernels
 	$(PY) -m pytest

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BOARD = ROOT / "firmware/qemu/board"
+BOARD = ROOT / "firmware/board/board"
 TINYPROF = Path(sys.executable).with_name("tinyprof")
 FOLDER = ROOT / "build/bench"
 
@@ -77,7 +77,7 @@ def main() -> None:
     agent()
     boot(rootfs)
     demo = FOLDER / "demo"
-    run(ROOT / "firmware/qemu/demo", demo, "--tinyprof", TINYPROF)
+    run(ROOT / "firmware/board/demo", demo, "--tinyprof", TINYPROF)
     scripts: list[tuple[str, list[str | Path]]] = [
         ("decoder.py", []),
         ("recording.py", []),

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path[:0] = [
-    str(Path(__file__).resolve().parents[n] / name) for n, name in ((1, ""), (2, "firmware/qemu"))
+    str(Path(__file__).resolve().parents[n] / name) for n, name in ((1, ""), (2, "firmware/board"))
 ]
 
 from bench.predictions import ROOT, TINYPROF, run  # noqa: E402
-from reference.cache import cache_root  # noqa: E402
-from reference.packages import download  # noqa: E402
+from qemu_board.cache import cache_root  # noqa: E402
+from qemu_board.packages import download  # noqa: E402
 from target.booting import RECORD_FROM_THE_START, record  # noqa: E402
 from tinyprof.cli.opening import open_profile  # noqa: E402
 from tinyprof.cramfs.tree import Tree  # noqa: E402

@@ -18,7 +18,7 @@ from tinyprof.wire.messages import Pages, Status
 from tinyprof.wire.sequence import Frame
 
 ROOT = Path(__file__).resolve().parents[2]
-BOARD = ROOT / "firmware/qemu/board"
+BOARD = ROOT / "firmware/board/board"
 TINYPROF = Path(sys.executable).with_name("tinyprof")
 BAUD = 115_200
 ROUNDS = 20

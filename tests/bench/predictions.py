@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BOARD = ROOT / "firmware/qemu/board"
+BOARD = ROOT / "firmware/board/board"
 TINYPROF = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 TOLERANCE = 0.05
 PLANS = [

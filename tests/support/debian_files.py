@@ -7,8 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from reference.cache import appearing, cache_root, key_of, locked
-from reference.packages import download
+from qemu_board.cache import appearing, cache_root, key_of, locked
+from qemu_board.packages import download
 
 PACKAGES: dict[str, tuple[str, ...]] = {
     # Shared libraries, PIE, static executables of glibc, and musl, which Debian has for these.

@@ -21,7 +21,7 @@ from tinyprof.wire.messages import Message
 from tinyprof.wire.sequence import Frame
 
 ROOT = Path(__file__).resolve().parents[2]
-BOARD = ROOT / "firmware/qemu/board"
+BOARD = ROOT / "firmware/board/board"
 TINYPROF = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 RECORD_FROM_THE_START = "init=/sbin/tinyprof-agent cramfs.tinyprof=1"
 

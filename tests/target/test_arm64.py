@@ -29,7 +29,7 @@ PACKAGES = (
 CROSS_GCC = "aarch64-linux-gnu-gcc"
 LIBRARIES = "lib/aarch64-linux-gnu"
 FLASH = 0x0400_0000
-"""Where the board has its flash: firmware/qemu/virt-arm64.dts."""
+"""Where the board has its flash: firmware/board/virt-arm64.dts."""
 
 GUARDED = ("-mbranch-protection=standard", "-Wl,-z,force-bti", "-nostartfiles")
 """The loader guards the jumps into code of such a file, piece by piece, after it mapped it."""

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from fcntl import ioctl
 from pathlib import Path
 
-from reference.errors import BoardError
+from qemu_board.errors import BoardError
 
 CHUNK = 1 << 16
 PTY_BYTES = 4000

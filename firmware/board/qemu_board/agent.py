@@ -6,11 +6,11 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from reference.architecture import ARMHF
-from reference.cache import appearing, cache_root, key_of, locked
-from reference.errors import BoardError
-from reference.kernel import FIRMWARE, LINUX, source_tree
-from reference.packages import need, version_of
+from qemu_board.architecture import ARMHF
+from qemu_board.cache import appearing, cache_root, key_of, locked
+from qemu_board.errors import BoardError
+from qemu_board.kernel import FIRMWARE, LINUX, source_tree
+from qemu_board.packages import need, version_of
 
 AGENT = FIRMWARE.parent / "agent"
 ABI = LINUX / "overlay/include/uapi/linux/cramfs_tinyprof.h"

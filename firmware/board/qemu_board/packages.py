@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from reference.errors import BoardError
+from qemu_board.errors import BoardError
 
 PAUSES = (2, 10, 30)
 """Seconds between tries: mirrors are sometimes caught in the middle of an update."""

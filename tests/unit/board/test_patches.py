@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reference.errors import BoardError
-from reference.kernel import LINUX, check_hunks
+from qemu_board.errors import BoardError
+from qemu_board.kernel import LINUX, check_hunks
 
 GOOD = """Subject: words
 - a list in the words

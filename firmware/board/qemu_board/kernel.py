@@ -17,10 +17,10 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from reference.architecture import ARMHF, Architecture
-from reference.cache import appearing, cache_root, key_of, locked
-from reference.errors import BoardError
-from reference.packages import need, version_of
+from qemu_board.architecture import ARMHF, Architecture
+from qemu_board.cache import appearing, cache_root, key_of, locked
+from qemu_board.errors import BoardError
+from qemu_board.packages import need, version_of
 
 FIRMWARE = Path(__file__).resolve().parents[2]
 LINUX = FIRMWARE / "linux"
@@ -105,13 +105,13 @@ def _unpack(version: str, into: Path, *members: str) -> None:
 
 def _config_files(version: str, machine: Architecture, stock: bool) -> list[Path]:
     names = [*machine.configs, f"kernel-{version}"]
-    files = [FIRMWARE / "qemu" / f"{name}.config" for name in names]
+    files = [FIRMWARE / "board/machines" / f"{name}.config" for name in names]
     files += [] if stock else [LINUX / "tinyprof.config"]
     return [file for file in files if file.exists()]
 
 
 def _board_dts(machine: Architecture) -> Path:
-    return FIRMWARE / "qemu" / f"{machine.device_tree}.dts"
+    return FIRMWARE / "board/machines" / f"{machine.device_tree}.dts"
 
 
 def _overlay_files() -> list[Path]:

@@ -19,10 +19,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from reference.errors import BoardError
-from reference.kernel import Kernel
-from reference.line import Line, NoLine
-from reference.packages import need
+from qemu_board.errors import BoardError
+from qemu_board.kernel import Kernel
+from qemu_board.line import Line, NoLine
+from qemu_board.packages import need
 
 SEED_PLACE = b"random bytes of each run go here"
 MEMORY_PLACE = b"mem size"
@@ -96,7 +96,7 @@ def _flash(image: Path, folder: Path, capacity: int) -> Path:
 def _completed(device_tree: bytes, settings: Settings) -> bytes:
     """With the RAM's size, and a seed for each run: the board has no source of randomness."""
     if device_tree.count(SEED_PLACE) != 1:
-        raise BoardError("the device tree has no place for a random seed", "see firmware/qemu/*.dts")
+        raise BoardError("the device tree has no place for a random seed", "see firmware/board/machines")
     size = (settings.mem << 20).to_bytes(len(MEMORY_PLACE), "big")
     return device_tree.replace(SEED_PLACE, os.urandom(len(SEED_PLACE))).replace(MEMORY_PLACE, size)
 

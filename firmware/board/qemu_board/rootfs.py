@@ -13,14 +13,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from reference.agent import agent
-from reference.cache import appearing, cache_root, key_of, locked
-from reference.errors import BoardError
-from reference.kernel import FIRMWARE
-from reference.packages import download, need
+from qemu_board.agent import agent
+from qemu_board.cache import appearing, cache_root, key_of, locked
+from qemu_board.errors import BoardError
+from qemu_board.kernel import FIRMWARE
+from qemu_board.packages import download, need
 
 ARCHITECTURE = "armhf"
-RECIPE = FIRMWARE / "qemu" / "rootfs"
+RECIPE = FIRMWARE / "board/rootfs"
 
 PACKAGES = (
     # What the workload runs.
