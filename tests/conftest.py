@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What all tests share: property tests try the same cases each time, so that a run tells of the change.
+"""What all tests share: property tests try the same cases each time, so that a run tells of the
+change.
 
 TINYPROF_EXPLORE=1 lets them look for new ones.
 """

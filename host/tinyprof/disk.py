@@ -68,10 +68,12 @@ def _write_all(handle: int, data: bytes) -> None:
 
 @contextlib.contextmanager
 def kept_safe(file: IO[bytes]) -> Iterator[None]:
-    """See to it that what is written to a file is on the disk a second later, while writing goes on.
+    """See to it that what is written to a file is on the disk a second later, while writing goes
+    on.
 
-    It is done beside, for a disk may take its time and a serial port has room for little meanwhile. Raises
-    DiskError at the end: a disk that fails says so once, here, and never at a write.
+    It is done beside, for a disk may take its time and a serial port has room for little
+    meanwhile. Raises DiskError at the end: a disk that fails says so once, here, and never at a
+    write.
     """
     over = threading.Event()
     faults: list[str] = []

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The root of every error that a user may see.
 
-A message says what was wrong and where; the hint says what to do next. Only the command line turns an error
-into text and an exit code.
+A message says what was wrong and where; the hint says what to do next. Only the command line turns
+an error into text and an exit code.
 """
 
 from __future__ import annotations

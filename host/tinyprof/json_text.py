@@ -16,7 +16,8 @@ class Broken(ValueError):
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object's fields, for json.loads(object_pairs_hook=): the last of two would silently win."""
+    """An object's fields, for json.loads(object_pairs_hook=): the last of two would silently
+    win."""
     fields = dict(pairs)
     if len(fields) < len(pairs):
         raise Broken("a name stands twice in one object")
@@ -35,4 +36,8 @@ def fault_in(error: ValueError | RecursionError) -> str:
 def version_for(fields: Mapping[str, Any]) -> str:
     """Who reads an object of a later format: such a version says in `tinyprof` which one does."""
     found, needed = fields["format"], fields.get("tinyprof")
-    return f"tinyprof {needed:.20}" if isinstance(needed, str) else f"a tinyprof that reads {found!r:.20}"
+    return (
+        f"tinyprof {needed:.20}"
+        if isinstance(needed, str)
+        else f"a tinyprof that reads {found!r:.20}"
+    )

@@ -29,7 +29,9 @@ Content = tuple[str, int]
 
 def page_ranges(pages: Iterable[int]) -> str:
     """Pages as people write them: 0-3, 7."""
-    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in page_runs(pages))
+    return ", ".join(
+        str(first) if first == last else f"{first}-{last}" for first, last in page_runs(pages)
+    )
 
 
 def page_runs(pages: Iterable[int]) -> list[tuple[int, int]]:
@@ -48,7 +50,8 @@ PAGE_SIZE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Fsid:
-    """What the superblock calls an image: CRC-32 of its bytes, edition, blocks of data, number of nodes."""
+    """What the superblock calls an image: CRC-32 of its bytes, edition, blocks of data, number of
+    nodes."""
 
     crc: int
     edition: int

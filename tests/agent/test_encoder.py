@@ -20,7 +20,8 @@ SEED = 20261124
 
 @pytest.fixture(scope="session")
 def emit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """agent/tests/emit.c, built for this machine with address and undefined-behaviour sanitizers."""
+    """agent/tests/emit.c, built for this machine with address and undefined-behaviour
+    sanitizers."""
     out = tmp_path_factory.mktemp("agent")
     subprocess.run(["make", "-s", "-C", str(ROOT / "agent"), "emit", f"O={out}"], check=True)
     return out / "emit"
@@ -38,13 +39,19 @@ def sent(emit: Path, words: list[int]) -> tuple[bytes, list[Message]]:
 
 
 def records_of(words: list[int]) -> list[tuple[int, int]]:
-    return [(word & 0x07FFFFFF, kind) for word in words for kind in range(4) if word >> 28 + kind & 1]
+    return [
+        (word & 0x07FFFFFF, kind) for word in words for kind in range(4) if word >> 28 + kind & 1
+    ]
 
 
 def test_hello_epoch_end_and_status_arrive_as_they_were(emit: Path) -> None:
     _, (hello, end, status) = sent(emit, [])
     assert isinstance(hello, Hello)
-    assert (hello.kernel, hello.arch, hello.epoch_ms) == ("6.1.192-a-release-longer-than-3", "armv7l", 1000)
+    assert (hello.kernel, hello.arch, hello.epoch_ms) == (
+        "6.1.192-a-release-longer-than-3",
+        "armv7l",
+        1000,
+    )
     assert hello.volumes[0].name == "sixteen bytes ok"
     assert hello.volumes[0].fsid.crc == 0xE7D3B8E0
     assert end == EpochEnd(0, 7, 0xFFFFFFFF, (1, 200, 3000, 400_000), 500_000)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The agent's CRC, COBS, msgpack and settings, each on its own under sanitizers, against independent ones."""
+"""The agent's CRC, COBS, msgpack and settings, each on its own under sanitizers, against
+independent ones."""
 
 from __future__ import annotations
 
@@ -14,7 +15,11 @@ from cobs import cobs
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 20261124
-EDGES = [n for bits in (0, 4, 5, 7, 8, 15, 16, 31, 32) for n in ((1 << bits) - 1, 1 << bits, (1 << bits) + 1)]
+EDGES = [
+    n
+    for bits in (0, 4, 5, 7, 8, 15, 16, 31, 32)
+    for n in ((1 << bits) - 1, 1 << bits, (1 << bits) + 1)
+]
 DEFAULTS = "/dev/ttyAMA1 /sbin/init 115200 1000 -"
 
 
@@ -26,7 +31,9 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def answers(parts: Path, calls: list[str]) -> list[str]:
-    done = subprocess.run([parts], input="\n".join(calls), stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        [parts], input="\n".join(calls), stdout=subprocess.PIPE, text=True, check=True
+    )
     return done.stdout.split("\n")[:-1]
 
 
@@ -62,7 +69,9 @@ def test_cobs_encodes_every_payload_of_a_frame(parts: Path) -> None:
 def test_cobs_decodes_what_is_coded_and_refuses_what_is_not(parts: Path) -> None:
     rng = random.Random(SEED)
     runs = [cobs.encode(p) for p in payloads(600)]
-    runs += [bytes(rng.randrange(1, 256) for _ in range(rng.randrange(1, 40))) for _ in range(3000)]
+    runs += [
+        bytes(rng.randrange(1, 256) for _ in range(rng.randrange(1, 40))) for _ in range(3000)
+    ]
     got = answers(parts, [f"decode {run.hex()}" for run in runs])
     assert got == [decoded(run) for run in runs]
 
@@ -108,7 +117,10 @@ def test_text_ends_at_its_nul_its_limit_or_31_bytes(parts: Path) -> None:
         # Without a NUL the text must be as long as its limit; the buffer ends where it does.
         given = text + b"\0" if len(text) < min(limit, 31) else text
         packed: bytes = msgpack.packb(text[: min(limit, 31)].decode())
-        calls += [f"str {len(packed)} {limit} {given.hex()}", f"str {len(packed) - 1} {limit} {given.hex()}"]
+        calls += [
+            f"str {len(packed)} {limit} {given.hex()}",
+            f"str {len(packed) - 1} {limit} {given.hex()}",
+        ]
         wanted += [packed.hex(), "-"]
     assert answers(parts, calls) == wanted
 
@@ -116,9 +128,9 @@ def test_text_ends_at_its_nul_its_limit_or_31_bytes(parts: Path) -> None:
 def test_bytes_are_written_whole_or_not_at_all(parts: Path) -> None:
     data = [p for p in payloads(255) if len(p) < 256]
     packed = [msgpack.packb(p) for p in data]
-    assert answers(parts, [f"bin {len(b)} {p.hex()}" for p, b in zip(data, packed, strict=True)]) == [
-        b.hex() for b in packed
-    ]
+    assert answers(
+        parts, [f"bin {len(b)} {p.hex()}" for p, b in zip(data, packed, strict=True)]
+    ) == [b.hex() for b in packed]
     assert set(
         answers(parts, [f"bin {len(b) - 1} {p.hex()}" for p, b in zip(data, packed, strict=True)])
     ) == {"-"}
@@ -132,7 +144,9 @@ def test_numbers_are_read_in_their_shortest_form_alone(parts: Path) -> None:
     longer = [b"\xcc" + g for n, g in zip(data, good, strict=True) if n < 128]
     longer += [b"\xcd\0" + g[1:] for n, g in zip(data, good, strict=True) if 128 <= n < 256]
     longer += [b"\xce\0\0" + g[1:] for n, g in zip(data, good, strict=True) if 256 <= n < 65_536]
-    others = [bytes([tag]) + bytes(8) for tag in range(0x80, 0x100) if tag not in (0xCC, 0xCD, 0xCE)]
+    others = [
+        bytes([tag]) + bytes(8) for tag in range(0x80, 0x100) if tag not in (0xCC, 0xCD, 0xCE)
+    ]
     assert set(answers(parts, [f"read {b.hex()}" for b in cut + longer + others])) == {"-"}
 
 
@@ -164,5 +178,9 @@ def test_settings_are_read_and_what_is_empty_counts_as_not_given(
     "text", ["fast", "-1", "+1", "1s", "0x10", "1.5", "4294967296", "4294967301", "9" * 40]
 )
 @pytest.mark.parametrize("name", ["BAUD", "EPOCH"])
-def test_what_is_no_number_is_refused_and_the_default_stays(parts: Path, name: str, text: str) -> None:
-    assert answers(parts, [f"settings TINYPROF_{name}={text}"]) == [f"{DEFAULTS[:-1]}{name}={text}"]
+def test_what_is_no_number_is_refused_and_the_default_stays(
+    parts: Path, name: str, text: str
+) -> None:
+    assert answers(parts, [f"settings TINYPROF_{name}={text}"]) == [
+        f"{DEFAULTS[:-1]}{name}={text}"
+    ]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The agent as targets get it: freestanding, one read-only segment, small, and able to say hello."""
+"""The agent as targets get it: freestanding, one read-only segment, small, and able to say
+hello."""
 
 from __future__ import annotations
 
@@ -54,16 +55,26 @@ def machine(request: pytest.FixtureRequest) -> Machine:
 
 
 def build(machine: Machine, nolibc: Path, out: Path) -> Path:
-    target = ["target", f"CROSS_COMPILE={machine.prefix}", f"NOLIBC={nolibc}", f"O={out}", *machine.mode]
+    target = [
+        "target",
+        f"CROSS_COMPILE={machine.prefix}",
+        f"NOLIBC={nolibc}",
+        f"O={out}",
+        *machine.mode,
+    ]
     subprocess.run(["make", "-s", "-C", str(ROOT / "agent"), *target], check=True)
     return out / "tinyprof-agent"
 
 
-def test_it_is_one_segment_that_is_never_written(machine: Machine, nolibc: Path, tmp_path: Path) -> None:
+def test_it_is_one_segment_that_is_never_written(
+    machine: Machine, nolibc: Path, tmp_path: Path
+) -> None:
     with build(machine, nolibc, tmp_path).open("rb") as file:
         segments = [(s["p_type"], s["p_flags"]) for s in ELFFile(file).iter_segments()]
     read_execute, read_write = 5, 6
-    loaded = [segment for segment in segments if segment[0] in ("PT_LOAD", "PT_DYNAMIC", "PT_INTERP")]
+    loaded = [
+        segment for segment in segments if segment[0] in ("PT_LOAD", "PT_DYNAMIC", "PT_INTERP")
+    ]
     assert loaded == [("PT_LOAD", read_execute)]
     assert ("PT_GNU_STACK", read_write) in segments
 

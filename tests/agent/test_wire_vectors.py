@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The agent's C encoder and receiver, under sanitizers, against the shared vectors and fuzzed lines.
+"""The agent's C encoder and receiver, under sanitizers, against the shared vectors and fuzzed
+lines.
 
-Both programs are built here from agent/tests. What should come out is worked out with msgpack, cobs and zlib
-alone, never with tinyprof.
+Both programs are built here from agent/tests. What should come out is worked out with msgpack,
+cobs and zlib alone, never with tinyprof.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def wire() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_wire_vectors", VECTORS / "make_wire_vectors.py")
+    spec = importlib.util.spec_from_file_location(
+        "make_wire_vectors", VECTORS / "make_wire_vectors.py"
+    )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -47,11 +50,21 @@ def generator() -> ModuleType:
 
 
 def build(name: str, folder: Path) -> Path:
-    sources = [AGENT / part for part in (f"tests/{name}.c", "cobs.c", "crc32.c", "msgpack.c", "wire.c")]
+    sources = [
+        AGENT / part for part in (f"tests/{name}.c", "cobs.c", "crc32.c", "msgpack.c", "wire.c")
+    ]
     sanitize = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     include = [f"-I{AGENT}", "-idirafter", str(ROOT / "firmware/linux/overlay/include/uapi")]
     program = folder / name
-    command = [os.environ.get("CC", "cc"), "-std=gnu11", "-Wall", "-Wextra", "-Werror", *sanitize, *include]
+    command = [
+        os.environ.get("CC", "cc"),
+        "-std=gnu11",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        *sanitize,
+        *include,
+    ]
     subprocess.run([*command, "-o", str(program), *map(str, sources)], check=True)
     return program
 
@@ -80,23 +93,32 @@ def request(m: dict[str, Any]) -> str:
     head = [letter.lower() if m["repeated"] else letter, m["seq"]]
     match m["type"]:
         case 1:
-            fields = [m[k] for k in ("agent", "kernel", "arch", "boot_id", "epoch_ms", "tracer", "window")]
+            fields = [
+                m[k]
+                for k in ("agent", "kernel", "arch", "boot_id", "epoch_ms", "tracer", "window")
+            ]
             first = " ".join(map(str, [*head, *fields, len(m["volumes"])]))
-            return "\n".join([first, *(" ".join(map(str, [*v[:6], v[7], v[6]])) for v in m["volumes"])])
+            return "\n".join(
+                [first, *(" ".join(map(str, [*v[:6], v[7], v[6]])) for v in m["volumes"])]
+            )
         case 3:
             end = [*head, m["volume"], m["epoch"], m["ms"], *m["records"], m["total"]]
             files = m.get("processes")
             told = [0] if files is None else [1, len(files), *(n for file in files for n in file)]
             return " ".join(map(str, [*end, *told]))
         case 4:
-            fields = [m[k] for k in ("ms", "queued", "untraced", "write_errors", "repeats", "waited")]
+            fields = [
+                m[k] for k in ("ms", "queued", "untraced", "write_errors", "repeats", "waited")
+            ]
             return " ".join(map(str, [*head, *fields]))
         case _:
             return " ".join(map(str, [*head, m["session"]]))
 
 
 def batch_request(b: dict[str, Any]) -> str:
-    return " ".join(map(str, ["P", b["seq"], b["volume"], b["epoch"], b["ms"], len(b["words"]), *b["words"]]))
+    return " ".join(
+        map(str, ["P", b["seq"], b["volume"], b["epoch"], b["ms"], len(b["words"]), *b["words"]])
+    )
 
 
 def test_the_vectors_are_what_their_generator_writes(generator: ModuleType) -> None:
@@ -108,19 +130,29 @@ def test_every_message_is_encoded_byte_for_byte(encode: Path, wire: dict[str, An
         assert encoded(encode, [request(message)]) == message["frame"], message["name"]
 
 
-def test_every_batch_is_split_and_encoded_byte_for_byte(encode: Path, wire: dict[str, Any]) -> None:
+def test_every_batch_is_split_and_encoded_byte_for_byte(
+    encode: Path, wire: dict[str, Any]
+) -> None:
     for batch in wire["batches"]:
         assert encoded(encode, [batch_request(batch)]) == "".join(batch["frames"]), batch["name"]
 
 
-def test_random_batches_are_split_and_encoded_byte_for_byte(encode: Path, generator: ModuleType) -> None:
+def test_random_batches_are_split_and_encoded_byte_for_byte(
+    encode: Path, generator: ModuleType
+) -> None:
     print(f"seed {SEED}")
     rng = random.Random(SEED)
     batches = []
     for _ in range(150):
         span = rng.choice([3, 40, 5000, 1 << 27])
-        words = [rng.randrange(span) | rng.randrange(1, 16) << 28 for _ in range(rng.randrange(1, 253))]
-        head = (rng.randrange(2), rng.randrange(1, 1 << rng.randrange(1, 33)), rng.randrange(1 << 32))
+        words = [
+            rng.randrange(span) | rng.randrange(1, 16) << 28 for _ in range(rng.randrange(1, 253))
+        ]
+        head = (
+            rng.randrange(2),
+            rng.randrange(1, 1 << rng.randrange(1, 33)),
+            rng.randrange(1 << 32),
+        )
         batches.append(generator.batch("random", rng.randrange(65_536), words, head))
     expected = "".join(frame for batch in batches for frame in batch["frames"])
     assert encoded(encode, [batch_request(batch) for batch in batches]) == expected
@@ -143,7 +175,9 @@ def test_a_command_after_noise_is_obeyed(receive: Path, wire: dict[str, Any]) ->
         assert output(receive, noise + frame).endswith(b"\n16 0 0 0\n")
 
 
-def test_a_frame_cut_short_is_not_completed_from_the_one_before(receive: Path, wire: dict[str, Any]) -> None:
+def test_a_frame_cut_short_is_not_completed_from_the_one_before(
+    receive: Path, wire: dict[str, Any]
+) -> None:
     for command in wire["commands"]:
         frame = bytes.fromhex(command["frame"])
         assert output(receive, frame + frame[:-2] + b"\0").endswith(b"\n-\n-\n"), command["name"]
@@ -190,11 +224,14 @@ def command_of(body: bytes) -> str:
 
 
 def fuzzed_run(rng: random.Random, seeds: list[bytes]) -> bytes:
-    """Noise, a damaged body under a good checksum, or a frame damaged on the line; without zeros."""
+    """Noise, a damaged body under a good checksum, or a frame damaged on the line; without
+    zeros."""
     body = bytearray(rng.choice(seeds))
     choice = rng.randrange(4)
     if choice == 0:
-        return bytes(rng.randrange(1, 256) for _ in range(rng.choice([0, 1, 5, 20, 254, 255, 256, 300])))
+        return bytes(
+            rng.randrange(1, 256) for _ in range(rng.choice([0, 1, 5, 20, 254, 255, 256, 300]))
+        )
     for _ in range(rng.randrange(3) if choice < 3 else 0):
         at = rng.randrange(len(body) + 1)
         body[at : at + rng.randrange(2)] = rng.choice([b"", rng.randbytes(1), b"\xcc", b"\xce"])

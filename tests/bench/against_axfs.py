@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A plan against AXFS's rule at the same flash: page cache of the steady state, start-up's being dropped.
+"""A plan against AXFS's rule at the same flash: page cache of the steady state, start-up's being
+dropped.
 
-AXFS takes pages in the order of their fault counts. The same recording serves both; its count of a page is
-the number of epochs that saw it mapped, as `tinyprof export` writes it for mkfs.axfs. The budget is a quarter
-of what all hot pages cost. Wants the folder of `make demo`.
+AXFS takes pages in the order of their fault counts. The same recording serves both; its count of a
+page is the number of epochs that saw it mapped, as `tinyprof export` writes it for mkfs.axfs. The
+budget is a quarter of what all hot pages cost. Wants the folder of `make demo`.
 """
 
 from __future__ import annotations
@@ -30,11 +31,18 @@ def growth(plan: dict[str, list[int]], demo: Path, image: Path) -> int:
 def by_fault_count(demo: Path, image: Path, budget: int) -> int:
     """As many pages of AXFS's list as fit, found by halving; the growth."""
     lines = run(*TINYPROF, "export", demo / "boot.tprof", "--format", "axfs-csv").splitlines()
-    pages = [(path[1:], int(offset) // 4096) for path, offset, _ in (line.rsplit(",", 2) for line in lines)]
+    pages = [
+        (path[1:], int(offset) // 4096)
+        for path, offset, _ in (line.rsplit(",", 2) for line in lines)
+    ]
     low, high = 0, len(pages)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if growth(_plan(pages[:middle]), demo, image) <= budget else (low, middle)
+        low, high = (
+            (middle, high)
+            if growth(_plan(pages[:middle]), demo, image) <= budget
+            else (low, middle)
+        )
     return growth(_plan(pages[:low]), demo, image)
 
 
@@ -48,7 +56,9 @@ def _plan(pages: list[tuple[str, int]]) -> dict[str, list[int]]:
 def main() -> None:
     demo = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/demo")
     image = demo / "bench.cramfs"
-    everything = json.loads(run(*TINYPROF, "plan", demo / "rootfs", "-p", demo / "boot.tprof", "--json"))
+    everything = json.loads(
+        run(*TINYPROF, "plan", demo / "rootfs", "-p", demo / "boot.tprof", "--json")
+    )
     budget = sum(file["cost"] for file in everything["files"]) // SHARE
     dropped = ("--append", "WORKLOAD_DROP=1")
     none = booted_page_cache(demo / "all-compressed.cramfs", "patched", *dropped)
@@ -68,7 +78,9 @@ def main() -> None:
     plan = json.loads(run(*TINYPROF, *words))
     ours_spent = growth(plan["pages"], demo, image)
     ours = booted_page_cache(image, "patched", *dropped)
-    print(f"by plan: {ours_spent} bytes of flash, {ours} KiB: {100 * (1 - ours / axfs):.1f} % lower")
+    print(
+        f"by plan: {ours_spent} bytes of flash, {ours} KiB: {100 * (1 - ours / axfs):.1f} % lower"
+    )
     sys.exit(0 if ours < axfs and ours_spent <= spent else 1)
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """`make bench`: every figure that this project is held to, one line each, `name value unit`.
 
-Sizes and counts are what they are; times are given as ratios to a peer in the same run, on the same tree.
-What was made for it stays in build/bench.
+Sizes and counts are what they are; times are given as ratios to a peer in the same run, on the
+same tree. What was made for it stays in build/bench.
 """
 
 from __future__ import annotations
@@ -46,14 +46,17 @@ def boot(rootfs: Path) -> None:
     ) as board:
         assert board.stderr
         port = next(line.split()[-1] for line in board.stderr if "line is" in line)
-        recording = json.loads(run(TINYPROF, "record", port, "-o", capture, "--image", image, "--json"))
+        recording = json.loads(
+            run(TINYPROF, "record", port, "-o", capture, "--image", image, "--json")
+        )
     show("boot-records", recording["records"], "records")
     show("boot-lost", sum(recording["lost"].values()), "losses")
     show("boot-wire", round(recording["bytes_per_record"], 3), "bytes/record")
 
 
 def fuzz() -> None:
-    """Lines, messages and captures, mutated, and the agent's commands: the tests' share many times over."""
+    """Lines, messages and captures, mutated, and the agent's commands: the tests' share many times
+    over."""
     inputs = 2_000_000
     for name, each, test in (
         ("fuzzed", -(-inputs // 3), "tests/unit/test_fuzz.py"),

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""A profile of one version of Debian's packages applied to another, against a recording of that one.
+"""A profile of one version of Debian's packages applied to another, against a recording of that
+one.
 
-Of OpenSSL and OpenSSH both versions that Debian 12 offers for armhf are put into the reference root
-filesystem and recorded under one workload. What the old profile makes hot in the new tree is compared with
-what the new recording finds hot: covered, and how many more. The files that changed are counted alone too.
+Of OpenSSL and OpenSSH both versions that Debian 12 offers for armhf are put into the reference
+root filesystem and recorded under one workload. What the old profile makes hot in the new tree is
+compared with what the new recording finds hot: covered, and how many more. The files that changed
+are counted alone too.
 """
 
 from __future__ import annotations
@@ -50,8 +52,9 @@ reboot -f
 class Pair:
     """Packages of two versions, what else they need, and what the device does with them.
 
-    `verified` is what stands in /tmp/verified then. An epoch has `epoch_ms`, about what a round takes, so
-    that what each round uses is hot in both recordings, however its parts fall into epochs.
+    `verified` is what stands in /tmp/verified then. An epoch has `epoch_ms`, about what a round
+    takes, so that what each round uses is hot in both recordings, however its parts fall into
+    epochs.
     """
 
     packages: tuple[str, ...]
@@ -159,7 +162,12 @@ def recorded(folder: Path, tree: Path, pair: Pair) -> Path:
     image, capture, profile = folder / "image", folder / "boot.tpcap", folder / "boot.tprof"
     run(*TINYPROF, "build", tree, image)
     capture.unlink(missing_ok=True)
-    words = ("--append", f"{RECORD_FROM_THE_START} TINYPROF_EPOCH={pair.epoch_ms}", "--timeout", "120")
+    words = (
+        "--append",
+        f"{RECORD_FROM_THE_START} TINYPROF_EPOCH={pair.epoch_ms}",
+        "--timeout",
+        "120",
+    )
     done = record(image, capture, *words, options=("--image", image))
     assert pair.verified in done.console, done.console[-2000:]
     run(*TINYPROF, "profile", capture, "--symbols", tree, "-o", profile)
@@ -183,7 +191,10 @@ def hot(profile: Path, tree: Path) -> tuple[Pages, set[str]]:
 
 def compare(what: str, carried: Pages, fresh: Pages) -> bool:
     covered, times = len(carried & fresh) / len(fresh), len(carried) / len(fresh)
-    print(f"{what}: {len(fresh)} hot, {100 * covered:.1f} % covered by {times:.3f} times as many", flush=True)
+    print(
+        f"{what}: {len(fresh)} hot, {100 * covered:.1f} % covered by {times:.3f} times as many",
+        flush=True,
+    )
     return covered >= 0.9 and times <= 1.25
 
 
@@ -204,7 +215,11 @@ def carried_over(name: str, pair: Pair, base: Path) -> bool:
 
 def main() -> None:
     base = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/demo") / "rootfs"
-    good = [carried_over(name, pair, base) for name, pair in PAIRS.items() if name in (sys.argv[2:] or PAIRS)]
+    good = [
+        carried_over(name, pair, base)
+        for name, pair in PAIRS.items()
+        if name in (sys.argv[2:] or PAIRS)
+    ]
     sys.exit(0 if all(good) else 1)
 
 

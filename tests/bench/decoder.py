@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """How fast the host takes records from files: prints one line a figure, `name value unit`.
 
-Of each line of `line.py`: `decoder` is FrameDecoder alone, `recorder` a whole recording from a file into a
-capture, `profile` the way back from that capture to page counts. Rates are by processor time, the user's and
-the system's, for one core that does nothing else; the best of some rounds.
+Of each line of `line.py`: `decoder` is FrameDecoder alone, `recorder` a whole recording from a
+file into a capture, `profile` the way back from that capture to page counts. Rates are by
+processor time, the user's and the system's, for one core that does nothing else; the best of some
+rounds.
 """
 
 from __future__ import annotations
@@ -82,8 +83,14 @@ def measure(line: Line) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path, capture = Path(folder, "line"), Path(folder, "capture")
         path.write_bytes(b"".join(pieces))
-        print(f"{line.name}-recorder {rate(lambda: record_file(line, path, capture)):.0f} records/cpu-s")
-        print(f"{line.name}-profile {rate(lambda: profile_capture(capture)):.0f} records/cpu-s", flush=True)
+        print(
+            f"{line.name}-recorder {rate(lambda: record_file(line, path, capture)):.0f} "
+            "records/cpu-s"
+        )
+        print(
+            f"{line.name}-profile {rate(lambda: profile_capture(capture)):.0f} records/cpu-s",
+            flush=True,
+        )
 
 
 def main() -> None:

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Measures building, checking and extracting images against mkfs.cramfs and fsck.cramfs of util-linux.
+"""Measures building, checking and extracting images against mkfs.cramfs and fsck.cramfs of
+util-linux.
 
-    .venv/bin/python tests/bench/images.py ROOTFS [--files 20000] [--bytes 250000000] [--runs 3] [--markdown]
+    .venv/bin/python tests/bench/images.py ROOTFS [--files 20000] [--bytes 250000000] [--runs 3]
+        [--markdown]
 
-ROOTFS is a directory with a real root filesystem. All is measured in one run on one machine, each time the
-best of the runs; mkcramfs of cramfs-tools is measured too if MKCRAMFS names it. Prints `name value unit`, and
-what is to be reached; a figure that does not is marked. With --markdown, tables.
+ROOTFS is a directory with a real root filesystem. All is measured in one run on one machine, each
+time the best of the runs; mkcramfs of cramfs-tools is measured too if MKCRAMFS names it. Prints
+`name value unit`, and what is to be reached; a figure that does not is marked. With --markdown,
+tables.
 """
 
 from __future__ import annotations
@@ -34,7 +37,8 @@ NOISE_EVERY = 2
 """Of so many bytes, half of them noise, mkfs.cramfs still makes an image: about 240 MB."""
 
 CHANGED_EVERY = 600
-"""Bytes between two that are changed in a generated file, so that it is like a real one and no copy."""
+"""Bytes between two that are changed in a generated file, so that it is like a real one and no
+copy."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,17 @@ class Row:
         return f" ({self.limit})" if self.reached else f" ({self.limit}: MISSED)"
 
 
-def measure(words: Sequence[str | Path], runs: int, before: Callable[[], object] = lambda: None) -> Run:
+def measure(
+    words: Sequence[str | Path], runs: int, before: Callable[[], object] = lambda: None
+) -> Run:
     """Run a command several times, each after `before`; it must succeed."""
     best = Run(float("inf"), 0)
     for _ in range(runs):
         before()
         began = time.perf_counter()
-        process = subprocess.Popen([*map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [*map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -109,7 +117,9 @@ class Bench:
             ratio("build, cold cache", cold.seconds, theirs.seconds, 0.6),
             ratio("build, warm cache", warm.seconds, theirs.seconds, 0.35),
             *self._against_mkcramfs(tree),
-            Row("image size", f"{size} bytes against {their_size}", "no larger", size <= their_size),
+            Row(
+                "image size", f"{size} bytes against {their_size}", "no larger", size <= their_size
+            ),
             memory_row("peak memory, cold cache", cold, size),
             memory_row("peak memory, warm cache", warm, size),
             *self._everything(tree, their_size),
@@ -120,7 +130,14 @@ class Bench:
         if not mkcramfs:
             return []
         theirs = measure([mkcramfs, "-x", tree, self.scratch / "mkcramfs"], self.runs)
-        return [ratio("build -x, against mkcramfs -x", self.build(tree, "-x").seconds, theirs.seconds, 0.4)]
+        return [
+            ratio(
+                "build -x, against mkcramfs -x",
+                self.build(tree, "-x").seconds,
+                theirs.seconds,
+                0.4,
+            )
+        ]
 
     def _everything(self, tree: Path, their_size: int) -> list[Row]:
         rows = []
@@ -151,7 +168,8 @@ class Bench:
         return rows
 
     def looking(self, source: Path, files: int, size: int) -> list[Row]:
-        """Checking and extracting an image as large as the tree, with the page cache warm on both sides."""
+        """Checking and extracting an image as large as the tree, with the page cache warm on both
+        sides."""
         theirs, ours, out = self.theirs, self.ours, self.scratch / "out"
         tree = self.scratch / "large"
         generate(source, tree, files, size, noise_every=NOISE_EVERY)
@@ -170,14 +188,24 @@ class Bench:
         clear()
         return [
             Row("image", f"{ours.stat().st_size} bytes"),
-            ratio("check, every page, against fsck.cramfs --extract", checked.seconds, tested.seconds, 1),
+            ratio(
+                "check, every page, against fsck.cramfs --extract",
+                checked.seconds,
+                tested.seconds,
+                1,
+            ),
             ratio(
                 "check --quick, against fsck.cramfs (the CRC only)",
                 quick.seconds,
                 crc.seconds,
                 1,
             ),
-            ratio("extract, against fsck.cramfs --extract=DIR", ours_out.seconds, extracted.seconds, 1),
+            ratio(
+                "extract, against fsck.cramfs --extract=DIR",
+                ours_out.seconds,
+                extracted.seconds,
+                1,
+            ),
         ]
 
 
@@ -190,19 +218,23 @@ def memory_row(what: str, run: Run, size: int) -> Row:
 def placement(tree: Path) -> list[Row]:
     """What pages in place cost above what is unavoidable, for plans of all densities.
 
-    An image is whole pages and the region of pages in place begins on one, so what is compared is where the
-    compressed part ends: it must shrink by what the pages in place had taken there.
+    An image is whole pages and the region of pages in place begins on one, so what is compared is
+    where the compressed part ends: it must shrink by what the pages in place had taken there.
     """
     rng = random.Random(SEED)
     stock = Tree.from_directory(tree)
     # Equal pages are stored once in either, and counted once.
     plain = read_image(write_image(stock, {}, WriteOptions(extended=True)).image)
-    stored = {entry.path: plain.blocks(entry) for entry in plain.entries if entry.kind is EntryKind.FILE}
+    stored = {
+        entry.path: plain.blocks(entry) for entry in plain.entries if entry.kind is EntryKind.FILE
+    }
     rows = []
     for share in (0.001, 0.01, 0.1, 0.5, 1.0):
         plan = {node.path: _some(range(node.pages), share, rng) for node in stock.files()}
         written = read_image(write_image(stock, plan, WriteOptions()).image)
-        blocks = {stored[path][page].offset: stored[path][page] for path in plan for page in plan[path]}
+        blocks = {
+            stored[path][page].offset: stored[path][page] for path in plan for page in plan[path]
+        }
         shrunk = sum(block.stored for block in blocks.values())
         cost = (compressed_end(written) - compressed_end(plain) + shrunk) / max(len(blocks), 1)
         what = f"placing {100 * share:g} % of all pages: {len(blocks)}"
@@ -230,7 +262,9 @@ def generate(source: Path, target: Path, files: int, size: int, noise_every: int
     With `noise_every`, each so many-th file does not compress.
     """
     rng = random.Random(SEED)
-    files_there = (path for path in sorted(source.rglob("*")) if path.is_file() and not path.is_symlink())
+    files_there = (
+        path for path in sorted(source.rglob("*")) if path.is_file() and not path.is_symlink()
+    )
     blob = b"".join(path.read_bytes() for path in files_there)
     total = 0
     sizes = [min(rng.lognormvariate(0, 1.45), 200.0) for _ in range(files)]
@@ -261,7 +295,9 @@ def show_table(title: str, rows: list[Row]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("rootfs", type=Path)
     parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--bytes", type=int, default=250_000_000)
@@ -271,7 +307,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tinyprof-bench-") as scratch:
         bench = Bench(Path(scratch), options.runs)
         parts: list[tuple[str, Callable[[], list[Row]]]] = [
-            (f"Building {options.rootfs.name}, against mkfs.cramfs", lambda: bench.building(options.rootfs)),
+            (
+                f"Building {options.rootfs.name}, against mkfs.cramfs",
+                lambda: bench.building(options.rootfs),
+            ),
             ("What pages in place cost", lambda: placement(options.rootfs)),
             ("Growing trees", lambda: bench.curve(options.rootfs, options.files, options.bytes)),
             ("Looking into a large image", lambda: bench.looking(options.rootfs, 2_500, LARGE)),

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Lines to measure with, of any length, made while they are read.
 
-`synthetic` is a busy target that sends each frame once: epochs of 480 first touches, in runs of neighbours.
-`boot` is the reference boot, which the package has for `record sim:`, from a target that repeats what is not
-acknowledged. Both say the same epochs again and again under growing numbers, in frames as full as a target
-fills them that has more to say than its line carries.
+`synthetic` is a busy target that sends each frame once: epochs of 480 first touches, in runs of
+neighbours. `boot` is the reference boot, which the package has for `record sim:`, from a target
+that repeats what is not acknowledged. Both say the same epochs again and again under growing
+numbers, in frames as full as a target fills them that has more to say than its line carries.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ WINDOW = 32
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What one epoch says, whatever its number: packed records in frames, and how many of each kind."""
+    """What one epoch says, whatever its number: packed records in frames, and how many of each
+    kind."""
 
     packed: tuple[bytes, ...]
     records: tuple[int, int, int, int]
@@ -48,7 +49,8 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`epochs`, for ever, from a target that says `hello`; `index` is of its image, where there is one."""
+    """`epochs`, for ever, from a target that says `hello`; `index` is of its image, where there is
+    one."""
 
     name: str
     hello: Hello

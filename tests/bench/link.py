@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What a slow line carries: prints one line a figure, `name value unit`.
 
-`goodput`: what the reference board's UART carries at 115,200 baud while the target has more to say than that,
-as a share of the line's rate: bytes of all frames that are new, and of those alone that carry records.
+`goodput`: what the reference board's UART carries at 115,200 baud while the target has more to say
+than that, as a share of the line's rate: bytes of all frames that are new, and of those alone that
+carry records.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ def goodput(image: Path, folder: Path) -> None:
     ) as board:
         assert board.stderr
         port = next(said.split()[-1] for said in board.stderr if "line is" in said)
-        subprocess.run([TINYPROF, "record", port, "-o", capture, "--epoch", "10ms", "--no-tui"], check=True)
+        subprocess.run(
+            [TINYPROF, "record", port, "-o", capture, "--epoch", "10ms", "--no-tui"], check=True
+        )
     seconds, new, records = busy_time(capture)
     print(f"uart-busy {seconds:.1f} s")
     print(f"uart-goodput {100 * new / (seconds * BAUD / 10):.1f} percent")
@@ -49,11 +52,12 @@ def goodput(image: Path, folder: Path) -> None:
 
 
 def busy_time(capture: Path) -> tuple[float, int, int]:
-    """Seconds in which the line was what the target waited for, and the bytes of frames that arrived then.
+    """Seconds in which the line was what the target waited for, and the bytes of frames that
+    arrived then.
 
-    A status a second tells how long the target has waited for acknowledgements with its window full: a second
-    in which that grew counts, from one status to the next. The bytes are those of all frames, each counted
-    once, and of those among them that carry records.
+    A status a second tells how long the target has waited for acknowledgements with its window
+    full: a second in which that grew counts, from one status to the next. The bytes are those of
+    all frames, each counted once, and of those among them that carry records.
     """
     seconds, new, records = 0.0, 0, 0
     began, waited, new_since, records_since = 0.0, -1, 0, 0
@@ -66,7 +70,12 @@ def busy_time(capture: Path) -> tuple[float, int, int]:
                 if 0 <= waited < event.message.waited_ms:
                     seconds += reader.seconds - began
                     new, records = new + new_since, records + records_since
-                began, waited, new_since, records_since = reader.seconds, event.message.waited_ms, 0, 0
+                began, waited, new_since, records_since = (
+                    reader.seconds,
+                    event.message.waited_ms,
+                    0,
+                    0,
+                )
             size = len(encode_message(event.message, event.seq))
             new_since += size
             records_since += size if isinstance(event.message, Pages) else 0

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What is chosen on the reference profile against the best there is, found in another way: byte by byte.
+"""What is chosen on the reference profile against the best there is, found in another way: byte by
+byte.
 
-For each kernel and budget the most that any choice of its offers is worth is found by a dynamic programme
-over every number of bytes up to the budget. Wants the folder of `make demo`. Prints a table, and fails where
-something better was found than what was chosen.
+For each kernel and budget the most that any choice of its offers is worth is found by a dynamic
+programme over every number of bytes up to the budget. Wants the folder of `make demo`. Prints a
+table, and fails where something better was found than what was chosen.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What recording at epochs of 1 s costs the reference workload's steady state, in guest instructions.
+"""What recording at epochs of 1 s costs the reference workload's steady state, in guest
+instructions.
 
-Two boots that differ by rounds of the steady state alone say what a round takes, once without and once with a
-recording; QEMU counts the instructions. Wants the folder of `make demo`.
+Two boots that differ by rounds of the steady state alone say what a round takes, once without and
+once with a recording; QEMU counts the instructions. Wants the folder of `make demo`.
 """
 
 from __future__ import annotations
@@ -22,13 +23,18 @@ LIMIT = 0.05
 
 def main() -> None:
     demo = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/demo")
-    counter = build_witness(ROOT / "build/instructions", Path(__file__).with_name("instructions.c"))
+    counter = build_witness(
+        ROOT / "build/instructions", Path(__file__).with_name("instructions.c")
+    )
     per_round = []
     for recording in ("", f"{RECORD_FROM_THE_START} TINYPROF_EPOCH=1000"):
         few, many = (
             int(
                 watched(
-                    counter, demo / "all-compressed.cramfs", "--append", f"{recording} WORKLOAD_ROUNDS={n}"
+                    counter,
+                    demo / "all-compressed.cramfs",
+                    "--append",
+                    f"{recording} WORKLOAD_ROUNDS={n}",
                 )
             )
             for n in ROUNDS

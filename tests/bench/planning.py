@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""How long choosing among 65,000 used pages takes, and merging 100 profiles of the reference size."""
+"""How long choosing among 65,000 used pages takes, and merging 100 profiles of the reference
+size."""
 
 from __future__ import annotations
 

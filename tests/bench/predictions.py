@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Eight plans on the reference board: what each predicts, and what a booted kernel reports.
 
-Wants the folder of `make demo`. Prints a table, and fails where a prediction is off: an image's size by a
-byte, its page cache by more than 5 % of what the all-compressed image takes.
+Wants the folder of `make demo`. Prints a table, and fails where a prediction is off: an image's
+size by a byte, its page cache by more than 5 % of what the all-compressed image takes.
 """
 
 from __future__ import annotations
@@ -91,9 +91,12 @@ def outcome(demo: Path, kernel: str, budget: list[str]) -> Outcome:
 
 def main() -> None:
     demo = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/demo")
-    whole = {k: booted_page_cache(demo / "all-compressed.cramfs", k) for k in ("patched", "mainline")}
+    whole = {
+        k: booted_page_cache(demo / "all-compressed.cramfs", k) for k in ("patched", "mainline")
+    }
     print(
-        "| kernel | budget | image predicted | built | cache predicted | booted | off by | of bound | best |"
+        "| kernel | budget | image predicted | built | cache predicted | booted | off by | of "
+        "bound | best |"
     )
     print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
     good = True
@@ -102,7 +105,8 @@ def main() -> None:
         off = (it.page_cache[0] - it.page_cache[1]) / whole[kernel]
         good &= it.image[0] == it.image[1] and abs(off) <= TOLERANCE
         print(
-            f"| {kernel} | {it.budget} | {it.image[0]:,} | {it.image[1]:,} | {it.page_cache[0]:,} KiB "
+            f"| {kernel} | {it.budget} | {it.image[0]:,} | {it.image[1]:,} | "
+            f"{it.page_cache[0]:,} KiB "
             f"| {it.page_cache[1]:,} KiB | {100 * off:+.1f} % "
             f"| {100 * it.of_bound:.2f} % | {100 * it.of_best:.2f} % |",
             flush=True,

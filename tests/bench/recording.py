@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What a recording takes of one core, and of memory: prints one line a figure, `name value unit`.
 
-`pty`: a recording from a pty, by the recorder's processor time, against a line of 3 Mbaud. `replay`: one line
-of 100 million records, or $TINYPROF_REPLAY million, through the recorder and all that the live view counts;
-`memory` is what the process held at most until a tenth of that had come, `growth` how much more it was later.
+`pty`: a recording from a pty, by the recorder's processor time, against a line of 3 Mbaud.
+`replay`: one line of 100 million records, or $TINYPROF_REPLAY million, through the recorder and
+all that the live view counts; `memory` is what the process held at most until a tenth of that had
+come, `growth` how much more it was later.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ PTY_RECORDS = 2_000_000
 
 
 def pty(line: Line, epochs: int) -> None:
-    """A recording from a pty whose other end always has more to say, by the recorder's processor time."""
+    """A recording from a pty whose other end always has more to say, by the recorder's processor
+    time."""
     master, slave = os.openpty()
     tty.setraw(slave)
     # A process of its own, so that what it uses does not count.
@@ -104,7 +106,8 @@ class EndlessLink:
 
 
 def replay(line: Line, epochs: int) -> None:
-    """One recording without end, into a capture that nobody keeps, with all that the live view counts."""
+    """One recording without end, into a capture that nobody keeps, with all that the live view
+    counts."""
     heat = LiveHeat(line.index)
     warm: list[float] = []
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What the live view costs: prints one line a figure, `name value unit`.
 
-A synthetic target: 20,000 pages in 2,000 files, 10,000 records a second in epochs of a second, drawn without
-a terminal at 120 x 40. `core` is the process's time over wall time while that arrives; `key` is a key press
-to the end of its redraw meanwhile; `frame` is from the command to the first line on a real pty.
+A synthetic target: 20,000 pages in 2,000 files, 10,000 records a second in epochs of a second,
+drawn without a terminal at 120 x 40. `core` is the process's time over wall time while that
+arrives; `key` is a key press to the end of its redraw meanwhile; `frame` is from the command to
+the first line on a real pty.
 """
 
 from __future__ import annotations
@@ -65,10 +66,14 @@ def make_index() -> ImageIndex:
         stored = tuple(rng.randrange(400, 4000) for _ in range(FILE_PAGES))
         path = f"/usr/lib/part{number % 40}/lib{number}.so"
         files.append(
-            IndexedFile(path, ino, FILE_PAGES * 4096, f"{number:064x}", stored, bytes([2]) * FILE_PAGES)
+            IndexedFile(
+                path, ino, FILE_PAGES * 4096, f"{number:064x}", stored, bytes([2]) * FILE_PAGES
+            )
         )
     files.sort(key=lambda file: file.path)
-    return ImageIndex("little", 40_000_000, Fsid(1, 2, FILES * FILE_PAGES, FILES), "bench", tuple(files))
+    return ImageIndex(
+        "little", 40_000_000, Fsid(1, 2, FILES * FILE_PAGES, FILES), "bench", tuple(files)
+    )
 
 
 def hello(index: ImageIndex) -> Hello:
@@ -102,7 +107,9 @@ class PacedLink:
         rng = random.Random(SEED)
         self._frames = [encode_message(hello(index), 0)]
         messages = (message for number in range(1, SECONDS + 5) for message in epoch(number, rng))
-        self._frames += [encode_message(message, seq % 65536) for seq, message in enumerate(messages, 1)]
+        self._frames += [
+            encode_message(message, seq % 65536) for seq, message in enumerate(messages, 1)
+        ]
         self._a_second = len(self._frames) / (SECONDS + 4)
         self._began = monotonic()
         self._said = 0
@@ -149,7 +156,9 @@ async def live(index: ImageIndex) -> None:
         with tempfile.TemporaryFile(buffering=0) as file:
             writer = CaptureWriter(file, index=index)
             watch = LineWatch("bench", 115_200, index)
-            return record(link, writer, watch, observer, Limits(stop=stop), orders=orders, heard=heard)
+            return record(
+                link, writer, watch, observer, Limits(stop=stop), orders=orders, heard=heard
+            )
 
     feed = LiveRecording("bench", Path("bench.tpcap"), index, begin)
     app = WatchedApp(feed)
@@ -177,7 +186,8 @@ async def live(index: ImageIndex) -> None:
 
 
 def memory(index: ImageIndex) -> None:
-    """What an hour of epochs of a second, one after the other, adds to what the first minutes took.
+    """What an hour of epochs of a second, one after the other, adds to what the first minutes
+    took.
 
     Each epoch brings EPOCH_RECORDS records, and the view looks at all pages once a minute.
     """
@@ -189,7 +199,8 @@ def memory(index: ImageIndex) -> None:
     sizes: list[int] = []
     for number in range(1, HOUR_EPOCHS + 1):
         messages = [
-            replace(message, epoch=number, ms=number * 1000) for message in variety[number % EPOCH_VARIETY]
+            replace(message, epoch=number, ms=number * 1000)
+            for message in variety[number % EPOCH_VARIETY]
         ]
         heat.heard([Frame(seq, 0, message, False) for seq, message in enumerate(messages)])
         if number % 60 == 0:
@@ -199,7 +210,11 @@ def memory(index: ImageIndex) -> None:
     show("tui-memory", round(sizes[-1] / (1 << 20), 1), "MiB")
     # The pages of the last of the variety have come by then.
     show("tui-memory-growth", round((sizes[-1] - sizes[4]) / 1024), "KiB/hour")
-    show("tui-memory-growth-of-the-last-half", round((sizes[-1] - sizes[len(sizes) // 2]) / 1024), "KiB")
+    show(
+        "tui-memory-growth-of-the-last-half",
+        round((sizes[-1] - sizes[len(sizes) // 2]) / 1024),
+        "KiB",
+    )
 
 
 def view(index: ImageIndex) -> None:
@@ -221,7 +236,8 @@ def view(index: ImageIndex) -> None:
 
 
 def first_frame(capture: Path) -> None:
-    """From the command to the first line that is drawn, on a terminal of its own; the best of three."""
+    """From the command to the first line that is drawn, on a terminal of its own; the best of
+    three."""
     frames = [drawn(capture, " reading | capture ") for _ in range(3)]
     show("tui-frame", round(1000 * min(wall for wall, _ in frames)), "ms")
     show("tui-frame-cpu", round(1000 * min(cpu for _, cpu in frames)), "ms")

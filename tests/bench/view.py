@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""How long `tinyprof view` takes to open a large capture: prints one line a figure, `name value unit`.
+"""How long `tinyprof view` takes to open a large capture: prints one line a figure, `name value
+unit`.
 
-From the command to the screen, on a real pty, that has all of 10 million records: of a target with 20,000
-pages in 2,000 files of which each epoch executes half, and of the reference boot again and again. `cpu` is
-the processor time of all of its threads.
+From the command to the screen, on a real pty, that has all of 10 million records: of a target with
+20,000 pages in 2,000 files of which each epoch executes half, and of the reference boot again and
+again. `cpu` is the processor time of all of its threads.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A cable between an agent and a recorder that does to the bytes what bad cables do, and can be pulled.
+"""A cable between an agent and a recorder that does to the bytes what bad cables do, and can be
+pulled.
 
 Both ends are ptys behind names that stay: a pull hangs both up, and new ones take their places.
 """
@@ -17,7 +18,8 @@ from pathlib import Path
 from tinyprof.record.noise import Noise, NoisyLine
 
 READ = 512
-"""Bytes moved at once: about two frames, so that what one lost write holds is not the whole line."""
+"""Bytes moved at once: about two frames, so that what one lost write holds is not the whole
+line."""
 
 
 class _End:

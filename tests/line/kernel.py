@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The kernel's tracer, played for the hosted agent (agent/tests/hosted/tracer.c) over a socket.
 
-Touches come in from a test; batches and epoch ends go out as the agent asks for them, by the rules of
-docs/kernel.md. What left the queue is remembered, so that a test can tell what must have arrived.
+Touches come in from a test; batches and epoch ends go out as the agent asks for them, by the rules
+of docs/kernel.md. What left the queue is remembered, so that a test can tell what must have
+arrived.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from tinyprof.pages import Kind
 from tinyprof.wire.messages import EpochEnd
 
 PATIENCE = 20.0
-"""Seconds that a test waits for an event before it fails; nothing depends on how long it really takes."""
+"""Seconds that a test waits for an event before it fails; nothing depends on how long it really
+takes."""
 
 ABI = 1
 INDICES = 8
@@ -54,8 +56,8 @@ PROCESSES = _ioc(3, 0xC5, _PROCESSES.size)
 class Volume:
     """A mounted cramfs; `seen` and `queue` hold kinds as a set of bits for each page id.
 
-    `processes`: pairs that the agent is told of, of which it was told `told`; None in a kernel that does not
-    count.
+    `processes`: pairs that the agent is told of, of which it was told `told`; None in a kernel
+    that does not count.
     """
 
     crc: int
@@ -131,8 +133,8 @@ class Tracer:
             self._listener = None
 
     def mount(self, index: int, volume: Volume, *touches: tuple[int, Kind]) -> None:
-        """Mount a volume; one that is `recording` was started by the kernel, as with cramfs.tinyprof=1, and
-        has `touches` before the agent can know of it."""
+        """Mount a volume; one that is `recording` was started by the kernel, as with
+        cramfs.tinyprof=1, and has `touches` before the agent can know of it."""
         with self._changed:
             if volume.recording:
                 volume.begin_epoch()
@@ -198,7 +200,9 @@ class Tracer:
             return -errno.ENOENT, b""
         return self._volume_command(command, index, volume, argument)
 
-    def _volume_command(self, command: int, index: int, volume: Volume, argument: bytes) -> tuple[int, bytes]:
+    def _volume_command(
+        self, command: int, index: int, volume: Volume, argument: bytes
+    ) -> tuple[int, bytes]:
         if command == VOLUME:
             self.described += 1
             return 0, self._describe(index, volume)
@@ -212,7 +216,9 @@ class Tracer:
         if command == REARM:
             return self._rearm(index, volume)
         if command == PROCESSES and volume.processes is not None:
-            return 0, self._tell_processes(index, volume, volume.processes, anew=argument[4:8] != bytes(4))
+            return 0, self._tell_processes(
+                index, volume, volume.processes, anew=argument[4:8] != bytes(4)
+            )
         return -errno.ENOTTY, b""
 
     def _tell_processes(
@@ -242,16 +248,22 @@ class Tracer:
                 kinds = volume.queue.pop(page_id)
                 words.append(page_id | kinds << 28)
                 self.taken += [
-                    Record(index, volume.epoch, page_id, kind) for kind in Kind if kinds >> kind & 1
+                    Record(index, volume.epoch, page_id, kind)
+                    for kind in Kind
+                    if kinds >> kind & 1
                 ]
-            batch = _HEAD.pack(index, volume.epoch, 0, len(words)) + struct.pack(f"={len(words)}I", *words)
+            batch = _HEAD.pack(index, volume.epoch, 0, len(words)) + struct.pack(
+                f"={len(words)}I", *words
+            )
             return len(batch), batch
         return -errno.EAGAIN, b""
 
     def _describe(self, index: int, volume: Volume) -> bytes:
         fsid = (volume.crc, 1, 2, 3)
         state = (volume.epoch, len(volume.queue), volume.untraced)
-        return _VOLUME.pack(index, int(volume.recording), *fsid, 8192, *state, f"volume {index}".encode())
+        return _VOLUME.pack(
+            index, int(volume.recording), *fsid, 8192, *state, f"volume {index}".encode()
+        )
 
     def _start(self, volume: Volume) -> int:
         if not volume.startable:

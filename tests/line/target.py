@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A target on the desk: the real agent as a process of this machine, its port a pty, its kernel a `Tracer`.
+"""A target on the desk: the real agent as a process of this machine, its port a pty, its kernel a
+`Tracer`.
 
 A test plugs and unplugs the port, touches pages, and reads on the host's end what arrives there.
 """
@@ -156,7 +157,8 @@ class Target:
         return int(fields[11]) + int(fields[12])
 
     def stop(self) -> None:
-        """End the agent, which must still be running: it never ends by itself, and sanitizers end it."""
+        """End the agent, which must still be running: it never ends by itself, and sanitizers end
+        it."""
         if self._process is not None:
             ended = self._process.poll()
             self._process.kill()

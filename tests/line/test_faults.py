@@ -56,7 +56,8 @@ class Story:
         self.watcher = Watcher()
 
     def over(self) -> bool:
-        """Called again and again by the recording: goes on with the story, and says when it is over."""
+        """Called again and again by the recording: goes on with the story, and says when it is
+        over."""
         if any(volume.queue for volume in self._tracer.volumes.values()):
             return False
         # A loss is known from the first epoch on whose end was heard, or the target's first frame.
@@ -66,7 +67,11 @@ class Story:
         if taken < RECORDS:
             near = self._rng.randrange(1 << 26)
             self._tracer.touch(
-                0, *((near + self._rng.randrange(3 * BURST), self._rng.choice(KINDS)) for _ in range(BURST))
+                0,
+                *(
+                    (near + self._rng.randrange(3 * BURST), self._rng.choice(KINDS))
+                    for _ in range(BURST)
+                ),
             )
             if taken > RECORDS * (self._pulls + 1) // (PULLS + 2) and self._pulls < PULLS:
                 self._pulls += 1
@@ -75,7 +80,8 @@ class Story:
         return self.is_told()
 
     def is_told(self) -> bool:
-        """Whether the host knows of an epoch after the last that had records: only an end can tell of it."""
+        """Whether the host knows of an epoch after the last that had records: only an end can tell
+        of it."""
         return self.watcher.now.epochs > self._tracer.taken[-1].epoch and self._pulls == PULLS
 
 
@@ -90,7 +96,9 @@ def cable(tmp_path: Path) -> Iterator[BadCable]:
     cable.cut()
 
 
-def recorded(target: Target, cable: BadCable, path: Path, *, one_way: bool) -> tuple[Recording, Watcher]:
+def recorded(
+    target: Target, cable: BadCable, path: Path, *, one_way: bool
+) -> tuple[Recording, Watcher]:
     target.plug_in(str(cable.agents_end))
     target.tracer.mount(0, Volume(7, recording=True))
     target.tracer.appear()
@@ -108,13 +116,18 @@ def recorded(target: Target, cable: BadCable, path: Path, *, one_way: bool) -> t
         )
     link.close()
     print(recording.totals)
-    print(f"flipped {cable.to_host.flipped}, lost {cable.to_host.lost}, printed {cable.to_host.printed}")
+    print(
+        f"flipped {cable.to_host.flipped}, lost {cable.to_host.lost}, printed "
+        f"{cable.to_host.printed}"
+    )
     return recording, story.watcher
 
 
 def captured(path: Path) -> list[Record]:
     with path.open("rb") as file:
-        messages = [event.message for event in CaptureReader(file).events() if isinstance(event, Frame)]
+        messages = [
+            event.message for event in CaptureReader(file).events() if isinstance(event, Frame)
+        ]
     return [
         Record(pages.volume, pages.epoch, page_id, Kind(kind))
         for pages in messages
@@ -123,7 +136,9 @@ def captured(path: Path) -> list[Record]:
     ]
 
 
-def test_a_bad_line_with_a_way_back_loses_nothing(target: Target, cable: BadCable, tmp_path: Path) -> None:
+def test_a_bad_line_with_a_way_back_loses_nothing(
+    target: Target, cable: BadCable, tmp_path: Path
+) -> None:
     recording, _ = recorded(target, cable, tmp_path / "capture", one_way=False)
     assert cable.to_host.flipped > 100
     assert cable.to_host.lost > 10

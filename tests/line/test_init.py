@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The real agent as init of a process namespace: the real init starts in its place and never notices."""
+"""The real agent as init of a process namespace: the real init starts in its place and never
+notices."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ SIGNALS = {"SIGHUP": 1, "SIGPIPE": 13, "SIGTTIN": 21, "SIGTTOU": 22}
 
 def namespaces_are_allowed() -> bool:
     return (
-        shutil.which("unshare") is not None and not subprocess.run([*UNSHARE, "true"], check=False).returncode
+        shutil.which("unshare") is not None
+        and not subprocess.run([*UNSHARE, "true"], check=False).returncode
     )
 
 
@@ -123,7 +125,9 @@ def test_recording_begins_before_the_real_init_does(
     line.until(lambda: bool(line.records))
 
 
-def test_neither_has_what_belongs_to_the_other(target: Target, line: Line, boot: Callable[..., Boot]) -> None:
+def test_neither_has_what_belongs_to_the_other(
+    target: Target, line: Line, boot: Callable[..., Boot]
+) -> None:
     target.tracer.appear()
     machine = boot()
     assert machine.said()
@@ -143,11 +147,14 @@ def test_a_dev_that_only_the_agent_needs_is_seen_by_it_alone(
     port = tmp_path / "bound"
     port.touch()
     machine = boot(
-        before=f"mount --bind {line.path} {port} && mount -t tmpfs none /dev", TINYPROF_TTY=str(port)
+        before=f"mount --bind {line.path} {port} && mount -t tmpfs none /dev",
+        TINYPROF_TTY=str(port),
     )
     assert machine.said()
     line.until(lambda: bool(line.of(Hello)))
-    mounts = [(process / "mounts").read_text().splitlines() for process in (machine.init, machine.agent)]
+    mounts = [
+        (process / "mounts").read_text().splitlines() for process in (machine.init, machine.agent)
+    ]
     assert len(mounts[1]) == len(mounts[0]) + 1
     assert mounts[1][-1].split()[1:3] == ["/dev", "devtmpfs"]
     assert line.of(Hello)[0].tracer == 0

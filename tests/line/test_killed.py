@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A recorder that is killed at any moment: its capture opens, and holds all that it has acknowledged."""
+"""A recorder that is killed at any moment: its capture opens, and holds all that it has
+acknowledged."""
 
 from __future__ import annotations
 
@@ -78,11 +79,19 @@ class Target:
 
 
 def page(number: int) -> Pages:
-    return Pages(0, 1, number, tuple(range(number, number + 1 + number % 90, 3)), bytes(1 + number % 90 // 3))
+    return Pages(
+        0,
+        1,
+        number,
+        tuple(range(number, number + 1 + number % 90, 3)),
+        bytes(1 + number % 90 // 3),
+    )
 
 
 @pytest.mark.parametrize(("packed", "kills"), [(False, KILLS), (True, PACKED_KILLS)])
-def test_whatever_was_acknowledged_is_in_the_capture(tmp_path: Path, packed: bool, kills: int) -> None:
+def test_whatever_was_acknowledged_is_in_the_capture(
+    tmp_path: Path, packed: bool, kills: int
+) -> None:
     print(f"seed {SEED}")
     rng = random.Random(SEED)
     acknowledged = 0

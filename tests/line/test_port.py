@@ -18,7 +18,8 @@ from tinyprof.wire.messages import EpochEnd, EpochLength, Hello, HelloPlease, Re
 
 SEED = 20261124
 SPIN_TICKS = 25
-"""A quarter of a second of processor time: far more than retries take, far less than a loop without waits."""
+"""A quarter of a second of processor time: far more than retries take, far less than a loop
+without waits."""
 TCGETS2 = 0x802C542A
 TERMIOS2 = struct.Struct("=4I20s2I")
 """The kernel's struct termios2, which alone tells rates that have no name."""
@@ -41,7 +42,9 @@ def test_an_absent_port_at_start_is_waited_for(target: Target) -> None:
     assert adds_up(line)
 
 
-def test_a_port_that_vanishes_under_a_frame_gets_it_again_when_it_is_back(target: Target, line: Line) -> None:
+def test_a_port_that_vanishes_under_a_frame_gets_it_again_when_it_is_back(
+    target: Target, line: Line
+) -> None:
     print(f"seed {SEED}")
     pages = random.Random(SEED).sample(range(1 << 27), 65_536)
     target.tracer.mount(0, Volume(1, recording=True))
@@ -77,7 +80,9 @@ def test_a_hung_up_port_is_no_reason_to_spin(target: Target, line: Line) -> None
     assert target.cpu_ticks() - before < SPIN_TICKS
 
 
-def test_a_port_that_hangs_up_at_each_opening_is_no_reason_to_spin(target: Target, line: Line) -> None:
+def test_a_port_that_hangs_up_at_each_opening_is_no_reason_to_spin(
+    target: Target, line: Line
+) -> None:
     target.tracer.mount(0, Volume(1, recording=True))
     target.tracer.appear()
     target.start()

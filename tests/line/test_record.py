@@ -26,10 +26,12 @@ from tinyprof.wire.sequence import Frame
 
 SEED = 20261124
 STALLED_REPEATS = int(os.environ.get("TINYPROF_STALL", "3")) * 2
-"""The agent repeats its oldest frame every half second that nobody answers: TINYPROF_STALL is in seconds."""
+"""The agent repeats its oldest frame every half second that nobody answers: TINYPROF_STALL is in
+seconds."""
 
 STALLED_BURSTS = 5
-"""Of 10,000 records, some 4 bytes each: more than the agent, the line and both ptys could hold together."""
+"""Of 10,000 records, some 4 bytes each: more than the agent, the line and both ptys could hold
+together."""
 
 RECORD = [sys.executable, "-c", "from tinyprof.cli import main; main()", "record"]
 
@@ -71,7 +73,9 @@ class NullModem:
         with self._moved:
             wanted = self._repeated + times
             patience = PATIENCE + times
-            assert self._moved.wait_for(lambda: self._repeated >= wanted, patience), "it repeats nothing"
+            assert self._moved.wait_for(lambda: self._repeated >= wanted, patience), (
+                "it repeats nothing"
+            )
 
     def cut(self) -> None:
         os.close(self._stopped)
@@ -90,7 +94,9 @@ def cable() -> Iterator[NullModem]:
 
 def messages_of(capture: Path) -> list[Message]:
     with capture.open("rb") as file:
-        return [event.message for event in CaptureReader(file).events() if isinstance(event, Frame)]
+        return [
+            event.message for event in CaptureReader(file).events() if isinstance(event, Frame)
+        ]
 
 
 def records_of(messages: list[Message]) -> list[Record]:
@@ -109,7 +115,9 @@ def wait_until(happened: Callable[[], bool]) -> None:
         os.sched_yield()
 
 
-def test_record_captures_what_the_kernel_queued(target: Target, cable: NullModem, tmp_path: Path) -> None:
+def test_record_captures_what_the_kernel_queued(
+    target: Target, cable: NullModem, tmp_path: Path
+) -> None:
     print(f"seed {SEED}")
     rng = random.Random(SEED)
     agents_end, hosts_end = cable.ends
@@ -120,7 +128,9 @@ def test_record_captures_what_the_kernel_queued(target: Target, cable: NullModem
     target.start(TINYPROF_EPOCH="100")
     target.tracer.until(lambda: len(target.tracer.started) == 2)
     for volume in (0, 1):
-        target.tracer.touch(volume, *((rng.randrange(1 << 27), Kind(rng.randrange(4))) for _ in range(3000)))
+        target.tracer.touch(
+            volume, *((rng.randrange(1 << 27), Kind(rng.randrange(4))) for _ in range(3000))
+        )
     done = subprocess.run(
         [*RECORD, hosts_end.path, "-o", tmp_path / "got.tpcap", "--epochs", "6", "--no-tui"],
         capture_output=True,
@@ -132,14 +142,18 @@ def test_record_captures_what_the_kernel_queued(target: Target, cable: NullModem
     messages = messages_of(tmp_path / "got.tpcap")
     assert {v.index for m in messages if isinstance(m, Hello) for v in m.volumes} == {0, 1}
     for volume in (0, 1):
-        pages = [m for m in messages if isinstance(m, Pages) and (m.volume, m.epoch) == (volume, 1)]
+        pages = [
+            m for m in messages if isinstance(m, Pages) and (m.volume, m.epoch) == (volume, 1)
+        ]
         got = [(page, Kind(k)) for m in pages for page, k in zip(m.page_ids, m.kinds, strict=True)]
         assert got == target.tracer.taken_of(volume, 1)
         ends = [m for m in messages if isinstance(m, EpochEnd) and m.volume == volume]
         assert sum(ends[0].records) == len(got) > 2900
 
 
-def test_a_recorder_that_stands_still_loses_nothing(target: Target, cable: NullModem, tmp_path: Path) -> None:
+def test_a_recorder_that_stands_still_loses_nothing(
+    target: Target, cable: NullModem, tmp_path: Path
+) -> None:
     print(f"seed {SEED}")
     rng = random.Random(SEED)
     capture = tmp_path / "got.tpcap"
@@ -149,7 +163,9 @@ def test_a_recorder_that_stands_still_loses_nothing(target: Target, cable: NullM
     target.tracer.appear()
     target.start(TINYPROF_EPOCH="50")
     words = [*RECORD, hosts_end.path, "-o", str(capture), "--json"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as recorder:
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as recorder:
         wait_until(lambda: repeats(capture))
         os.kill(recorder.pid, signal.SIGSTOP)
         for _ in range(STALLED_BURSTS):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The real agent over a pty: what the kernel queued arrives, in order, and the epoch ends add up."""
+"""The real agent over a pty: what the kernel queued arrives, in order, and the epoch ends add
+up."""
 
 from __future__ import annotations
 
@@ -40,7 +41,12 @@ def test_a_hello_comes_first_and_says_who_is_there(target: Target, line: Line) -
     assert (hello.kernel, hello.arch) == (platform.release()[:31], platform.machine())
     assert hello.boot_id == BOOT_ID
     (volume,) = hello.volumes
-    assert (volume.index, volume.fsid.crc, volume.name, volume.recording) == (0, 0xE7D3B8E0, "volume 0", True)
+    assert (volume.index, volume.fsid.crc, volume.name, volume.recording) == (
+        0,
+        0xE7D3B8E0,
+        "volume 0",
+        True,
+    )
 
 
 def test_records_of_all_kinds_arrive_in_order(target: Target, line: Line) -> None:
@@ -95,7 +101,9 @@ def test_frames_are_numbered_without_a_gap(target: Target, line: Line) -> None:
     target.tracer.appear()
     target.start(TINYPROF_EPOCH="5")
     line.until(lambda: len(line.of(EpochEnd)) >= 100)
-    assert [event.seq for event in line.events if isinstance(event, Frame)] == list(range(len(line.events)))
+    assert [event.seq for event in line.events if isinstance(event, Frame)] == list(
+        range(len(line.events))
+    )
 
 
 def test_status_counts_what_was_not_traced(target: Target, line: Line) -> None:

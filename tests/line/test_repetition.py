@@ -22,13 +22,19 @@ def running(target: Target, line: Line) -> Line:
     return line
 
 
-def test_requests_that_waited_for_the_agent_are_answered_once(target: Target, running: Line) -> None:
+def test_requests_that_waited_for_the_agent_are_answered_once(
+    target: Target, running: Line
+) -> None:
     target.freeze()
     running.link.write(b"".join(encode_message(RepeatPlease(), seq) for seq in range(8)))
     target.thaw()
     # The first may have been made before.
     running.until(lambda: len(running.of(Status)) >= 2)
-    kinds = [msgpack.unpackb(cobs.decode(run)[:-4])[0] for run in running.arrived.split(b"\0")[:-1] if run]
+    kinds = [
+        msgpack.unpackb(cobs.decode(run)[:-4])[0]
+        for run in running.arrived.split(b"\0")[:-1]
+        if run
+    ]
     assert kinds.count(MessageType.BEGIN) == 1
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The real agent and a tracer that is missing, of another version, or has many volumes that come and go."""
+"""The real agent and a tracer that is missing, of another version, or has many volumes that come
+and go."""
 
 from __future__ import annotations
 
@@ -74,7 +75,9 @@ def test_processes_are_told_once_and_after_each_hello(target: Target, line: Line
     assert {end.processes for end in ends_of(line, 1)} == {None}
 
 
-def test_processes_are_told_of_all_files_though_hellos_come_between(target: Target, line: Line) -> None:
+def test_processes_are_told_of_all_files_though_hellos_come_between(
+    target: Target, line: Line
+) -> None:
     most = [(100 + n, 2 + n) for n in range(40)]
     target.tracer.mount(0, Volume(7, processes=most))
     target.tracer.appear()
@@ -99,7 +102,9 @@ def ends_of(line: Line, volume: int) -> list[EpochEnd]:
 
 
 @pytest.mark.parametrize("count", range(1, INDICES + 1))
-def test_every_volume_is_started_named_once_and_re_armed(target: Target, line: Line, count: int) -> None:
+def test_every_volume_is_started_named_once_and_re_armed(
+    target: Target, line: Line, count: int
+) -> None:
     indices = range(INDICES - count, INDICES)
     for index in indices:
         target.tracer.mount(index, Volume(100 + index))
@@ -168,7 +173,9 @@ def test_a_mark_is_passed_on_and_ends_the_epoch(target: Target, line: Line) -> N
     target.tracer.mark(b"boot done")
     line.until(lambda: bool(line.of(EpochEnd)))
     assert line.of(Mark) == [Mark(1, 7, "boot done")]
-    order = [type(message) for message in line.messages if isinstance(message, Pages | Mark | EpochEnd)]
+    order = [
+        type(message) for message in line.messages if isinstance(message, Pages | Mark | EpochEnd)
+    ]
     assert order == [Pages, Mark, EpochEnd]
 
 
@@ -224,7 +231,9 @@ def test_what_such_a_volume_had_before_it_was_stopped_comes_with_the_end_of_its_
     assert adds_up(line)
 
 
-def test_a_start_that_is_said_again_and_again_holds_up_no_epoch(target: Target, line: Line) -> None:
+def test_a_start_that_is_said_again_and_again_holds_up_no_epoch(
+    target: Target, line: Line
+) -> None:
     target.tracer.mount(0, Volume(7, startable=False))
     target.tracer.mount(1, Volume(8))
     target.tracer.appear()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Random trees, plans and options, made from a seed: the same seed gives the same case everywhere.
 
-A case has all that goes wrong with images: sizes at the edges of pages, holes, noise, twins that differ in
-their mode only, deep and long names, links, devices, programs with segments. `tree()` makes it in memory,
-`plant()` on disk for other builders; a device table makes what only root may.
+A case has all that goes wrong with images: sizes at the edges of pages, holes, noise, twins that
+differ in their mode only, deep and long names, links, devices, programs with segments. `tree()`
+makes it in memory, `plant()` on disk for other builders; a device table makes what only root may.
 """
 
 from __future__ import annotations
@@ -22,7 +22,15 @@ from tinyprof.cramfs.writing.device_table import apply_device_table
 from tinyprof.cramfs.writing.writer import WriteOptions
 from tinyprof.pages import PAGE_SIZE
 
-ODD_NAMES = ("n" * 252, "with space", "ümlaut", os.fsdecode(b"\xff\xfe"), "-dash", "new\nline", "a\\b")
+ODD_NAMES = (
+    "n" * 252,
+    "with space",
+    "ümlaut",
+    os.fsdecode(b"\xff\xfe"),
+    "-dash",
+    "new\nline",
+    "a\\b",
+)
 WORDS = [b"page", b"in", b"place", b"flash", b"kernel", b"\0\0\0\0", b"segment ", b"\n"]
 
 
@@ -36,7 +44,8 @@ class File:
 
 @dataclass
 class Case:
-    """One thing to build: `files` and `links` by path, `table` a device table, `plan` pages by path."""
+    """One thing to build: `files` and `links` by path, `table` a device table, `plan` pages by
+    path."""
 
     seed: int
     names: tuple[str, ...] = ODD_NAMES
@@ -54,7 +63,9 @@ class Case:
             nodes[path] = _directory(path)
         for path, file in self.files.items():
             mode = EntryKind.FILE.value | file.mode
-            nodes[path] = Node(path, EntryKind.FILE, mode, 0, 0, len(file.content), link=file.content)
+            nodes[path] = Node(
+                path, EntryKind.FILE, mode, 0, 0, len(file.content), link=file.content
+            )
         for path, target in self.links.items():
             mode = EntryKind.SYMLINK.value | 0o777
             nodes[path] = Node(path, EntryKind.SYMLINK, mode, 0, 0, len(target), link=target)
@@ -80,7 +91,9 @@ def _assembled(path: str, nodes: dict[str, Node]) -> Node:
     node = nodes[path]
     if node.kind is not EntryKind.DIRECTORY:
         return node
-    names = [other for other in nodes if other != "/" and (other.rpartition("/")[0] or "/") == path]
+    names = [
+        other for other in nodes if other != "/" and (other.rpartition("/")[0] or "/") == path
+    ]
     children = sorted((_assembled(name, nodes) for name in names), key=lambda child: child.name)
     return Node(path, node.kind, node.mode, 0, 0, 0, children=tuple(children))
 
@@ -141,7 +154,9 @@ def _free_name(case: Case, rng: random.Random, number: int) -> str:
 def _content(case: Case, rng: random.Random) -> bytes:
     if case.files and rng.random() < 0.15:
         return rng.choice(list(case.files.values())).content
-    size = rng.randrange(5) * PAGE_SIZE + rng.choice((0, 0, 1, PAGE_SIZE - 1, rng.randrange(PAGE_SIZE)))
+    size = rng.randrange(5) * PAGE_SIZE + rng.choice(
+        (0, 0, 1, PAGE_SIZE - 1, rng.randrange(PAGE_SIZE))
+    )
     pages = b"".join(_page(case, rng) for _ in range(-(-size // PAGE_SIZE)))[:size]
     return _program(pages, rng) if len(pages) > 2 * PAGE_SIZE and rng.random() < 0.3 else pages
 
@@ -168,13 +183,16 @@ def _program(pages: bytes, rng: random.Random) -> bytes:
     head = b"\x7fELF\x01\x01\x01".ljust(16, b"\0")
     head += struct.pack("<2H5I6H", 3, 40, 1, 0, 52, 0, 0, 52, 32, 2, 0, 0, 0)
     head += struct.pack("<8I", 1, 0, 0, 0, text, text, 5, PAGE_SIZE)
-    head += struct.pack("<8I", 1, text, text, text, len(pages) - text, len(pages) - text, 6, PAGE_SIZE)
+    head += struct.pack(
+        "<8I", 1, text, text, text, len(pages) - text, len(pages) - text, 6, PAGE_SIZE
+    )
     return head + pages[len(head) :]
 
 
 def _target(case: Case, rng: random.Random) -> bytes:
     if case.files and rng.random() < 0.3:
-        # A link that reads like a file is stored apart from it, or the kernel would take one for the other.
+        # A link that reads like a file is stored apart from it, or the kernel would take one for
+        # the other.
         short = [file.content for file in case.files.values() if 0 < len(file.content) < 100]
         if short and b"\0" not in short[0]:
             return short[0]

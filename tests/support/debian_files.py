@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Real ELF files, of Debian packages: fetched once, kept in the cache, nothing of them installed."""
+"""Real ELF files, of Debian packages: fetched once, kept in the cache, nothing of them
+installed."""
 
 from __future__ import annotations
 
@@ -12,10 +13,20 @@ from qemu_board.packages import download
 
 PACKAGES: dict[str, tuple[str, ...]] = {
     # Shared libraries, PIE, static executables of glibc, and musl, which Debian has for these.
-    "armhf": ("busybox-static", "musl", "libc6", "libstdc++6", "libgcc-s1", "dash", "libsqlite3-0", "grep"),
+    "armhf": (
+        "busybox-static",
+        "musl",
+        "libc6",
+        "libstdc++6",
+        "libgcc-s1",
+        "dash",
+        "libsqlite3-0",
+        "grep",
+    ),
     "arm64": ("busybox-static", "musl", "libc6", "libstdc++6", "coreutils"),
-    # libc-bin brings a static PIE; libc6 and coreutils run here. The others are for machines of other
-    # classes and byte orders: riscv64, and big-endian mips (32), powerpc (32) and s390x (64).
+    # libc-bin brings a static PIE; libc6 and coreutils run here. The others are for machines of
+    # other classes and byte orders: riscv64, and big-endian mips (32), powerpc (32) and s390x
+    # (64).
     "amd64": (
         *("busybox-static", "musl", "libc6", "libc-bin", "libstdc++6", "libgcc-s1", "coreutils"),
         *("libselinux1", "libgmp10", "libacl1", "libattr1", "libpcre2-8-0", "libssl3"),
@@ -39,7 +50,9 @@ def unpacked(architecture: str, packages: tuple[str, ...]) -> Path:
         if not folder.exists():
             with appearing(folder) as filling:
                 debs = filling / "debs"
-                for deb in download(packages, architecture, cache_root() / "apt" / architecture, debs):
+                for deb in download(
+                    packages, architecture, cache_root() / "apt" / architecture, debs
+                ):
                     subprocess.run(["dpkg-deb", "-x", deb, filling], check=True)
                 shutil.rmtree(debs)
                 _keep_elf(filling)

@@ -6,7 +6,20 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-WORDS = ["-1", "1e999", "null", '"', "[", "}", "\\ud800", "99999999999999999999", "{}", ",", "\x00", "é"]
+WORDS = [
+    "-1",
+    "1e999",
+    "null",
+    '"',
+    "[",
+    "}",
+    "\\ud800",
+    "99999999999999999999",
+    "{}",
+    ",",
+    "\x00",
+    "é",
+]
 
 
 def edited(text: str, seed: int, count: int) -> Iterator[str]:

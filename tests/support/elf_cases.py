@@ -22,7 +22,8 @@ DF_1_PIE = 0x08000000
 
 @dataclass(frozen=True)
 class Shape:
-    """What to link: `pages` of text, `separate` from read-only data as GNU ld has it on most targets.
+    """What to link: `pages` of text, `separate` from read-only data as GNU ld has it on most
+    targets.
 
     `gap` bytes of zeros stand between text and data, `tail` is appended behind everything.
     """
@@ -99,7 +100,9 @@ class _Linker:
         shape = self.shape
         size = shape.pages * PAGE - 700
         if not shape.separate:
-            self.sections.append((".text", 1, len(self.out) + self.shift, len(self.out), size, R | X))
+            self.sections.append(
+                (".text", 1, len(self.out) + self.shift, len(self.out), size, R | X)
+            )
             self.fill(size)
             self.load(0, R | X)
             return
@@ -129,12 +132,15 @@ class _Linker:
         self.fill(PAGE + 1300)
         self.sections.append((".data", 1, start + self.shift, start, len(self.out) - start, R | W))
         if shape.bss:
-            self.sections.append((".bss", 8, len(self.out) + self.shift, len(self.out), shape.bss, R | W))
+            self.sections.append(
+                (".bss", 8, len(self.out) + self.shift, len(self.out), shape.bss, R | W)
+            )
         self.load(start, R | W, shape.bss)
         return start
 
     def table(self, dynamic: int) -> list[tuple[int, int, int, int, int, int]]:
-        """type, flags, offset, address, size, size in memory of each segment, as linkers order them."""
+        """type, flags, offset, address, size, size in memory of each segment, as linkers order
+        them."""
         shape = self.shape
         count = 1 + (shape.kind == "pie") * 2 + len(self.loads) + shape.tls + shape.relro + 1
         count += shape.kind != "exec"
@@ -143,7 +149,10 @@ class _Linker:
         if shape.kind == "pie":
             rows.append((PT_PHDR, R, at, at + self.base, size, size))
             rows.append((PT_INTERP, R, at + size, at + size + self.base, 8, 8))
-        rows += [(PT_LOAD, flags, start, vaddr, len_, mem) for flags, start, vaddr, len_, mem in self.loads]
+        rows += [
+            (PT_LOAD, flags, start, vaddr, len_, mem)
+            for flags, start, vaddr, len_, mem in self.loads
+        ]
         flags, start, vaddr, *_ = self.loads[-1]
         if shape.kind != "exec":
             rows.append((PT_DYNAMIC, flags, dynamic, dynamic + self.shift, 200, 200))
@@ -174,7 +183,9 @@ class _Linker:
         if self.shape.bits == 32:
             fields = (kind, offset, vaddr, vaddr, size, memsz, flags, align)
             return struct.pack(self.shape.order + "8I", *fields)
-        return struct.pack(self.shape.order + "2I6Q", kind, flags, offset, vaddr, vaddr, size, memsz, align)
+        return struct.pack(
+            self.shape.order + "2I6Q", kind, flags, offset, vaddr, vaddr, size, memsz, align
+        )
 
     def add_sections(self) -> tuple[int, int]:
         names = bytearray(b"\0")
@@ -190,7 +201,9 @@ class _Linker:
         layout = self.shape.order + ("10I" if self.shape.bits == 32 else "2I4Q2I2Q")
         self.out += bytes(struct.calcsize(layout))
         for name, kind, vaddr, offset, size, flags in self.sections:
-            self.out += struct.pack(layout, places[name], kind, flags, vaddr, offset, size, 0, 0, 1, 0)
+            self.out += struct.pack(
+                layout, places[name], kind, flags, vaddr, offset, size, 0, 0, 1, 0
+            )
         return at, len(self.sections) + 1
 
     def header(self, phnum: int, shoff: int, shnum: int) -> bytes:
@@ -198,7 +211,9 @@ class _Linker:
         wide = shape.bits == 64
         ident = b"\x7fELF" + bytes([1 + wide, 1 + (shape.order == ">"), 1]).ljust(12, b"\0")
         entry = 0 if shape.kind == "library" else self.base + 0x400
-        machine = {(False, "<"): 40, (True, "<"): 183, (False, ">"): 8, (True, ">"): 22}[wide, shape.order]
+        machine = {(False, "<"): 40, (True, "<"): 183, (False, ">"): 8, (True, ">"): 22}[
+            wide, shape.order
+        ]
         return ident + struct.pack(
             shape.order + ("2HI3QI6H" if wide else "2H5I6H"),
             2 if shape.kind == "exec" else 3,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Feeds mutated ELF files to the splitter and its proof: seeds in, the cases that misbehave out.
 
-A case is made from its number alone, so any of them can be made again. Run as a program it takes as many
-cases as it is given: `python tests/elf_fuzz.py 100000`.
+A case is made from its number alone, so any of them can be made again. Run as a program it takes
+as many cases as it is given: `python tests/elf_fuzz.py 100000`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,24 @@ BASES = 60
 SECONDS_MAX = 2.0
 """No file of a few pages may take longer than this, however it is made."""
 
-WORDS = (0, 1, 2, 3, 6, 7, 52, 64, 0xFF, 0xFFF, 0x1000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFF000, 0xFFFFFFFF)
+WORDS = (
+    0,
+    1,
+    2,
+    3,
+    6,
+    7,
+    52,
+    64,
+    0xFF,
+    0xFFF,
+    0x1000,
+    0xFFFF,
+    0x10000,
+    0x7FFFFFFF,
+    0xFFFFF000,
+    0xFFFFFFFF,
+)
 
 
 def bases() -> list[bytes]:
@@ -38,12 +55,15 @@ def bases() -> list[bytes]:
 
 
 def mutate(data: bytes, rng: random.Random) -> bytes:
-    """One to six changes, most of them where the structure is: at the begin, at the end, in the table."""
+    """One to six changes, most of them where the structure is: at the begin, at the end, in the
+    table."""
     broken = bytearray(data)
     wide, order = data[4] == 2, "little" if data[5] == 1 else "big"
     table = int.from_bytes(data[32:40] if wide else data[28:32], order)  # type: ignore[arg-type]
     for _ in range(rng.randrange(1, 7)):
-        begin = rng.choice((0, 0, table, table, max(len(broken) - 600, 0), rng.randrange(len(broken))))
+        begin = rng.choice(
+            (0, 0, table, table, max(len(broken) - 600, 0), rng.randrange(len(broken)))
+        )
         at = min(begin + rng.randrange(500), max(len(broken) - 8, 0))
         match rng.randrange(6):
             case 0:
@@ -53,7 +73,9 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
             case 2:
                 struct.pack_into(rng.choice("<>") + "I", broken, at & ~3, rng.choice(WORDS))
             case 3:
-                struct.pack_into(rng.choice("<>") + "H", broken, at & ~1, rng.choice(WORDS) & 0xFFFF)
+                struct.pack_into(
+                    rng.choice("<>") + "H", broken, at & ~1, rng.choice(WORDS) & 0xFFFF
+                )
             case 4:
                 other = rng.randrange(len(broken))
                 size = min(rng.choice((4, 8, 32, 56)), len(broken) - max(at, other))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Feeds mutated images to the reader, the checker and the extractor: seeds in, the cases that misbehave out.
+"""Feeds mutated images to the reader, the checker and the extractor: seeds in, the cases that
+misbehave out.
 
-A case is made from its number alone, so any of them can be made again. Run as a program it takes as many
-cases and cores as it is given: `python tests/image_fuzz.py 200000 2`.
+A case is made from its number alone, so any of them can be made again. Run as a program it takes
+as many cases and cores as it is given: `python tests/image_fuzz.py 200000 2`.
 """
 
 from __future__ import annotations
@@ -97,7 +98,9 @@ def mutate(image: bytes, rng: random.Random) -> bytes:
             case 2:
                 struct.pack_into(rng.choice("<>") + "I", broken, at & ~3, rng.choice(WORDS))
             case 3:
-                struct.pack_into(rng.choice("<>") + "I", broken, at & ~3, rng.randrange(len(broken)))
+                struct.pack_into(
+                    rng.choice("<>") + "I", broken, at & ~3, rng.randrange(len(broken))
+                )
             case 4:
                 other = rng.randrange(len(broken))
                 size = rng.choice((4, 12, 16, 64))
@@ -168,14 +171,23 @@ def _witness(scratch: Path) -> object:
 
 def _witness_of(scratch: Path) -> object:
     found = sorted(scratch.rglob("*"))
-    return [(path, path.lstat().st_mode, path.read_bytes() if path.is_file() else b"") for path in found]
+    return [
+        (path, path.lstat().st_mode, path.read_bytes() if path.is_file() else b"")
+        for path in found
+    ]
 
 
 def run_parallel(
-    cases: int, first: int = 0, jobs: int = 0, *, run: Callable[[range], tuple[int, list[Failure]]] = run
+    cases: int,
+    first: int = 0,
+    jobs: int = 0,
+    *,
+    run: Callable[[range], tuple[int, list[Failure]]] = run,
 ) -> tuple[int, list[Failure]]:
     """Try `cases` cases from `first` on, on all cores."""
-    batches = [range(at, min(at + BATCH, first + cases)) for at in range(first, first + cases, BATCH)]
+    batches = [
+        range(at, min(at + BATCH, first + cases)) for at in range(first, first + cases, BATCH)
+    ]
     tried, failures = 0, list[Failure]()
     with ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
         for count, found in pool.map(run, batches):
@@ -200,7 +212,9 @@ def corpus(folder: Path) -> list[Path]:
 
 if __name__ == "__main__":
     began = time.monotonic()
-    tried, failures = run_parallel(int(sys.argv[1]), jobs=int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    tried, failures = run_parallel(
+        int(sys.argv[1]), jobs=int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    )
     for failure in failures:
         print(f"case {failure.number}: {failure.what}")
     print(f"{tried} cases in {time.monotonic() - began:.0f} s, {len(failures)} misbehaved")

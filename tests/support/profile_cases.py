@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Profiled pages and files for tests: how often a page was seen as what in, what a profile has of it out."""
+"""Profiled pages and files for tests: how often a page was seen as what in, what a profile has of
+it out."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ def seen(steady: int, epochs: int | None = None) -> Seen:
 
 
 def use(**kinds: int) -> PageUse:
-    """A page by kind: in how many epochs of the steady state it was seen; all start in start-up."""
+    """A page by kind: in how many epochs of the steady state it was seen; all start in
+    start-up."""
     by_kind = {kind: seen(steady) for kind, steady in kinds.items()}
     if {"x", "r"} <= by_kind.keys():
         by_kind["xr"] = by_kind["x"].either(by_kind["r"])
@@ -30,7 +32,8 @@ def use(**kinds: int) -> PageUse:
 
 
 def program_head(pages: int) -> bytes:
-    """The first bytes of a 32-bit program of one read-execute segment of so many pages, and one to write."""
+    """The first bytes of a 32-bit program of one read-execute segment of so many pages, and one to
+    write."""
     head = b"\x7fELF\x01\x01\x01" + bytes(9)
     head += struct.pack("<2H5I6H", 3, 40, 1, 0, 52, 0, 0, 52, 32, 2, 0, 0, 0)
     text = struct.pack("<8I", 1, 0, 0, 0, pages * PAGE_SIZE, pages * PAGE_SIZE, 5, PAGE_SIZE)
@@ -40,4 +43,6 @@ def program_head(pages: int) -> bytes:
 
 def candidate(uses: Mapping[int, PageUse], pages: int = 12) -> Candidate:
     """A program whose last two pages and a byte are data."""
-    return Candidate("/f", pages * PAGE_SIZE + 1, program_head(pages - 2), [2000] * (pages + 1), uses, STEADY)
+    return Candidate(
+        "/f", pages * PAGE_SIZE + 1, program_head(pages - 2), [2000] * (pages + 1), uses, STEADY
+    )

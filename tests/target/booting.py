@@ -34,7 +34,9 @@ def built_with(version: str) -> object:
     """A kernel version as a test's parameter, skipped where its source is not installed."""
     query = ["dpkg-query", "-W", f"linux-source-{version}"]
     missing = subprocess.run(query, capture_output=True, check=False).returncode != 0
-    return pytest.param(version, marks=pytest.mark.skipif(missing, reason=f"no linux-source-{version}"))
+    return pytest.param(
+        version, marks=pytest.mark.skipif(missing, reason=f"no linux-source-{version}")
+    )
 
 
 KERNELS = [built_with(version) for version in ("6.1", "6.12")]
@@ -70,7 +72,9 @@ class Recording:
     console: str
 
 
-def record(image: Path, capture: Path, *words: str, options: tuple[str | Path, ...] = ()) -> Recording:
+def record(
+    image: Path, capture: Path, *words: str, options: tuple[str | Path, ...] = ()
+) -> Recording:
     """Boot an image and record it over a pty; `words` go to the board, `options` to tinyprof."""
     command: list[str | Path] = [BOARD, "run", image, "--icount", "--serial", "pty", *words]
     with subprocess.Popen(
@@ -92,7 +96,8 @@ def record(image: Path, capture: Path, *words: str, options: tuple[str | Path, .
 def pattern_image(
     folder: Path, program: Path, in_place: Sequence[int], others: Mapping[str, Path] | None = None
 ) -> Path:
-    """An image of /pattern, byte n + 1 throughout page n, with a program as its init, and other programs."""
+    """An image of /pattern, byte n + 1 throughout page n, with a program as its init, and other
+    programs."""
     top = folder / "root"
     for name in ("dev", "proc", "sbin"):
         (top / name).mkdir(parents=True)
@@ -101,19 +106,25 @@ def pattern_image(
         (top / name).write_bytes(source.read_bytes())
         (top / name).chmod(0o755)
     image = folder / "image"
-    image.write_bytes(write_image(Tree.from_directory(top), {"/pattern": in_place}, WriteOptions()).image)
+    image.write_bytes(
+        write_image(Tree.from_directory(top), {"/pattern": in_place}, WriteOptions()).image
+    )
     return image
 
 
 def pattern_of(image: Path) -> Entry:
     """/pattern in such an image."""
-    return next(entry for entry in read_image(image.read_bytes()).entries if entry.path == "/pattern")
+    return next(
+        entry for entry in read_image(image.read_bytes()).entries if entry.path == "/pattern"
+    )
 
 
 def messages(capture: Path) -> list[Message]:
     """What a capture's frames say, in their order."""
     with capture.open("rb") as file:
-        return [event.message for event in CaptureReader(file).events() if isinstance(event, Frame)]
+        return [
+            event.message for event in CaptureReader(file).events() if isinstance(event, Frame)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     program.write_text(f"#!{sys.executable}\nfrom tinyprof.cli import main\nmain()\n")
     program.chmod(0o755)
     command: list[str | Path] = [ROOT / "firmware/board/demo", folder, "--tinyprof", program]
-    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    run = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     assert run.returncode == 0, run.stdout
     return Demo(folder, run.stdout)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a guest sees of its images: the console of tests/target/guest/readback.c in, entries by path out.
+"""What a guest sees of its images: the console of tests/target/guest/readback.c in, entries by
+path out.
 
 Many images go into one flash, each a partition of its own, and one boot looks at all of them.
 """
@@ -24,8 +25,8 @@ FLASH_NAME = "40000000.flash"
 """What the kernel calls the board's flash (drivers/mtd/maps/physmap-core.c)."""
 
 PARTITIONS_MAX = 90
-"""The kernel's newpart() (drivers/mtd/parsers/cmdlinepart.c) calls itself for each partition: about a hundred
-overflow its stack, before the console can say so."""
+"""The kernel's newpart() (drivers/mtd/parsers/cmdlinepart.c) calls itself for each partition:
+about a hundred overflow its stack, before the console can say so."""
 
 PROGRAM = "/sbin/readback"
 COVERED = ("/dev", "/proc")
@@ -37,7 +38,8 @@ INODE_SIZE = 12
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One name: `size` in bytes, or a device's numbers; CRC-32 by read() and by mmap(); pages from flash."""
+    """One name: `size` in bytes, or a device's numbers; CRC-32 by read() and by mmap(); pages from
+    flash."""
 
     mode: int
     uid: int
@@ -53,7 +55,8 @@ Volume = dict[str, Seen]
 
 
 def see(root: Path, others: Sequence[Path] = (), *words: str) -> list[Volume]:
-    """Boot the image `root`, whose /sbin/readback looks at it and at the others; what it saw of each."""
+    """Boot the image `root`, whose /sbin/readback looks at it and at the others; what it saw of
+    each."""
     flash, append = root, f"init={PROGRAM} quiet"
     if others:
         flash = root.with_suffix(".flash")
@@ -75,18 +78,24 @@ def _volume(said: str) -> Volume:
         plain = re.sub(rb"\\(\d{3})", lambda match: bytes([int(match[1], 8)]), path.encode())
         name = plain.decode("utf-8", "surrogateescape")
         assert name not in volume, f"{name} is listed twice"
-        volume[name] = Seen(int(mode, 8), int(uid), int(gid), size, by_read, by_mmap, int(in_place))
+        volume[name] = Seen(
+            int(mode, 8), int(uid), int(gid), size, by_read, by_mmap, int(in_place)
+        )
     return volume
 
 
 def expected(tree: Tree, image: bytes, kernel: KernelModel) -> Volume:
     """What a kernel must show of an image of this tree."""
     in_place = in_place_of(image, kernel)
-    return {node.path: replace(_expected(node), in_place=in_place.get(node.path, 0)) for node in tree.walk()}
+    return {
+        node.path: replace(_expected(node), in_place=in_place.get(node.path, 0))
+        for node in tree.walk()
+    }
 
 
 def expected_of_root(tree: Tree, image: bytes, kernel: KernelModel, seen: Volume) -> Volume:
-    """The same for the booted volume, of whose own program some pages are in the page cache already."""
+    """The same for the booted volume, of whose own program some pages are in the page cache
+    already."""
     wanted = expected(tree, image, kernel)
     for path in COVERED:
         wanted.pop(path, None)
@@ -113,7 +122,8 @@ def in_place_of(image: bytes, kernel: KernelModel) -> dict[str, int]:
 
 
 def _mapped(blocks: Sequence[Block], kernel: KernelModel) -> int:
-    """A stock kernel maps the run of pages that the file begins with (cramfs_get_block_range())."""
+    """A stock kernel maps the run of pages that the file begins with
+    (cramfs_get_block_range())."""
     if kernel == "patched":
         return sum(block.in_place for block in blocks)
     run = 0

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What tests of split files on kernels share: files split at random, and a program that unwinds."""
+"""What tests of split files on kernels share: files split at random, and a program that
+unwinds."""
 
 from __future__ import annotations
 
@@ -22,12 +23,19 @@ def is_program(path: Path) -> bool:
 
 
 def add_unwinds(root: Path, compiler: str, libraries: str, *words: str) -> None:
-    """/bin/unwinds and its library, which goes to the folder `libraries` and is compiled with `words`."""
+    """/bin/unwinds and its library, which goes to the folder `libraries` and is compiled with
+    `words`."""
     compile_: list[str | Path] = [compiler, "-O1", "-fexceptions", "-Wall", "-Wextra", "-Werror"]
     library = root / libraries / "libunwound.so"
     shared = ["-shared", "-fPIC", f"-Wl,-soname,{library.name}", *words]
     subprocess.run([*compile_, *shared, "-o", library, GUEST / "unwound.c"], check=True)
-    program: list[str | Path] = [*compile_, "-o", root / "bin/unwinds", GUEST / "unwinds.c", library]
+    program: list[str | Path] = [
+        *compile_,
+        "-o",
+        root / "bin/unwinds",
+        GUEST / "unwinds.c",
+        library,
+    ]
     subprocess.run([*program, f"-Wl,-rpath-link,{library.parent}"], check=True)
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Split files on a stock arm64 kernel: segments that are aligned to 64 KiB are cut to pages all the same."""
+"""Split files on a stock arm64 kernel: segments that are aligned to 64 KiB are cut to pages all
+the same."""
 
 from __future__ import annotations
 
@@ -39,9 +40,11 @@ busybox mount -t proc proc /proc
 echo "== programs"
 busybox sha256sum /sbin/init
 for time in 1 2 3; do
-	lua5.4 -e 't = {} for i = 1, 2000 do t[i] = tostring(i) end table.sort(t) print(#table.concat(t))'
+	lua5.4 -e 't = {} for i = 1, 2000 do t[i] = tostring(i) end
+		table.sort(t) print(#table.concat(t))'
 done
-sqlite3 :memory: 'create table t(v); insert into t values (1), (41); select sum(v) from t order by 1'
+sqlite3 :memory: 'create table t(v); insert into t values (1), (41);
+	select sum(v) from t order by 1'
 gdbserver :1234 /bin/busybox 2>&1
 unwinds
 echo "== end"
@@ -152,29 +155,40 @@ def compressed(root: Path) -> Boot:
 
 
 def assert_mapped_as_planned(ran: Boot, plan: Mapping[str, Collection[int]]) -> None:
-    """Every page of the plan that mappings can show is mapped from its place, no other is, none merged."""
+    """Every page of the plan that mappings can show is mapped from its place, no other is, none
+    merged."""
     expected = stored_at(ran.image, plan)
     for path in ran.mappings:
         assert ran.in_flash[path] == expected.get(path, set()), path
         assert len(ran.code(path)) == pieces(ran.image, path), path
 
 
-def test_split_files_save_what_all_in_place_saves_and_run_as_before(root: Path, compressed: Boot) -> None:
+def test_split_files_save_what_all_in_place_saves_and_run_as_before(
+    root: Path, compressed: Boot
+) -> None:
     every, hot = (root.with_name(f"{name}.cramfs") for name in ("every", "hot"))
-    subprocess.run([*TINYPROF, "build", "-X", "-X", root, every, "--kernel", "mainline"], check=True)
+    subprocess.run(
+        [*TINYPROF, "build", "-X", "-X", root, every, "--kernel", "mainline"], check=True
+    )
     in_place = booted(every)
     plan = root.with_name("hot.plan")
     plan.write_text(dump_plan(compressed.cached))
     subprocess.run([*TINYPROF, "build", root, hot, "--plan", plan, "--split-segments"], check=True)
     ran = booted(hot)
     caches = [run.page_cache for run in (compressed, in_place, ran)]
-    print(f"page cache {caches} KiB, images {[len(run.image) for run in (compressed, in_place, ran)]} bytes")
+    print(
+        f"page cache {caches} KiB, images "
+        f"{[len(run.image) for run in (compressed, in_place, ran)]} bytes"
+    )
     assert caches[0] - caches[2] >= 0.96 * (caches[0] - caches[1])
     assert len(ran.image) < len(in_place.image)
     assert compressed.said == in_place.said
     assert ran.said.replace("good split", "bad split") == compressed.said
     assert ran.said.count("good ") == UNWINDS
-    assert "cannot resolve name: Temporary failure in name resolution\nExiting" in ran.said.replace("\r", "")
+    assert (
+        "cannot resolve name: Temporary failure in name resolution\nExiting"
+        in ran.said.replace("\r", "")
+    )
     assert_mapped_as_planned(ran, compressed.cached)
     assert sum(pieces(ran.image, path) for path in ran.mappings) >= 50
 
@@ -206,7 +220,9 @@ def test_pieces_of_which_none_is_in_place_merge_and_run_as_before(
     shutil.copytree(root, top, symlinks=True)
     split_all(top)
     image = tmp_path / "image"
-    image.write_bytes(write_image(Tree.from_directory(top), {}, WriteOptions(kernel="mainline")).image)
+    image.write_bytes(
+        write_image(Tree.from_directory(top), {}, WriteOptions(kernel="mainline")).image
+    )
     ran = booted(image)
     assert ran.said.replace("good split", "bad split") == compressed.said
     libc = f"/{LIBRARIES}/libc.so.6"

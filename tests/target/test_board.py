@@ -41,7 +41,10 @@ def test_kernels_come_from_the_cache_and_differ_by_our_patch() -> None:
         (["run", "/none-such"], "/none-such: No such file"),
         (["run", "/dev/null", "--serial", "carrier-pigeon"], "write pty or unix:PATH"),
         (["rootfs", "/dev"], "not an empty folder"),
-        (["run", "/dev/null", "--arch", "arm64", "--stock", "--serial", "pty"], "no other serial port"),
+        (
+            ["run", "/dev/null", "--arch", "arm64", "--stock", "--serial", "pty"],
+            "no other serial port",
+        ),
     ],
 )
 def test_a_mistake_is_told_in_one_line(words: list[str], said: str) -> None:
@@ -74,7 +77,10 @@ def test_missing_packages_are_named_with_the_command_that_installs_them(tmp_path
     query.chmod(0o755)
     ended = run("kernel", PATH=f"{tmp_path}:{os.environ['PATH']}")
     assert ended.returncode == 1
-    assert "apt-get install --no-install-recommends linux-source-6.1 gcc-arm-linux-gnueabihf" in ended.stderr
+    assert (
+        "apt-get install --no-install-recommends linux-source-6.1 gcc-arm-linux-gnueabihf"
+        in ended.stderr
+    )
 
 
 def test_what_is_no_cramfs_panics_and_is_told(tmp_path: Path) -> None:
@@ -85,7 +91,9 @@ def test_what_is_no_cramfs_panics_and_is_told(tmp_path: Path) -> None:
     assert "Kernel panic" in ended.stdout
 
 
-def test_a_guest_that_does_not_end_is_stopped_with_124(tmp_path: Path, guest: Callable[[str], Path]) -> None:
+def test_a_guest_that_does_not_end_is_stopped_with_124(
+    tmp_path: Path, guest: Callable[[str], Path]
+) -> None:
     ended = run("run", pattern_image(tmp_path, guest("waits"), []), "--timeout", "3")
     assert ended.returncode == 124
     assert "still running after 3 s" in ended.stderr

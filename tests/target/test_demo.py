@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The whole loop keeps its promise: nearly all of the RAM for a fraction of the flash, no record lost."""
+"""The whole loop keeps its promise: nearly all of the RAM for a fraction of the flash, no record
+lost."""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ def run_of(report: dict[str, Any], image: str, kernel: str) -> dict[str, Any]:
     return run
 
 
-def test_hot_pages_save_what_all_pages_save_for_a_tenth_of_the_flash(report: dict[str, Any]) -> None:
+def test_hot_pages_save_what_all_pages_save_for_a_tenth_of_the_flash(
+    report: dict[str, Any],
+) -> None:
     assert report["summary"]["ram_saved_share"] >= 0.97
     assert report["summary"]["flash_growth_share"] <= 0.12
 
@@ -51,7 +54,8 @@ def test_split_segments_give_a_stock_kernel_the_same(report: dict[str, Any]) -> 
 
 
 def test_a_stock_kernel_gets_little_from_scattered_pages(report: dict[str, Any]) -> None:
-    """Why there is a kernel part: the same image, the same workload, most of the RAM still taken."""
+    """Why there is a kernel part: the same image, the same workload, most of the RAM still
+    taken."""
     patched, stock = (run_of(report, "hot-XIP", kernel) for kernel in ("patched", "stock"))
     assert stock["page_cache_kib"] > 4 * patched["page_cache_kib"]
 

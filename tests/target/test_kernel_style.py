@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The kernel part is held to the kernel's own style: checkpatch.pl --strict finds nothing at all."""
+"""The kernel part is held to the kernel's own style: checkpatch.pl --strict finds nothing at
+all."""
 
 from __future__ import annotations
 
@@ -25,8 +26,12 @@ def checkpatch(*words: str, patch: bytes = b"") -> str:
         "--no-signoff",
         "--terse",
     ]
-    run = subprocess.run([*command, *words], input=patch, cwd=source, stdout=subprocess.PIPE, check=False)
-    return "\n".join(line for line in run.stdout.decode().splitlines() if not line.startswith("total: "))
+    run = subprocess.run(
+        [*command, *words], input=patch, cwd=source, stdout=subprocess.PIPE, check=False
+    )
+    return "\n".join(
+        line for line in run.stdout.decode().splitlines() if not line.startswith("total: ")
+    )
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
@@ -40,5 +45,7 @@ def test_a_patch_is_in_the_kernels_style(patch: Path) -> None:
 
 
 def test_checkpatch_itself_finds_what_is_wrong(tmp_path: Path) -> None:
-    (tmp_path / "bad.c").write_text("// SPDX-License-Identifier: MIT\nint f( int a ) { return a ; }\n")
+    (tmp_path / "bad.c").write_text(
+        "// SPDX-License-Identifier: MIT\nint f( int a ) { return a ; }\n"
+    )
     assert "ERROR" in checkpatch("-f", str(tmp_path / "bad.c"))

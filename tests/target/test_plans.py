@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What plans predict of an image, and what kernels make of it; bench/predictions.py tries more of them."""
+"""What plans predict of an image, and what kernels make of it; bench/predictions.py tries more of
+them."""
 
 from __future__ import annotations
 
@@ -11,7 +12,9 @@ from tinyprof.cli.opening import open_profile
 
 
 @pytest.mark.parametrize(("kernel", "budget"), [("patched", "200K"), ("mainline", "400K")])
-def test_a_plan_is_as_large_as_it_says_and_saves_what_it_says(demo: Demo, kernel: str, budget: str) -> None:
+def test_a_plan_is_as_large_as_it_says_and_saves_what_it_says(
+    demo: Demo, kernel: str, budget: str
+) -> None:
     it = outcome(demo.folder, kernel, ["--flash-budget", budget])
     assert it.image[0] == it.image[1]
     whole = booted_page_cache(demo.folder / "all-compressed.cramfs", kernel)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""How many processes map a file at once: what the kernel counts is what runs, and ends up in the profile."""
+"""How many processes map a file at once: what the kernel counts is what runs, and ends up in the
+profile."""
 
 from __future__ import annotations
 
@@ -15,12 +16,20 @@ LIBRARIES = "/lib/arm-linux-gnueabihf"
 
 
 @pytest.mark.parametrize("version", KERNELS)
-def test_a_profile_knows_how_many_processes_map_each_file(demo: Demo, tmp_path: Path, version: str) -> None:
+def test_a_profile_knows_how_many_processes_map_each_file(
+    demo: Demo, tmp_path: Path, version: str
+) -> None:
     """Ten more wait at the end: lua, sqlite3 and sh in turn, so that there are 4, 3 and 3."""
     image = demo.folder / "all-compressed.cramfs"
     words = f"{RECORD_FROM_THE_START} WORKLOAD_PROCESSES=10"
     recording = record(
-        image, tmp_path / "capture", "--version", version, "--append", words, options=("--image", image)
+        image,
+        tmp_path / "capture",
+        "--version",
+        version,
+        "--append",
+        words,
+        options=("--image", image),
     )
     assert recording.code == 0, recording.said
     with recording.capture.open("rb") as file:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""All that is in an image, as the guest sees it: bytes, owners, modes, devices, pages from flash."""
+"""All that is in an image, as the guest sees it: bytes, owners, modes, devices, pages from
+flash."""
 
 from __future__ import annotations
 
@@ -30,7 +31,9 @@ STOCK: dict[KernelModel, tuple[str, ...]] = {"patched": (), "mainline": ("--stoc
 
 
 @pytest.fixture(scope="module")
-def tree(demo: Demo, guest: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tree(
+    demo: Demo, guest: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The reference root filesystem and the program that reads it back."""
     top = tmp_path_factory.mktemp("readback") / "root"
     shutil.copytree(demo.folder / "rootfs", top, symlinks=True, copy_function=os.link)
@@ -44,7 +47,15 @@ def test_the_reference_filesystem_reads_back_in_the_guest(
     tree: Path, demo: Demo, tmp_path: Path, choice: str, kernel: KernelModel
 ) -> None:
     image = tmp_path / "image"
-    command: list[str | Path] = [*TINYPROF, "build", tree, image, "--kernel", kernel, *CHOICES[choice]]
+    command: list[str | Path] = [
+        *TINYPROF,
+        "build",
+        tree,
+        image,
+        "--kernel",
+        kernel,
+        *CHOICES[choice],
+    ]
     subprocess.run(command, cwd=demo.folder, check=True, capture_output=True)
     (seen,) = see(image, (), *STOCK[kernel])
     assert seen == expected_of_root(Tree.from_directory(tree), image.read_bytes(), kernel, seen)
@@ -60,7 +71,8 @@ def small_root(folder: Path, program: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("model", "kernel"), [("patched", "patched"), ("mainline", "mainline"), ("mainline", "patched")]
+    ("model", "kernel"),
+    [("patched", "patched"), ("mainline", "mainline"), ("mainline", "patched")],
 )
 def test_any_image_reads_back_in_the_guest(
     tmp_path: Path, guest: Callable[[str], Path], model: KernelModel, kernel: KernelModel
@@ -88,7 +100,9 @@ def whole_last_page(folder: Path, program: Path) -> tuple[Path, Path]:
     top = small_root(folder, program)
     (top / "two-pages").write_bytes(os.urandom(2 * PAGE_SIZE))
     image = folder / "image"
-    image.write_bytes(write_image(Tree.from_directory(top), {"/two-pages": [0, 1]}, WriteOptions()).image)
+    image.write_bytes(
+        write_image(Tree.from_directory(top), {"/two-pages": [0, 1]}, WriteOptions()).image
+    )
     return top, image
 
 
@@ -109,7 +123,10 @@ def test_a_stock_kernel_reads_a_whole_last_page_in_place_as_zeros(
     content = (top / "two-pages").read_bytes()
     (seen,) = see(image, (), "--stock")
     zeroed = content[:PAGE_SIZE] + bytes(PAGE_SIZE)
-    assert (seen["/two-pages"].by_read, seen["/two-pages"].by_mmap) == (_crc(zeroed), _crc(content))
+    assert (seen["/two-pages"].by_read, seen["/two-pages"].by_mmap) == (
+        _crc(zeroed),
+        _crc(content),
+    )
 
 
 def _crc(content: bytes) -> str:

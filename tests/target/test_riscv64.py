@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Why code of RISC-V programs stays in RAM: a stock riscv64 kernel crashes when it maps it from flash.
+"""Why code of RISC-V programs stays in RAM: a stock riscv64 kernel crashes when it maps it from
+flash.
 
-If the second test is skipped, a kernel has learned it: tinyprof.cramfs.maps_no_code() has to be asked less.
+If the second test is skipped, a kernel has learned it: tinyprof.cramfs.maps_no_code() has to be
+asked less.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
 
 
 def image_for(kernel: KernelModel, tree: Tree, folder: Path) -> tuple[Path, int]:
-    """An image with all pages of programs in place that such a kernel takes, and how many these are."""
+    """An image with all pages of programs in place that such a kernel takes, and how many these
+    are."""
     plan = {node.path: executable_pages(node) for node in tree.files()}
     written = write_image(tree, plan, WriteOptions(kernel=kernel))
     path = folder / "image"

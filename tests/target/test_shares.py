@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Pages that processes share are recorded once an epoch and kind, private copies never (guest/shares.c)."""
+"""Pages that processes share are recorded once an epoch and kind, private copies never
+(guest/shares.c)."""
 
 from __future__ import annotations
 
@@ -28,14 +29,20 @@ EPOCHS = 16
 EVERYBODY = {0: [0, 17, 18, 40], 1: [3, 5, 6, 10, 11], 2: [9], 3: [17, 20, 21, 22]}
 """What the first epoch is to have, in which all act for the first time, by kind."""
 
-IN_PLACE = {"all compressed": [], "every second in place": range(0, PAGES, 2), "all in place": range(PAGES)}
+IN_PLACE = {
+    "all compressed": [],
+    "every second in place": range(0, PAGES, 2),
+    "all in place": range(PAGES),
+}
 Epochs = dict[int, dict[int, list[int]]]
 
 
 def told(console: str, what: str) -> Epochs:
     """The pages by epoch and kind that the guest tells as `truth` or as `seen`."""
     epochs: Epochs = {}
-    for epoch, kind, found in re.findall(rf"^{what} (\d+) (\d)((?: \d+)*)\r?$", console, re.MULTILINE):
+    for epoch, kind, found in re.findall(
+        rf"^{what} (\d+) (\d)((?: \d+)*)\r?$", console, re.MULTILINE
+    ):
         epochs.setdefault(int(epoch), {})[int(kind)] = [int(page) for page in found.split()]
     return epochs
 
@@ -45,7 +52,9 @@ def told(console: str, what: str) -> Epochs:
 def test_each_epoch_has_just_what_its_processes_did(
     tmp_path: Path, guest: Callable[[str], Path], in_place: str, version: str
 ) -> None:
-    image = pattern_image(tmp_path, guest("shares"), IN_PLACE[in_place], {"sbin/visits": guest("visits")})
+    image = pattern_image(
+        tmp_path, guest("shares"), IN_PLACE[in_place], {"sbin/visits": guest("visits")}
+    )
     console = boot(image, "--version", version)
     assert re.findall(r"^bad .*$", console, re.MULTILINE) == []
     assert "shares done" in console
@@ -75,7 +84,9 @@ def test_at_epochs_of_50_ms_nothing_is_lost_or_counted_twice(
 ) -> None:
     image, capture, truth = recorded
     entry = pattern_of(image)
-    rounds = Counter((kind, page) for told_ in truth for kind, pages in told_.items() for page in pages)
+    rounds = Counter(
+        (kind, page) for told_ in truth for kind, pages in told_.items() for page in pages
+    )
     seen: Counter[tuple[int, int]] = Counter()
     at_once: Counter[tuple[int, int, int]] = Counter()
     ended = 0

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Split files on a stock kernel: they run as before, are mapped in place, and cost what is said."""
+"""Split files on a stock kernel: they run as before, are mapped in place, and cost what is
+said."""
 
 from __future__ import annotations
 
@@ -73,7 +74,11 @@ def add_tests(root: Path) -> None:
     """What runs every program, opens every library, and unwinds."""
     add_unwinds(root, CROSS_GCC, "lib/arm-linux-gnueabihf")
     found = [path for folder in PROGRAM_FOLDERS for path in sorted((root / folder).iterdir())]
-    names = [path for path in found if is_program(path) and path.name not in ("unwinds", "tinyprof-agent")]
+    names = [
+        path
+        for path in found
+        if is_program(path) and path.name not in ("unwinds", "tinyprof-agent")
+    ]
     lines = [f"/{path.relative_to(root)} {WORDS.get(path.name, '--version')}" for path in names]
     (root / "usr/share/programs").write_text("\n".join(lines) + "\n")
     libraries = [path for folder in LIBRARY_FOLDERS for path in (root / folder).rglob("*.so*")]
@@ -101,7 +106,9 @@ def test_every_program_and_library_of_the_reference_runs_as_before(
     shutil.copytree(demo.folder / "rootfs", root, symlinks=True)
     add_tests(root)
     image = tmp_path / "image"
-    image.write_bytes(write_image(Tree.from_directory(root), {}, WriteOptions(kernel="mainline")).image)
+    image.write_bytes(
+        write_image(Tree.from_directory(root), {}, WriteOptions(kernel="mainline")).image
+    )
     before = run_all(image, version)
     plan, count = split_all(root)
     written = write_image(Tree.from_directory(root), plan, WriteOptions(kernel="mainline"))
@@ -153,14 +160,18 @@ def test_a_program_starts_as_quickly_as_with_all_pages_in_place(
 def report_of(image: Path, version: str, *words: str) -> dict[str, int]:
     console = boot(image, *words, "--version", version, "--append", "WORKLOAD_PROCESSES=10")
     assert "report workload done" in console
-    return {name: int(value) for name, value in re.findall(r"^report (\w+) (\d+)\r?$", console, re.MULTILINE)}
+    return {
+        name: int(value)
+        for name, value in re.findall(r"^report (\w+) (\d+)\r?$", console, re.MULTILINE)
+    }
 
 
 def pages_in_place(image: bytes) -> dict[str, set[int]]:
     read = read_image(image)
     files = [entry for entry in read.entries if entry.kind is EntryKind.FILE]
     return {
-        file.path: {page for page, block in enumerate(read.blocks(file)) if block.in_place} for file in files
+        file.path: {page for page, block in enumerate(read.blocks(file)) if block.in_place}
+        for file in files
     }
 
 
@@ -168,13 +179,17 @@ def pages_in_place(image: bytes) -> dict[str, set[int]]:
 def test_ten_processes_more_cost_a_stock_kernel_little_memory(
     demo: Demo, tmp_path: Path, version: str
 ) -> None:
-    """Against all pages in place, and against a patched kernel that has the same pages of unsplit files."""
+    """Against all pages in place, and against a patched kernel that has the same pages of unsplit
+    files."""
     split_image = demo.folder / "hot-XIP-split.cramfs"
     unsplit = tmp_path / "unsplit"
     tree = Tree.from_directory(demo.folder / "rootfs")
-    unsplit.write_bytes(write_image(tree, pages_in_place(split_image.read_bytes()), WriteOptions()).image)
+    unsplit.write_bytes(
+        write_image(tree, pages_in_place(split_image.read_bytes()), WriteOptions()).image
+    )
     every, split_ = (
-        report_of(image, version, "--stock") for image in (demo.folder / "all-XIP.cramfs", split_image)
+        report_of(image, version, "--stock")
+        for image in (demo.folder / "all-XIP.cramfs", split_image)
     )
     patched = report_of(unsplit, version)
     print(every, split_, patched)
@@ -184,7 +199,9 @@ def test_ten_processes_more_cost_a_stock_kernel_little_memory(
     assert split_["pgfault"] <= 1.10 * every["pgfault"]
 
 
-def test_a_mapping_costs_what_the_plan_takes_it_for(tmp_path: Path, guest: Callable[[str], Path]) -> None:
+def test_a_mapping_costs_what_the_plan_takes_it_for(
+    tmp_path: Path, guest: Callable[[str], Path]
+) -> None:
     image = pattern_image(tmp_path, guest("pieces"), range(PAGES - 1))
     console = boot(image, "--stock")
     cost = figure("cost bytes", console)

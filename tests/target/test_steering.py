@@ -33,7 +33,9 @@ class Host(Silent):
 
     def touches(self, message: Message | None) -> bool:
         """Whether the program's pages are in it."""
-        return isinstance(message, Pages) and any(page_id in self.pattern for page_id in message.page_ids)
+        return isinstance(message, Pages) and any(
+            page_id in self.pattern for page_id in message.page_ids
+        )
 
     def _script(self) -> Generator[None, Message, None]:
         while not self.touches((yield)):
@@ -66,7 +68,9 @@ def is_recording(message: Message, on: bool) -> bool:
 def test_what_runs_while_stopped_leaves_no_record_and_costs_none(
     tmp_path: Path, guest: Callable[[str], Path], agent: Path, version: str
 ) -> None:
-    image = pattern_image(tmp_path, guest("touches"), range(0, 48, 2), {"sbin/tinyprof-agent": agent})
+    image = pattern_image(
+        tmp_path, guest("touches"), range(0, 48, 2), {"sbin/tinyprof-agent": agent}
+    )
     entry = next(it for it in read_image(image.read_bytes()).entries if it.path == "/pattern")
     host = Host(range(entry.page_id(0), entry.page_id(0) + entry.pages))
     # In real time, unlike other boots: a guest that skips its idle time would not wait for a host.
@@ -99,6 +103,8 @@ def recorded(port: str, host: Host, capture: Path) -> Recording:
     try:
         with capture.open("xb", buffering=0) as file:
             watch = LineWatch(port, 115_200)
-            return record(link, CaptureWriter(file), watch, host, orders=host.orders, heard=host.heard)
+            return record(
+                link, CaptureWriter(file), watch, host, orders=host.orders, heard=host.heard
+            )
     finally:
         link.close()

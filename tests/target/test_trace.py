@@ -23,7 +23,11 @@ from target.booting import (
 from tinyprof.wire.messages import EpochEnd, Pages
 
 ROUNDS = 4
-IN_PLACE = {"all compressed": [], "every second in place": range(0, PAGES, 2), "all in place": range(PAGES)}
+IN_PLACE = {
+    "all compressed": [],
+    "every second in place": range(0, PAGES, 2),
+    "all in place": range(PAGES),
+}
 EPOCH_SHORTER_THAN_A_ROUND = "TINYPROF_EPOCH=250"
 
 
@@ -80,7 +84,9 @@ def test_just_the_touched_pages_are_recorded_by_kind(recorded: tuple[Path, Recor
     assert {kind: sorted(pages) for kind, pages in seen.items()} == told
 
 
-def test_a_page_touched_again_is_seen_again_in_a_later_epoch(recorded: tuple[Path, Recording]) -> None:
+def test_a_page_touched_again_is_seen_again_in_a_later_epoch(
+    recorded: tuple[Path, Recording],
+) -> None:
     """The re-arm takes every entry of the file away, whether it maps flash or page cache."""
     image, recording = recorded
     seen = touches_of(image, recording.capture)

@@ -25,7 +25,9 @@ def test_what_a_boot_touches_is_recorded_and_nothing_else(demo: Demo, tmp_path: 
     everything = {node.path: range(node.pages) for node in tree.files() if node.pages}
     image = tmp_path / "uncompressed"
     image.write_bytes(write_image(tree, everything, WriteOptions()).image)
-    offsets = touched_offsets(build_witness(tmp_path / "witness"), image, "--append", RECORD_FROM_THE_START)
+    offsets = touched_offsets(
+        build_witness(tmp_path / "witness"), image, "--append", RECORD_FROM_THE_START
+    )
     names: dict[int, list[tuple[str, int]]] = {}
     parsed = read_image(image.read_bytes())
     for entry in parsed.entries:
@@ -33,11 +35,15 @@ def test_what_a_boot_touches_is_recorded_and_nothing_else(demo: Demo, tmp_path: 
             for page, block in enumerate(parsed.blocks(entry)):
                 names.setdefault(block.offset, []).append((entry.path, page))
     recorded = recorded_pages(demo.folder)
-    # Pages of the same bytes are one in the image: which of them was meant, the witness cannot tell.
+    # Pages of the same bytes are one in the image: which of them was meant, the witness cannot
+    # tell.
     touched = [names[at] for at in offsets if at in names]
     missed = [group[0] for group in touched if not recorded.intersection(group)]
     wrong = recorded.difference(*touched)
-    print(f"touched {len(touched)}, recorded {len(recorded)}, missed {len(missed)}, wrong {len(wrong)}")
+    print(
+        f"touched {len(touched)}, recorded {len(recorded)}, missed {len(missed)}, wrong "
+        f"{len(wrong)}"
+    )
     print("missed", sorted(missed)[:20])
     print("wrong", sorted(wrong)[:20])
     assert len(missed) <= 0.01 * len(touched)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A witness of what a guest touches in its flash: QEMU's own memory, closed by a plugin (witness.c).
+"""A witness of what a guest touches in its flash: QEMU's own memory, closed by a plugin
+(witness.c).
 
-An image is booted; the pages of it that were executed or read, by whatever in the guest, go out by their byte
-in the image.
+An image is booted; the pages of it that were executed or read, by whatever in the guest, go out by
+their byte in the image.
 """
 
 from __future__ import annotations
@@ -18,15 +19,19 @@ QEMU = "qemu-system-arm"
 
 
 def build_witness(folder: Path, source: Path = SOURCE) -> Path:
-    """A folder with a qemu-system-arm that has a plugin; what it saw goes to the file `seen` there."""
+    """A folder with a qemu-system-arm that has a plugin; what it saw goes to the file `seen`
+    there."""
     folder.mkdir(parents=True, exist_ok=True)
     plugin = folder / "witness.so"
     flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", f"-I{SOURCE.parent}"]
     subprocess.run(["cc", *flags, "-o", plugin, source], check=True)
-    found = subprocess.run(["sh", "-c", f"command -v {QEMU}"], capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        ["sh", "-c", f"command -v {QEMU}"], capture_output=True, text=True, check=True
+    )
     wrapper = folder / QEMU
     wrapper.write_text(
-        f'#!/bin/sh\nexec {found.stdout.strip()} "$@" -plugin file={plugin},out={folder / "seen"}\n'
+        f'#!/bin/sh\nexec {found.stdout.strip()} "$@" -plugin '
+        f"file={plugin},out={folder / 'seen'}\n"
     )
     wrapper.chmod(0o755)
     return folder

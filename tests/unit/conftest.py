@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""One small target for all tests: a root filesystem of one program, its image, and what it says."""
+"""One small target for all tests: a root filesystem of one program, its image, and what it
+says."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Mutated lines, messages and captures: no exception but our own, no memory that the input did not pay for.
+"""Mutated lines, messages and captures: no exception but our own, no memory that the input did not
+pay for.
 
 `TINYPROF_FUZZ` is how many inputs each of the three gets; `make bench` gives 2,000,000 in all.
 """

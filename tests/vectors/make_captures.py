@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Writes a small capture of the version that this tinyprof writes to standard output, with --zstd the packed.
+"""Writes a small capture of the version that this tinyprof writes to standard output, with --zstd
+the packed.
 
-`tests/vectors/captures` keeps what each version wrote, made once by that version; tests hold every later one
-to reading it. It holds an image index, console text, garbage, three epochs of which one has a lost frame, and
-whatever else the version knows.
+`tests/vectors/captures` keeps what each version wrote, made once by that version; tests hold every
+later one to reading it. It holds an image index, console text, garbage, three epochs of which one
+has a lost frame, and whatever else the version knows.
 """
 
 from __future__ import annotations
@@ -27,7 +28,15 @@ INDEX = ImageIndex(
     (IndexedFile("/bin/sh", 400, 8192, "5a" * 32, (1200, 4096), bytes([0, 7])),),
 )
 HELLO = Hello(
-    1, "0.1.0", "6.1.192", "armv7l", 4096, b"1st boot", 1000, 1, (Volume(0, FSID, 8192, "C", True),)
+    1,
+    "0.1.0",
+    "6.1.192",
+    "armv7l",
+    4096,
+    b"1st boot",
+    1000,
+    1,
+    (Volume(0, FSID, 8192, "C", True),),
 )
 
 

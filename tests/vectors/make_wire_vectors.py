@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Writes wire.json, the frames that hold every implementation of docs/wire-format.md to the same bytes.
+"""Writes wire.json, the frames that hold every implementation of docs/wire-format.md to the same
+bytes.
 
-Nothing comes in; the JSON goes to standard output. It uses msgpack, cobs and zlib and no line of tinyprof,
-so that a mistake of ours cannot agree with itself. The same program gives the same bytes.
+Nothing comes in; the JSON goes to standard output. It uses msgpack, cobs and zlib and no line of
+tinyprof, so that a mistake of ours cannot agree with itself. The same program gives the same
+bytes.
 """
 
 from __future__ import annotations
@@ -55,7 +57,13 @@ def hello(name: str, seq: int, volumes: list[Elements], **changed: Any) -> dict[
 
 
 def message(
-    name: str, kind: int, seq: int, fields: dict[str, Any], values: Elements, *, repeated: bool = False
+    name: str,
+    kind: int,
+    seq: int,
+    fields: dict[str, Any],
+    values: Elements,
+    *,
+    repeated: bool = False,
 ) -> dict[str, Any]:
     frame = framed(packed([kind + 32 * repeated, seq, *values]))
     return {"name": name, "type": kind, "repeated": repeated, "seq": seq, **fields, "frame": frame}
@@ -64,11 +72,23 @@ def message(
 def hellos() -> list[dict[str, Any]]:
     root = [0, 0xE7D3B8E0, 1, 6449, 412, 12_988_416, "Compressed", 1]
     full = [U32, U32, U32, U32, U32, U32, "sixteen bytes ok", 1]
-    long = {"agent": "a" * 31, "kernel": "k" * 31, "arch": "m" * 31, "epoch_ms": U32, "tracer": U32}
+    long = {
+        "agent": "a" * 31,
+        "kernel": "k" * 31,
+        "arch": "m" * 31,
+        "epoch_ms": U32,
+        "tracer": U32,
+    }
     return [
         hello("hello of one volume", 0, [root]),
         hello("hello without a tracer", 1, [], tracer=0),
-        hello("hello whose epochs never end by time", 127, [root], epoch_ms=0, boot_id="0000000000000000"),
+        hello(
+            "hello whose epochs never end by time",
+            127,
+            [root],
+            epoch_ms=0,
+            boot_id="0000000000000000",
+        ),
         hello("hello as long as it can be", 0xFFFF, [full, full], **long),
     ]
 
@@ -76,7 +96,13 @@ def hellos() -> list[dict[str, Any]]:
 def counters() -> list[dict[str, Any]]:
     found = []
     for seq, n in enumerate([0, 1, 127, 128, 255, 256, 65_535, 65_536, U32], start=120):
-        end = {"volume": n % 2, "epoch": max(n, 1), "ms": n, "records": [n, n // 2, 0, n], "total": n}
+        end = {
+            "volume": n % 2,
+            "epoch": max(n, 1),
+            "ms": n,
+            "records": [n, n // 2, 0, n],
+            "total": n,
+        }
         said = {
             "ms": n,
             "queued": n // 2,
@@ -88,20 +114,36 @@ def counters() -> list[dict[str, Any]]:
         for repeated in (False, True):
             again = ", repeated" if repeated else ""
             found += [
-                message(f"epoch end of {n} records{again}", 3, seq, end, [*end.values()], repeated=repeated),
-                message(f"status with {n}{again}", 4, seq, said, [*said.values()], repeated=repeated),
+                message(
+                    f"epoch end of {n} records{again}",
+                    3,
+                    seq,
+                    end,
+                    [*end.values()],
+                    repeated=repeated,
+                ),
+                message(
+                    f"status with {n}{again}", 4, seq, said, [*said.values()], repeated=repeated
+                ),
             ]
         found.append(message(f"session {n} begins", 5, seq, {"session": n}, [n]))
     return found
 
 
 def counted() -> list[dict[str, Any]]:
-    """Epoch ends of a kernel that counts processes: pairs of a file's page id and how many map it."""
+    """Epoch ends of a kernel that counts processes: pairs of a file's page id and how many map
+    it."""
     found = []
     sets: dict[str, list[tuple[int, int]]] = {
         "nothing new of processes": [],
         "a file that two processes map": [(7232, 2)],
-        "files in any order": [(180_874, 5), (7232, 128), (3_461_278, 65_535), (LAST_ID, 2), (0, 3)],
+        "files in any order": [
+            (180_874, 5),
+            (7232, 128),
+            (3_461_278, 65_535),
+            (LAST_ID, 2),
+            (0, 3),
+        ],
         "as many files as one tells of": [(LAST_ID * (n % 2), 65_535 - n) for n in range(16)],
     }
     for seq, (name, files) in enumerate(sets.items(), start=300):
@@ -117,17 +159,19 @@ def counted() -> list[dict[str, Any]]:
 
 
 def touches(words: list[int]) -> list[tuple[int, int]]:
-    """The kernel's record words as (page id, kind); a word with several kind bits is one for each."""
+    """The kernel's record words as (page id, kind); a word with several kind bits is one for
+    each."""
     return [(word & LAST_ID, kind) for word in words for kind in range(4) if word >> 28 + kind & 1]
 
 
 def values(pairs: list[tuple[int, int]]) -> list[Any]:
-    """The elements of a frame: each record from the first place if that is near, else from the nearest."""
+    """The elements of a frame: each record from the first place if that is near, else from the
+    nearest."""
     told: list[Any] = []
     places = [0, 0, 0, 0]
     for page, kind in pairs:
-        ranked = sorted(range(4), key=lambda n, page=page, at=tuple(places): (abs(page - at[n]), n))  # type: ignore[misc]
-        chosen = 0 if -128 <= page - places[0] <= 255 else ranked[0]
+        distances = [abs(page - place) for place in places]
+        chosen = 0 if -128 <= page - places[0] <= 255 else distances.index(min(distances))
         distance = page - places.pop(chosen)
         told += [*MARKERS[chosen], [kind, distance] if kind else distance]
         left = [] if -128 <= distance <= 255 else [page - distance]
@@ -139,7 +183,9 @@ def size_of(head: Elements, pairs: list[tuple[int, int]], n: int) -> int:
     return len(packed([*head, values(pairs[:n])]))
 
 
-def batch(name: str, seq: int, words: list[int], head: tuple[int, int, int] = (0, 1, 5)) -> dict[str, Any]:
+def batch(
+    name: str, seq: int, words: list[int], head: tuple[int, int, int] = (0, 1, 5)
+) -> dict[str, Any]:
     """All frames of one batch, each as full as it can be, found by trying lengths."""
     left, frames, at = touches(words), [], seq
     while left:
@@ -170,13 +216,20 @@ def batches() -> list[dict[str, Any]]:
         for base in (100_000, 100_000 - 2 * step)
     ]
     five_files = [10_000_000 * (n % 5) + 20 * n for n in range(60)]
-    returns = [1_000_000 * place + step for step, place in enumerate((1, 2, 3, 4, 4, 3, 2, 1, 3, 1, 5, 2, 4))]
+    returns = [
+        1_000_000 * place + step
+        for step, place in enumerate((1, 2, 3, 4, 4, 3, 2, 1, 3, 1, 5, 2, 4))
+    ]
     return [
         batch("one record", 0, [19 | exec_]),
         batch("every kind of one page", 1, [19 | all_kinds]),
         batch("the first and the last page id", 2, [0 | exec_, LAST_ID | all_kinds, 0 | read]),
         batch("places left and come back to", 8, [page | exec_ for page in returns]),
-        batch("five files in turn, one more than there are places", 9, [page | exec_ for page in five_files]),
+        batch(
+            "five files in turn, one more than there are places",
+            9,
+            [page | exec_ for page in five_files],
+        ),
         batch("distances where msgpack changes its form", 3, [page | exec_ for page in edges]),
         batch("fifteen records, the last short array", 4, [100 + n | exec_ for n in range(15)]),
         batch("sixteen records, the first long array", 5, [100 + n | exec_ for n in range(16)]),
@@ -187,13 +240,19 @@ def batches() -> list[dict[str, Any]]:
             [9000 - 3 * n | all_kinds for n in range(120)],
         ),
         batch("local touches of all kinds", 0xFFFE, local, (1, 300, 70_000)),
-        batch("a mark, spelled as records", 210, [c | exec_ for c in b"boot done \xc3\xbc"], (U32, 1, 5)),
+        batch(
+            "a mark, spelled as records",
+            210,
+            [c | exec_ for c in b"boot done \xc3\xbc"],
+            (U32, 1, 5),
+        ),
         batch("scattered touches of all kinds", 200, scattered, (1, U32, U32)),
     ]
 
 
 def commands() -> list[dict[str, Any]]:
-    """What a target obeys. More elements than version 1 names are for a later one, and do not matter."""
+    """What a target obeys. More elements than version 1 names are for a later one, and do not
+    matter."""
     known: list[tuple[str, Elements]] = [
         ("hello, please", [16, 0]),
         ("hello, please, from a later version", [16, 1, "more", [1, 2]]),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The agent for the board: agent/ and the kernel tree's nolibc headers in, one small program out."""
+"""The agent for the board: agent/ and the kernel tree's nolibc headers in, one small program
+out."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The machines that the board can be: one description for each architecture, and nothing done with it.
+"""The machines that the board can be: one description for each architecture, and nothing done with
+it.
 
-32-bit ARM is the reference, with our kernel part and the agent. The others are QEMU's `virt` machines: they
-show on stock kernels what images do there.
+32-bit ARM is the reference, with our kernel part and the agent. The others are QEMU's `virt`
+machines: they show on stock kernels what images do there.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from dataclasses import dataclass
 class Architecture:
     """What differs from one machine to another. `name` is Debian's for the architecture.
 
-    `linux` is the kernel's own (ARCH=), `image` the make target that QEMU boots, `objects` the folder that it
-    is compiled in, `configs` and `device_tree` the names of our sources. `flash` are QEMU's words for a file
-    in it. `agent_uart` is a serial port beside the console's.
+    `linux` is the kernel's own (ARCH=), `image` the make target that QEMU boots, `objects` the
+    folder that it is compiled in, `configs` and `device_tree` the names of our sources. `flash`
+    are QEMU's words for a file in it. `agent_uart` is a serial port beside the console's.
     """
 
     name: str

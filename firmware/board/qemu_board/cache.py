@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What took long to make, kept under ${XDG_CACHE_HOME:-~/.cache}/tinyprof.
 
-Every result is a folder named after all that went into it. It appears whole or not at all, and two commands
-that want the same one wait for each other.
+Every result is a folder named after all that went into it. It appears whole or not at all, and two
+commands that want the same one wait for each other.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def key_of(words: Iterable[str], files: Iterable[Path] = ()) -> str:
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Hold a lock among all processes that share the cache; the kernel drops it if the holder dies."""
+    """Hold a lock among all processes that share the cache; the kernel drops it if the holder
+    dies."""
     with (cache_root() / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The board's kernel: Debian's linux-source package in, a boot image and a device tree out.
 
-The stock and the patched kernel are built in one tree with one configuration: the second takes seconds,
-and they differ in nothing but our patch. The tree stays in the cache; the results are kept beside it.
+The stock and the patched kernel are built in one tree with one configuration: the second takes
+seconds, and they differ in nothing but our patch. The tree stays in the cache; the results are
+kept beside it.
 """
 
 from __future__ import annotations
@@ -63,7 +64,9 @@ def packages(version: str, machine: Architecture) -> tuple[str, ...]:
 def kernel(version: str, *, stock: bool, machine: Architecture = ARMHF) -> Kernel:
     """The kernel of this version, built if the cache has none of the same ingredients."""
     if version not in versions():
-        raise BoardError(f"no patches for kernel {version}", f"there are some for {', '.join(versions())}")
+        raise BoardError(
+            f"no patches for kernel {version}", f"there are some for {', '.join(versions())}"
+        )
     package = f"linux-source-{version}"
     need(*packages(version, machine))
     inputs = [*_config_files(version, machine, stock), _board_dts(machine)]
@@ -91,13 +94,24 @@ def source_tree(version: str) -> Path:
 
 
 def _unpack(version: str, into: Path, *members: str) -> None:
-    """Unpack members of Debian's tarball, all without any, as if they had been written just now."""
+    """Unpack members of Debian's tarball, all without any, as if they had been written just
+    now."""
     archive = f"/usr/src/linux-source-{version}.tar.xz"
     into.mkdir(exist_ok=True)
     top = f"linux-source-{version}"
     wanted = [f"{top}/{member}" for member in members]
     # make must see a file that came back as newer than its object.
-    command = ["tar", "-x", "--touch", "--strip-components=1", "-C", str(into), "-f", archive, *wanted]
+    command = [
+        "tar",
+        "-x",
+        "--touch",
+        "--strip-components=1",
+        "-C",
+        str(into),
+        "-f",
+        archive,
+        *wanted,
+    ]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
         raise BoardError(f"cannot unpack {archive}: {run.stderr.strip()}", "reinstall its package")
@@ -149,14 +163,17 @@ def _take_anew(version: str, source: Path) -> None:
 
 
 def check_hunks(patch: Path) -> None:
-    """patch(1) says nothing of hunks behind one whose head counts wrong: it takes them for rubbish."""
+    """patch(1) says nothing of hunks behind one whose head counts wrong: it takes them for
+    rubbish."""
     old = new = 0
     lines = patch.read_text().splitlines()
     words = next((at for at, line in enumerate(lines) if line.startswith("--- ")), 0)
     for number, line in enumerate(lines[words:], words + 1):
         if head := re.match(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@", line):
             if old or new:
-                raise BoardError(f"{patch.name}: the hunk before line {number} is {old or new} lines short")
+                raise BoardError(
+                    f"{patch.name}: the hunk before line {number} is {old or new} lines short"
+                )
             old, new = (int(count or 1) for count in head.groups())
         elif old or new:
             old -= line[:1] in (" ", "-", "")
@@ -174,12 +191,22 @@ def _apply(version: str, source: Path) -> None:
         shutil.copyfile(file, place)
     for patch in _patches(version):
         check_hunks(patch)
-        touched = [line.split()[1] for line in patch.read_text().splitlines() if line.startswith("+++ b/")]
+        touched = [
+            line.split()[1] for line in patch.read_text().splitlines() if line.startswith("+++ b/")
+        ]
         if outside := [name for name in touched if not name.startswith(f"b/{PATCHED_FOLDER}/")]:
             raise BoardError(
                 f"{patch.name} touches {outside[0]}", f"patches may touch {PATCHED_FOLDER} alone"
             )
-        command = ["patch", "-p1", "--forward", "--fuzz=0", "--no-backup-if-mismatch", "-i", str(patch)]
+        command = [
+            "patch",
+            "-p1",
+            "--forward",
+            "--fuzz=0",
+            "--no-backup-if-mismatch",
+            "-i",
+            str(patch),
+        ]
         run = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
         if run.returncode:
             raise BoardError(f"{patch.name} does not apply to {version}: {run.stdout.strip()}")
@@ -202,7 +229,12 @@ class _Tree:
 
 def _configure(tree: _Tree, wanted: list[Path]) -> None:
     tree.objects.mkdir(exist_ok=True)
-    lines = [line for file in wanted for line in file.read_text().splitlines() if line.startswith("CONFIG_")]
+    lines = [
+        line
+        for file in wanted
+        for line in file.read_text().splitlines()
+        if line.startswith("CONFIG_")
+    ]
     (tree.objects / "wanted.config").write_text("\n".join(lines) + "\n")
     command = tree.make(f"KCONFIG_ALLCONFIG={tree.objects / 'wanted.config'}", "allnoconfig")
     run = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -223,7 +255,9 @@ def _compile(tree: _Tree, name: str) -> None:
     _say(f"{name}: compiling; the first time takes minutes")
     with log_path.open("w") as log:
         command = tree.make(tree.machine.image)
-        make = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        make = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         assert make.stdout
         for line in make.stdout:
             log.write(line)
@@ -244,9 +278,30 @@ def _device_tree(tree: _Tree, output: Path) -> None:
     # Later kernels sort the device trees by vendor.
     folders = ["arch/arm/boot/dts", "arch/arm/boot/dts/arm", "include"]
     include = [f"-I{tree.source / folder}" for folder in folders]
-    preprocess = ["gcc", "-E", "-nostdinc", *include, "-undef", "-D__DTS__", "-x", "assembler-with-cpp"]
-    text = subprocess.run([*preprocess, _board_dts(tree.machine)], capture_output=True, check=True).stdout
-    dtc = [str(tree.objects / "scripts/dtc/dtc"), "-q", "-I", "dts", "-O", "dtb", "-o", str(output), "-"]
+    preprocess = [
+        "gcc",
+        "-E",
+        "-nostdinc",
+        *include,
+        "-undef",
+        "-D__DTS__",
+        "-x",
+        "assembler-with-cpp",
+    ]
+    text = subprocess.run(
+        [*preprocess, _board_dts(tree.machine)], capture_output=True, check=True
+    ).stdout
+    dtc = [
+        str(tree.objects / "scripts/dtc/dtc"),
+        "-q",
+        "-I",
+        "dts",
+        "-O",
+        "dtb",
+        "-o",
+        str(output),
+        "-",
+    ]
     subprocess.run(dtc, input=text, check=True)
 
 

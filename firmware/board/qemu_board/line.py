@@ -137,7 +137,8 @@ class PtyLine(_Kept):
     def __init__(self, pace: Pace) -> None:
         master, self._slave = os.openpty()
         super().__init__(os.ttyname(self._slave), pace)
-        # Raw before anybody opens it, and open on our side for good: a listener that leaves is no hang-up.
+        # Raw before anybody opens it, and open on our side for good: a listener that leaves is no
+        # hang-up.
         tty.setraw(self._slave, termios.TCSANOW)
         os.set_blocking(master, False)
         self._fd = master
@@ -147,15 +148,16 @@ class PtyLine(_Kept):
 
     def _in_pty(self) -> int:
         """Bytes that wait in the pty itself, which closing it would throw away."""
-        # What was just written may still be on its way to the slave, where FIONREAD does not see it yet;
-        # n_tty_poll() waits for that (tty_buffer_flush_work()).
+        # What was just written may still be on its way to the slave, where FIONREAD does not see
+        # it yet; n_tty_poll() waits for that (tty_buffer_flush_work()).
         select.select([self._slave], [], [], 0)
         count = bytearray(4)
         ioctl(self._slave, termios.FIONREAD, count)
         return int.from_bytes(count, "little")
 
     def _push(self) -> None:
-        # No more than the slave's own buffer takes: the rest would wait where it cannot be counted.
+        # No more than the slave's own buffer takes: the rest would wait where it cannot be
+        # counted.
         while self._unsent and (room := min(PTY_BYTES - self._in_pty(), self._pace.allowed())) > 0:
             sent = os.write(self._fd, self._unsent[:room])
             del self._unsent[:sent]
@@ -182,12 +184,15 @@ class PtyLine(_Kept):
 
 
 class SocketLine(_Kept):
-    """A listening unix socket; one listener at a time, the next one continues where the last one left."""
+    """A listening unix socket; one listener at a time, the next one continues where the last one
+    left."""
 
     def __init__(self, path: Path, pace: Pace) -> None:
         super().__init__(f"unix:{path}", pace)
         if len(os.fsencode(path)) > NAME_MAX:
-            raise BoardError(f"{path} is too long for a socket", f"its path may have {NAME_MAX} bytes")
+            raise BoardError(
+                f"{path} is too long for a socket", f"its path may have {NAME_MAX} bytes"
+            )
         self._path = path
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -236,7 +241,8 @@ Line = NoLine | PtyLine | SocketLine
 
 
 def open_line(wanted: str | None, baud: int = 0) -> Line:
-    """The line for `--serial`: `pty`, `unix:PATH` or None; `baud` 0: no limit. Raises BoardError."""
+    """The line for `--serial`: `pty`, `unix:PATH` or None; `baud` 0: no limit. Raises
+    BoardError."""
     if wanted is None:
         return NoLine()
     if wanted == "pty":

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A run of the board: an image in flash and a kernel in, the guest's console out, its agent's line served.
+"""A run of the board: an image in flash and a kernel in, the guest's console out, its agent's line
+served.
 
-QEMU speaks to this process over a socket of its own, and this process to whoever listens: what the agent said
-before anybody listened waits here, so that a recording may start at any time and still holds the first byte.
+QEMU speaks to this process over a socket of its own, and this process to whoever listens: what the
+agent said before anybody listened waits here, so that a recording may start at any time and still
+holds the first byte.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ from qemu_board.packages import need
 
 SEED_PLACE = b"random bytes of each run go here"
 MEMORY_PLACE = b"mem size"
-"""What stands in a device tree where the seed belongs, and the bytes of RAM where QEMU does not put them."""
+"""What stands in a device tree where the seed belongs, and the bytes of RAM where QEMU does not
+put them."""
 
 TIMED_OUT = 124
 PANIC = b"Kernel panic - not syncing"
@@ -38,7 +41,8 @@ GRACE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to run: RAM in MiB, words for the kernel's command line, host seconds at most (0: no limit)."""
+    """How to run: RAM in MiB, words for the kernel's command line, host seconds at most (0: no
+    limit)."""
 
     mem: int = 64
     append: str = ""
@@ -96,13 +100,19 @@ def _flash(image: Path, folder: Path, capacity: int) -> Path:
 def _completed(device_tree: bytes, settings: Settings) -> bytes:
     """With the RAM's size, and a seed for each run: the board has no source of randomness."""
     if device_tree.count(SEED_PLACE) != 1:
-        raise BoardError("the device tree has no place for a random seed", "see firmware/board/machines")
+        raise BoardError(
+            "the device tree has no place for a random seed", "see firmware/board/machines"
+        )
     size = (settings.mem << 20).to_bytes(len(MEMORY_PLACE), "big")
     return device_tree.replace(SEED_PLACE, os.urandom(len(SEED_PLACE))).replace(MEMORY_PLACE, size)
 
 
 def _command(
-    kernel: Kernel, device_tree: Path, flash: Path, listener: socket.socket | None, settings: Settings
+    kernel: Kernel,
+    device_tree: Path,
+    flash: Path,
+    listener: socket.socket | None,
+    settings: Settings,
 ) -> list[str]:
     machine = kernel.machine
     words = f"root=mtd0 rootfstype=cramfs console={machine.console} {settings.append}".strip()
@@ -156,7 +166,9 @@ class _Console:
         self.panicked |= PANIC in self._tail
 
 
-def _attend(qemu: subprocess.Popen[bytes], uart: socket.socket | None, line: Line, timeout: float) -> int:
+def _attend(
+    qemu: subprocess.Popen[bytes], uart: socket.socket | None, line: Line, timeout: float
+) -> int:
     """Move bytes until QEMU has ended and all it said has been passed on, or the time is up."""
     assert qemu.stdout
     said = qemu.stdout.fileno()
@@ -170,7 +182,9 @@ def _attend(qemu: subprocess.Popen[bytes], uart: socket.socket | None, line: Lin
     while said in takers and not console.panicked:
         if time.monotonic() >= deadline:
             return TIMED_OUT
-        for fd in _ready(takers, line, min(POLL_SECONDS, line.patience, deadline - time.monotonic())):
+        for fd in _ready(
+            takers, line, min(POLL_SECONDS, line.patience, deadline - time.monotonic())
+        ):
             if data := _read(fd):
                 takers[fd](data)
             else:
@@ -187,7 +201,8 @@ def _attend(qemu: subprocess.Popen[bytes], uart: socket.socket | None, line: Lin
 
 
 def _ready(takers: Iterable[int], line: Line, seconds: float) -> list[int]:
-    """Which of QEMU's descriptors have something; returns early as well when the line can go on."""
+    """Which of QEMU's descriptors have something; returns early as well when the line can go
+    on."""
     with selectors.DefaultSelector() as selector:
         for fd in takers:
             selector.register(fd, selectors.EVENT_READ)

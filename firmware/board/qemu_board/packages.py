@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Debian packages: those that this machine needs, and those of the board that it fetches without installing.
+"""Debian packages: those that this machine needs, and those of the board that it fetches without
+installing.
 
-The board's packages are of another architecture. apt gets folders of its own for them, so that the machine's
-own dpkg never hears of that architecture.
+The board's packages are of another architecture. apt gets folders of its own for them, so that the
+machine's own dpkg never hears of that architecture.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ def need(*packages: str) -> None:
     if missing:
         names = " ".join(missing)
         raise BoardError(
-            f"missing Debian packages: {names}", f"run: apt-get install --no-install-recommends {names}"
+            f"missing Debian packages: {names}",
+            f"run: apt-get install --no-install-recommends {names}",
         )
 
 
@@ -66,7 +68,8 @@ def download(packages: Sequence[str], architecture: str, state: Path, into: Path
             return sorted(into.glob("*.deb"))
         time.sleep(pause)
     raise BoardError(
-        f"cannot download {architecture} packages: {update or said}", "check the network, try again"
+        f"cannot download {architecture} packages: {update or said}",
+        "check the network, try again",
     )
 
 
@@ -75,5 +78,7 @@ def _run(command: list[str], folder: Path) -> str:
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if run.returncode == 0:
         return ""
-    words = [line for line in run.stderr.splitlines() if line.startswith("E:")] or run.stderr.splitlines()
+    words = [
+        line for line in run.stderr.splitlines() if line.startswith("E:")
+    ] or run.stderr.splitlines()
     return words[0] if words else f"apt-get exited with {run.returncode}"

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The reference root filesystem: Debian armhf packages, our agent and a workload in, a folder out.
 
-It is what a small device carries: a shell, a web server, a database, two scripting languages, of which the
-workload uses a part. Nothing of the packages is installed on this machine or kept in the repository.
+It is what a small device carries: a shell, a web server, a database, two scripting languages, of
+which the workload uses a part. Nothing of the packages is installed on this machine or kept in the
+repository.
 """
 
 from __future__ import annotations
@@ -35,16 +36,38 @@ PACKAGES = (
     *("libcom-err2", "libkeyutils1", "libssl3"),
     # the tools of its network,
     *("openssl", "dropbear-bin", "libtomcrypt1", "libtommath1", "libgmp10"),
-    *("wpasupplicant", "libdbus-1-3", "libnl-3-200", "libnl-genl-3-200", "libnl-route-3-200", "libpcsclite1"),
+    *(
+        "wpasupplicant",
+        "libdbus-1-3",
+        "libnl-3-200",
+        "libnl-genl-3-200",
+        "libnl-route-3-200",
+        "libpcsclite1",
+    ),
     *("libsystemd0", "libcap2", "libgcrypt20", "libgpg-error0", "liblz4-1", "libzstd1"),
-    *("iproute2", "libbpf1", "libelf1", "libmnl0", "libxtables12", "libselinux1", "libcap2-bin", "libbsd0"),
+    *(
+        "iproute2",
+        "libbpf1",
+        "libelf1",
+        "libmnl0",
+        "libxtables12",
+        "libselinux1",
+        "libcap2-bin",
+        "libbsd0",
+    ),
     *("libmd0", "libatm1"),
     *("tcpdump", "libpcap0.8"),
     # and those of its maintenance.
     *("gdbserver", "libstdc++6", "strace", "libunwind8"),
 )
 
-LEFT_OUT = ("usr/share/doc", "usr/share/man", "usr/share/lintian", "usr/share/gcc", "usr/share/gdb")
+LEFT_OUT = (
+    "usr/share/doc",
+    "usr/share/man",
+    "usr/share/lintian",
+    "usr/share/gcc",
+    "usr/share/gdb",
+)
 """What nobody puts in flash, and libc's converters between character sets."""
 
 LEFT_OUT_ANYWHERE = ("gconv", "__pycache__")
@@ -101,7 +124,19 @@ APPLETS = {
             "env",
             "top",
         ),
-        *("sha256sum", "md5sum", "cmp", "du", "id", "logger", "tee", "xargs", "seq", "printf", "expr"),
+        *(
+            "sha256sum",
+            "md5sum",
+            "cmp",
+            "du",
+            "id",
+            "logger",
+            "tee",
+            "xargs",
+            "seq",
+            "printf",
+            "expr",
+        ),
     ),
 }
 
@@ -111,7 +146,9 @@ FOLDERS = ("dev", "proc", "sys", "tmp", "var", "run", "root", "mnt")
 def rootfs(into: Path) -> None:
     """Assemble the root filesystem in a new or empty folder. Raises BoardError."""
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
-        raise BoardError(f"{into} is there already and not an empty folder", "remove it or name another")
+        raise BoardError(
+            f"{into} is there already and not an empty folder", "remove it or name another"
+        )
     need("dpkg", "apt")
     packages = _packages()
     binary = agent("6.1")
@@ -133,7 +170,11 @@ def _packages() -> list[Path]:
     folder = cache_root() / "packages" / f"{ARCHITECTURE}-{key_of(PACKAGES)}"
     with locked("packages"):
         if not folder.exists():
-            print(f"board: fetching {len(PACKAGES)} {ARCHITECTURE} packages", file=sys.stderr, flush=True)
+            print(
+                f"board: fetching {len(PACKAGES)} {ARCHITECTURE} packages",
+                file=sys.stderr,
+                flush=True,
+            )
             with appearing(folder) as filling:
                 download(PACKAGES, ARCHITECTURE, cache_root() / "apt" / ARCHITECTURE, filling)
     return sorted(folder.glob("*.deb"))

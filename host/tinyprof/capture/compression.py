@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The line in a capture made smaller with zstd: docs/capture-format.md, "ZLIN".
 
-Pieces of the line come in, and packed ones go out that can each be unpacked once those before it are there;
-and back. What is to be unpacked is untrusted: no piece takes more memory than UNPACKED_MAX and a window. The
-library is only looked for where something is packed.
+Pieces of the line come in, and packed ones go out that can each be unpacked once those before it
+are there; and back. What is to be unpacked is untrusted: no piece takes more memory than
+UNPACKED_MAX and a window. The library is only looked for where something is packed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any
 from tinyprof.errors import TinyprofError
 
 PIECE_MAX = 1 << 15
-"""Bytes of the line that are packed at once: they fit a chunk even where they do not get smaller."""
+"""Bytes of the line that are packed at once: they fit a chunk even where they do not get
+smaller."""
 
 UNPACKED_MAX = 1 << 16
 WINDOW_LOG = 17

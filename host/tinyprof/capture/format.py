@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The capture file: docs/capture-format.md in Python.
 
-What arrived on the line goes in byte for byte, after the image's index; the same events that the recorder saw
-come out. Chunks are framed and checked, so a file cut anywhere is read up to its last whole chunk. Every byte
-is untrusted, and reading keeps one chunk and the index in memory, never the file.
+What arrived on the line goes in byte for byte, after the image's index; the same events that the
+recorder saw come out. Chunks are framed and checked, so a file cut anywhere is read up to its last
+whole chunk. Every byte is untrusted, and reading keeps one chunk and the index in memory, never
+the file.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The image index: what it takes to resolve page ids without the image itself.
 
-A parsed image comes in; a list of its regular files goes out, each with inode, size, content hash and, of
-each page, how it is stored and a hash; and that as bytes for a capture, and back (docs/capture-format.md).
-Bytes are untrusted: a broken index ends in ImageIndexError, with memory bounded by their number. No I/O.
+A parsed image comes in; a list of its regular files goes out, each with inode, size, content hash
+and, of each page, how it is stored and a hash; and that as bytes for a capture, and back
+(docs/capture-format.md). Bytes are untrusted: a broken index ends in ImageIndexError, with memory
+bounded by their number. No I/O.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from tinyprof.pages import PAGE_SIZE, Content, Fsid
 from tinyprof.wire.messages import Hello
 
 INDEX_MAX = 1 << 26
-"""An index of this many bytes has over ten million pages, more than any CramFS image of real files."""
+"""An index of this many bytes has over ten million pages, more than any CramFS image of real
+files."""
 
 _HEAD = struct.Struct("<B5I")
 _COUNT = struct.Struct("<I")
@@ -36,7 +38,8 @@ _HAS_SOURCES = 4
 """There too: the files are followed by what some of them were made from."""
 
 PAGE_HASH_SIZE = 8
-"""Bytes of a page's hash: the first of its SHA-256. A million pages have two alike by chance once in 10^7."""
+"""Bytes of a page's hash: the first of its SHA-256. A million pages have two alike by chance once
+in 10^7."""
 
 _BYTE_ORDERS = ("little", "big")
 _FILE_SIZE_LIMIT = 1 << 24
@@ -51,7 +54,8 @@ class WrongImageError(TinyprofError):
 
 
 class PageFlag(IntFlag):
-    """How a page is stored: by a direct pointer, uncompressed, so that a patched kernel maps it in place."""
+    """How a page is stored: by a direct pointer, uncompressed, so that a patched kernel maps it in
+    place."""
 
     DIRECT = 1
     UNCOMPRESSED = 2
@@ -60,7 +64,8 @@ class PageFlag(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a file was before its segments were split; `size` in bytes. A profile knows it by this."""
+    """What a file was before its segments were split; `size` in bytes. A profile knows it by
+    this."""
 
     size: int
     sha256: str
@@ -70,8 +75,8 @@ class Source:
 class IndexedFile:
     """One name of a regular file; `stored[i]` bytes and `flags[i]` (PageFlag) describe page i.
 
-    `hashes[i]` is the hash of page i; the index of an older capture has none. `source` is None where the
-    file is what it was built from; else the hashes are of its pages.
+    `hashes[i]` is the hash of page i; the index of an older capture has none. `source` is None
+    where the file is what it was built from; else the hashes are of its pages.
     """
 
     path: str
@@ -113,7 +118,8 @@ class ImageIndex:
         theirs = ", ".join(str(volume.fsid) for volume in hello.volumes) or "no cramfs volume"
         raise WrongImageError(
             f"the target runs {theirs}, the image is {self.fsid}",
-            "the recording is good: give 'tinyprof profile' the image that was in flash, with --image",
+            "the recording is good: give 'tinyprof profile' the image that was in flash, "
+            "with --image",
         )
 
 
@@ -139,7 +145,9 @@ def pack_index(index: ImageIndex) -> bytes:
             parts += [_PAGE.pack(*page) for page in zip(file.stored, file.flags, strict=True)]
     if sources:
         parts.append(_COUNT.pack(len(sources)))
-        parts += [_SOURCE.pack(number, it.size, bytes.fromhex(it.sha256)) for number, it in sources]
+        parts += [
+            _SOURCE.pack(number, it.size, bytes.fromhex(it.sha256)) for number, it in sources
+        ]
     packed = b"".join(parts)
     if len(packed) > INDEX_MAX:
         raise ImageIndexError(f"the image's index has {len(packed)} bytes, over {INDEX_MAX}")
@@ -172,7 +180,9 @@ def _unpack_file(cursor: _Cursor, hashed: bool) -> IndexedFile:
     ino, size, digest, length = cursor.fields(_FILE)
     path = cursor.text(length)
     if size >= _FILE_SIZE_LIMIT:
-        raise ImageIndexError(f"the image index names a file of {size} bytes, more than CramFS holds")
+        raise ImageIndexError(
+            f"the image index names a file of {size} bytes, more than CramFS holds"
+        )
     if not path.startswith("/") or "\0" in path:
         raise ImageIndexError(f"the image index has an impossible path at byte {cursor.at}")
     layout = _HASHED_PAGE if hashed else _PAGE
@@ -215,7 +225,8 @@ StoredSizes = Mapping[Content, Sequence[int]]
 
 
 def stored_sizes(index: ImageIndex) -> StoredSizes:
-    """What an image's pages take; those of a split file under the program that a profile knows it by."""
+    """What an image's pages take; those of a split file under the program that a profile knows it
+    by."""
     programs = ((file.built_from, file.stored) for file in index.files)
     return {
         (program.sha256, program.size): stored[: -(-program.size // PAGE_SIZE)]

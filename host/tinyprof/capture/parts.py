@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The parts of a recording that was rolled over, put together again: one line, as if it had not been.
+"""The parts of a recording that was rolled over, put together again: one line, as if it had not
+been.
 
-Captures' circumstances come in; what belongs together, in its order, and the events of all of it go out. A
-part whose predecessor is not there begins a line of its own.
+Captures' circumstances come in; what belongs together, in its order, and the events of all of it
+go out. A part whose predecessor is not there begins a line of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from tinyprof.wire.frames import Event
 
 
 def recordings_of(metas: Sequence[Meta]) -> list[list[int]]:
-    """Which captures belong together, by their places in `metas`: a list for each recording, in its order."""
+    """Which captures belong together, by their places in `metas`: a list for each recording, in
+    its order."""
     recordings: list[list[int]] = []
     for place in sorted(range(len(metas)), key=lambda place: metas[place].part):
         meta = metas[place]
@@ -43,9 +45,11 @@ def _follows(before: Meta, meta: Meta) -> bool:
 
 
 class Parts:
-    """Captures that are the parts of one recording, opened one after the other as `events()` gets there.
+    """Captures that are the parts of one recording, opened one after the other as `events()` gets
+    there.
 
-    `name`, `index` and `index_fault` are those of the first. Raises CaptureError where one is no capture.
+    `name`, `index` and `index_fault` are those of the first. Raises CaptureError where one is no
+    capture.
     """
 
     def __init__(self, readers: Iterator[CaptureReader]) -> None:
@@ -83,7 +87,9 @@ def part_paths(first: Path) -> Iterator[Path]:
 class RollingWriter:
     """`begin_part` makes the writer of a part from its Meta and its primer."""
 
-    def __init__(self, meta: Meta, begin_part: Callable[[Meta, bytes], CaptureWriter], roll: Roll) -> None:
+    def __init__(
+        self, meta: Meta, begin_part: Callable[[Meta, bytes], CaptureWriter], roll: Roll
+    ) -> None:
         self._meta, self._begin_part, self._roll = meta, begin_part, roll
         self._part = begin_part(meta, b"")
         self._since = 0.0

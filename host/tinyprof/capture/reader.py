@@ -51,12 +51,12 @@ _META_KINDS = (("tinyprof", str), ("port", str), ("baud", int), ("began", int), 
 class CaptureReader:
     """One pass over a capture, which errors call `name`.
 
-    `version`, `meta`, `index` and `index_fault` (why there is no index) are known at once, the rest after
-    `events()`. `cut_at` is the byte at which the file stops making sense, None where it ends whole; `ending`
-    is None for a recording that was killed; `strange_chunks` counts chunks of a type that this version does
-    not know. `seconds` is how far the recording got, `line_bytes` how much arrived, `gaps` when its port went
-    away, and `losses` what it knew to have lost, None where it does not say. Raises CaptureError for a file
-    that is no capture.
+    `version`, `meta`, `index` and `index_fault` (why there is no index) are known at once, the
+    rest after `events()`. `cut_at` is the byte at which the file stops making sense, None where it
+    ends whole; `ending` is None for a recording that was killed; `strange_chunks` counts chunks of
+    a type that this version does not know. `seconds` is how far the recording got, `line_bytes`
+    how much arrived, `gaps` when its port went away, and `losses` what it knew to have lost, None
+    where it does not say. Raises CaptureError for a file that is no capture.
     """
 
     def __init__(self, file: IO[bytes], name: str = "capture") -> None:
@@ -87,13 +87,17 @@ class CaptureReader:
                 f"{self.name}: a capture of version {found[5]}, this reads {VERSIONS[-1]}",
                 "use a newer tinyprof",
             )
-        raise CaptureError(f"{self.name}: not a tinyprof capture", "make one with 'tinyprof record'")
+        raise CaptureError(
+            f"{self.name}: not a tinyprof capture", "make one with 'tinyprof record'"
+        )
 
     def _new_unpacker(self) -> LineUnpacker:
         try:
             return LineUnpacker()
         except MissingZstdError as error:
-            raise CaptureError(f"{self.name} is compressed, and {error.message}", error.hint) from None
+            raise CaptureError(
+                f"{self.name} is compressed, and {error.message}", error.hint
+            ) from None
 
     @property
     def whole_size(self) -> int:
@@ -101,7 +105,8 @@ class CaptureReader:
         return self._at
 
     def events(self) -> Iterator[Event]:
-        """What arrived on the line, once and in the order in which it was sent, and the recorder's marks."""
+        """What arrived on the line, once and in the order in which it was sent, and the recorder's
+        marks."""
         while self._next is not None:
             if isinstance(self._next, HostMark):
                 yield self._next
@@ -120,11 +125,13 @@ class CaptureReader:
     def seek(self, seconds: float) -> None:
         """Go on at the last indexed place that is not after so many seconds.
 
-        Does nothing where there is no index, as in a recording that was killed. What the line says from
-        there on lacks its beginning: `events()` may begin with a corrupt stretch.
+        Does nothing where there is no index, as in a recording that was killed. What the line says
+        from there on lacks its beginning: `events()` may begin with a corrupt stretch.
         """
         place = max(
-            (place for place in self._places() if place.seconds <= seconds), default=None, key=_offset
+            (place for place in self._places() if place.seconds <= seconds),
+            default=None,
+            key=_offset,
         )
         if place and place.offset > self._at:
             self._file.seek(place.offset)
@@ -150,7 +157,11 @@ class CaptureReader:
         seek = self._chunk_at(_END.unpack(end[1])[1])
         if seek is None or seek[0] != SEEK or len(seek[1]) % _PLACE.size:
             return []
-        return [Place(ms / 1000, at) for ms, at in _PLACE.iter_unpack(seek[1]) if len(MAGIC) <= at < end_at]
+        return [
+            Place(ms / 1000, at)
+            for ms, at in _PLACE.iter_unpack(seek[1])
+            if len(MAGIC) <= at < end_at
+        ]
 
     def _chunk_at(self, offset: int) -> tuple[bytes, bytes] | None:
         if offset > self._file.seek(0, os.SEEK_END):
@@ -240,11 +251,14 @@ def _parse_losses(data: bytes) -> dict[str, int] | None:
     fields = _unpack_map(data)
     if fields is None:
         return None
-    return {name: n for name, n in fields.items() if type(name) is str and type(n) is int and n >= 0}
+    return {
+        name: n for name, n in fields.items() if type(name) is str and type(n) is int and n >= 0
+    }
 
 
 def _parse_meta(data: bytes) -> Meta:
-    """What can be understood of a META chunk; nothing depends on it, so nothing in it is an error."""
+    """What can be understood of a META chunk; nothing depends on it, so nothing in it is an
+    error."""
     fields = _unpack_map(data)
     if fields is None:
         return Meta()

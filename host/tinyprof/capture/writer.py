@@ -46,7 +46,8 @@ TIME_STEP = 0.25
 
 PLACES_BYTES = 1 << 14
 PACKED_PLACES_BYTES = 1 << 17
-"""What is packed begins anew at each place, so that reading can; and gets smaller the longer it goes on."""
+"""What is packed begins anew at each place, so that reading can; and gets smaller the longer it
+goes on."""
 
 PLACES_MAX = 2048
 """Places that the index for seeking names; a longer capture has them farther apart."""
@@ -55,9 +56,9 @@ PLACES_MAX = 2048
 class CaptureWriter:
     """Begins a capture and appends to it; every call leaves a file that can be read.
 
-    `packer` makes the line in it smaller.
-    Give it an unbuffered file: a buffer would keep what the disk refused. Raises CaptureError where the file
-    cannot be written, after taking it back to its last whole chunk.
+    `packer` makes the line in it smaller. Give it an unbuffered file: a buffer would keep what the
+    disk refused. Raises CaptureError where the file cannot be written, after taking it back to its
+    last whole chunk.
     """
 
     def __init__(
@@ -75,7 +76,9 @@ class CaptureWriter:
         self._place_step = PACKED_PLACES_BYTES if packer else PLACES_BYTES
         self._packer = packer
         self._append(magic(PACKED_VERSION if packer else VERSION))
-        self._chunk(META, msgpack.packb(_meta_fields(meta or Meta()), unicode_errors="surrogateescape"))
+        self._chunk(
+            META, msgpack.packb(_meta_fields(meta or Meta()), unicode_errors="surrogateescape")
+        )
         if index:
             packed = pack_index(index)
             for at in range(0, len(packed), _PIECE_MAX):
@@ -139,7 +142,8 @@ class CaptureWriter:
                 self._file.truncate(self.size)
                 self._file.seek(self.size)
             raise CaptureError(
-                f"the capture cannot be written on: {error.strerror}", "what is in it so far can be read"
+                f"the capture cannot be written on: {error.strerror}",
+                "what is in it so far can be read",
             ) from None
         self.size += len(data)
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The command line. A command's module is imported when the command runs, so that help stays quick.
+"""The command line. A command's module is imported when the command runs, so that help stays
+quick.
 
 This module alone turns errors into one line on stderr and an exit code.
 """
@@ -62,7 +63,8 @@ class _Commands(click.Group):
 @click.command(cls=_Commands)
 @click.version_option(__version__)
 def cli() -> None:
-    """Find the pages of a CramFS root filesystem that are used, and execute exactly those in place."""
+    """Find the pages of a CramFS root filesystem that are used, and execute exactly those in
+    place."""
 
 
 def main() -> None:

@@ -8,7 +8,8 @@ import time
 
 
 class Bar:
-    """A progress bar on stderr, if that is a terminal; call it with what is done and what there is in all."""
+    """A progress bar on stderr, if that is a terminal; call it with what is done and what there is
+    in all."""
 
     WIDTH = 40
     INTERVAL = 0.1

@@ -42,7 +42,8 @@ HOT = click.option(
 ROOTFS = click.option(
     "--rootfs",
     type=click.Path(path_type=Path),
-    help="The tree that the image was made of: for section and function names, in place of --image.",
+    help="The tree that the image was made of: for section and function names, in "
+    "place of --image.",
 )
 
 
@@ -59,8 +60,8 @@ def limits_of(hot: float) -> Limits:
 
 
 def open_profile(paths: Sequence[Path], image: Path | None = None) -> Profile:
-    """One profile of what stands for one: profiles and captures, merged. `image` is for captures that carry
-    no index, or a wrong one.
+    """One profile of what stands for one: profiles and captures, merged. `image` is for captures
+    that carry no index, or a wrong one.
 
     Raises TinyprofError naming the file; warns on stderr of captures that are cut short.
     """
@@ -70,7 +71,8 @@ def open_profile(paths: Sequence[Path], image: Path | None = None) -> Profile:
 def merge_files(
     paths: Sequence[Path], image: Path | None, weights: Mapping[Path, int]
 ) -> tuple[Profile, bool]:
-    """The merge of captures and profiles, each counted by its weight, and whether all captures were whole."""
+    """The merge of captures and profiles, each counted by its weight, and whether all captures
+    were whole."""
     index = index_of(image) if image else None
     captures = [path for path in paths if is_capture(path)]
     profiles = [_load(path, weights.get(path, 1)) for path in paths if path not in captures]
@@ -81,7 +83,8 @@ def merge_files(
 
 
 def stored_sizes_of(paths: Sequence[Path], image: Path | None = None) -> StoredSizes:
-    """What pages take as they are stored, as far as captures among the files, or an image, say it."""
+    """What pages take as they are stored, as far as captures among the files, or an image, say
+    it."""
     found: dict[Content, Sequence[int]] = {}
     for path in paths:
         if is_capture(path):
@@ -119,7 +122,8 @@ def _profile_of_captures(
     for reader in readers:
         if reader.cut_at is not None:
             click.echo(
-                f"tinyprof: {reader.name}: cut short or damaged at byte {reader.cut_at}; used up to there",
+                f"tinyprof: {reader.name}: cut short or damaged at byte {reader.cut_at}; "
+                "used up to there",
                 err=True,
             )
     return profile, all(reader.cut_at is None for reader in readers)
@@ -142,12 +146,15 @@ def index_of(image: Path) -> ImageIndex:
 def _load(path: Path, weight: int) -> Profile:
     """A profile, counted so many times. Raises ProfileError naming the file."""
     if path.stat().st_size > PROFILE_MAX:
-        raise ProfileError(f"{shown(str(path))}: larger than any profile: over {PROFILE_MAX} bytes")
+        raise ProfileError(
+            f"{shown(str(path))}: larger than any profile: over {PROFILE_MAX} bytes"
+        )
     try:
         return weighted(load_profile(path.read_text(encoding="utf-8")), weight)
     except UnicodeDecodeError:
         raise ProfileError(
-            f"{shown(str(path))}: not a tinyprof profile: not text", "make one with 'tinyprof profile'"
+            f"{shown(str(path))}: not a tinyprof profile: not text",
+            "make one with 'tinyprof profile'",
         ) from None
     except ProfileError as error:
         raise ProfileError(f"{shown(str(path))}: {error.message}", error.hint) from None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What a recording shows on stderr: a progress line, the target's console text, warnings.
 
-On a terminal the progress line is redrawn in place; elsewhere it is a line of its own, rarely. Nothing that
-the target sent reaches the terminal with a control sequence in it.
+On a terminal the progress line is redrawn in place; elsewhere it is a line of its own, rarely.
+Nothing that the target sent reaches the terminal with a control sequence in it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ CONSOLE_LINE_MAX = 1024
 class Screen:
     """An Observer of a recording.
 
-    `columns` is the width of the terminal, None where `out` is none. `console_file` gets the console text as
-    it came; `clock` is in seconds.
+    `columns` is the width of the terminal, None where `out` is none. `console_file` gets the
+    console text as it came; `clock` is in seconds.
     """
 
     def __init__(
@@ -74,7 +74,8 @@ class Screen:
         except OSError as error:
             self._console_file = None
             self.say(
-                f"tinyprof: the console text is no longer kept: {error.strerror}; the capture has it too"
+                f"tinyprof: the console text is no longer kept: {error.strerror}; the "
+                "capture has it too"
             )
 
     def warning(self, warning: TinyprofError) -> None:
@@ -104,6 +105,7 @@ class Screen:
 def progress_text(totals: Totals, rate: float) -> str:
     """Time, records a second since the last time this was shown, pages, epochs, loss."""
     return (
-        f"{totals.seconds:6.1f} s {rate:7.0f} records/s {totals.records} records {totals.pages} pages "
+        f"{totals.seconds:6.1f} s {rate:7.0f} records/s {totals.records} records "
+        f"{totals.pages} pages "
         f"{totals.epochs} epochs, lost: {losses_text(totals.losses)}"
     )

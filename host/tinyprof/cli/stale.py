@@ -21,7 +21,9 @@ class StaleProfileError(TinyprofError):
 
 
 MAX_STALE = click.option(
-    "--max-stale", type=Percent(), help="Fail if more of the used pages are not found any more: 20%."
+    "--max-stale",
+    type=Percent(),
+    help="Fail if more of the used pages are not found any more: 20%.",
 )
 
 
@@ -39,6 +41,7 @@ def check_stale(found: Match, limit: float | None) -> None:
     stale = found.counts.stale
     if limit is not None and stale > limit:
         raise StaleProfileError(
-            f"{100 * stale:.1f} % of the profile's used pages are not found any more, over {100 * limit:g} %",
+            f"{100 * stale:.1f} % of the profile's used pages are not found any more, over "
+            f"{100 * limit:g} %",
             "record the present build, or merge a recording of it into the profile",
         )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Whether there is a terminal to draw on, a recording that is shown there, and signals that end it."""
+"""Whether there is a terminal to draw on, a recording that is shown there, and signals that end
+it."""
 
 from __future__ import annotations
 
@@ -36,8 +37,8 @@ def _let_go(terminals: Iterable[int]) -> None:
 
 @contextlib.contextmanager
 def until_signalled() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C, being told to terminate, and a terminal that goes away ask for an end; what was read by then is
-    kept. What nohup ignores stays ignored."""
+    """Ctrl-C, being told to terminate, and a terminal that goes away ask for an end; what was read
+    by then is kept. What nohup ignores stays ignored."""
     asked = False
     terminals = [number for number in range(3) if os.isatty(number)]
 
@@ -66,10 +67,11 @@ def record_on_screen(
     signalled: Callable[[], bool],
     contents: Contents | None,
 ) -> Recording:
-    """Record under the live view, until that is left or the recording has reached what it was to reach.
+    """Record under the live view, until that is left or the recording has reached what it was to
+    reach.
 
-    What the target prints goes to `console` too; `signalled` is whether a signal asked for the end;
-    `contents` are the files that are in flash, if they are at hand.
+    What the target prints goes to `console` too; `signalled` is whether a signal asked for the
+    end; `contents` are the files that are in flash, if they are at hand.
 
     Raises what the recording raised.
     """

@@ -19,7 +19,9 @@ class Percent(click.ParamType[float]):
 
     name = "percent"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
         text = str(value)
         try:
             share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
@@ -35,7 +37,9 @@ class Time(click.ParamType[float]):
 
     name = "time"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
         seconds = seconds_of(str(value))
         if seconds is None:
             self.fail(f"{value!r} is no time; write 250ms, 1s, 2m or 1h", param, ctx)
@@ -51,9 +55,15 @@ class Bytes(click.ParamType[int]):
 
     name = "bytes"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        found = re.fullmatch(r"([0-9]{1,12})(?:\.([0-9]{1,3}))?([kmg]?)(?:i?b)?", str(value).lower())
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        found = re.fullmatch(
+            r"([0-9]{1,12})(?:\.([0-9]{1,3}))?([kmg]?)(?:i?b)?", str(value).lower()
+        )
         if not found:
             self.fail(f"{value!r} is no number of bytes; write 300000, 512K, 1.5M", param, ctx)
         whole, part, unit = found.groups()
-        return int(whole) * UNITS[unit] + int(part or 0) * UNITS[unit] // int("1" + "0" * len(part or ""))
+        return int(whole) * UNITS[unit] + int(part or 0) * UNITS[unit] // int(
+            "1" + "0" * len(part or "")
+        )

@@ -1,7 +1,15 @@
 # SPDX-License-Identifier: MIT
 """CramFS images: read, built, and nothing else of tinyprof in them."""
 
-from tinyprof.cramfs.format import ORDERS, ByteOrder, EntryKind, ImageError, Superblock, SuperFlag, TreeError
+from tinyprof.cramfs.format import (
+    ORDERS,
+    ByteOrder,
+    EntryKind,
+    ImageError,
+    Superblock,
+    SuperFlag,
+    TreeError,
+)
 from tinyprof.cramfs.kernel import (
     KERNEL_MODELS,
     NO_CODE_FROM_FLASH,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The CramFS format: its numbers and its three structures (include/uapi/linux/cramfs_fs.h).
 
-Superblock and inode go between bytes and frozen records here; what they point to is for the reader and the
-writer. Nothing here does I/O.
+Superblock and inode go between bytes and frozen records here; what they point to is for the reader
+and the writer. Nothing here does I/O.
 """
 
 from __future__ import annotations
@@ -29,18 +29,20 @@ NAME_MAX = 63 * 4
 UID_MAX = (1 << 16) - 1
 GID_MAX = (1 << 8) - 1
 INODE_OFFSET_MAX = ((1 << 26) - 1) * 4
-"""An inode's offset field has 26 bits and counts words: tables and directories lie below 256 MiB."""
+"""An inode's offset field has 26 bits and counts words: tables and directories lie below 256
+MiB."""
 
 DIRENT_READ = INODE_SIZE + NAME_MAX
-"""The kernel reads a directory entry with room for the longest name; cramfs_direct_read() gives zeros for
-what reaches beyond the image."""
+"""The kernel reads a directory entry with room for the longest name; cramfs_direct_read() gives
+zeros for what reaches beyond the image."""
 
 BLOCK_UNCOMPRESSED = 1 << 31
 BLOCK_DIRECT = 1 << 30
 BLOCK_FLAGS = BLOCK_UNCOMPRESSED | BLOCK_DIRECT
 
 BOOT_PAD = 512
-"""The only other place at which the kernel looks for a superblock; boot code may stand before it."""
+"""The only other place at which the kernel looks for a superblock; boot code may stand before
+it."""
 
 ByteOrder = Literal["little", "big"]
 ORDERS: tuple[ByteOrder, ByteOrder] = ("little", "big")
@@ -122,11 +124,21 @@ class Inode:
         if order == "little":
             first, second, third = struct.unpack_from("<3I", data, at)
             return cls(
-                first & 0xFFFF, first >> 16, second & 0xFFFFFF, second >> 24, third & 63, third >> 6 << 2
+                first & 0xFFFF,
+                first >> 16,
+                second & 0xFFFFFF,
+                second >> 24,
+                third & 63,
+                third >> 6 << 2,
             )
         first, second, third = struct.unpack_from(">3I", data, at)
         return cls(
-            first >> 16, first & 0xFFFF, second >> 8, second & 0xFF, third >> 26, (third & 0x3FFFFFF) << 2
+            first >> 16,
+            first & 0xFFFF,
+            second >> 8,
+            second & 0xFF,
+            third >> 26,
+            (third & 0x3FFFFFF) << 2,
         )
 
 
@@ -145,7 +157,9 @@ class Superblock:
     def pack(self) -> bytes:
         prefix = "<" if self.byte_order == "little" else ">"
         ids = (self.fsid.crc, self.fsid.edition, self.fsid.blocks, self.fsid.files)
-        head = struct.pack(f"{prefix}4I16s4I", MAGIC, self.size, int(self.flags), 0, SIGNATURE, *ids)
+        head = struct.pack(
+            f"{prefix}4I16s4I", MAGIC, self.size, int(self.flags), 0, SIGNATURE, *ids
+        )
         name = self.name.encode("utf-8", "surrogateescape")[:16].ljust(16, b"\0")
         return head + name + self.root.pack(self.byte_order)
 
@@ -159,8 +173,12 @@ def unpack_superblock(data: bytes | memoryview) -> Superblock:
     found = find_images(data)
     if found:
         places = ", ".join(map(str, found[:8]))
-        raise ImageError("not a cramfs image at byte 0", f"it holds one at byte {places}: use --offset")
-    raise ImageError("not a cramfs image: no magic number at byte 0 or 512", "give the image file itself")
+        raise ImageError(
+            "not a cramfs image at byte 0", f"it holds one at byte {places}: use --offset"
+        )
+    raise ImageError(
+        "not a cramfs image: no magic number at byte 0 or 512", "give the image file itself"
+    )
 
 
 def _has_magic(data: bytes | memoryview, offset: int, order: ByteOrder) -> bool:
@@ -187,15 +205,18 @@ def _is_padded(data: memoryview, at: int, order: ByteOrder) -> bool:
         return False
     if root == BOOT_PAD + SUPER_SIZE:
         return True
-    # Behind an inserted image the root may stand anywhere: only the CRC tells where the image ends.
+    # Behind an inserted image the root may stand anywhere: only the CRC tells where the image
+    # ends.
     size, crc = (
-        struct.unpack_from("<I" if order == "little" else ">I", data, at + place)[0] for place in (4, 32)
+        struct.unpack_from("<I" if order == "little" else ">I", data, at + place)[0]
+        for place in (4, 32)
     )
     return bool(image_crc(data[at : at - BOOT_PAD + size], 0) == crc)
 
 
 def image_crc(data: memoryview, start: int) -> int:
-    """The CRC-32 of an image whose superblock stands at byte `start`, the CRC's own field taken as zero."""
+    """The CRC-32 of an image whose superblock stands at byte `start`, the CRC's own field taken as
+    zero."""
     field = start + CRC_OFFSET
     crc = deflate.crc32(bytes(4), deflate.crc32(data[start:field]))
     return int(deflate.crc32(data[field + 4 :], crc))
@@ -214,10 +235,17 @@ def _unpack_at(data: bytes | memoryview, offset: int, order: ByteOrder) -> Super
         size, crc, edition, blocks, files = len(data), 0, 0, 0, 0
     if size > len(data):
         raise ImageError(
-            f"image is cut short: {size} bytes by its superblock, {len(data)} here", "copy it again"
+            f"image is cut short: {size} bytes by its superblock, {len(data)} here",
+            "copy it again",
         )
     if size < offset + SUPER_SIZE:
-        raise ImageError(f"image of {size} bytes by its superblock, which has no room for the superblock")
-    name = bytes(data[offset + 48 : offset + 64]).split(b"\0")[0].decode("utf-8", "surrogateescape")
+        raise ImageError(
+            f"image of {size} bytes by its superblock, which has no room for the superblock"
+        )
+    name = (
+        bytes(data[offset + 48 : offset + 64]).split(b"\0")[0].decode("utf-8", "surrogateescape")
+    )
     root = Inode.unpack(data, offset + 64, order)
-    return Superblock(order, size, SuperFlag(flags), Fsid(crc, edition, blocks, files), name, root, offset)
+    return Superblock(
+        order, size, SuperFlag(flags), Fsid(crc, edition, blocks, files), name, root, offset
+    )

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What a kernel can map in place: the pages wanted of one file in, those worth storing in place out.
+"""What a kernel can map in place: the pages wanted of one file in, those worth storing in place
+out.
 
-Each model follows cramfs_physmem_mmap() and cramfs_read_folio() of a kernel, and says of each page that is
-left out why. A page that no kernel would map from flash only makes an image larger.
+Each model follows cramfs_physmem_mmap() and cramfs_read_folio() of a kernel, and says of each page
+that is left out why. A page that no kernel would map from flash only makes an image larger.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from tinyprof.cramfs.programs import EM_RISCV, Part, machine_of, mapped_parts
 from tinyprof.pages import PAGE_SIZE
 
 KernelModel = Literal["patched", "mainline", "nommu"]
-"""`patched` has tinyprof's fault handler (docs/kernel.md), `mainline` is a stock kernel, `nommu` a stock one
-without an MMU."""
+"""`patched` has tinyprof's fault handler (docs/kernel.md), `mainline` is a stock kernel, `nommu` a
+stock one without an MMU."""
 
 KERNEL_MODELS: tuple[KernelModel, ...] = ("patched", "mainline", "nommu")
 
 BEYOND = "beyond the end of the file"
 NO_CODE_FROM_FLASH = "a RISC-V kernel that maps code from flash crashes (flush_icache_pte)"
-READS_ZEROS = "a whole last page stored in place reads as zeros on a stock kernel (cramfs_read_folio)"
+READS_ZEROS = (
+    "a whole last page stored in place reads as zeros on a stock kernel (cramfs_read_folio)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +37,18 @@ class Verdict:
 
 
 def judge(kernel: KernelModel, head: bytes, size: int, wanted: Collection[int]) -> Verdict:
-    """Decide over the pages `wanted` of a file of `size` bytes that begins with `head` (elf.head_of())."""
+    """Decide over the pages `wanted` of a file of `size` bytes that begins with `head`
+    (elf.head_of())."""
     pages = -(-size // PAGE_SIZE)
     refused = {page: BEYOND for page in wanted if not 0 <= page < pages}
     legal = set(wanted) - refused.keys()
     if maps_no_code(kernel, head):
-        code = {page for part in mapped_parts(head, size) or () if part.executable for page in part.pages}
+        code = {
+            page
+            for part in mapped_parts(head, size) or ()
+            if part.executable
+            for page in part.pages
+        }
         refused.update((page, NO_CODE_FROM_FLASH) for page in legal & code)
         legal -= code
     if kernel == "patched":
@@ -58,30 +67,37 @@ def judge(kernel: KernelModel, head: bytes, size: int, wanted: Collection[int]) 
 
 
 def maps_no_code(kernel: KernelModel, head: bytes) -> bool:
-    """Whether a program that begins with `head` is for machines whose kernels must not map code from flash.
+    """Whether a program that begins with `head` is for machines whose kernels must not map code
+    from flash.
 
-    set_pte_at() of arch/riscv marks the struct page of all code that is mapped, and flash has none: it oopses
-    or changes other RAM. Seen on 6.1 and 6.12 (tests/target/test_riscv64.py).
+    set_pte_at() of arch/riscv marks the struct page of all code that is mapped, and flash has
+    none: it oopses or changes other RAM. Seen on 6.1 and 6.12 (tests/target/test_riscv64.py).
     """
     return kernel != "nommu" and machine_of(head) == EM_RISCV
 
 
 def _leading_runs(parts: Iterable[Part], legal: set[int]) -> tuple[set[int], dict[int, str]]:
-    """A stock kernel maps the run of blocks that a mapping begins with (cramfs_get_block_range())."""
+    """A stock kernel maps the run of blocks that a mapping begins with
+    (cramfs_get_block_range())."""
     useful: set[int] = set()
     reasons: dict[int, str] = {}
     for part in _merged(parts, legal):
         gap = next((page for page in part.pages if page not in legal), part.end)
         useful.update(range(part.first, gap))
-        reason = f"a stock kernel maps only up to page {gap}, the first of its mapping that is not in place"
+        reason = (
+            f"a stock kernel maps only up to page {gap}, the first of its mapping that is "
+            "not in place"
+        )
         reasons.update((page, reason) for page in range(gap, part.end))
     return useful, reasons
 
 
 def _merged(parts: Iterable[Part], legal: set[int]) -> list[Part]:
-    """The mappings as a kernel has them: one that goes on where the one before ended becomes part of it.
+    """The mappings as a kernel has them: one that goes on where the one before ended becomes part
+    of it.
 
-    Not if the first page of that is in place: such a mapping is special to vma_merge() (VM_SPECIAL).
+    Not if the first page of that is in place: such a mapping is special to vma_merge()
+    (VM_SPECIAL).
     """
     merged: list[Part] = []
     for part in parts:
@@ -94,7 +110,8 @@ def _merged(parts: Iterable[Part], legal: set[int]) -> list[Part]:
 
 
 def _whole_parts(parts: Iterable[Part], legal: set[int]) -> tuple[set[int], dict[int, str]]:
-    """Without an MMU a mapping is one stretch of flash or none (cramfs_physmem_get_unmapped_area())."""
+    """Without an MMU a mapping is one stretch of flash or none
+    (cramfs_physmem_get_unmapped_area())."""
     useful: set[int] = set()
     reasons: dict[int, str] = {}
     for part in parts:
@@ -102,7 +119,8 @@ def _whole_parts(parts: Iterable[Part], legal: set[int]) -> tuple[set[int], dict
             useful.update(part.pages)
             continue
         reason = (
-            f"without an MMU pages {part.first} to {part.end - 1} are mapped in place together or not at all"
+            f"without an MMU pages {part.first} to {part.end - 1} are mapped in place together "
+            "or not at all"
         )
         reasons.update((page, reason) for page in part.pages)
     return useful, reasons

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What a loader maps of a program: the first bytes of a file in, the parts that are mapped out.
 
-Knows ELF of both classes and byte orders, and bFLT of systems without an MMU. A file is untrusted: one that
-is broken has no parts, as it has for a loader.
+Knows ELF of both classes and byte orders, and bFLT of systems without an MMU. A file is untrusted:
+one that is broken has no parts, as it has for a loader.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class Part:
 
 
 def head_of(node: Node) -> bytes:
-    """The first bytes of a file, as many as mapped_parts() needs: to the end of its program headers."""
+    """The first bytes of a file, as many as mapped_parts() needs: to the end of its program
+    headers."""
     return _head(node.head, node.size)
 
 
@@ -76,7 +77,8 @@ def machine_of(head: bytes) -> int:
 
 
 def mapped_parts(head: bytes, size: int) -> tuple[Part, ...] | None:
-    """The parts of a file of `size` bytes that begins with `head`; None if it is no program at all."""
+    """The parts of a file of `size` bytes that begins with `head`; None if it is no program at
+    all."""
     if head.startswith(ELF_MAGIC):
         return _elf_parts(head, size)
     if head.startswith(FLAT_MAGIC) and len(head) >= 40:
@@ -87,7 +89,10 @@ def mapped_parts(head: bytes, size: int) -> tuple[Part, ...] | None:
 def _elf_parts(head: bytes, size: int) -> tuple[Part, ...] | None:
     try:
         prefix, wide, at, entry_size, count = _elf_table(head)
-        parts = [_elf_part(head, at + number * entry_size, prefix, wide, size) for number in range(count)]
+        parts = [
+            _elf_part(head, at + number * entry_size, prefix, wide, size)
+            for number in range(count)
+        ]
     except (KeyError, IndexError, struct.error, OverflowError):
         return ()
     loads = tuple(part for part in parts if part is not None)
@@ -96,7 +101,8 @@ def _elf_parts(head: bytes, size: int) -> tuple[Part, ...] | None:
 
 
 def _elf_table(head: bytes) -> tuple[str, bool, int, int, int]:
-    """Byte order, class, and e_phoff, e_phentsize and e_phnum of Elf32_Ehdr or Elf64_Ehdr (elf.h)."""
+    """Byte order, class, and e_phoff, e_phentsize and e_phnum of Elf32_Ehdr or Elf64_Ehdr
+    (elf.h)."""
     prefix = {1: "<", 2: ">"}[head[5]]
     wide = {1: False, 2: True}[head[4]]
     (at,) = struct.unpack_from(f"{prefix}{'Q' if wide else 'I'}", head, 32 if wide else 28)
@@ -125,7 +131,8 @@ def _flat_parts(head: bytes, size: int) -> tuple[Part, ...]:
 
 
 def executable_pages(node: Node) -> list[int]:
-    """The pages of a program's loadable segments that are not writable, as mkcramfs -X chooses them."""
+    """The pages of a program's loadable segments that are not writable, as mkcramfs -X chooses
+    them."""
     if node.size < len(ELF_MAGIC):
         return []
     parts = mapped_parts(head_of(node), node.size) or ()
@@ -134,5 +141,7 @@ def executable_pages(node: Node) -> list[int]:
 
 def program_pages(tree: Tree) -> dict[str, list[int]]:
     """Those of all programs of a tree, by path: the most that can be in place."""
-    pages = {node.path: executable_pages(node) for node in tree.walk() if node.kind is EntryKind.FILE}
+    pages = {
+        node.path: executable_pages(node) for node in tree.walk() if node.kind is EntryKind.FILE
+    }
     return {path: found for path, found in pages.items() if found}

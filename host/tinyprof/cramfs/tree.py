@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The files that an image is made of: a directory on disk in, a frozen tree out.
 
-Refuses, naming the path, whatever CramFS cannot hold; nothing is shortened to fit. Contents are read when
-the writer asks for them, and a file that changed or vanished meanwhile is an error.
+Refuses, naming the path, whatever CramFS cannot hold; nothing is shortened to fit. Contents are
+read when the writer asks for them, and a file that changed or vanished meanwhile is an error.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ FILE_ONLY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 """What became something else since it was listed is neither followed nor waited for."""
 
 CHUNK = 32 * PAGE_SIZE
-"""Bytes read at once: whole pages, few enough that big files take no more memory than small ones."""
+"""Bytes read at once: whole pages, few enough that big files take no more memory than small
+ones."""
 
 LINK_MAX = PAGE_SIZE - 1
 """The kernel ends a link's target within its first page (nd_terminate_link())."""
@@ -30,8 +31,8 @@ LINK_MAX = PAGE_SIZE - 1
 class Node:
     """One file, directory or other entry; `path` is absolute in the image, `size` in bytes.
 
-    `source` is the file to read; without one the content is `link`. `stamp` is the time of its last change
-    in nanoseconds, as far as it is known.
+    `source` is the file to read; without one the content is `link`. `stamp` is the time of its
+    last change in nanoseconds, as far as it is known.
     """
 
     path: str
@@ -59,7 +60,8 @@ class Node:
         return self.size > 0 and self.kind.has_blocks
 
     def content(self) -> bytes:
-        """The bytes of a file or symlink. Raises TreeError where they cannot be read or have changed."""
+        """The bytes of a file or symlink. Raises TreeError where they cannot be read or have
+        changed."""
         return b"".join(self.chunks())
 
     def head(self, size: int) -> bytes:
@@ -79,7 +81,9 @@ class Node:
             finally:
                 os.close(handle)
         except OSError as error:
-            raise TreeError(f"{self.path}: cannot be read: {error.strerror}", "build again") from None
+            raise TreeError(
+                f"{self.path}: cannot be read: {error.strerror}", "build again"
+            ) from None
 
     def _read_chunks(self, handle: int, size: int) -> Iterator[bytes]:
         for at in range(0, self.size, size):
@@ -109,7 +113,9 @@ class Tree:
         try:
             status = Path(top).stat()
         except OSError as error:
-            raise TreeError(f"{top}: {error.strerror}", "give the root filesystem's folder") from None
+            raise TreeError(
+                f"{top}: {error.strerror}", "give the root filesystem's folder"
+            ) from None
         if not stat.S_ISDIR(status.st_mode):
             raise TreeError(f"{top}: not a directory", "give the root filesystem's folder")
         return cls(_Scan(squash).node(top, "/", status))
@@ -168,7 +174,9 @@ class _Scan:
             raise TreeError(f"{path}: cannot be listed: {error.strerror}", "build again") from None
         for name, item, _ in statuses:
             refuse_over(prefix + item.name, "length of the name in bytes", len(name), NAME_MAX)
-        return tuple(self.node(item.path, prefix + item.name, status) for _, item, status in statuses)
+        return tuple(
+            self.node(item.path, prefix + item.name, status) for _, item, status in statuses
+        )
 
 
 def _link(source: str, path: str) -> bytes:
@@ -191,5 +199,6 @@ def refuse_over(path: str, what: str, value: int, limit: int) -> None:
     """Raise TreeError, naming the path, for a value that CramFS has no room for."""
     if value > limit:
         raise TreeError(
-            f"{path}: {what} is {value}, cramfs holds at most {limit}", "change or leave out this file"
+            f"{path}: {what} is {value}, cramfs holds at most {limit}",
+            "change or leave out this file",
         )

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Heat: in which epochs each page was seen, which phases a run had, and what it is known to have lost.
+"""Heat: in which epochs each page was seen, which phases a run had, and what it is known to have
+lost.
 
-The events of a line come in, in their order; runs (one boot of the target each) with their page counts and
-losses go out. It never resolves a page id, and a hostile target cannot make it grow past its limits.
+The events of a line come in, in their order; runs (one boot of the target each) with their page
+counts and losses go out. It never resolves a page id, and a hostile target cannot make it grow
+past its limits.
 """
 
 from __future__ import annotations
@@ -56,7 +58,8 @@ AVolume = TypeVar("AVolume", bound=VolumePages)
 
 
 class RunOf(Generic[AVolume]):
-    """What a line said between two boots of the target; `new_volume` makes what counts a volume's pages."""
+    """What a line said between two boots of the target; `new_volume` makes what counts a volume's
+    pages."""
 
     def __init__(self, new_volume: Callable[[], AVolume]) -> None:
         self._new_volume = new_volume
@@ -78,7 +81,9 @@ class RunOf(Generic[AVolume]):
         return Losses(
             self._frames,
             self._corrupt,
-            sum(volume.missing for volume in volumes) + self._missing_before + self._missing_ends(),
+            sum(volume.missing for volume in volumes)
+            + self._missing_before
+            + self._missing_ends(),
             self.status.untraced if self.status else 0,
             self.status.write_errors if self.status else 0,
             self._beyond_limits + sum(volume.beyond_limits for volume in volumes),
@@ -111,7 +116,9 @@ class RunOf(Generic[AVolume]):
             self._frames += event.lost
             if event.restarted or not self._lost_ends:
                 # A hello with another number than 0 may open a further part of a recording.
-                began = event.seq == 0 or (event.seq < EARLY and not isinstance(event.message, Hello))
+                began = event.seq == 0 or (
+                    event.seq < EARLY and not isinstance(event.message, Hello)
+                )
                 self._count_ends_anew(from_start=event.restarted or began)
             self._take_message(event.message)
             return

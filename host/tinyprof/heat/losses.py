@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What a run is known to have lost, by cause.
 
-Counts that others keep come in, and the ends of epochs, which prove what did not arrive; sums go out. No page
-is known here.
+Counts that others keep come in, and the ends of epochs, which prove what did not arrive; sums go
+out. No page is known here.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from tinyprof.wire.messages import EpochEnd
 class Losses:
     """What is missing, by cause.
 
-    `frames`: gaps in the frames' numbers. `corrupt`: stretches of the line that were neither frame nor text.
-    `records`: what epochs had by their ends and did not arrive, whatever the cause; it is exact.
-    `untraced` and `write_errors`: what the target says it could not trace, and frames it could not write.
-    `beyond_limits`: records dropped here, from a target that names more volumes or pages than exist.
+    `frames`: gaps in the frames' numbers. `corrupt`: stretches of the line that were neither frame
+    nor text. `records`: what epochs had by their ends and did not arrive, whatever the cause; it
+    is exact. `untraced` and `write_errors`: what the target says it could not trace, and frames it
+    could not write. `beyond_limits`: records dropped here, from a target that names more volumes
+    or pages than exist.
     """
 
     frames: int = 0
@@ -49,7 +50,8 @@ NO_LOSSES = Losses()
 class LostEnds:
     """What epochs had whose very ends are lost: each end carries the total of all.
 
-    `from_start`: the sender had only just begun when its first frame came, so that all its ends count.
+    `from_start`: the sender had only just begun when its first frame came, so that all its ends
+    count.
     """
 
     def __init__(self, *, from_start: bool) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """One page: in which epochs of a run it was seen, by kind.
 
-Words of bits come in, one bit an epoch, in the order of time; counts go out. It knows neither its file nor
-its volume, and its memory does not grow with the epochs.
+Words of bits come in, one bit an epoch, in the order of time; counts go out. It knows neither its
+file nor its volume, and its memory does not grow with the epochs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ _MAPPED_KINDS = 1 << Kind.EXEC | 1 << Kind.READ
 
 
 def _keys_of(kinds: int) -> tuple[int, ...]:
-    """What is counted for a page seen as these kinds, a bit each: nothing that another count says already."""
+    """What is counted for a page seen as these kinds, a bit each: nothing that another count says
+    already."""
     keys: tuple[int, ...] = tuple(kind for kind in Kind if kinds >> kind & 1)
     if kinds & _MAPPED_KINDS == _MAPPED_KINDS:
         keys += (MAPPED,)
@@ -29,8 +30,9 @@ _KEYS_OF = tuple(map(_keys_of, range(1 << len(Kind))))
 
 
 class Seen:
-    """When a page was seen in one way: in how many epochs, first and last, in how many stretches of epochs
-    that follow each other and the longest of them, and how many in each of the run's phases."""
+    """When a page was seen in one way: in how many epochs, first and last, in how many stretches
+    of epochs that follow each other and the longest of them, and how many in each of the run's
+    phases."""
 
     __slots__ = ("_length", "epochs", "first", "last", "longest", "phases", "stretches")
 
@@ -39,7 +41,8 @@ class Seen:
         self.phases: list[int] = []
 
     def add(self, word: int, start: int, phase: int) -> None:
-        """Bit n of the word, which is not 0, is epoch `start` + n. All are later than those before."""
+        """Bit n of the word, which is not 0, is epoch `start` + n. All are later than those
+        before."""
         count, length = word.bit_count(), word.bit_length()
         pairs = word & word >> 1
         stretches = count - pairs.bit_count()
@@ -90,8 +93,8 @@ def _trailing_ones(word: int) -> int:
 
 
 class PageHeat:
-    """One page. `by_key` holds when it was seen as each of its kinds; beside both exec and read, as MAPPED;
-    and as ANY where none of these says it."""
+    """One page. `by_key` holds when it was seen as each of its kinds; beside both exec and read,
+    as MAPPED; and as ANY where none of these says it."""
 
     __slots__ = ("_kinds", "by_key")
 
@@ -114,8 +117,8 @@ class PageHeat:
         return seen.epochs if seen else 0
 
     def see(self, words: Sequence[int], start: int, phase: int) -> None:
-        """Add epochs of one phase, each later than all before: a word for each kind, whose bit n is epoch
-        `start` + n."""
+        """Add epochs of one phase, each later than all before: a word for each kind, whose bit n
+        is epoch `start` + n."""
         exec_, read, write, file = words
         kinds = bool(exec_) | bool(read) << 1 | bool(write) << 2 | bool(file) << 3
         if kinds | self._kinds != self._kinds:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What a line has said so far, in numbers: records, pages, epochs, and every loss by its cause.
 
-Events come in, in their order; `Totals` go out at any time. The recorder and whoever reads a capture count by
-this alone, so that both come to the same figures. Its memory is bounded, whatever a target says.
+Events come in, in their order; `Totals` go out at any time. The recorder and whoever reads a
+capture count by this alone, so that both come to the same figures. Its memory is bounded, whatever
+a target says.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ class MissingRecords:
 class Totals:
     """What was seen so far, over all runs, in `seconds`.
 
-    `pages` are distinct ones, `epochs` those that ended, of the volume with the most. `joined_late`: the
-    first frame was not the target's first, so the records that its epoch had before count as missing.
-    `repeats`: the target repeats what it has no acknowledgement for. Then a corrupt stretch is no loss, and
-    counts in `corrupt_repeated`. `duplicates`: frames that came more than once, each time but the first.
-    `waited_ms`: how long the target kept records back for want of acknowledgements. `gaps`: how often the
-    port was away, and `away` whether it is so now. `overruns`: bytes that the host's own port says it had no
-    room for.
+    `pages` are distinct ones, `epochs` those that ended, of the volume with the most.
+    `joined_late`: the first frame was not the target's first, so the records that its epoch had
+    before count as missing. `repeats`: the target repeats what it has no acknowledgement for. Then
+    a corrupt stretch is no loss, and counts in `corrupt_repeated`. `duplicates`: frames that came
+    more than once, each time but the first. `waited_ms`: how long the target kept records back for
+    want of acknowledgements. `gaps`: how often the port was away, and `away` whether it is so now.
+    `overruns`: bytes that the host's own port says it had no room for.
     """
 
     seconds: float = 0.0
@@ -116,7 +117,9 @@ class Tally:
         self._run.take(frame)
         more = self._missing_of(end.volume) - before
         if more and len(self._missing) < MISSING_EPOCHS_MAX:
-            self._missing.append(MissingRecords(self._before.runs + 1, end.volume, end.epoch, more))
+            self._missing.append(
+                MissingRecords(self._before.runs + 1, end.volume, end.epoch, more)
+            )
 
     def _missing_of(self, volume: int) -> int:
         known = self._run.volumes.get(volume)
@@ -145,7 +148,8 @@ class Tally:
             console_bytes=before.console_bytes + run.console_bytes,
             corrupt_bytes=before.corrupt_bytes + run.corrupt_bytes,
             records=before.records + sum(volume.records for _, volume in volumes),
-            pages=known + sum(v.distinct_pages(self._pages_before.get(i, set())) for i, v in volumes),
+            pages=known
+            + sum(v.distinct_pages(self._pages_before.get(i, set())) for i, v in volumes),
             epochs=self.epochs,
             unknown_messages=before.unknown_messages + run.unknown_messages,
             joined_late=bool(self._joined_late),
@@ -171,7 +175,8 @@ def console_text(events: Iterable[Event]) -> bytes:
 
 
 def loss_counts(totals: Totals) -> dict[str, int]:
-    """Every cause by its name, with how often or how much; what none of them counts was not lost."""
+    """Every cause by its name, with how often or how much; what none of them counts was not
+    lost."""
     return asdict(totals.losses) | {
         "corrupt_repeated": totals.corrupt_repeated,
         "duplicates": totals.duplicates,

@@ -18,7 +18,8 @@ PHASES_MAX = 32
 
 QUIET_SHARE = 0.05
 QUIET_EPOCHS = 2
-"""The steady state is found to begin after so many epochs in a row of whose pages so few were new."""
+"""The steady state is found to begin after so many epochs in a row of whose pages so few were
+new."""
 
 WINDOW = 480
 """Epochs that are gathered, a bit each, before the pages' counts take them in."""
@@ -26,7 +27,8 @@ WINDOW = 480
 
 @dataclass(slots=True)
 class Phase:
-    """A part of a run, from an epoch on: the one that a mark named, or what is not distinguished by marks.
+    """A part of a run, from an epoch on: the one that a mark named, or what is not distinguished
+    by marks.
 
     `steady`: begun after the steady state was found. `fresh` pages were first seen in it.
     """
@@ -41,11 +43,12 @@ class Phase:
 class VolumeHeat(VolumePages):
     """The heat of one volume in one run.
 
-    To count a page is much work, and to set a bit is little: what a page was seen in is first gathered in a
-    word of bits for each kind, one bit an epoch, and counted for many epochs at once.
+    To count a page is much work, and to set a bit is little: what a page was seen in is first
+    gathered in a word of bits for each kind, one bit an epoch, and counted for many epochs at
+    once.
 
-    `processes`: the most that were seen to map a file at once, by the page id of its page 0, where that was
-    more than one; None from a target that does not count them.
+    `processes`: the most that were seen to map a file at once, by the page id of its page 0, where
+    that was more than one; None from a target that does not count them.
     """
 
     def __init__(self) -> None:
@@ -94,7 +97,8 @@ class VolumeHeat(VolumePages):
         self._count_phase(epoch, pages, len(self.page_ids) - known)
 
     def _count(self) -> None:
-        """Take what was gathered into the pages' counts. All of it belongs to the running phase."""
+        """Take what was gathered into the pages' counts. All of it belongs to the running
+        phase."""
         phase = len(self.phases) - 1
         for page_id in set().union(*self._words):
             heat = self._heats.get(page_id)

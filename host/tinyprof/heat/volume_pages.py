@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""One volume of one run: which of its pages were seen, which epochs ended, and what is missing of them.
+"""One volume of one run: which of its pages were seen, which epochs ended, and what is missing of
+them.
 
-The messages that name the volume come in, counts go out. It knows that a page was seen and not when, so that
-a recorder keeps up with the fastest line; and a hostile target cannot make it grow past its limits.
+The messages that name the volume come in, counts go out. It knows that a page was seen and not
+when, so that a recorder keeps up with the fastest line; and a hostile target cannot make it grow
+past its limits.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from tinyprof.wire.messages import EpochEnd, Pages
 
 OPEN_EPOCHS_MAX = 4
 PAGES_MAX = 1 << 18
-"""Pages of one volume that are kept apart: 1 GiB of files all used, where a CramFS image has 272 MiB. What a
-hostile target can make of them is 400 MB."""
+"""Pages of one volume that are kept apart: 1 GiB of files all used, where a CramFS image has 272
+MiB. What a hostile target can make of them is 400 MB."""
 
 _EXEC = bytes([Kind.EXEC])
 _IS_EXEC = bytes(kind == Kind.EXEC for kind in range(256))
@@ -79,7 +81,8 @@ class VolumePages:
         return bool(self._open)
 
     def distinct_pages(self, known: Set[int] = frozenset()) -> int:
-        """How many pages were seen so far, in the running epoch too, that are not `known` already."""
+        """How many pages were seen so far, in the running epoch too, that are not `known`
+        already."""
         running = set().union(*(pages.page_ids() for pages in self._open.values()))
         over = len(self.page_ids - known) if known else len(self.page_ids)
         return over + len(running - self.page_ids - known)
@@ -101,7 +104,8 @@ class VolumePages:
             self._close_unfinished(min(self._open))
 
     def end_epoch(self, message: EpochEnd) -> bool:
-        """Close an epoch, and know what is missing of it. An end that comes twice counts once: then False."""
+        """Close an epoch, and know what is missing of it. An end that comes twice counts once:
+        then False."""
         if message.epoch <= self._last_ended:
             return False
         for earlier in sorted(epoch for epoch in self._open if epoch < message.epoch):
@@ -132,5 +136,7 @@ class VolumePages:
         """The epoch is over; each is later than the one before."""
         room = PAGES_MAX - len(self.page_ids)
         if len(pages) > room:
-            self.beyond_limits += pages.drop(set(islice(pages.page_ids() - self.page_ids, room, None)))
+            self.beyond_limits += pages.drop(
+                set(islice(pages.page_ids() - self.page_ids, room, None))
+            )
         self.page_ids.update(*pages.by_kind)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Where the live view's news come from: a recording that runs, or a capture that is read, in its own thread.
+"""Where the live view's news come from: a recording that runs, or a capture that is read, in its
+own thread.
 
-Four times a second it posts one immutable piece of news. The screen never waits for it, and it never touches
-the screen; what the target printed comes as lines in which nothing is left that a terminal would obey.
+Four times a second it posts one immutable piece of news. The screen never waits for it, and it
+never touches the screen; what the target printed comes as lines in which nothing is left that a
+terminal would obey.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ LINES_MAX = 2000
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """The state, and what was printed and said since the last news; `warnings` stand in the log, too.
+    """The state, and what was printed and said since the last news; `warnings` stand in the log,
+    too.
 
     `over`: these are the last. `leave`: nothing is left to look for, as whoever began it wanted.
     """
@@ -46,7 +49,8 @@ Post = Callable[[News], None]
 
 
 class Feed(Protocol):
-    """`title`: what is looked at; `live`: whether it is being recorded, so that orders can be given."""
+    """`title`: what is looked at; `live`: whether it is being recorded, so that orders can be
+    given."""
 
     title: str
     live: bool
@@ -65,8 +69,8 @@ class Feed(Protocol):
         ...
 
     def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
-        """How it was when so many epochs were over, read again from the capture: large ones take a while.
-        None once it is no longer `wanted()`.
+        """How it was when so many epochs were over, read again from the capture: large ones take a
+        while. None once it is no longer `wanted()`.
 
         Raises TinyprofError or OSError where the capture cannot be read.
         """

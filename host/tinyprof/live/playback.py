@@ -39,8 +39,8 @@ class _TargetClock:
 def snapshot_at(
     parts: Iterable[Path], image: ImageIndex | None, epochs: int, wanted: Callable[[], bool]
 ) -> Snapshot | None:
-    """What a recording, which may still grow, had when so many epochs had ended; None once it is no longer
-    `wanted()`.
+    """What a recording, which may still grow, had when so many epochs had ended; None once it is
+    no longer `wanted()`.
 
     Raises TinyprofError or OSError where one of its parts cannot be read.
     """
@@ -61,12 +61,15 @@ def snapshot_at(
 
 
 class FinishedCapture:
-    """A feed of a recording, read from its start to its end; of one in parts, `paths` are these in order."""
+    """A feed of a recording, read from its start to its end; of one in parts, `paths` are these in
+    order."""
 
     live = False
 
     def __init__(self, paths: Sequence[Path], image: ImageIndex | None = None) -> None:
-        self.title = shown(str(paths[0])) + (f" and {len(paths) - 1} more parts" if len(paths) > 1 else "")
+        self.title = shown(str(paths[0])) + (
+            f" and {len(paths) - 1} more parts" if len(paths) > 1 else ""
+        )
         self.capture = paths[0]
         self._paths = paths
         self._image = image
@@ -96,7 +99,9 @@ class FinishedCapture:
                     reader = CaptureReader(file, shown(str(path)))
                     if not number:
                         heat = LiveHeat(self._image or reader.index)
-                        notes.log(0.0, f"recorded from {reader.meta.port} at {reader.meta.baud} baud")
+                        notes.log(
+                            0.0, f"recorded from {reader.meta.port} at {reader.meta.baud} baud"
+                        )
                     self._read(reader, heat, notes)
                 self._take_notes(reader, notes)
         except (TinyprofError, OSError) as error:

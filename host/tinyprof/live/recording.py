@@ -24,14 +24,21 @@ from tinyprof.wire.frames import Event, HostMark, Order
 from tinyprof.wire.messages import EpochLength, Rearm, Trace
 
 Begin = Callable[
-    [Observer, Callable[[Sequence[Event]], None], Callable[[], Iterable[Order]], Callable[[], bool]],
+    [
+        Observer,
+        Callable[[Sequence[Event]], None],
+        Callable[[], Iterable[Order]],
+        Callable[[], bool],
+    ],
     Recording,
 ]
-"""Records, and returns when that is over: who observes, who listens, what is to be done, whether to stop."""
+"""Records, and returns when that is over: who observes, who listens, what is to be done, whether
+to stop."""
 
 
 class LiveRecording:
-    """A feed of a recording, and the recorder's Observer. `begin` records and returns when that is over."""
+    """A feed of a recording, and the recorder's Observer. `begin` records and returns when that is
+    over."""
 
     live = True
 
@@ -90,8 +97,11 @@ class LiveRecording:
         self._heat.finish()
         self._notes.flush()
         self._notes.log(self._elapsed(), f"the recording is over: {self._why()}")
-        # A line that ended, or a fault, is for people to see; a limit or a signal asked for the end.
-        leave = bool(self.recording and not self.recording.fault and self.recording.ending in ASKED_FOR)
+        # A line that ended, or a fault, is for people to see; a limit or a signal asked for the
+        # end.
+        leave = bool(
+            self.recording and not self.recording.fault and self.recording.ending in ASKED_FOR
+        )
         if self.recording:
             self._totals = self.recording.totals
         self._post(self._notes.news(self._snapshot(whole=True), over=True, leave=leave))
@@ -133,7 +143,9 @@ class LiveRecording:
                 self._console.write(text)
         except OSError as error:
             self._console = None
-            self._notes.log(self._elapsed(), f"the console text is no longer kept: {error.strerror}")
+            self._notes.log(
+                self._elapsed(), f"the console text is no longer kept: {error.strerror}"
+            )
 
     def warning(self, warning: TinyprofError) -> None:
         """Something is wrong; the recording goes on."""

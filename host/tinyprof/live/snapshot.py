@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What a recording has shown so far: the line's events come in as they happen, immutable snapshots go out.
+"""What a recording has shown so far: the line's events come in as they happen, immutable snapshots
+go out.
 
-A snapshot has all that a screen draws, so that whoever draws shares nothing with whoever records. It is told
-the time, and looks at the pages no more often than it can afford; it prints and stores nothing.
+A snapshot has all that a screen draws, so that whoever draws shares nothing with whoever records.
+It is told the time, and looks at the pages no more often than it can afford; it prints and stores
+nothing.
 """
 
 from __future__ import annotations
@@ -31,17 +33,19 @@ LOOK_SHARE = 0.08
 """The share of the time that looking at the pages may take: the rest is the recorder's."""
 
 RUNS_MAX = 32
-"""Earlier boots that are in the picture; of a target that boots for ever the capture has the rest."""
+"""Earlier boots that are in the picture; of a target that boots for ever the capture has the
+rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A recording after `seconds`. `rates` are records a second, the newest last. `unfinished` epochs have
-    pages and no end, `counts_by_cause` are those of `tally.loss_counts`, `away` is the port just now.
+    """A recording after `seconds`. `rates` are records a second, the newest last. `unfinished`
+    epochs have pages and no end, `counts_by_cause` are those of `tally.loss_counts`, `away` is the
+    port just now.
 
-    `version` grows when `profile`, `rows` and `curve` are others than before; the curve is that of a kernel
-    that maps any page, `stored` what pages take in the image. `unresolved` is why there are no rows, where
-    that has a reason.
+    `version` grows when `profile`, `rows` and `curve` are others than before; the curve is that of
+    a kernel that maps any page, `stored` what pages take in the image. `unresolved` is why there
+    are no rows, where that has a reason.
     """
 
     seconds: float = 0.0
@@ -66,7 +70,9 @@ class Snapshot:
     @property
     def counts(self) -> tuple[int, int, int, int]:
         """Pages that are hot, warm, once and cold."""
-        hot, warm, once = (sum(getattr(row, name) for row in self.rows) for name in ("hot", "warm", "once"))
+        hot, warm, once = (
+            sum(getattr(row, name) for row in self.rows) for name in ("hot", "warm", "once")
+        )
         return hot, warm, once, max(0, self.image_pages - hot - warm - once)
 
     @property
@@ -77,7 +83,8 @@ class Snapshot:
 
 
 class LiveHeat:
-    """Follows one line, with the index of the image that the target should run; `clock` is in seconds."""
+    """Follows one line, with the index of the image that the target should run; `clock` is in
+    seconds."""
 
     def __init__(self, index: ImageIndex | None, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -131,7 +138,8 @@ class LiveHeat:
     def snapshot(self, seconds: float, *, whole: bool = False) -> Snapshot:
         """The state after `seconds`, which never fall.
 
-        Pages are looked at if `whole`, or if an epoch has ended since a look that is long enough ago.
+        Pages are looked at if `whole`, or if an epoch has ended since a look that is long enough
+        ago.
         """
         last, run = self._last, self._run
         records = self._records_before + _records(run)
@@ -142,7 +150,8 @@ class LiveHeat:
         if whole or (epochs + unfinished != self._looked_epochs and began >= self._look_again):
             last = self._with_pages(last)
             self._looked_epochs = epochs + unfinished
-            # By this clock, and not by the target's, in which a capture is read a hundred times as fast.
+            # By this clock, and not by the target's, in which a capture is read a hundred times as
+            # fast.
             looked = self._clock()
             self._look_again = looked + (looked - began) / LOOK_SHARE
         self._last = replace(
@@ -200,5 +209,6 @@ def _ended(run: Run) -> int:
 
 
 def _unfinished(run: Run) -> int:
-    """Epochs that are over, for a later one has begun or nothing more comes, though no end was heard."""
+    """Epochs that are over, for a later one has begun or nothing more comes, though no end was
+    heard."""
     return max((volume.unfinished for volume in run.volumes.values()), default=0)

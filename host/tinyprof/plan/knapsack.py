@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""A knapsack of choices: groups of which at most one option each is taken, and a capacity in; a choice out.
+"""A knapsack of choices: groups of which at most one option each is taken, and a capacity in; a
+choice out.
 
-First by value for cost along each group's convex hull: the fractional optimum but for the last step. It says
-of every option what taking it loses at least, so those that lose more than there is to win are out, and the
-others are tried together, those that lose the least first. What was not tried is proved to be no better, or
-the choice says how much better it might be. It knows nothing of pages: costs and values are whole numbers,
-costs above zero.
+First by value for cost along each group's convex hull: the fractional optimum but for the last
+step. It says of every option what taking it loses at least, so those that lose more than there is
+to win are out, and the others are tried together, those that lose the least first. What was not
+tried is proved to be no better, or the choice says how much better it might be. It knows nothing
+of pages: costs and values are whole numbers, costs above zero.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from itertools import pairwise
 from operator import itemgetter
 
 WORK_MAX = 300_000
-"""Options tried with combinations of others, in all: half a second's. Some tens of thousands are what the
-best for a few hundred pages takes; for many thousands no more than a 10,000th is then open."""
+"""Options tried with combinations of others, in all: half a second's. Some tens of thousands are
+what the best for a few hundred pages takes; for many thousands no more than a 10,000th is then
+open."""
 
 FRONTIER_MAX = 20_000
 """Combinations that are kept apart; of more, those that lose the least."""
@@ -42,8 +44,8 @@ Group = Sequence[Option]
 class Choice:
     """`taken[i]` is the index of group i's option, -1 for none.
 
-    `bound` is the fractional optimum: what could be had if parts of options could be taken. `ceiling` is what
-    no choice can exceed, so nothing is better where it is what was reached.
+    `bound` is the fractional optimum: what could be had if parts of options could be taken.
+    `ceiling` is what no choice can exceed, so nothing is better where it is what was reached.
     """
 
     taken: tuple[int, ...]
@@ -83,9 +85,11 @@ def choose_for(groups: Sequence[Group], wanted: int) -> Choice | None:
 
     `bound` and `ceiling` are then costs that nothing which is worth as much can stay below.
     """
-    # The same problem seen from the other end: of the most valuable ways at most so much value is given up,
-    # for the most cost saved.
-    ways = [[(0, 0, -1), *((it.cost, it.value, n) for n, it in enumerate(group))] for group in groups]
+    # The same problem seen from the other end: of the most valuable ways at most so much value is
+    # given up, for the most cost saved.
+    ways = [
+        [(0, 0, -1), *((it.cost, it.value, n) for n, it in enumerate(group))] for group in groups
+    ]
     most = [max(of_group, key=lambda way: (way[1], -way[0])) for of_group in ways]
     cost, value = sum(way[0] for way in most), sum(way[1] for way in most)
     if value < wanted:
@@ -94,15 +98,19 @@ def choose_for(groups: Sequence[Group], wanted: int) -> Choice | None:
         sorted((top[1] - way[1], top[0] - way[0], way[2]) for way in of_group if way[0] < top[0])
         for of_group, top in zip(ways, most, strict=True)
     ]
-    found = choose([[Option(lost, saved) for lost, saved, _ in given] for given in cheaper], value - wanted)
+    found = choose(
+        [[Option(lost, saved) for lost, saved, _ in given] for given in cheaper], value - wanted
+    )
     taken = [
-        given[it][2] if it >= 0 else top[2] for it, given, top in zip(found.taken, cheaper, most, strict=True)
+        given[it][2] if it >= 0 else top[2]
+        for it, given, top in zip(found.taken, cheaper, most, strict=True)
     ]
     return Choice(tuple(taken), *_totals(groups, taken), cost - found.bound, cost - found.ceiling)
 
 
 def rising(groups: Sequence[Group]) -> list[tuple[int, int]]:
-    """A curve of choices from nothing to everything: group and option of each step, the best first."""
+    """A curve of choices from nothing to everything: group and option of each step, the best
+    first."""
     return [(step.group, step.option) for step in _steps(groups)]
 
 
@@ -112,14 +120,16 @@ def _totals(groups: Sequence[Group], taken: Sequence[int]) -> tuple[int, int]:
 
 
 def _steps(groups: Sequence[Group]) -> list[_Step]:
-    """The steps of all groups, the most value for its cost first; those of one group in their order."""
+    """The steps of all groups, the most value for its cost first; those of one group in their
+    order."""
     steps = [step for index, group in enumerate(groups) for step in _hull(index, group)]
     steps.sort(key=lambda step: (-step.value / step.cost, step.group, step.option))
     return steps
 
 
 def _hull(index: int, group: Group) -> list[_Step]:
-    """The options that some mixture of others does not beat, as steps of falling value for cost."""
+    """The options that some mixture of others does not beat, as steps of falling value for
+    cost."""
     if len(group) == 1:
         return [_Step(index, 0, group[0].cost, group[0].value)] if group[0].value else []
     points: list[tuple[int, int, int]] = [(0, 0, -1)]
@@ -131,7 +141,9 @@ def _hull(index: int, group: Group) -> list[_Step]:
         if option.cost > points[-1][0]:
             points.append((option.cost, option.value, number))
     pairs = pairwise(points)
-    return [_Step(index, number, cost - c, value - v) for (c, v, _), (cost, value, number) in pairs]
+    return [
+        _Step(index, number, cost - c, value - v) for (c, v, _), (cost, value, number) in pairs
+    ]
 
 
 def _is_below(before: tuple[int, int, int], point: tuple[int, int, int], option: Option) -> bool:
@@ -140,8 +152,11 @@ def _is_below(before: tuple[int, int, int], point: tuple[int, int, int], option:
     return rise <= (option.value - before[1]) * (point[0] - before[0])
 
 
-def _follow(groups: Sequence[Group], steps: Sequence[_Step], capacity: int) -> tuple[list[int], int, int]:
-    """What the steps take before the first that does not fit, its number, and the room that is left."""
+def _follow(
+    groups: Sequence[Group], steps: Sequence[_Step], capacity: int
+) -> tuple[list[int], int, int]:
+    """What the steps take before the first that does not fit, its number, and the room that is
+    left."""
     taken = [-1] * len(groups)
     left = max(0, capacity)
     for number, step in enumerate(steps):
@@ -152,8 +167,11 @@ def _follow(groups: Sequence[Group], steps: Sequence[_Step], capacity: int) -> t
     return taken, len(steps), left
 
 
-def _filled(groups: Sequence[Group], steps: Sequence[_Step], taken: Sequence[int], left: int) -> list[int]:
-    """What else fits: of each group, in the order of the steps left, the most that there is room for."""
+def _filled(
+    groups: Sequence[Group], steps: Sequence[_Step], taken: Sequence[int], left: int
+) -> list[int]:
+    """What else fits: of each group, in the order of the steps left, the most that there is room
+    for."""
     filled = list(taken)
     for index in dict.fromkeys(step.group for step in steps):
         group = groups[index]
@@ -189,9 +207,9 @@ _Combination = tuple[int, int, int, _Chain | None]
 class _Search:
     """Combinations of options that may be better than the best so far.
 
-    Gains and losses are in units of value times the last step's cost, so that all is in whole numbers: the
-    gain of an option is its value less its cost at the last step's price. `bound` is the fractional optimum,
-    and a choice is worth at most that less the losses of its options.
+    Gains and losses are in units of value times the last step's cost, so that all is in whole
+    numbers: the gain of an option is its value less its cost at the last step's price. `bound` is
+    the fractional optimum, and a choice is worth at most that less the losses of its options.
     """
 
     def __init__(self, groups: Sequence[Group], last: _Step, bound: int, capacity: int) -> None:
@@ -242,12 +260,16 @@ class _Search:
         self.ceiling = max(self.ceiling, (self.bound - loss) // self._scale)
 
     def _open_groups(self) -> tuple[list[int], list[_Open]]:
-        """The options of the groups that are settled, and the open ones, in the order of what they lose."""
+        """The options of the groups that are settled, and the open ones, in the order of what they
+        lose."""
         settled = [-1] * len(self._groups)
         opened: list[_Open] = []
         most = self._loss_max
         for index, group in enumerate(self._groups):
-            gains = [0, *(option.value * self._scale - option.cost * self._price for option in group)]
+            gains = [
+                0,
+                *(option.value * self._scale - option.cost * self._price for option in group),
+            ]
             top = max(gains)
             if len(gains) == 2 and abs(gains[1]) > most:
                 settled[index] = gains.index(top) - 1
@@ -257,7 +279,9 @@ class _Search:
                 settled[index] = gains.index(top) - 1
                 continue
             cost_value = [(0, 0), *((option.cost, option.value) for option in group)]
-            options = sorted((top - gains[number], number - 1, *cost_value[number]) for number in good)
+            options = sorted(
+                (top - gains[number], number - 1, *cost_value[number]) for number in good
+            )
             opened.append(_Open(index, options))
         opened.sort(key=lambda it: (it.options[1][0], it.group))
         return settled, opened
@@ -270,7 +294,12 @@ class _Search:
             if loss > most:
                 break
             grown += [
-                (before[0] + cost, before[1] + value, before[2] + loss, (it.group, number, before[3]))
+                (
+                    before[0] + cost,
+                    before[1] + value,
+                    before[2] + loss,
+                    (it.group, number, before[3]),
+                )
                 for before in frontier
                 if before[2] + loss <= most and before[0] + cost <= room
             ]
@@ -291,7 +320,9 @@ class _Search:
         self._give_up(by_loss[FRONTIER_MAX][2])
         return sorted(by_loss[:FRONTIER_MAX], key=itemgetter(0))
 
-    def _completed(self, settled: list[int], opened: list[_Open], chain: _Chain | None) -> list[int]:
+    def _completed(
+        self, settled: list[int], opened: list[_Open], chain: _Chain | None
+    ) -> list[int]:
         """A combination's options, the other groups taken at no loss."""
         taken = list(settled)
         for it in opened:

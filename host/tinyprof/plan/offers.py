@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What a kernel can have of a file in place: a file and its pages' worth in, groups of offers out.
 
-Which pages can be had together depends on who maps them. A model turns a file into groups of offers, of each
-of which one or none is taken; everything else is the same for all kernels. Nothing is chosen here.
+Which pages can be had together depends on who maps them. A model turns a file into groups of
+offers, of each of which one or none is taken; everything else is the same for all kernels. Nothing
+is chosen here.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def any_page(file: Candidate) -> list[Offers]:
 
 
 def leading_runs(file: Candidate) -> list[Offers]:
-    """A stock kernel maps the run that a mapping begins with: an offer for each end of it that is of use."""
+    """A stock kernel maps the run that a mapping begins with: an offer for each end of it that is
+    of use."""
     groups: list[Offers] = []
     for pages in _parts(file, "mainline"):
         costs = list(accumulate(file.cost(page) for page in pages))
@@ -66,17 +68,19 @@ CALLS_LEAST = 32
 """So often a file's pages are priced, however many they are."""
 
 NEARLY_NOTHING = 1e-6
-"""A price of flash at which all is taken that saves RAM, and of two ways to save as much the cheaper one."""
+"""A price of flash at which all is taken that saves RAM, and of two ways to save as much the
+cheaper one."""
 
 
 def split_runs(mapping: Callable[[int | None], float]) -> Model:
-    """A stock kernel, with segments split (docs/split-segments.md): offers of runs of a file's pages.
+    """A stock kernel, with segments split (docs/split-segments.md): offers of runs of a file's
+    pages.
 
-    `mapping` says how many bytes of RAM one more mapping of a file costs that so many processes map; None:
-    that is not known. Each offer is the best choice of runs at some price of flash, and together they are all
-    that are the best at any: the convex hull of all choices. So their fractional optimum is that of all
-    choices, and what lies below the hull is not offered. Of a file with very many used pages some are left
-    out, and how much that may cost is told.
+    `mapping` says how many bytes of RAM one more mapping of a file costs that so many processes
+    map; None: that is not known. Each offer is the best choice of runs at some price of flash, and
+    together they are all that are the best at any: the convex hull of all choices. So their
+    fractional optimum is that of all choices, and what lies below the hull is not offered. Of a
+    file with very many used pages some are left out, and how much that may cost is told.
     """
 
     def offers(file: Candidate) -> list[Offers]:
@@ -110,8 +114,8 @@ def split_runs(mapping: Callable[[int | None], float]) -> Model:
 class Hull(list[Offer]):
     """Offers that are the best at some price of flash.
 
-    `missed`: by how many bytes of RAM at most the best for any flash in between is above the line through
-    these.
+    `missed`: by how many bytes of RAM at most the best for any flash in between is above the line
+    through these.
     """
 
     missed = 0
@@ -119,7 +123,8 @@ class Hull(list[Offer]):
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """What may lie between two offers, each the best at a price: nothing above where both prices lead."""
+    """What may lie between two offers, each the best at a price: nothing above where both prices
+    lead."""
 
     less: Offer
     steep: float
@@ -137,7 +142,11 @@ class _Gap:
             return 0.0
         run = self.more.cost - self.less.cost
         excess = self.more.value - self.less.value - self.flat * run
-        return excess if self.steep == inf else (self.steep - self.slope) * excess / (self.steep - self.flat)
+        return (
+            excess
+            if self.steep == inf
+            else (self.steep - self.slope) * excess / (self.steep - self.flat)
+        )
 
 
 def _hull(best_at: Callable[[float], Offer], calls: int) -> Hull:
@@ -158,7 +167,9 @@ def _hull(best_at: Callable[[float], Offer], calls: int) -> Hull:
         offer = best_at(slope)
         # Beyond the line between the two, not on it.
         gain = (offer.value - less.value) * (more.cost - less.cost)
-        if less.cost < offer.cost < more.cost and gain > (offer.cost - less.cost) * (more.value - less.value):
+        if less.cost < offer.cost < more.cost and gain > (offer.cost - less.cost) * (
+            more.value - less.value
+        ):
             found.append(offer)
             for part in (_Gap(less, gap.steep, offer, slope), _Gap(offer, slope, more, gap.flat)):
                 heappush(queue, (-part.height, len(gaps)))
@@ -189,7 +200,11 @@ def _parts(file: Candidate, kernel: KernelModel) -> list[Sequence[int]]:
     found: list[Sequence[int]] = []
     for part in parts:
         # A page that two mappings show is stored once: it belongs to the first.
-        mine = [page for page in part.pages if page in useful and page not in taken and not part.writable]
+        mine = [
+            page
+            for page in part.pages
+            if page in useful and page not in taken and not part.writable
+        ]
         taken.update(mine)
         found.append(_as_range(mine))
     return found

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The plan file (docs/images.md): its text in, the pages to store in place by path out, and the way back.
+"""The plan file (docs/images.md): its text in, the pages to store in place by path out, and the
+way back.
 
 A plan file comes from anywhere. Whatever else stands in one is not looked at.
 """
@@ -26,7 +27,8 @@ PAGES_MAX = 4096
 
 
 def load_plan(text: str) -> dict[str, list[int]]:
-    """Read a plan file: sorted pages by path. Raises PlanError naming what is wrong in it, and where."""
+    """Read a plan file: sorted pages by path. Raises PlanError naming what is wrong in it, and
+    where."""
     try:
         fields = json.loads(text, object_pairs_hook=unique)
         if not isinstance(fields, dict) or "format" not in fields:
@@ -47,7 +49,9 @@ def _check_format(fields: Mapping[str, Any]) -> None:
     found = fields["format"]
     if found == FORMAT and type(found) is int:
         return
-    raise PlanError(f"plan format {found!r:.20}, this reads {FORMAT}", f"use {version_for(fields)} or newer")
+    raise PlanError(
+        f"plan format {found!r:.20}, this reads {FORMAT}", f"use {version_for(fields)} or newer"
+    )
 
 
 def _spelled_out(path: str, items: object) -> list[int]:
@@ -64,13 +68,19 @@ def _spelled_out(path: str, items: object) -> list[int]:
 
 def dump_plan(plan: Mapping[str, Collection[int]]) -> str:
     """A plan's text: one line a file, sorted."""
-    lines = [f"{json.dumps(path)}: {json.dumps(pages)}" for path, pages in plan_fields(plan)["pages"].items()]
+    lines = [
+        f"{json.dumps(path)}: {json.dumps(pages)}"
+        for path, pages in plan_fields(plan)["pages"].items()
+    ]
     return f'{{"format":{FORMAT},"pages":{{\n' + ",\n".join(lines) + "\n}}\n"
 
 
 def plan_fields(plan: Mapping[str, Collection[int]]) -> dict[str, Any]:
     """What a plan file has to have; whatever else stands in one is not looked at."""
-    return {"format": FORMAT, "pages": {path: _ranges(pages) for path, pages in sorted(plan.items())}}
+    return {
+        "format": FORMAT,
+        "pages": {path: _ranges(pages) for path, pages in sorted(plan.items())},
+    }
 
 
 def _ranges(pages: Collection[int]) -> list[int | list[int]]:

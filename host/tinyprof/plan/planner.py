@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""A plan to the byte: a profile, a tree and a budget in, the pages to store in place and what becomes of it.
+"""A plan to the byte: a profile, a tree and a budget in, the pages to store in place and what
+becomes of it.
 
-A selection's costs are what pages take by themselves; what placement and sharing do to the whole image only
-the writer knows. So the image is built, in memory, and the room corrected by what it turned out to take,
-until it fits as well as it can. What is predicted of an image's size is therefore its size.
+A selection's costs are what pages take by themselves; what placement and sharing do to the whole
+image only the writer knows. So the image is built, in memory, and the room corrected by what it
+turned out to take, until it fits as well as it can. What is predicted of an image's size is
+therefore its size.
 """
 
 from __future__ import annotations
@@ -36,8 +38,9 @@ class BudgetError(TinyprofError):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """At most `flash` bytes more than the image without pages in place, or an image of at most `image` bytes,
-    or at least `ram` bytes of page cache saved in the steady state; or nothing, for all that pays."""
+    """At most `flash` bytes more than the image without pages in place, or an image of at most
+    `image` bytes, or at least `ram` bytes of page cache saved in the steady state; or nothing, for
+    all that pays."""
 
     flash: int | None = None
     image: int | None = None
@@ -46,10 +49,12 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """One profiled file: its pages in all, those chosen, what they cost and save in bytes, and the others.
+    """One profiled file: its pages in all, those chosen, what they cost and save in bytes, and the
+    others.
 
-    `left_out` has a reason for each used page that was not chosen; `filler` are chosen pages of no use, which
-    the kernel needs in place to map those behind them. `processes`: how many map it at once, if known.
+    `left_out` has a reason for each used page that was not chosen; `filler` are chosen pages of no
+    use, which the kernel needs in place to map those behind them. `processes`: how many map it at
+    once, if known.
     """
 
     path: str
@@ -64,11 +69,12 @@ class PlannedFile:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the image will be: bytes of it and of the one without pages in place, and pages in place.
+    """What the image will be: bytes of it and of the one without pages in place, and pages in
+    place.
 
-    `page_cache` and `page_cache_before`: bytes that all used pages take if nothing is ever dropped, with this
-    image and with the one without. `steady` and `steady_before`: those of the pages that the steady state
-    uses, each times the share of it in which it is used.
+    `page_cache` and `page_cache_before`: bytes that all used pages take if nothing is ever
+    dropped, with this image and with the one without. `steady` and `steady_before`: those of the
+    pages that the steady state uses, each times the share of it in which it is used.
     """
 
     image: int
@@ -84,9 +90,9 @@ class Prediction:
 class Plan:
     """Pages by path for the writer, how good they are, and why.
 
-    `of_bound`: what they reach of the fractional optimum, in which pages can be had in parts. `of_best`: what
-    they reach of the best choice of pages, at least: 1 where it is proved that none is better. `split`: the
-    files are to be split for them.
+    `of_bound`: what they reach of the fractional optimum, in which pages can be had in parts.
+    `of_best`: what they reach of the best choice of pages, at least: 1 where it is proved that
+    none is better. `split`: the files are to be split for them.
     """
 
     kernel: str
@@ -101,7 +107,8 @@ class Plan:
 
 
 class Planner:
-    """Plans for one tree and what a profile says of it; the compressed image is built once for all plans."""
+    """Plans for one tree and what a profile says of it; the compressed image is built once for all
+    plans."""
 
     def __init__(
         self,
@@ -113,7 +120,8 @@ class Planner:
         *,
         split: bool = False,
     ) -> None:
-        """With `split`, files are split so that the pages chosen begin segments, for kernel mainline."""
+        """With `split`, files are split so that the pages chosen begin segments, for kernel
+        mainline."""
         self._split = split
         self._sizes = stored_sizes(choose_compressor(options.level, options.zopfli), cache)
         self._tree, self._match, self._options, self._cache = tree, match, options, cache
@@ -177,23 +185,28 @@ class Planner:
             best = (selection, written) if len(written.image) <= limit else None
         if best is None or (not best[0].pages and self._offered):
             raise self._nothing_fits(limit, budget)
-        # How good it is among all that would have fitted, if they had as much in common as its pages.
+        # How good it is among all that would have fitted, if they had as much in common as its
+        # pages.
         most = select(self._offered, Target(flash=self._room_for(room, *best)))
         bound, ceiling = max(most.bound, best[0].value), max(most.ceiling, best[0].value)
         return self._plan(replace(best[0], bound=bound, ceiling=ceiling), best[1])
 
     def _room_for(self, room: int, selection: Selection, written: Written) -> int:
-        """What pages may cost one by one, if the image then takes as much less as this one does."""
+        """What pages may cost one by one, if the image then takes as much less as this one
+        does."""
         return room - (self._took(written) - selection.cost)
 
     def _took(self, written: Written) -> int:
         """Bytes that pages in place added, before the image is filled up to whole pages."""
-        return _compressed_end(read_image(written.image)) - self._end + written.xip_pages * PAGE_SIZE
+        return (
+            _compressed_end(read_image(written.image)) - self._end + written.xip_pages * PAGE_SIZE
+        )
 
     def _nothing_fits(self, limit: int, budget: Budget) -> BudgetError:
         if not self._offered:
             return BudgetError(
-                f"nothing fits in {limit} bytes: the image has {self.image_before}, and no page is of use",
+                f"nothing fits in {limit} bytes: the image has {self.image_before}, and no "
+                "page is of use",
                 f"give at least --image-size {self.image_before}",
             )
         path, offers = min(self._offered, key=lambda offered: offered[1][0].cost)
@@ -202,7 +215,8 @@ class Planner:
         if budget.image is not None:
             least = f"--image-size {len(smallest)}"
         return BudgetError(
-            f"nothing fits in {limit} bytes: the image without pages in place has {self.image_before}",
+            f"nothing fits in {limit} bytes: the image without pages in place has "
+            f"{self.image_before}",
             f"the smallest of use has {len(smallest)}: give at least {least}",
         )
 
@@ -236,7 +250,10 @@ class Planner:
                 share = use.any.steady / file.steady if file.steady else 0.0
                 cached = not (page in in_place and use.mapped and not use.cached)
                 dropped = page in in_place and bool(file.value(page))
-                before, steady_before = before + 1, steady_before + round(PAGE_SIZE * min(1.0, share))
+                before, steady_before = (
+                    before + 1,
+                    steady_before + round(PAGE_SIZE * min(1.0, share)),
+                )
                 after += cached
                 steady_after += 0 if dropped else round(PAGE_SIZE * min(1.0, share))
         return Prediction(
@@ -251,14 +268,17 @@ class Planner:
 
 
 def _compressed_end(image: Image) -> int:
-    """The byte behind the last block that is not in place: where the region begins, before it is aligned."""
+    """The byte behind the last block that is not in place: where the region begins, before it is
+    aligned."""
     ends = [0]
     seen: set[int] = set()
     for entry in image.entries:
         if entry.kind not in (EntryKind.FILE, EntryKind.SYMLINK) or entry.ino in seen:
             continue
         seen.add(entry.ino)
-        ends += [block.offset + block.stored for block in image.blocks(entry) if not block.in_place]
+        ends += [
+            block.offset + block.stored for block in image.blocks(entry) if not block.in_place
+        ]
     return max(ends) + 3 & ~3
 
 

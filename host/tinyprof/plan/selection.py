@@ -13,12 +13,14 @@ from tinyprof.plan.knapsack import Choice, Option, choose, choose_for
 from tinyprof.plan.offers import Hull, Offer, Offered, Offers
 
 RAM_PRICE = 64
-"""Without a budget an option is taken if a byte of RAM is worth at least this many bytes of flash."""
+"""Without a budget an option is taken if a byte of RAM is worth at least this many bytes of
+flash."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is asked for: at most so many bytes of flash for pages in place, or at least so many of RAM saved.
+    """What is asked for: at most so many bytes of flash for pages in place, or at least so many of
+    RAM saved.
 
     Neither: everything that pays at `ram_price` bytes of flash for a byte of RAM.
     """
@@ -32,9 +34,9 @@ class Target:
 class Selection:
     """What was chosen: pages by path, and their offers' costs and values.
 
-    `bound`: the fractional optimum, where parts of offers could be had; `ceiling`: what no choice of offers
-    can exceed. Where RAM was asked for, both are costs that none can stay below. Not `reached`: all pages
-    together save less RAM than was asked for; then everything is chosen.
+    `bound`: the fractional optimum, where parts of offers could be had; `ceiling`: what no choice
+    of offers can exceed. Where RAM was asked for, both are costs that none can stay below. Not
+    `reached`: all pages together save less RAM than was asked for; then everything is chosen.
     """
 
     pages: Mapping[str, frozenset[int]]

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What flash would buy, page by page: a profile and an image's stored sizes in, a curve out.
 
-It answers at once, for a screen and a report, where plan.py builds images and so needs the tree. Costs are
-what pages take by themselves, so they are exact but for the placement. What a stock kernel maps depends on
-the segments of programs, of which an image's index knows nothing: for that, files must be at hand.
+It answers at once, for a screen and a report, where plan.py builds images and so needs the tree.
+Costs are what pages take by themselves, so they are exact but for the placement. What a stock
+kernel maps depends on the segments of programs, of which an image's index knows nothing: for that,
+files must be at hand.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ HeadOf = Callable[[FileUse], bytes | None]
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """Who maps the pages: by which rule of the planner, and with which options an image is built for it."""
+    """Who maps the pages: by which rule of the planner, and with which options an image is built
+    for it."""
 
     name: str
     what: str
@@ -43,7 +45,9 @@ class Kernel:
 KERNELS = (
     Kernel("patched", "maps any page", any_page, ""),
     Kernel("mainline", "maps the leading run of each segment", leading_runs, " --kernel mainline"),
-    Kernel("split", "maps runs of split segments", split_runs(Prices().mapping), " --split-segments"),
+    Kernel(
+        "split", "maps runs of split segments", split_runs(Prices().mapping), " --split-segments"
+    ),
     Kernel("nommu", "maps whole segments or nothing", whole_parts, " --kernel nommu"),
 )
 NOTHING = Offer((), 0, 0)
@@ -65,7 +69,8 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """So many pages in place cost bytes of flash, and save bytes of page cache in the steady state."""
+    """So many pages in place cost bytes of flash, and save bytes of page cache in the steady
+    state."""
 
     pages: int
     cost: int
@@ -73,8 +78,8 @@ class Point:
 
 
 def candidates_of(profile: Profile, stored: StoredSizes) -> list[Candidate]:
-    """The profile's files, in their order. Pages of a file that `stored` has not count as stored in nothing,
-    so that what they cost is an upper bound."""
+    """The profile's files, in their order. Pages of a file that `stored` has not count as stored
+    in nothing, so that what they cost is an upper bound."""
     return [
         Candidate(
             file.path,
@@ -92,8 +97,8 @@ def candidates_of(profile: Profile, stored: StoredSizes) -> list[Candidate]:
 class WhatIf:
     """The curve of all pages that are worth anything, the most RAM for their flash first.
 
-    `exact`: every file's stored sizes are known, else costs are upper bounds. `unknown` files are left out,
-    for nothing says how they are mapped.
+    `exact`: every file's stored sizes are known, else costs are upper bounds. `unknown` files are
+    left out, for nothing says how they are mapped.
     """
 
     def __init__(self, steps: Sequence[Step], *, exact: bool = True, unknown: int = 0) -> None:
@@ -115,7 +120,9 @@ class WhatIf:
 
     def saving(self, share: float) -> Point:
         """The cheapest that saves such a share of what everything saves."""
-        return self._point(min(len(self._steps), bisect_left(self._saves, share * self.everything.saves) + 1))
+        return self._point(
+            min(len(self._steps), bisect_left(self._saves, share * self.everything.saves) + 1)
+        )
 
     def pages_within(self, budget: int) -> dict[str, frozenset[int]]:
         """Those pages, by path."""
@@ -145,15 +152,22 @@ def what_if(profile: Profile, stored: StoredSizes) -> WhatIf:
         if (value := file.value(page))
     ]
     offers.sort(key=lambda offer: (-offer[0] / offer[1], offer[2], offer[3]))
-    steps = [Step(cost, value, path, (page,), 1, n) for n, (value, cost, path, page) in enumerate(offers)]
+    steps = [
+        Step(cost, value, path, (page,), 1, n)
+        for n, (value, cost, path, page) in enumerate(offers)
+    ]
     return WhatIf(steps, exact=_is_exact(profile, stored))
 
 
-def what_if_mapped_by(kernel: Kernel, profile: Profile, stored: StoredSizes, head_of: HeadOf) -> WhatIf:
-    """The curve of a profile for a kernel that maps only some pages, or only some of them together.
+def what_if_mapped_by(
+    kernel: Kernel, profile: Profile, stored: StoredSizes, head_of: HeadOf
+) -> WhatIf:
+    """The curve of a profile for a kernel that maps only some pages, or only some of them
+    together.
 
-    Which, the programs' headers say: `head_of` gives the beginning of a file, or None where it is not at
-    hand. A kernel that maps any page needs them only for machines on which code must not be in flash.
+    Which, the programs' headers say: `head_of` gives the beginning of a file, or None where it is
+    not at hand. A kernel that maps any page needs them only for machines on which code must not be
+    in flash.
     """
     heads = [head_of(file) for file in profile.files]
     known = [
@@ -169,7 +183,9 @@ def what_if_mapped_by(kernel: Kernel, profile: Profile, stored: StoredSizes, hea
         path, offers = groups[group]
         offer, before = offers[option], taken.get(group, NOTHING)
         cost, value = offer.cost - before.cost, offer.value - before.value
-        steps.append(Step(cost, value, path, offer.pages, len(offer.pages) - len(before.pages), group))
+        steps.append(
+            Step(cost, value, path, offer.pages, len(offer.pages) - len(before.pages), group)
+        )
         taken[group] = offer
     return WhatIf(steps, exact=_is_exact(profile, stored), unknown=len(heads) - len(known))
 

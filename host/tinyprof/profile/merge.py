@@ -40,7 +40,8 @@ def _most(one: int | None, other: int | None) -> int | None:
 
 
 def either_file(one: FileUse, other: FileUse) -> FileUse:
-    """Two inodes of one content in one image, maybe seen in the same epochs: the larger numbers."""
+    """Two inodes of one content in one image, maybe seen in the same epochs: the larger
+    numbers."""
     pages = _joined(one.pages, other.pages, _either)
     return replace(one, pages=pages, processes=_most(one.processes, other.processes))
 
@@ -74,7 +75,9 @@ def _as(use: PageUse, key: str) -> Seen | None:
     return use.any if key == AS_ANYTHING else use.seen.get(key)
 
 
-def _joined(one: Mapping[int, PageUse], other: Mapping[int, PageUse], join: Any) -> dict[int, PageUse]:
+def _joined(
+    one: Mapping[int, PageUse], other: Mapping[int, PageUse], join: Any
+) -> dict[int, PageUse]:
     pages = dict(one)
     for page, use in other.items():
         pages[page] = join(pages[page], use) if page in pages else use
@@ -91,7 +94,8 @@ def weighted(profile: Profile, weight: int) -> Profile:
     most = max((run.weight * weight for run in profile.runs), default=0)
     if most > WEIGHT_MAX:
         raise ProfileError(
-            f"a run would count {most} times, for it has a weight already; at most {WEIGHT_MAX} can be kept",
+            f"a run would count {most} times, for it has a weight already; at most "
+            f"{WEIGHT_MAX} can be kept",
             "give a smaller --weight",
         )
 
@@ -102,13 +106,17 @@ def weighted(profile: Profile, weight: int) -> Profile:
         }
         return PageUse(use.hash, seen)
 
-    files = (replace(f, pages={page: times(use) for page, use in f.pages.items()}) for f in profile.files)
+    files = (
+        replace(f, pages={page: times(use) for page, use in f.pages.items()})
+        for f in profile.files
+    )
     runs = (replace(run, weight=run.weight * weight) for run in profile.runs)
     return replace(profile, runs=tuple(runs), files=tuple(files))
 
 
 def merge_profiles(profiles: Iterable[Profile]) -> Profile:
-    """One profile of all runs. Uses of one content add up; the path is the first in the order of names."""
+    """One profile of all runs. Uses of one content add up; the path is the first in the order of
+    names."""
     runs: list[RunFacts] = []
     merged: dict[Content, FileUse] = {}
     unknown = 0
@@ -122,7 +130,9 @@ def merge_profiles(profiles: Iterable[Profile]) -> Profile:
             before = merged.get(content)
             merged[content] = file if before is None else _merged_file(before, file)
     files = sorted(merged.values(), key=lambda file: (file.path, file.sha256))
-    runs.sort(key=lambda run: (run.fsid, run.kernel, run.epochs, run.weight, _losses(run), _names(run)))
+    runs.sort(
+        key=lambda run: (run.fsid, run.kernel, run.epochs, run.weight, _losses(run), _names(run))
+    )
     return Profile(tuple(runs), unknown, tuple(files), extra)
 
 
@@ -131,18 +141,24 @@ def _losses(run: RunFacts) -> tuple[int, ...]:
 
 
 def _names(run: RunFacts) -> list[tuple[Any, ...]]:
-    return [attrgetter("name", "first", "epochs", "fresh", "steady")(phase) for phase in run.phases]
+    return [
+        attrgetter("name", "first", "epochs", "fresh", "steady")(phase) for phase in run.phases
+    ]
 
 
 def _merged_file(one: FileUse, other: FileUse) -> FileUse:
     symbols = one.symbols
     if other.symbols and other.symbols != symbols:
-        symbols = tuple(sorted({*symbols, *other.symbols}, key=attrgetter("offset", "name", "size")))
+        symbols = tuple(
+            sorted({*symbols, *other.symbols}, key=attrgetter("offset", "name", "size"))
+        )
     return replace(
         one,
         path=min(one.path, other.path),
         pages=_joined(one.pages, other.pages, _sum),
-        images=one.images if one.images == other.images else tuple(sorted({*one.images, *other.images})),
+        images=one.images
+        if one.images == other.images
+        else tuple(sorted({*one.images, *other.images})),
         symbols=symbols,
         processes=_most(one.processes, other.processes),
         extra={**other.extra, **one.extra},

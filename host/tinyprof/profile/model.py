@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The profile: the used pages of each file, and how several profiles become one.
 
-A file is its content: what has the same bytes merges, whatever its image and path. All counts add up, so
-the same profiles give the same one in whatever order they come. `resolve` makes them of captures, `tprof`
-writes them down. No I/O here.
+A file is its content: what has the same bytes merges, whatever its image and path. All counts add
+up, so the same profiles give the same one in whatever order they come. `resolve` makes them of
+captures, `tprof` writes them down. No I/O here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from tinyprof.pages import Kind
 
 KIND_LETTERS = {Kind.EXEC: "x", Kind.READ: "r", Kind.WRITE: "w", Kind.FILE: "f"}
 EITHER, AS_ANYTHING = "xr", "*"
-"""Beside the four letters: as exec or read where it was both, and as anything where it was more."""
+"""Beside the four letters: as exec or read where it was both, and as anything where it was
+more."""
 
 WEIGHT_MAX = 1000
 
@@ -33,9 +34,10 @@ class ProfileError(TinyprofError):
 class Seen:
     """When a page was seen in one way, over all runs.
 
-    `epochs`: in how many epochs, `steady`: how many of them in the steady state, both times the runs'
-    weights. `first` and `last` are numbers of epochs in any run; 1 is the start of the boot. `stretches`: of
-    epochs that follow each other; `longest`: the longest stretch, in epochs. `runs`: how many runs saw it.
+    `epochs`: in how many epochs, `steady`: how many of them in the steady state, both times the
+    runs' weights. `first` and `last` are numbers of epochs in any run; 1 is the start of the boot.
+    `stretches`: of epochs that follow each other; `longest`: the longest stretch, in epochs.
+    `runs`: how many runs saw it.
     """
 
     epochs: int
@@ -74,8 +76,8 @@ class Seen:
 class PageUse:
     """One page: its hash (empty where the index had none), and when it was seen by kind.
 
-    `seen` has "x", "r", "w" and "f" for the kinds that were, "xr" for exec or read where it was seen as both,
-    and "*" for as anything where none of these says it.
+    `seen` has "x", "r", "w" and "f" for the kinds that were, "xr" for exec or read where it was
+    seen as both, and "*" for as anything where none of these says it.
     """
 
     hash: str
@@ -103,14 +105,16 @@ class PageUse:
 
     @property
     def cached(self) -> Seen | None:
-        """When it was used in ways that take page cache wherever it is stored: read() or a private copy."""
+        """When it was used in ways that take page cache wherever it is stored: read() or a private
+        copy."""
         write, file = self.seen.get("w"), self.seen.get("f")
         return write.either(file) if write and file else write or file
 
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A function or object of a file: its name, its first byte in the file, and its size in bytes."""
+    """A function or object of a file: its name, its first byte in the file, and its size in
+    bytes."""
 
     name: str
     offset: int
@@ -121,9 +125,9 @@ class Symbol:
 class FileUse:
     """The used pages of one file, which is known again by its content; `size` in bytes.
 
-    `images`: the fsids of those that are known to hold it, sorted. `symbols` are those near used pages, where
-    someone looked them up. `processes`: the most that were seen to map it at once in any run; None where no
-    target counted them. `extra` is what a later version wrote.
+    `images`: the fsids of those that are known to hold it, sorted. `symbols` are those near used
+    pages, where someone looked them up. `processes`: the most that were seen to map it at once in
+    any run; None where no target counted them. `extra` is what a later version wrote.
     """
 
     path: str
@@ -138,7 +142,8 @@ class FileUse:
 
 @dataclass(frozen=True, slots=True)
 class PhaseFacts:
-    """A phase of a run: the mark that began it, its first epoch, its epochs, and the pages new in it."""
+    """A phase of a run: the mark that began it, its first epoch, its epochs, and the pages new in
+    it."""
 
     name: str
     first: int

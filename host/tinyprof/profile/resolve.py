@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Captures resolved into profiles: their runs and an image index in, the used pages of each file out.
+"""Captures resolved into profiles: their runs and an image index in, the used pages of each file
+out.
 
-A page id means something with the index of its image alone, so a run and an index must belong together. Which
-part of a run is its steady state is decided here.
+A page id means something with the index of its image alone, so a run and an index must belong
+together. Which part of a run is its steady state is decided here.
 """
 
 from __future__ import annotations
@@ -36,7 +37,11 @@ from tinyprof.wire.messages import Hello
 STEADY_PREFIX = "steady"
 """A mark whose name begins with this names the steady state."""
 
-_KEY_OF = {**{int(kind): letter for kind, letter in KIND_LETTERS.items()}, MAPPED: EITHER, ANY: AS_ANYTHING}
+_KEY_OF = {
+    **{int(kind): letter for kind, letter in KIND_LETTERS.items()},
+    MAPPED: EITHER,
+    ANY: AS_ANYTHING,
+}
 
 
 class Capture(Protocol):
@@ -70,9 +75,9 @@ def make_profile(
     """Resolve and merge captures; each is read to its end.
 
     `weights` has how many times the runs of a capture count, by its name, where that is not once.
-    A run resolves with its capture's own index, or with `image` where that is the one the target ran.
-    Raises WrongImageError naming both sides, also for an `image` that none of the targets ran, and
-    ProfileError for a capture without index or hello.
+    A run resolves with its capture's own index, or with `image` where that is the one the target
+    ran. Raises WrongImageError naming both sides, also for an `image` that none of the targets
+    ran, and ProfileError for a capture without index or hello.
     """
     profiles = []
     elsewhere: list[WrongImageError | None] = []
@@ -80,7 +85,8 @@ def make_profile(
         indexes = [index for index in (capture.index, image) if index]
         if not indexes:
             raise ProfileError(
-                f"{capture.name}: the capture carries no image index{_because(capture.index_fault)}",
+                f"{capture.name}: the capture carries no image "
+                f"index{_because(capture.index_fault)}",
                 "give the image that was in flash with --image",
             )
         heard = False
@@ -92,7 +98,8 @@ def make_profile(
             heard = heard or run.hello is not None
         if not heard:
             raise ProfileError(
-                f"{capture.name}: no target is named in it", "record again; the target sends one every 10 s"
+                f"{capture.name}: no target is named in it",
+                "record again; the target sends one every 10 s",
             )
     # Whoever names an image means it, even where the captures could do without.
     errors = [error for error in elsewhere if error]
@@ -129,8 +136,8 @@ def _index_of(name: str, run: Run, indexes: list[ImageIndex]) -> ImageIndex:
 
 
 def steady_phases(phases: Sequence[Phase]) -> list[bool]:
-    """Which phases are the steady state: those so named; else the longest that a mark began, which is not the
-    first; else those after it was found; else all."""
+    """Which phases are the steady state: those so named; else the longest that a mark began, which
+    is not the first; else those after it was found; else all."""
     if any(phase.name.startswith(STEADY_PREFIX) for phase in phases):
         return [phase.name.startswith(STEADY_PREFIX) for phase in phases]
     names = [phase.name for phase in phases if phase.name]
@@ -144,7 +151,8 @@ def steady_phases(phases: Sequence[Phase]) -> list[bool]:
 
 
 def profile_of_run(run: Run, index: ImageIndex, weight: int = 1) -> Profile:
-    """One run, over or not, that said hello. Raises WrongImageError where the target runs another image."""
+    """One run, over or not, that said hello. Raises WrongImageError where the target runs another
+    image."""
     assert run.hello
     volume = run.volumes.get(index.volume_of(run.hello)) or VolumeHeat()
     steady = steady_phases(volume.phases)
@@ -163,7 +171,9 @@ def _phase_facts(phases: Sequence[Phase], steady: Sequence[bool]) -> tuple[Phase
     for phase, is_steady in zip(phases, steady, strict=True):
         last = facts[-1] if facts else None
         if last and (last.name, last.steady) == (phase.name, is_steady):
-            facts[-1] = replace(last, epochs=last.epochs + phase.epochs, fresh=last.fresh + phase.fresh)
+            facts[-1] = replace(
+                last, epochs=last.epochs + phase.epochs, fresh=last.fresh + phase.fresh
+            )
         elif phase.epochs:
             facts.append(PhaseFacts(phase.name, phase.first, phase.epochs, phase.fresh, is_steady))
     return tuple(facts)
@@ -177,15 +187,21 @@ class _Scale:
     steady: tuple[bool, ...]
 
     def seen(self, it: SeenInRun) -> Seen:
-        steady = sum(count for count, is_steady in zip(it.phases, self.steady, strict=False) if is_steady)
+        steady = sum(
+            count for count, is_steady in zip(it.phases, self.steady, strict=False) if is_steady
+        )
         epochs = it.epochs * self.weight
         return Seen(epochs, steady * self.weight, it.first, it.last, it.stretches, it.longest, 1)
 
     def use(self, heat: PageHeat, page_hash: str) -> PageUse:
-        return PageUse(page_hash, {_KEY_OF[key]: self.seen(seen) for key, seen in heat.by_key.items()})
+        return PageUse(
+            page_hash, {_KEY_OF[key]: self.seen(seen) for key, seen in heat.by_key.items()}
+        )
 
 
-def _files(volume: VolumeHeat, index: ImageIndex, scale: _Scale, known: set[int]) -> tuple[FileUse, ...]:
+def _files(
+    volume: VolumeHeat, index: ImageIndex, scale: _Scale, known: set[int]
+) -> tuple[FileUse, ...]:
     """The used files of one run. Adds the page ids that it resolves to `known`."""
     heats = volume.pages
     found: dict[Content, FileUse] = {}
@@ -201,7 +217,9 @@ def _files(volume: VolumeHeat, index: ImageIndex, scale: _Scale, known: set[int]
             continue
         content = (before.sha256, before.size)
         processes = _processes(volume, file, uses)
-        use = FileUse(file.path, before.size, before.sha256, uses, (str(index.fsid),), processes=processes)
+        use = FileUse(
+            file.path, before.size, before.sha256, uses, (str(index.fsid),), processes=processes
+        )
         found[content] = either_file(found[content], use) if content in found else use
     return tuple(found.values())
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The temperature of a page: when it was seen in, its class out.
 
-hot: seen in most epochs of the steady state. once: in no epoch of it, or in one stretch of each run that saw
-it. warm: all else that was seen. cold: never seen.
+hot: seen in most epochs of the steady state. once: in no epoch of it, or in one stretch of each
+run that saw it. warm: all else that was seen. cold: never seen.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ DEFAULT_LIMITS = Limits()
 
 
 def temperature(use: PageUse, steady_epochs: int, limits: Limits = DEFAULT_LIMITS) -> Temperature:
-    """The class of a used page, in a file whose runs have `steady_epochs` epochs of steady state."""
+    """The class of a used page, in a file whose runs have `steady_epochs` epochs of steady
+    state."""
     seen = use.any
     if seen.steady and seen.steady >= limits.hot * steady_epochs:
         return Temperature.HOT
@@ -43,7 +44,9 @@ def temperature(use: PageUse, steady_epochs: int, limits: Limits = DEFAULT_LIMIT
     return Temperature.WARM
 
 
-def temperatures(profile: Profile, file: FileUse, limits: Limits = DEFAULT_LIMITS) -> dict[int, Temperature]:
+def temperatures(
+    profile: Profile, file: FileUse, limits: Limits = DEFAULT_LIMITS
+) -> dict[int, Temperature]:
     """The class of each used page of a file; pages that are not named are cold."""
     steady = profile.steady_of(file)
     return {page: temperature(use, steady, limits) for page, use in file.pages.items()}

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The profile's text (`*.tprof`, docs/profile-format.md): a profile in, canonical JSON out, and back.
+"""The profile's text (`*.tprof`, docs/profile-format.md): a profile in, canonical JSON out, and
+back.
 
-One line a run and one a file, sorted, with no time or machine in it: the same profile gives the same bytes.
-A text that is read is untrusted; what a later version added to it is kept and written again.
+One line a run and one a file, sorted, with no time or machine in it: the same profile gives the
+same bytes. A text that is read is untrusted; what a later version added to it is kept and written
+again.
 """
 
 from __future__ import annotations
@@ -65,7 +67,8 @@ def run_fields(run: RunFacts) -> dict[str, Any]:
         "epochs": run.epochs,
         "weight": run.weight,
         "phases": [
-            [phase.name, phase.first, phase.epochs, phase.fresh, phase.steady] for phase in run.phases
+            [phase.name, phase.first, phase.epochs, phase.fresh, phase.steady]
+            for phase in run.phases
         ],
         "lost": {name: getattr(run.losses, name) for name in LOSSES},
         **_sorted(run.extra),
@@ -110,9 +113,15 @@ def load_profile(text: str) -> Profile:
         if not isinstance(fields, dict) or "format" not in fields:
             raise Broken("no format")
         _check_format(fields)
-        runs = tuple(_load_run(item, f"run {i}") for i, item in enumerate(_list(fields, "runs", "")))
-        files = tuple(_load_file(item, f"file {i}") for i, item in enumerate(_list(fields, "files", "")))
-        profile = Profile(runs, _count(fields, "unknown_pages", ""), files, _extra(fields, _TOP_NAMES))
+        runs = tuple(
+            _load_run(item, f"run {i}") for i, item in enumerate(_list(fields, "runs", ""))
+        )
+        files = tuple(
+            _load_file(item, f"file {i}") for i, item in enumerate(_list(fields, "files", ""))
+        )
+        profile = Profile(
+            runs, _count(fields, "unknown_pages", ""), files, _extra(fields, _TOP_NAMES)
+        )
         _check_whole(profile)
         return profile
     except (ValueError, RecursionError) as error:
@@ -126,7 +135,9 @@ def _check_format(fields: Mapping[str, Any]) -> None:
     if found == FORMAT and type(found) is int:
         return
     if found == 1 and type(found) is int:
-        raise ProfileError("profile format 1, of before the first release", "make it again from its captures")
+        raise ProfileError(
+            "profile format 1, of before the first release", "make it again from its captures"
+        )
     raise ProfileError(
         f"profile format {found!r:.20}, this reads {FORMAT}", f"use {version_for(fields)} or newer"
     )
@@ -191,7 +202,9 @@ def _load_run(fields: Any, where: str) -> RunFacts:
 
 def _load_phase(row: Any, where: str) -> PhaseFacts:
     if type(row) is not list or len(row) != 5 or type(row[4]) is not bool:
-        raise Broken(f"{where} has one that is no list of name, first epoch, epochs, pages, steady")
+        raise Broken(
+            f"{where} has one that is no list of name, first epoch, epochs, pages, steady"
+        )
     return PhaseFacts(
         _text(row[0], f"{where} name", _TEXT_MAX),
         _whole(row[1], 1, _EPOCH_LIMIT + 1, f"{where} first epoch"),
@@ -220,7 +233,9 @@ def _load_file(fields: Any, where: str) -> FileUse:
     processes = None
     if "processes" in fields:
         processes = _whole(fields["processes"], 1, PROCESSES_MAX + 1, f"{where} processes")
-    return FileUse(path, size, sha256, pages, images, symbols, processes, _extra(fields, _FILE_NAMES))
+    return FileUse(
+        path, size, sha256, pages, images, symbols, processes, _extra(fields, _FILE_NAMES)
+    )
 
 
 def _load_symbol(row: Any, size: int, where: str) -> Symbol:
@@ -234,23 +249,36 @@ def _load_symbol(row: Any, size: int, where: str) -> Symbol:
 def _load_pages(rows: list[Any], limit: int, where: str) -> Iterator[tuple[int, PageUse]]:
     for row in rows:
         if type(row) is not list or len(row) != 3 or type(row[2]) is not dict:
-            raise Broken(f"{where} has a page that is no list of number, hash, and when it was seen")
+            raise Broken(
+                f"{where} has a page that is no list of number, hash, and when it was seen"
+            )
         page, digest, seen = row
         if type(page) is not int or not 0 <= page < limit:
             raise Broken(f"{where} page {page!r:.20} is impossible: the file has {limit}")
         if type(digest) is not str or not _HASH.fullmatch(digest):
             raise Broken(f"{where} page {page} hash is none")
-        use = PageUse(digest, {key: _load_seen(seen[key], where, page) for key in _KEYS if key in seen})
+        use = PageUse(
+            digest, {key: _load_seen(seen[key], where, page) for key in _KEYS if key in seen}
+        )
         _check_page(use, seen, f"{where} page {page}")
         yield page, use
 
 
 def _load_seen(row: Any, where: str, page: int) -> Seen:
     # The commonest thing in a profile: no message is made before something is wrong.
-    if type(row) is list and len(row) == 7 and all(type(n) is int and 0 <= n < _COUNT_LIMIT for n in row):
+    if (
+        type(row) is list
+        and len(row) == 7
+        and all(type(n) is int and 0 <= n < _COUNT_LIMIT for n in row)
+    ):
         epochs, steady, first, last, stretches, longest, runs = row
         possible = steady <= epochs and 1 <= first <= last < _EPOCH_LIMIT
-        if possible and 1 <= stretches <= epochs and 1 <= longest <= epochs and 1 <= runs <= epochs:
+        if (
+            possible
+            and 1 <= stretches <= epochs
+            and 1 <= longest <= epochs
+            and 1 <= runs <= epochs
+        ):
             return Seen(epochs, steady, first, last, stretches, longest, runs)
     raise Broken(f"{where} page {page} was seen in an impossible way: {row!r:.80}")
 
@@ -265,7 +293,9 @@ def _check_page(use: PageUse, seen: Mapping[str, Any], where: str) -> None:
         raise Broken(f"{where} has xr or * where it should not, or has it not where it should")
     if len(use.seen) > 1:
         total = sum(use.seen[letter].epochs for letter in letters)
-        if use.any.epochs > total or any(seen.epochs > use.any.epochs for seen in use.seen.values()):
+        if use.any.epochs > total or any(
+            seen.epochs > use.any.epochs for seen in use.seen.values()
+        ):
             raise Broken(f"{where} was seen in other epochs than its kinds add up to")
 
 

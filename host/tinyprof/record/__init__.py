@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: MIT
-"""One recording: store what arrives, count it, answer the target, say what is wrong with the line."""
+"""One recording: store what arrives, count it, answer the target, say what is wrong with the
+line."""

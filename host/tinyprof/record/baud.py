@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Which rate a line probably has, judged by what it looks like at a wrong one.
 
-Bytes that were received at a wrong rate come in; likely rates go out, the likeliest first. A line that is
-slower than its receiver shows every bit several times, so its bytes have few edges; a faster one shows noise.
+Bytes that were received at a wrong rate come in; likely rates go out, the likeliest first. A line
+that is slower than its receiver shows every bit several times, so its bytes have few edges; a
+faster one shows noise.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ LEAST = 16
 """Bytes that it takes to judge."""
 
 _EDGES = tuple(bin(value ^ value >> 1 & 0x7F).count("1") for value in range(256))
-"""How often neighbouring bits of a byte differ, its highest bit and the stop bit after it, a 1, included."""
+"""How often neighbouring bits of a byte differ, its highest bit and the stop bit after it, a 1,
+included."""
 
 FEW_EDGES = 2.6
 """A byte of a line at least twice as slow has fewer on the average; one of noise has about 4."""
 
 _EDGES_BY_RATIO = ((2.0, 2), (1.2, 4), (0.45, 8), (0.0, 16))
-"""With at least so many edges a line is so many times slower (a simulated UART, tests/unit/test_baud.py)."""
+"""With at least so many edges a line is so many times slower (a simulated UART,
+tests/unit/test_baud.py)."""
 
 
 def likely_rates(received: bytes, baud: int) -> list[int]:

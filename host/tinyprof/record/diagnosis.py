@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What is wrong with a line, said while it is being recorded and not after.
 
-What arrived, what it decoded to and when comes in; warnings with what to do next go out, each once. It holds
-no clock and prints nothing.
+What arrived, what it decoded to and when comes in; warnings with what to do next go out, each
+once. It holds no clock and prints nothing.
 """
 
 from __future__ import annotations
@@ -28,20 +28,23 @@ SAMPLE_MAX = 4096
 """Unreadable bytes that are kept to judge the rate by."""
 
 GARBAGE_LEAST = 16
-"""Fewer unreadable bytes may be the rest of a frame whose start was missed, or a glitch at power-on."""
+"""Fewer unreadable bytes may be the rest of a frame whose start was missed, or a glitch at
+power-on."""
 
 WAITED_FOR_SECONDS = 2.5
 """A target with a tracer says something new each second, unless it waits."""
 
 TRACER_SECONDS = 5.0
-"""How long a target may be without a tracer: a module may be late, the agent looks every two seconds."""
+"""How long a target may be without a tracer: a module may be late, the agent looks every two
+seconds."""
 
 TOPICS_MAX = 32
 """A target that names ever new message types is not let fill the screen."""
 
 
 class LineWarning(TinyprofError):
-    """Something that keeps a recording from being what was wanted, though the recording goes on."""
+    """Something that keeps a recording from being what was wanted, though the recording goes
+    on."""
 
 
 class WaitingError(LineWarning):
@@ -55,9 +58,9 @@ class NoTracerError(TinyprofError):
 class LineWatch:
     """Judges one line. `baud` is named in what it says about garbage.
 
-    `fault` is what would make a recording that ended now a failed one: a target without tracer, another image
-    in it, or one that waits for an answer. All can still turn out well: a module may be loaded, a volume
-    mounted, an answer heard.
+    `fault` is what would make a recording that ended now a failed one: a target without tracer,
+    another image in it, or one that waits for an answer. All can still turn out well: a module may
+    be loaded, a volume mounted, an answer heard.
     """
 
     def __init__(self, port: str, baud: int, index: ImageIndex | None = None) -> None:
@@ -76,11 +79,18 @@ class LineWatch:
         self._said: set[str] = set()
 
     def take(
-        self, now: float, data: bytes, events: Sequence[Event], pending: bytes, *, held: bool = False
+        self,
+        now: float,
+        data: bytes,
+        events: Sequence[Event],
+        pending: bytes,
+        *,
+        held: bool = False,
     ) -> Iterator[TinyprofError]:
         """Look at one read, at `now` seconds since the recording began.
 
-        `pending` is the decoder's; `held`: good frames came that are no events, as those that came before.
+        `pending` is the decoder's; `held`: good frames came that are no events, as those that came
+        before.
         """
         self._heard = self._heard or bool(data)
         if not self._heard:
@@ -104,15 +114,21 @@ class LineWatch:
     def _silence(self, now: float) -> LineWarning:
         return LineWarning(
             f"nothing has arrived from {self._port} for {now:.0f} s",
-            "check that this is the port, that receive and transmit are crossed, and that the target is on "
+            "check that this is the port, that receive and transmit are crossed, and that the "
+            "target is on "
             "and runs init=/sbin/tinyprof-agent; still listening",
         )
 
-    def _garbage(self, now: float, data: bytes, events: Sequence[Event], pending: bytes) -> int | None:
-        """How many bytes could not be read since the last frame, once that has gone on for too long."""
+    def _garbage(
+        self, now: float, data: bytes, events: Sequence[Event], pending: bytes
+    ) -> int | None:
+        """How many bytes could not be read since the last frame, once that has gone on for too
+        long."""
         self._sample += data[: SAMPLE_MAX - len(self._sample)]
         # Bytes still pending are judged when a zero ends them, or below.
-        self._unread += len(data) - sum(len(event.data) for event in events if isinstance(event, ConsoleText))
+        self._unread += len(data) - sum(
+            len(event.data) for event in events if isinstance(event, ConsoleText)
+        )
         if data and self._unread >= GARBAGE_LEAST:
             self._garbage_since = now if self._garbage_since is None else self._garbage_since
             self._garbage_until = now
@@ -126,7 +142,8 @@ class LineWatch:
         rates = likely_rates(bytes(self._sample), self._baud)
         tries = ", ".join(f"--baud {rate}" for rate in rates[:3])
         return LineWarning(
-            f"garbage: {unread} bytes and no frame in {GARBAGE_SECONDS:g} s at {self._baud} baud, which is "
+            f"garbage: {unread} bytes and no frame in {GARBAGE_SECONDS:g} s at {self._baud} "
+            "baud, which is "
             "probably not the target's baud rate",
             f"try {tries}; still recording",
         )
@@ -138,14 +155,16 @@ class LineWatch:
                 "disobeyed",
                 LineWarning(
                     "the target does not start or stop its recording as it was told",
-                    "its agent may be older than this tinyprof, or a volume need more memory than it has",
+                    "its agent may be older than this tinyprof, or a volume need more "
+                    "memory than it has",
                 ),
             )
         if deaf:
             yield from self._once(
                 "deaf",
                 LineWarning(
-                    "the target does not hear this end of the line: nothing is repeated, and what the line "
+                    "the target does not hear this end of the line: nothing is repeated, and "
+                    "what the line "
                     "loses is counted",
                     "check that transmit is connected too, or say --one-way",
                 ),
@@ -154,7 +173,8 @@ class LineWatch:
     def waiting(
         self, now: float, target_is: bool, events: Sequence[Event], *, answered: bool
     ) -> Iterator[TinyprofError]:
-        """Say so of a target that may wait for acknowledgements, once nothing new has come for a while.
+        """Say so of a target that may wait for acknowledgements, once nothing new has come for a
+        while.
 
         `answered`: this host sends them, and it is the target that does not hear it.
         """
@@ -173,7 +193,9 @@ class LineWatch:
 
     def tracerless(self, now: float) -> bool:
         """Whether the target has had no tracer for so long that there will be none."""
-        return self._tracerless_since is not None and now - self._tracerless_since >= TRACER_SECONDS
+        return (
+            self._tracerless_since is not None and now - self._tracerless_since >= TRACER_SECONDS
+        )
 
     def _look_at(self, now: float, frame: Frame) -> Iterator[TinyprofError]:
         match frame.message:
@@ -205,7 +227,9 @@ class LineWatch:
         if self._tracerless_since is None:
             self._tracerless_since = now
         self.fault = _no_tracer(hello)
-        yield from self._once("tracer", LineWarning(self.fault.message, "the agent goes on looking for one"))
+        yield from self._once(
+            "tracer", LineWarning(self.fault.message, "the agent goes on looking for one")
+        )
 
     def _look_at_hello(self, hello: Hello) -> Iterator[TinyprofError]:
         if hello.protocol != PROTOCOL:
@@ -244,13 +268,15 @@ def _waits(*, answered: bool) -> WaitingError:
 def _no_tracer(hello: Hello) -> NoTracerError:
     if hello.tracer:
         return NoTracerError(
-            f"the target's kernel {hello.kernel} has a tracer of version {hello.tracer}, its agent knows "
+            f"the target's kernel {hello.kernel} has a tracer of version {hello.tracer}, its "
+            "agent knows "
             f"version {TRACER_ABI}",
             "take the kernel's patch and the agent from one release of tinyprof",
         )
     return NoTracerError(
         f"the target's kernel {hello.kernel} has no tracer",
-        "build it with CONFIG_CRAMFS_TINYPROF=y and boot it with cramfs.tinyprof=1 (docs/kernel.md)",
+        "build it with CONFIG_CRAMFS_TINYPROF=y and boot it with cramfs.tinyprof=1 "
+        "(docs/kernel.md)",
     )
 
 

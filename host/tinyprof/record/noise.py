@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A bad line: what a write becomes on its way through one.
 
-Bytes come in as they were written, and go out with bits flipped, whole writes lost, and lines of another
-program in between. The same seed gives the same noise.
+Bytes come in as they were written, and go out with bits flipped, whole writes lost, and lines of
+another program in between. The same seed gives the same noise.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ TEXT = b"[   12.345678] usb 1-1: new high-speed USB device number 7 using ehci\r
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """How bad: chance of a bit to be flipped, of a write to be lost, of a line of text before a write."""
+    """How bad: chance of a bit to be flipped, of a write to be lost, of a line of text before a
+    write."""
 
     bits: float = 1e-4
     lost: float = 0.01

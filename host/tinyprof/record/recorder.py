@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """One recording: a link in, a capture and running totals out.
 
-What arrives is stored before it is looked at, so nothing that is said about it can cost a byte. Every loss is
-known: from gaps in the frames' numbers, and from the epoch ends, which say how many records an epoch had.
+What arrives is stored before it is looked at, so nothing that is said about it can cost a byte.
+Every loss is known: from gaps in the frames' numbers, and from the epoch ends, which say how many
+records an epoch had.
 """
 
 from __future__ import annotations
@@ -29,10 +30,13 @@ POLL_SECONDS = 0.25
 SETTLE_SECONDS = 2.0
 REARM_SECONDS = 1.0
 EPOCH_MS_MAX = 60_000
-"""A part of a recording waits for epochs of at most this length to end; longer ones are asked to."""
+"""A part of a recording waits for epochs of at most this length to end; longer ones are asked
+to."""
 
 REBOOTS_SAID = 16
-_REBOOTED = LineWarning("the target has rebooted", "its epochs start again; a profile counts another run")
+_REBOOTED = LineWarning(
+    "the target has rebooted", "its epochs start again; a profile counts another run"
+)
 
 _UNHEARD = LineWarning(
     "this line carries nothing to the target", "connect transmit too, and leave out --one-way"
@@ -41,7 +45,8 @@ _UNHEARD = LineWarning(
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A finished recording. `fault` is what made it fail first; `ending` is None where that ended it."""
+    """A finished recording. `fault` is what made it fail first; `ending` is None where that ended
+    it."""
 
     totals: Totals
     ending: Ending | None
@@ -52,7 +57,8 @@ class Observer(Protocol):
     """Is told what happens, as it happens."""
 
     def progress(self, totals: Callable[[], Totals]) -> None:
-        """Called after every read and every quarter second of silence; asking for the totals costs time."""
+        """Called after every read and every quarter second of silence; asking for the totals costs
+        time."""
         ...
 
     def console(self, text: bytes) -> None:
@@ -95,11 +101,12 @@ def record(
     one_way: bool = False,
     clock: Callable[[], float] = monotonic,
 ) -> Recording:
-    """Record until the link ends, a limit is reached, the target turns out to have no tracer, or a fault.
+    """Record until the link ends, a limit is reached, the target turns out to have no tracer, or a
+    fault.
 
-    `one_way`: send nothing to the target, though the link could. `orders()` is asked at every turn for what
-    is wanted now; marks go into the capture, and the target is asked to end its epoch there. `heard()` is
-    told every event, once it is stored. `clock` is in seconds.
+    `one_way`: send nothing to the target, though the link could. `orders()` is asked at every turn
+    for what is wanted now; marks go into the capture, and the target is asked to end its epoch
+    there. `heard()` is told every event, once it is stored. `clock` is in seconds.
     """
     return_path = ReturnPath(epoch_ms) if link.writable and not one_way else None
     session = _Session(link, writer, watch, observer, heard, return_path, clock)
@@ -143,7 +150,8 @@ class _Session:
         self.ending: Ending | None = None
 
     def run(self, limits: Limits, orders: Callable[[], Iterable[Order]]) -> None:
-        """Take what comes until there is an end. Raises CaptureError, and LinkError where the link fails."""
+        """Take what comes until there is an end. Raises CaptureError, and LinkError where the link
+        fails."""
         self.answer([])
         while not self.over(limits):
             for order in orders():
@@ -200,10 +208,12 @@ class _Session:
     def _store(self, data: bytes) -> list[Event]:
         self._tally.bytes += len(data)
         self._unwritten += data
-        # A slow line comes in pieces of a few bytes, each of which would cost a chunk. Half a frame is of use
-        # to nobody, and nothing of it is acknowledged.
+        # A slow line comes in pieces of a few bytes, each of which would cost a chunk. Half a
+        # frame is of use to nobody, and nothing of it is acknowledged.
         whole = self._unwritten.rfind(b"\0") + 1
-        self._write(whole if data and len(self._unwritten) < RUN_MAX + whole else len(self._unwritten))
+        self._write(
+            whole if data and len(self._unwritten) < RUN_MAX + whole else len(self._unwritten)
+        )
         events = self._decoder.feed(data)
         self._count(events)
         return events
@@ -220,7 +230,9 @@ class _Session:
         for run in _runs(data):
             events += self._store(run)
             if self._between_epochs() and writer.is_enough(self._elapsed()):
-                writer.turn(self._elapsed(), primer(self._decoder.order), loss_counts(self.totals()))
+                writer.turn(
+                    self._elapsed(), primer(self._decoder.order), loss_counts(self.totals())
+                )
                 self._epochs_before_part = self._tally.epochs
         if writer.is_enough(self._elapsed()) and not self._epochs_end_by_themselves():
             self._ask_for_an_end()
@@ -264,7 +276,9 @@ class _Session:
             self._tally.gaps = self._link.gaps
             self._write(len(self._unwritten))
             self._writer.gap(self._elapsed())
-            self._observer.warning(LineWarning("the port went away", "plug it in again, or end with Ctrl-C"))
+            self._observer.warning(
+                LineWarning("the port went away", "plug it in again, or end with Ctrl-C")
+            )
             self._tally.away = True
         if self._tally.away and not self._link.away:
             self._tally.away = False
@@ -287,7 +301,9 @@ class _Session:
     def settle(self) -> None:
         """Where the target repeats, give it a moment for the frames that are missing just now."""
         until = self._elapsed() + SETTLE_SECONDS
-        while self._decoder.order.repeats and self._decoder.order.waiting and self._elapsed() < until:
+        while (
+            self._decoder.order.repeats and self._decoder.order.waiting and self._elapsed() < until
+        ):
             data = self._link.read(POLL_SECONDS) if self.ending is not Ending.LINE_ENDED else None
             if data is None:
                 return

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What the host says to the target, and when: what it wants, and what it has got.
 
-The order of the line's frames and the time come in; frames to be sent go out. It acknowledges whatever the
-decoder has taken, so give it the word only when that is in the capture. A target that cannot hear is asked
-again and again, without harm; whether it heard, its frames show.
+The order of the line's frames and the time come in; frames to be sent go out. It acknowledges
+whatever the decoder has taken, so give it the word only when that is in the capture. A target that
+cannot hear is asked again and again, without harm; whether it heard, its frames show.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from tinyprof.wire.sequence import Frame, FrameOrder
 
 ASK_SECONDS = 1.0
 ASK_SECONDS_MAX = 4.0
-"""A target that is heard is asked ever more seldom: on a slow line its answer waits behind much else."""
+"""A target that is heard is asked ever more seldom: on a slow line its answer waits behind much
+else."""
 
 ASK_TIMES = 10
-"""How often a line on which no target was heard is asked. Later, each frame of one gives reason to ask.
-As often is a target told to record or not, of which not every agent knows how."""
+"""How often a line on which no target was heard is asked. Later, each frame of one gives reason to
+ask. As often is a target told to record or not, of which not every agent knows how."""
 
 DEAF_SECONDS = 5.0
 """A target that can repeat and has not begun to after so long does not hear the host."""
@@ -36,8 +37,8 @@ DEAF_SECONDS = 5.0
 
 @dataclass(slots=True)
 class ReturnPath:
-    """The host's side of one line. `epoch_ms` is how long epochs shall be, None: as they are; `trace` is
-    whether there is to be a recording, which somebody before may have stopped."""
+    """The host's side of one line. `epoch_ms` is how long epochs shall be, None: as they are;
+    `trace` is whether there is to be a recording, which somebody before may have stopped."""
 
     epoch_ms: int | None = None
     trace: bool = True

@@ -55,7 +55,8 @@ def _writer(
 
 
 def _open(port: str, baud: int, *, wait: bool) -> Link:
-    """The port. A serial device that goes away is waited for, any other port only if `wait` says so."""
+    """The port. A serial device that goes away is waited for, any other port only if `wait` says
+    so."""
     try:
         link = open_link(port, baud)
     except NoSuchPortError:

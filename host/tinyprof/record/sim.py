@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A target without hardware: what a capture holds, said again over a real pty in the real protocol.
+"""A target without hardware: what a capture holds, said again over a real pty in the real
+protocol.
 
-A capture comes in; a `Link` to a target that repeats its words goes out, at the pace at which they were
-recorded or faster, over as bad a line as is asked for. It touches no page: what is said was true once.
+A capture comes in; a `Link` to a target that repeats its words goes out, at the pace at which they
+were recorded or faster, over as bad a line as is asked for. It touches no page: what is said was
+true once.
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ from tinyprof.wire.sequence import Frame
 WINDOW = 32
 REPEAT_SECONDS = 0.5
 HEAR_SECONDS = 1.5
-"""How long a target waits after its first word for a host to answer: it talks faster than a UART."""
+"""How long a target waits after its first word for a host to answer: it talks faster than a
+UART."""
 
 LINGER_SECONDS = 5.0
 """How long a target that has said everything waits for a host that has not acknowledged it."""
@@ -65,7 +68,8 @@ class _Kept:
 
 
 class Sender:
-    """The agent's side of the protocol (docs/wire-format.md, "Repetition"), with bytes for a port."""
+    """The agent's side of the protocol (docs/wire-format.md, "Repetition"), with bytes for a
+    port."""
 
     def __init__(self, session: int) -> None:
         self._session = session
@@ -134,9 +138,14 @@ class Sender:
 def told(reader: CaptureReader) -> Iterator[tuple[float, Message]]:
     """What the target said, and when: seconds since the recording began."""
     for event in reader.events():
-        if isinstance(event, Frame) and isinstance(event.message, Pages | EpochEnd | Mark | Hello | Status):
+        if isinstance(event, Frame) and isinstance(
+            event.message, Pages | EpochEnd | Mark | Hello | Status
+        ):
             message = event.message
-            yield reader.seconds, replace(message, window=WINDOW) if isinstance(message, Hello) else message
+            yield (
+                reader.seconds,
+                replace(message, window=WINDOW) if isinstance(message, Hello) else message,
+            )
 
 
 class SimulatedTarget:
@@ -254,7 +263,8 @@ class SimulatedTarget:
 def open_sim(
     port: str, *, speed: float = 1.0, noise: Noise = QUIET
 ) -> tuple[DescriptorLink, ImageIndex | None]:
-    """`sim:` replays the reference board's start, `sim:FILE` a capture; with the index that it carries.
+    """`sim:` replays the reference board's start, `sim:FILE` a capture; with the index that it
+    carries.
 
     Raises TinyprofError.
     """
@@ -263,7 +273,9 @@ def open_sim(
     try:
         file = path.open("rb")
     except OSError as error:
-        raise SimError(f"{path}: {error.strerror}", "sim: alone replays the reference board") from None
+        raise SimError(
+            f"{path}: {error.strerror}", "sim: alone replays the reference board"
+        ) from None
     reader = CaptureReader(file, str(path))
     story = told(reader)
     first = next(story, None)

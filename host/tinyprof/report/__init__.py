@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What profiles and plans say, for people and for programs: text, JSON fields or HTML out. No I/O."""
+"""What profiles and plans say, for people and for programs: text, JSON fields or HTML out. No
+I/O."""
 
 from tinyprof.report.axfs import axfs_lines
 from tinyprof.report.differences import difference_fields, difference_lines, differences
@@ -12,7 +13,14 @@ from tinyprof.report.plans import (
     plan_document,
     plan_lines,
 )
-from tinyprof.report.summary import FileSummary, Summary, run_text, summarize, summary_fields, summary_lines
+from tinyprof.report.summary import (
+    FileSummary,
+    Summary,
+    run_text,
+    summarize,
+    summary_fields,
+    summary_lines,
+)
 from tinyprof.tables.ledger import losses_text
 
 __all__ = [

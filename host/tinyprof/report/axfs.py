@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A profile as the table that mkfs.axfs reads with -i: lines of `path,offset,count`, the most used first.
+"""A profile as the table that mkfs.axfs reads with -i: lines of `path,offset,count`, the most used
+first.
 
-The path begins with a point, the offset is in bytes, the count is the number of epochs the page was mapped
-in. Pages that only read() or a private copy touched are left out, as AXFS's own recorder leaves them out.
+The path begins with a point, the offset is in bytes, the count is the number of epochs the page
+was mapped in. Pages that only read() or a private copy touched are left out, as AXFS's own
+recorder leaves them out.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ def axfs_lines(profile: Profile) -> tuple[list[str], list[str]]:
     """The lines, and the paths that the format has no way to write."""
     unwritable = [file.path for file in profile.files if any(c in file.path for c in ",\n\r")]
     rows = sorted(
-        (row for row in _rows(profile) if row[1] not in unwritable), key=lambda row: (-row[0], *row[1:])
+        (row for row in _rows(profile) if row[1] not in unwritable),
+        key=lambda row: (-row[0], *row[1:]),
     )
     return [f".{path},{offset},{count}" for count, path, offset in rows], unwritable
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What became different between two profiles: both in, pages gained, lost, hotter and colder by file out.
+"""What became different between two profiles: both in, pages gained, lost, hotter and colder by
+file out.
 
-A file is compared with the one of the same content, or else of the same path: then its pages are compared by
-their place, and the file is said to have changed.
+A file is compared with the one of the same content, or else of the same path: then its pages are
+compared by their place, and the file is said to have changed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ _RANK = {temperature: rank for rank, temperature in enumerate(Temperature)}
 
 @dataclass(frozen=True, slots=True)
 class FileDifference:
-    """Pages of one file: used only in the second profile or the first, of a hotter or a colder class now."""
+    """Pages of one file: used only in the second profile or the first, of a hotter or a colder
+    class now."""
 
     path: str
     changed: bool
@@ -30,7 +32,9 @@ class FileDifference:
     colder: tuple[int, ...]
 
 
-def differences(one: Profile, other: Profile, limits: Limits = DEFAULT_LIMITS) -> list[FileDifference]:
+def differences(
+    one: Profile, other: Profile, limits: Limits = DEFAULT_LIMITS
+) -> list[FileDifference]:
     """The files in which something became different, in the order of their paths."""
     found = []
     left = {(file.sha256, file.size): file for file in other.files}
@@ -73,7 +77,8 @@ def _difference(
 def difference_fields(found: list[FileDifference]) -> dict[str, Any]:
     """The fields of `tinyprof diff --json`."""
     sums = {
-        name: sum(len(getattr(it, name)) for it in found) for name in ("gained", "lost", "hotter", "colder")
+        name: sum(len(getattr(it, name)) for it in found)
+        for name in ("gained", "lost", "hotter", "colder")
     }
     return {**sums, "files": [asdict(it) for it in found]}
 
@@ -89,4 +94,7 @@ def difference_lines(found: list[FileDifference]) -> Iterator[str]:
             if pages := getattr(it, name):
                 yield f"          {name}: {page_ranges(pages)}"
     sums = difference_fields(found)
-    yield f"{sums['gained']:6}{sums['lost']:6}{sums['hotter']:7}{sums['colder']:7}  in {len(found)} files"
+    yield (
+        f"{sums['gained']:6}{sums['lost']:6}{sums['hotter']:7}{sums['colder']:7}  in "
+        f"{len(found)} files"
+    )

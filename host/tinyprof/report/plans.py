@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What a plan says: a plan in, lines of text or the fields of a JSON document out; and a curve of plans.
+"""What a plan says: a plan in, lines of text or the fields of a JSON document out; and a curve of
+plans.
 
-The fields are a plan file too: `tinyprof build --plan` reads what `tinyprof plan --json` printed. No I/O.
+The fields are a plan file too: `tinyprof build --plan` reads what `tinyprof plan --json` printed.
+No I/O.
 """
 
 from __future__ import annotations
@@ -64,20 +66,25 @@ def match_fields(match: Match) -> dict[str, Any]:
 def match_lines(match: Match) -> Iterator[str]:
     """What has changed since the profile, a line a file; nothing where nothing has."""
     lines = [
-        f"{file.node.path}: changed since the profile: of its used pages {file.counts.by_place} are in their "
+        f"{file.node.path}: changed since the profile: of its used pages {file.counts.by_place} "
+        "are in their "
         f"place, {file.counts.by_content} elsewhere, {file.counts.by_symbol} found by symbols, "
         f"{file.counts.unmatched} not found"
         for file in match.changed
     ]
-    lines += [f"{path}: not there any more: {pages} used pages" for path, pages in match.missing.items()]
+    lines += [
+        f"{path}: not there any more: {pages} used pages" for path, pages in match.missing.items()
+    ]
     yield from lines[:CHANGED_MAX]
     if len(lines) > CHANGED_MAX:
         yield f"and {len(lines) - CHANGED_MAX} more files"
     counts = match.counts
     if lines:
         yield (
-            f"profile: {counts.same} used pages in files that have not changed, {counts.by_place} by place, "
-            f"{counts.by_content} by content, {counts.by_symbol} by symbol, {counts.unmatched} not found: "
+            f"profile: {counts.same} used pages in files that have not changed, "
+            f"{counts.by_place} by place, "
+            f"{counts.by_content} by content, {counts.by_symbol} by symbol, "
+            f"{counts.unmatched} not found: "
             f"{100 * counts.stale:.1f} % stale"
         )
 
@@ -86,12 +93,15 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     """The text of `tinyprof plan`."""
     it = plan.prediction
     yield (
-        f"image {it.image} bytes, {it.image - it.image_before:+} to the one without pages in place; "
+        f"image {it.image} bytes, {it.image - it.image_before:+} to the one without "
+        "pages in place; "
         f"{it.pages} pages in place for a {plan.kernel} kernel"
     )
     yield (
-        f"page cache {it.page_cache // 1024} KiB instead of {it.page_cache_before // 1024} if nothing is "
-        f"ever dropped; in the steady state {it.steady // 1024} KiB instead of {it.steady_before // 1024}"
+        f"page cache {it.page_cache // 1024} KiB instead of {it.page_cache_before // 1024} "
+        "if nothing is "
+        f"ever dropped; in the steady state {it.steady // 1024} KiB instead of "
+        f"{it.steady_before // 1024}"
     )
     yield _goodness_line(plan)
     for file in plan.files:
@@ -110,7 +120,8 @@ def _goodness_line(plan: Plan) -> str:
 def _file_lines(file: PlannedFile, split: bool) -> Iterator[str]:
     filler = f", {file.filler} of them only to reach others" if file.filler else ""
     yield (
-        f"{file.path}: {len(file.chosen)} of {file.pages} pages{filler}; costs {file.cost} bytes of flash, "
+        f"{file.path}: {len(file.chosen)} of {file.pages} pages{filler}; costs {file.cost} "
+        "bytes of flash, "
         f"saves {file.saves} of RAM"
     )
     if file.chosen:
@@ -135,7 +146,9 @@ def curve_lines(plans: Sequence[Plan]) -> Iterator[str]:
         bar = "█" * round(PLOT_WIDTH * _saved(plan) / most)
         cache = (it.page_cache_before - it.page_cache) // 1024
         more = it.image - it.image_before
-        yield f"{it.image:10}{more:12}{it.pages:7}{_saved(plan) // 1024:14} KiB{cache:14} KiB  {bar}"
+        yield (
+            f"{it.image:10}{more:12}{it.pages:7}{_saved(plan) // 1024:14} KiB{cache:14} KiB  {bar}"
+        )
 
 
 def _saved(plan: Plan) -> int:

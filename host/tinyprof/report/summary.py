@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The report of a profile: its runs with phases and losses, and its files with their heat, hottest first.
+"""The report of a profile: its runs with phases and losses, and its files with their heat, hottest
+first.
 
-A profile comes in; a summary goes out, and that as lines of text or as the fields of a JSON document. Names
-in the lines are as they were recorded: whoever prints them makes them harmless.
+A profile comes in; a summary goes out, and that as lines of text or as the fields of a JSON
+document. Names in the lines are as they were recorded: whoever prints them makes them harmless.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class FileSummary:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The report; sums are over `files`, which stand in the order of their hot, then of their used pages."""
+    """The report; sums are over `files`, which stand in the order of their hot, then of their used
+    pages."""
 
     runs: tuple[RunFacts, ...]
     epochs: int
@@ -83,7 +85,9 @@ def _file(profile: Profile, use: FileUse, limits: Limits) -> FileSummary:
     classes = temperatures(profile, use, limits)
     counts = Counter(classes.values())
     pages = -(-use.size // PAGE_SIZE)
-    seen_as = {kind: sum(letter in page.seen for page in use.pages.values()) for kind, letter in _KINDS}
+    seen_as = {
+        kind: sum(letter in page.seen for page in use.pages.values()) for kind, letter in _KINDS
+    }
     return FileSummary(
         path=use.path,
         sha256=use.sha256,
@@ -120,9 +124,14 @@ def run_text(run: RunFacts) -> str:
 def phase_lines(run: RunFacts) -> Iterator[str]:
     """A run's phases, a line each."""
     for phase in run.phases:
-        name = phase.name or ("after it became steady" if phase.steady and phase.first > 1 else "the start")
+        name = phase.name or (
+            "after it became steady" if phase.steady and phase.first > 1 else "the start"
+        )
         steady = ", steady state" if phase.steady else ""
-        yield f"  from epoch {phase.first}: {name}, {phase.epochs} epochs, {phase.fresh} new pages{steady}"
+        yield (
+            f"  from epoch {phase.first}: {name}, {phase.epochs} epochs, {phase.fresh} new "
+            f"pages{steady}"
+        )
 
 
 def summary_lines(summary: Summary) -> Iterator[str]:
@@ -131,7 +140,8 @@ def summary_lines(summary: Summary) -> Iterator[str]:
         yield run_text(run)
         yield from phase_lines(run)
     yield (
-        f"{summary.used} pages used in {len(summary.files)} files: {summary.hot} hot, {summary.warm} warm, "
+        f"{summary.used} pages used in {len(summary.files)} files: {summary.hot} hot, "
+        f"{summary.warm} warm, "
         f"{summary.once} once; {summary.worth_xip} of them worth storing in place"
         + (f"; {summary.unknown_pages} of no file" if summary.unknown_pages else "")
     )
@@ -139,5 +149,8 @@ def summary_lines(summary: Summary) -> Iterator[str]:
     yield f"   hot  warm  once  of pages  exec  read write  file  path     {legend}"
     for file in summary.files:
         classes = f"{file.hot:6}{file.warm:6}{file.once:6}"
-        yield f"{classes}{file.pages:10}{file.exec:6}{file.read:6}{file.write:6}{file.file:6}  {file.path}"
+        yield (
+            f"{classes}{file.pages:10}{file.exec:6}{file.read:6}{file.write:6}{file.file:6} "
+            f" {file.path}"
+        )
         yield f"        {file.strip}"

@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: MIT
-"""The files of a root filesystem: indexed, read, named, and found again after they have changed."""
+"""The files of a root filesystem: indexed, read, named, and found again after they have
+changed."""

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The bytes of the files that a profile is about: an image or a tree in, a file's content out when asked for.
+"""The bytes of the files that a profile is about: an image or a tree in, a file's content out when
+asked for.
 
-A profile knows contents by their hash, so that what an image or a tree has under the same path counts only if
-it is the very same: names of another version would be wrong. Nothing is read before the first question.
+A profile knows contents by their hash, so that what an image or a tree has under the same path
+counts only if it is the very same: names of another version would be wrong. Nothing is read before
+the first question.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ NAMED_MAX = 64
 
 
 class Contents:
-    """`load` finds what there is, by path, at the first question; it may be asked from several threads."""
+    """`load` finds what there is, by path, at the first question; it may be asked from several
+    threads."""
 
     def __init__(self, load: Callable[[], Mapping[str, Reader]]) -> None:
         self._load = load
@@ -37,7 +40,8 @@ class Contents:
         self._named = lru_cache(NAMED_MAX)(self._read_names)
 
     def content(self, path: str, sha256: str) -> bytes | None:
-        """A file's bytes; those of the program that a split one was made of. None where they are not there.
+        """A file's bytes; those of the program that a split one was made of. None where they are
+        not there.
 
         Raises TinyprofError or OSError where there is something that cannot be read.
         """
@@ -48,7 +52,9 @@ class Contents:
         if reader is None:
             return None
         data = reader()
-        return next((it for it in (data, undone(data)) if hashlib.sha256(it).hexdigest() == sha256), None)
+        return next(
+            (it for it in (data, undone(data)) if hashlib.sha256(it).hexdigest() == sha256), None
+        )
 
     def head(self, file: FileUse) -> bytes | None:
         """What mapped_parts() needs of a file, or None."""
@@ -79,4 +85,6 @@ def contents_of_image(path: Path) -> Contents:
 
 def contents_of_tree(rootfs: Path) -> Contents:
     """The files of a root filesystem's directory."""
-    return Contents(lambda: {node.path: node.content for node in Tree.from_directory(rootfs).files()})
+    return Contents(
+        lambda: {node.path: node.content for node in Tree.from_directory(rootfs).files()}
+    )

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The names that an ELF file gives to its bytes: a file in, its sections and functions by their place out.
+"""The names that an ELF file gives to its bytes: a file in, its sections and functions by their
+place out.
 
-A file is untrusted. Of tables that are broken, or longer than any real one, what makes sense counts, and the
-time that they take is bounded by the limits below, whatever they say of their own size.
+A file is untrusted. Of tables that are broken, or longer than any real one, what makes sense
+counts, and the time that they take is bounded by the limits below, whatever they say of their own
+size.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ BROKEN = (struct.error, KeyError, IndexError)
 
 @dataclass(frozen=True)
 class Names:
-    """Sections that have bytes in the file, and functions and objects, both sorted by their place."""
+    """Sections that have bytes in the file, and functions and objects, both sorted by their
+    place."""
 
     sections: tuple[Symbol, ...] = ()
     functions: tuple[Symbol, ...] = ()
@@ -69,7 +72,9 @@ def _by_page(symbols: Iterable[Symbol]) -> Mapping[int, Sequence[str]]:
     places = (
         (page, symbol.name)
         for symbol in symbols
-        for page in range(symbol.offset // PAGE_SIZE, -(-(symbol.offset + symbol.size) // PAGE_SIZE))
+        for page in range(
+            symbol.offset // PAGE_SIZE, -(-(symbol.offset + symbol.size) // PAGE_SIZE)
+        )
     )
     for page, name in islice(places, PLACES_MAX):
         found.setdefault(page, []).append(name)
@@ -107,12 +112,15 @@ class _Layout(NamedTuple):
 def _layout(data: bytes) -> _Layout:
     """Raises KeyError or IndexError for neither class and neither byte order."""
     order, wide = {1: "<", 2: ">"}[data[5]], {1: False, 2: True}[data[4]]
-    tables = ("2HI3QI6H", "2I4Q2I2Q", "2I6Q", "I2BH2Q") if wide else ("2H5I6H", "10I", "8I", "3I2BH")
+    tables = (
+        ("2HI3QI6H", "2I4Q2I2Q", "2I6Q", "I2BH2Q") if wide else ("2H5I6H", "10I", "8I", "3I2BH")
+    )
     return _Layout(wide, *(struct.Struct(order + table) for table in tables))
 
 
 def read_names(data: bytes, debug: bytes = b"") -> Names:
-    """The names in a file, and in its separate debug file, if there is one. No ELF file has none."""
+    """The names in a file, and in its separate debug file, if there is one. No ELF file has
+    none."""
     try:
         loads, thumb = _loads(data)
         sections = list(_sections(data))
@@ -208,13 +216,19 @@ def _functions(data: bytes, loads: Sequence[_Load], thumb: bool, limit: int) -> 
         count = min(left, section.size // size, max(0, len(data) - section.offset) // size)
         left -= count
         strings = sections[section.link]
-        for fields in layout.symbol.iter_unpack(data[section.offset : section.offset + count * size]):
+        for fields in layout.symbol.iter_unpack(
+            data[section.offset : section.offset + count * size]
+        ):
             if layout.wide:
                 name, info, _, index, value, length = fields
             else:
                 name, value, length, info, _, index = fields
             kind = info & 15
-            if kind not in (STT_OBJECT, STT_FUNC, STT_GNU_IFUNC) or not length or index == SHN_UNDEF:
+            if (
+                kind not in (STT_OBJECT, STT_FUNC, STT_GNU_IFUNC)
+                or not length
+                or index == SHN_UNDEF
+            ):
                 continue
             # On ARM bit 0 of a function's address says that it is Thumb code.
             address = value & ~1 if thumb and kind != STT_OBJECT else value

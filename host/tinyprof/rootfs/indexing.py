@@ -24,7 +24,9 @@ def index_image(image: Image) -> ImageIndex:
             data = image.read(entry)
             source = undone(data) if looks_split(data[:EHDR_SIZE]) else data
             hashes = page_hashes(source) + page_hashes(data)[-(-len(source) // PAGE_SIZE) :]
-            before = Source(len(source), hashlib.sha256(source).hexdigest()) if source != data else None
+            before = (
+                Source(len(source), hashlib.sha256(source).hexdigest()) if source != data else None
+            )
             digests[content] = hashlib.sha256(data).hexdigest(), hashes, before
         digest, hashes, before = digests[content]
         blocks = image.blocks(entry)
@@ -35,7 +37,9 @@ def index_image(image: Image) -> ImageIndex:
             for block in blocks
         )
         stored = tuple(block.stored for block in blocks)
-        files.append(IndexedFile(entry.path, entry.ino, entry.size, digest, stored, flags, hashes, before))
+        files.append(
+            IndexedFile(entry.path, entry.ino, entry.size, digest, stored, flags, hashes, before)
+        )
     head = image.superblock
     return ImageIndex(head.byte_order, head.size, head.fsid, head.name, tuple(files))
 

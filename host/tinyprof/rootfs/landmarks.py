@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""By what the places of a file are known again in its next version: bytes in, symbols by their place out.
+"""By what the places of a file are known again in its next version: bytes in, symbols by their
+place out.
 
 An ELF file's functions and objects are, also those of a separate debug file (names.py). So that a
-stripped file has some too, a few stretches of each page are landmarks: those with the least checksums, which
-are the same stretches wherever they have moved. A file is untrusted: a broken one has no functions.
+stripped file has some too, a few stretches of each page are landmarks: those with the least
+checksums, which are the same stretches wherever they have moved. A file is untrusted: a broken one
+has no functions.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ LANDMARKS = 6
 """How many a page has."""
 
 LANDMARK_SIZE, LANDMARK_STEP = 24, 2
-"""Bytes of a landmark: a few instructions; and between places where one may begin: the shortest of them."""
+"""Bytes of a landmark: a few instructions; and between places where one may begin: the shortest of
+them."""
 
 LANDMARK = "~"
 """A landmark's name is this and its checksum."""
@@ -34,14 +37,18 @@ _IS_LANDMARK = re.compile(f"{LANDMARK}[0-9a-f]{{1,8}}", re.ASCII)
 
 
 def read_symbols(data: bytes, debug: bytes = b"") -> tuple[Symbol, ...]:
-    """The symbols of a file, sorted by their place; `debug` is its separate debug file, if there is one."""
+    """The symbols of a file, sorted by their place; `debug` is its separate debug file, if there
+    is one."""
     return read_names(data, debug).functions
 
 
 def with_symbols(profile: Profile, contents: Mapping[str, tuple[bytes, bytes]]) -> Profile:
-    """The profile with the symbols near used pages; `contents` has file and debug file by SHA-256."""
+    """The profile with the symbols near used pages; `contents` has file and debug file by
+    SHA-256."""
     files = tuple(
-        replace(file, symbols=_landmarked(file, *contents[file.sha256])) if file.sha256 in contents else file
+        replace(file, symbols=_landmarked(file, *contents[file.sha256]))
+        if file.sha256 in contents
+        else file
         for file in profile.files
     )
     return replace(profile, files=files)
@@ -59,7 +66,8 @@ def _landmarks_of(content: bytes, page: int) -> Iterator[Symbol]:
     crc = zlib.crc32
     end = min((page + 1) * PAGE_SIZE, len(content) - LANDMARK_SIZE + 1)
     places = (
-        (crc(content[at : at + LANDMARK_SIZE]), at) for at in range(page * PAGE_SIZE, end, LANDMARK_STEP)
+        (crc(content[at : at + LANDMARK_SIZE]), at)
+        for at in range(page * PAGE_SIZE, end, LANDMARK_STEP)
     )
     for checksum, at in nsmallest(LANDMARKS, places):
         yield Symbol(f"{LANDMARK}{checksum:x}", at, LANDMARK_SIZE)
@@ -68,7 +76,9 @@ def _landmarks_of(content: bytes, page: int) -> Iterator[Symbol]:
 def find_landmarks(content: bytes, wanted: Iterable[Symbol]) -> list[Symbol]:
     """Where those landmarks stand in another content, wherever it is."""
     checksums = {
-        int(symbol.name[1:], 16): symbol.name for symbol in wanted if _IS_LANDMARK.fullmatch(symbol.name)
+        int(symbol.name[1:], 16): symbol.name
+        for symbol in wanted
+        if _IS_LANDMARK.fullmatch(symbol.name)
     }
     crc = zlib.crc32
     if not checksums:
@@ -87,6 +97,8 @@ def _near(symbols: Iterable[Symbol], file: FileUse) -> tuple[Symbol, ...]:
         for symbol in symbols
         if any(
             page in near
-            for page in range(symbol.offset // PAGE_SIZE, (symbol.offset + symbol.size - 1) // PAGE_SIZE + 1)
+            for page in range(
+                symbol.offset // PAGE_SIZE, (symbol.offset + symbol.size - 1) // PAGE_SIZE + 1
+            )
         )
     )

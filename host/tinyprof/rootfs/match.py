@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What a profile says of a tree whose files may have changed since: both in, used pages by path out.
+"""What a profile says of a tree whose files may have changed since: both in, used pages by path
+out.
 
-A file is known by its content. One that is not there any more is looked for under its name, and its used
-pages are found again there: at their place, elsewhere by their hash, or by the functions that lie on them.
-How many were found in which way, and how many were not, is counted.
+A file is known by its content. One that is not there any more is looked for under its name, and
+its used pages are found again there: at their place, elsewhere by their hash, or by the functions
+that lie on them. How many were found in which way, and how many were not, is counted.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from tinyprof.rootfs.landmarks import find_landmarks, read_symbols
 from tinyprof.segments.split import EHDR_SIZE, looks_split, undone
 
 GROWTH_MAX = 1.15
-"""Found by symbols, a file has at most so many times as many pages: what lay on one may lie on two now."""
+"""Found by symbols, a file has at most so many times as many pages: what lay on one may lie on two
+now."""
 
 FAR = 1 << 16
 """Bytes from the nearest symbol beyond which what has none of its own is not placed."""
@@ -71,29 +73,38 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The profiled files of a tree, and the paths of which nothing is left there with their used pages."""
+    """The profiled files of a tree, and the paths of which nothing is left there with their used
+    pages."""
 
     files: tuple[Matched, ...]
     missing: Mapping[str, int]
 
     @property
     def counts(self) -> Counts:
-        return sum((file.counts for file in self.files), Counts(unmatched=sum(self.missing.values())))
+        return sum(
+            (file.counts for file in self.files), Counts(unmatched=sum(self.missing.values()))
+        )
 
     @property
     def processes(self) -> dict[str, int]:
         """How many processes map a file at once, by path, where that is known."""
-        return {file.node.path: file.processes for file in self.files if file.processes is not None}
+        return {
+            file.node.path: file.processes for file in self.files if file.processes is not None
+        }
 
     def with_processes(self, processes: int) -> Match:
         """As if so many processes had been seen to map each of the files."""
-        return replace(self, files=tuple(replace(file, processes=processes) for file in self.files))
+        return replace(
+            self, files=tuple(replace(file, processes=processes) for file in self.files)
+        )
 
     @property
     def stale(self) -> tuple[str, ...]:
         """Paths of whose used pages some are not found any more, sorted."""
         return tuple(
-            sorted({*self.missing, *(file.node.path for file in self.files if file.counts.unmatched)})
+            sorted(
+                {*self.missing, *(file.node.path for file in self.files if file.counts.unmatched)}
+            )
         )
 
     @property
@@ -102,7 +113,8 @@ class Match:
 
 
 def match(profile: Profile, tree: Tree) -> Match:
-    """Find a profile's files and pages in a tree. Raises TreeError for a file that cannot be read."""
+    """Find a profile's files and pages in a tree. Raises TreeError for a file that cannot be
+    read."""
     nodes = [_as_built(node) for node in tree.files()]
     same = _same_contents(profile, nodes)
     found = {
@@ -136,7 +148,8 @@ def _as_built(node: Node) -> Node:
 
 
 def _same_contents(profile: Profile, nodes: Iterable[Node]) -> dict[tuple[str, int], Node]:
-    """A file for each profiled content that the tree holds; one is enough, as equal files share blocks."""
+    """A file for each profiled content that the tree holds; one is enough, as equal files share
+    blocks."""
     wanted = {(file.sha256, file.size) for file in profile.files}
     sizes = {size for _, size in wanted}
     contents: dict[tuple[str, int], Node] = {}
@@ -147,7 +160,8 @@ def _same_contents(profile: Profile, nodes: Iterable[Node]) -> dict[tuple[str, i
 
 
 class _Names:
-    """Finds a file by its path, or by its path but for the digits where that is one file's only."""
+    """Finds a file by its path, or by its path but for the digits where that is one file's
+    only."""
 
     def __init__(self, nodes: Iterable[Node]) -> None:
         self._nodes = {node.path: node for node in nodes}
@@ -193,9 +207,11 @@ def _carried(file: FileUse, node: Node, steady: int) -> Matched:
 def _by_symbol(
     left: Mapping[int, PageUse], before: Sequence[Symbol], after: Sequence[Symbol], node: Node
 ) -> tuple[dict[int, PageUse], int]:
-    """Pages of the new file that hold what lay on used pages of the old one, and how many those were.
+    """Pages of the new file that hold what lay on used pages of the old one, and how many those
+    were.
 
-    Those that hold the most of it come first, and no more than GROWTH_MAX times as many as there were.
+    Those that hold the most of it come first, and no more than GROWTH_MAX times as many as there
+    were.
     """
     moves = _Moves(before, after, node.size)
     weights: dict[int, Counter[int]] = defaultdict(Counter)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """PT_LOADs split so that a stock kernel maps scattered runs of pages in place.
 
-A file is described (elf), its longer program header table gets a place (place), its segments are cut (split),
-and what came out is loaded on paper (loader) and held against what went in (check). Bytes in, bytes out.
+A file is described (elf), its longer program header table gets a place (place), its segments are
+cut (split), and what came out is loaded on paper (loader) and held against what went in (check).
+Bytes in, bytes out.
 """
 
 from tinyprof.segments.elf import Elf, Reason, SplitError, read_elf

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What the splitter has to know of an ELF file: bytes in, a frozen description out, and headers packed again.
+"""What the splitter has to know of an ELF file: bytes in, a frozen description out, and headers
+packed again.
 
-Files are untrusted: what contradicts itself, or what this project does not understand, is refused with a
-reason. Nothing here decides what to split.
+Files are untrusted: what contradicts itself, or what this project does not understand, is refused
+with a reason. Nothing here decides what to split.
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ if TYPE_CHECKING:
 PF_X, PF_W, PF_R = 1, 2, 4
 
 APPENDED_SIGNATURE = b"~Module signature appended~\n"
-"""What the kernel's scripts/sign-file leaves at the end of a file, IMA's appended signatures included."""
+"""What the kernel's scripts/sign-file leaves at the end of a file, IMA's appended signatures
+included."""
 
 SIGNATURE_SECTIONS = frozenset(
     {"signature", ".signature", ".sig", ".elfsig", ".pkcs7", ".note.fdo.integrity"}
 )
-"""Sections that hold a signature or a checksum over the file: bsign, elfsign, libgcrypt's FIPS check."""
+"""Sections that hold a signature or a checksum over the file: bsign, elfsign, libgcrypt's FIPS
+check."""
 
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_PHDR, PT_GNU_RELRO = 1, 2, 3, 6, 0x6474E552
 DT_NULL, DT_NEEDED, DT_TEXTREL, DT_FLAGS, DT_FLAGS_1 = 0, 1, 22, 30, 0x6FFFFFFB
@@ -110,7 +113,8 @@ class Segment:
         return range(self.offset // PAGE_SIZE, page_ceil(self.offset + self.filesz) // PAGE_SIZE)
 
     def part(self, start: int, end: int) -> Segment:
-        """The part between two of its file offsets; what it has beyond the file stays with its last byte."""
+        """The part between two of its file offsets; what it has beyond the file stays with its
+        last byte."""
         shift = start - self.offset
         last = end == self.offset + self.filesz
         memsz = self.memsz - shift if last else end - start
@@ -126,7 +130,8 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section header as far as a reader of the file can tell, and the bytes that are its own."""
+    """One section header as far as a reader of the file can tell, and the bytes that are its
+    own."""
 
     name: str
     header: tuple[tuple[str, Any], ...]
@@ -135,7 +140,8 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Elf:
-    """A program or library: `phoff` is where its program headers are, `used` what bytes have an owner."""
+    """A program or library: `phoff` is where its program headers are, `used` what bytes have an
+    owner."""
 
     data: bytes
     bits: Literal[32, 64]
@@ -164,7 +170,9 @@ class Elf:
     def may_be_loader(self) -> bool:
         """Whether a kernel may load it as another program's interpreter: ld.so and musl's libc."""
         dynamic = any(segment.type == PT_DYNAMIC for segment in self.segments)
-        return bool(self.entry) and dynamic and not (self.has_interpreter or self.needs or self.pie)
+        return (
+            bool(self.entry) and dynamic and not (self.has_interpreter or self.needs or self.pie)
+        )
 
 
 def page_floor(value: int) -> int:
@@ -176,7 +184,8 @@ def page_ceil(value: int) -> int:
 
 
 def read_elf(data: bytes) -> Elf:
-    """Describe a file. Raises SplitError for what no loader would take, and for what we do not understand."""
+    """Describe a file. Raises SplitError for what no loader would take, and for what we do not
+    understand."""
     if not data.startswith(ELF_MAGIC):
         raise SplitError(Reason.NOT_ELF, "it does not begin with ELF's magic number")
     try:
@@ -185,7 +194,9 @@ def read_elf(data: bytes) -> Elf:
         raise
     # pyelftools promises ELFError; contradictory headers make it raise whatever its parts do.
     except Exception as error:
-        raise SplitError(Reason.ODD_HEADERS, f"they cannot be read ({type(error).__name__})") from None
+        raise SplitError(
+            Reason.ODD_HEADERS, f"they cannot be read ({type(error).__name__})"
+        ) from None
     _refuse_odd(elf)
     return elf
 
@@ -203,7 +214,9 @@ def _described(data: bytes) -> Elf:
     if header["e_ehsize"] != (52 if bits == 32 else 64):
         raise SplitError(Reason.ODD_HEADERS, f"an ELF header of {header['e_ehsize']} bytes")
     if header["e_phentsize"] != entry_size or not 0 < count < 0xFFFF:
-        raise SplitError(Reason.ODD_HEADERS, f"{count} program headers of {header['e_phentsize']} bytes")
+        raise SplitError(
+            Reason.ODD_HEADERS, f"{count} program headers of {header['e_phentsize']} bytes"
+        )
     table = Extent(header["e_phoff"], header["e_phoff"] + count * entry_size)
     _refuse_beyond(data, table, "the program headers")
     order: Literal["little", "big"] = "little" if file.little_endian else "big"
@@ -279,7 +292,9 @@ def _dynamic(
     for segment in segments:
         if segment.type == PT_DYNAMIC:
             _refuse_beyond(data, segment.in_file, "the dynamic table")
-            table = data[segment.offset : segment.offset + segment.filesz - segment.filesz % entry.size]
+            table = data[
+                segment.offset : segment.offset + segment.filesz - segment.filesz % entry.size
+            ]
             for tag, value in entry.iter_unpack(table):
                 if tag == DT_NULL:
                     break
@@ -290,17 +305,24 @@ def _dynamic(
 def _refuse_beyond(data: bytes, extent: Extent, what: str) -> None:
     if extent.end > len(data):
         raise SplitError(
-            Reason.TRUNCATED, f"{what} would end at byte {extent.end} of {len(data)}", "copy the file again"
+            Reason.TRUNCATED,
+            f"{what} would end at byte {extent.end} of {len(data)}",
+            "copy the file again",
         )
 
 
 def _refuse_odd(elf: Elf) -> None:
-    """Refuse what loaders disagree on, and what would be wrong after a change of the file's bytes."""
+    """Refuse what loaders disagree on, and what would be wrong after a change of the file's
+    bytes."""
     if elf.data.endswith(APPENDED_SIGNATURE):
-        raise SplitError(Reason.SIGNED, "a signature is appended", "split the file before signing it")
+        raise SplitError(
+            Reason.SIGNED, "a signature is appended", "split the file before signing it"
+        )
     for section in elf.sections:
         if section.name in SIGNATURE_SECTIONS:
-            raise SplitError(Reason.SIGNED, f"section {section.name}", "split the file before signing it")
+            raise SplitError(
+                Reason.SIGNED, f"section {section.name}", "split the file before signing it"
+            )
     if not elf.loads:
         raise SplitError(Reason.NOT_LOADABLE, "nothing of it is loaded")
     for index, segment in enumerate(elf.segments):
@@ -310,7 +332,8 @@ def _refuse_odd(elf: Elf) -> None:
         where = f"loaded segment {index}"
         if (segment.vaddr - segment.offset) % PAGE_SIZE:
             raise SplitError(
-                Reason.ODD_HEADERS, f"{where} is not aligned to pages: its address and its offset differ"
+                Reason.ODD_HEADERS,
+                f"{where} is not aligned to pages: its address and its offset differ",
             )
         highest = max(segment.vaddr, segment.paddr) + segment.memsz
         if segment.filesz > segment.memsz or highest > 1 << elf.bits:
@@ -323,11 +346,14 @@ def _refuse_odd(elf: Elf) -> None:
 def pack_segments(elf: Elf, segments: Sequence[Segment]) -> bytes:
     """A program header table in the file's class and byte order."""
     layout, fields = _layout(elf.bits, elf.order)
-    return b"".join(layout.pack(*(getattr(segment, name) for name in fields)) for segment in segments)
+    return b"".join(
+        layout.pack(*(getattr(segment, name) for name in fields)) for segment in segments
+    )
 
 
 def with_table(elf: Elf, data: bytearray, phoff: int, phnum: int) -> None:
-    """Point the header in `data` at a program header table; e_phoff and e_phnum are all that changes."""
+    """Point the header in `data` at a program header table; e_phoff and e_phnum are all that
+    changes."""
     prefix = "<" if elf.order == "little" else ">"
     at, kind, count_at = (28, "I", 44) if elf.bits == 32 else (32, "Q", 56)
     struct.pack_into(prefix + kind, data, at, phoff)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What a loader makes of an ELF file: a description in, its memory out.
 
-Follows the kernel's elf_load() and ld.so's _dl_map_segments() for 4 KiB pages: whole pages of the file are
-mapped where a segment lies, later segments over earlier ones, and the bss is zero. Nothing is relocated.
+Follows the kernel's elf_load() and ld.so's _dl_map_segments() for 4 KiB pages: whole pages of the
+file are mapped where a segment lies, later segments over earlier ones, and the bss is zero.
+Nothing is relocated.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from tinyprof.segments.elf import Elf, Segment, page_ceil, page_floor
 
 @dataclass(frozen=True, slots=True)
 class MappedPage:
-    """A page of memory that shows one of the file: its flags (PF_R, PF_W, PF_X), its bytes, its place."""
+    """A page of memory that shows one of the file: its flags (PF_R, PF_W, PF_X), its bytes, its
+    place."""
 
     flags: int
     data: bytes
@@ -32,7 +34,8 @@ class Memory:
 
 
 def memory_of(elf: Elf) -> Memory:
-    """What is mapped. A stretch of zeros may be as long as the address space, so it is never spelled out."""
+    """What is mapped. A stretch of zeros may be as long as the address space, so it is never
+    spelled out."""
     pages: dict[int, MappedPage] = {}
     zeros: set[tuple[int, int, int]] = set()
     for load in elf.loads:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Proves that a split file is what it was: the bytes of both in, a list of differences out.
 
-The file is read anew, and loaded on paper by loader.py, so a mistake of the splitter shows here. Every
-difference that a program, a loader, or a reader of sections and symbols could notice is listed.
+The file is read anew, and loaded on paper by loader.py, so a mistake of the splitter shows here.
+Every difference that a program, a loader, or a reader of sections and symbols could notice is
+listed.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def check(data: bytes) -> Check:
 
 
 def compare(original: bytes, data: bytes) -> Check:
-    """Hold a file against what it is said to be made from. Raises SplitError where one cannot be read."""
+    """Hold a file against what it is said to be made from. Raises SplitError where one cannot be
+    read."""
     before, after = read_elf(original), read_elf(data)
     table = Extent(after.phoff, after.phoff + len(after.segments) * after.phentsize + RECORD_SIZE)
     # Two fields of the header say where the table is; all else has to be as it was.
@@ -127,10 +129,16 @@ def _sections_differ(before: Elf, after: Elf) -> Iterator[str]:
 
 def _segments_differ(before: Elf, after: Elf, table: Extent) -> Iterator[str]:
     """What loaders find by program headers, and the rules that they hold them to."""
-    kept = [segment for segment in before.segments if not segment.loads and segment.type != PT_PHDR]
-    if kept != [segment for segment in after.segments if not segment.loads and segment.type != PT_PHDR]:
+    kept = [
+        segment for segment in before.segments if not segment.loads and segment.type != PT_PHDR
+    ]
+    if kept != [
+        segment for segment in after.segments if not segment.loads and segment.type != PT_PHDR
+    ]:
         yield "program headers other than PT_LOAD and PT_PHDR have changed"
-    holders = [load for load in after.loads if load.offset <= after.phoff < load.offset + load.filesz]
+    holders = [
+        load for load in after.loads if load.offset <= after.phoff < load.offset + load.filesz
+    ]
     if len(holders) != 1 or holders[0].offset + holders[0].filesz < table.end:
         yield "no one loaded segment holds the program headers"
         return

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Which runs of pages to map in place: what each page is worth in, the runs that are worth most together out.
+"""Which runs of pages to map in place: what each page is worth in, the runs that are worth most
+together out.
 
-A stock kernel maps the leading run of each loaded segment in place, and every further run takes a cut, which
-is one more mapping in every process. So a gap of cold pages may be worth bridging, and a lonely hot page may
-not be worth a cut. The choice is exact, by a dynamic programme over each segment. Nothing here knows ELF.
+A stock kernel maps the leading run of each loaded segment in place, and every further run takes a
+cut, which is one more mapping in every process. So a gap of cold pages may be worth bridging, and
+a lonely hot page may not be worth a cut. The choice is exact, by a dynamic programme over each
+segment. Nothing here knows ELF.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ NEVER = float("-inf")
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The pages in place in each segment, by their place in it, and the number of cuts that this takes."""
+    """The pages in place in each segment, by their place in it, and the number of cuts that this
+    takes."""
 
     pages: tuple[tuple[int, ...], ...]
     cuts: int
@@ -26,7 +29,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Pages that no best choice tells apart: all that pay on their own, or all that do not, in a row."""
+    """Pages that no best choice tells apart: all that pay on their own, or all that do not, in a
+    row."""
 
     pages: range
     worth: float
@@ -34,7 +38,8 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """The most that the blocks so far are worth, and those in place, as a chain from the last one back."""
+    """The most that the blocks so far are worth, and those in place, as a chain from the last one
+    back."""
 
     worth: float = NEVER
     chosen: tuple[_Block, object] | None = None
@@ -50,12 +55,14 @@ _Sum = tuple[float, tuple[_State, ...]]
 def choose_runs(segments: Sequence[Sequence[float]], cut_prices: Sequence[float]) -> Choice:
     """The best choice of pages in a file's segments.
 
-    `segments` holds for each segment what its pages are worth in place: the RAM saved less the price of the
-    flash, negative for a cold page. `cut_prices[n]` is the price of n cuts in the file altogether, [0] being
-    0; there are no more cuts than it has prices for. All in one currency, such as bytes of RAM.
+    `segments` holds for each segment what its pages are worth in place: the RAM saved less the
+    price of the flash, negative for a cold page. `cut_prices[n]` is the price of n cuts in the
+    file altogether, [0] being 0; there are no more cuts than it has prices for. All in one
+    currency, such as bytes of RAM.
 
-    A segment that is cut has its first page in place, and so has the first segment where any is cut, or
-    pieces would merge: see docs/split-segments.md. Of equal choices it is the one with fewer cuts.
+    A segment that is cut has its first page in place, and so has the first segment where any is
+    cut, or pieces would merge: see docs/split-segments.md. Of equal choices it is the one with
+    fewer cuts.
     """
     most = len(cut_prices) - 1
     whole = [_by_cuts(_blocks(worths), 0)[0] for worths in segments]
@@ -67,7 +74,8 @@ def choose_runs(segments: Sequence[Sequence[float]], cut_prices: Sequence[float]
 
 
 def _sums(segments: Sequence[Sequence[float]], most: int) -> list[_Sum]:
-    """For each number of cuts the most that all segments are worth, the first page being in place."""
+    """For each number of cuts the most that all segments are worth, the first page being in
+    place."""
     sums: list[_Sum] = [(0.0, ())]
     for index, worths in enumerate(segments):
         sums = _combined(sums, _by_cuts(_blocks(worths), most, begun=index == 0), most)
@@ -75,7 +83,8 @@ def _sums(segments: Sequence[Sequence[float]], most: int) -> list[_Sum]:
 
 
 def _blocks(worths: Sequence[float]) -> list[_Block]:
-    """The pages in a row that pay, those that do not, and the first on its own: a cut may want it."""
+    """The pages in a row that pay, those that do not, and the first on its own: a cut may want
+    it."""
     blocks: list[_Block] = []
     at = 0
     for _, group in groupby(enumerate(worths), key=lambda item: (item[0] == 0, item[1] > 0)):

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Splits an ELF file's loaded segments: bytes and runs of pages in, bytes with other program headers out.
+"""Splits an ELF file's loaded segments: bytes and runs of pages in, bytes with other program
+headers out.
 
-A stock kernel maps of each loaded segment the leading run of pages in place and no other. So each run becomes
-the beginning of a segment: a piece is a run with the cold pages behind it. Addresses, offsets, sections and
-every byte that has an owner stay as they are. What a change back needs stands behind the new table.
+A stock kernel maps of each loaded segment the leading run of pages in place and no other. So each
+run becomes the beginning of a segment: a piece is a run with the cold pages behind it. Addresses,
+offsets, sections and every byte that has an owner stay as they are. What a change back needs
+stands behind the new table.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ from tinyprof.segments.table import RECORD_SIZE, Place, place_table
 
 MAGIC = b"tpsplit1"
 RECORD = struct.Struct("<8sQQI")
-"""Magic, and of the original: size, e_phoff, e_phnum; a CRC-32 of these follows. Little endian everywhere."""
+"""Magic, and of the original: size, e_phoff, e_phnum; a CRC-32 of these follows. Little endian
+everywhere."""
 
 TABLE_SEGMENT_ALIGN = PAGE_SIZE
 
@@ -50,7 +53,8 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A split file: `leading` must be in place besides the runs, `mappings` are those that it has more."""
+    """A split file: `leading` must be in place besides the runs, `mappings` are those that it has
+    more."""
 
     elf: bytes
     leading: tuple[int, ...]
@@ -71,9 +75,11 @@ def runs_of(pages: Iterable[int]) -> tuple[Run, ...]:
 
 
 def split(data: bytes, runs: Sequence[Run]) -> Split:
-    """Let each run begin a segment of its own. A file already split is split anew, from what it was.
+    """Let each run begin a segment of its own. A file already split is split anew, from what it
+    was.
 
-    Raises SplitError for a file that must be left whole, and for a run of other than loaded, read-only pages.
+    Raises SplitError for a file that must be left whole, and for a run of other than loaded,
+    read-only pages.
     """
     elf = read_elf(undone(data))
     _refuse_outside(elf, runs)
@@ -91,23 +97,30 @@ def split(data: bytes, runs: Sequence[Run]) -> Split:
     out[place.offset : place.offset + size] = table + _record(elf)
     with_table(elf, out, place.offset, len(pieces))
     leading = {load.pages[0] for load, cut in zip(elf.loads, cuts, strict=True) if cut}
-    # ld.so maps the first segment over the place of all, and what comes there later must not merge with it.
+    # ld.so maps the first segment over the place of all, and what comes there later must not merge
+    # with it.
     leading.add(elf.loads[0].pages[0])
     leading -= {page for run in merged for page in range(run.first, run.last + 1)}
-    return Split(bytes(out), tuple(sorted(leading)), sum(map(len, cuts)) + (place.segment is None), place)
+    return Split(
+        bytes(out), tuple(sorted(leading)), sum(map(len, cuts)) + (place.segment is None), place
+    )
 
 
 def splittable(elf: Elf) -> list[range]:
-    """The file pages of each loaded segment that can be split: those that programs do not write to."""
+    """The file pages of each loaded segment that can be split: those that programs do not write
+    to."""
     return [load.pages for load in elf.loads if not load.writable and load.filesz]
 
 
 def looks_split(head: bytes) -> bool:
-    """Whether a file that begins with these bytes (EHDR_SIZE) may be one that was split; undo() tells."""
+    """Whether a file that begins with these bytes (EHDR_SIZE) may be one that was split; undo()
+    tells."""
     if len(head) < EHDR_SIZE or not head.startswith(ELF_MAGIC) or head[4] not in (1, 2):
         return False
     wide = head[4] == 2
-    phoff = int.from_bytes(head[32:40] if wide else head[28:32], "big" if head[5] == 2 else "little")
+    phoff = int.from_bytes(
+        head[32:40] if wide else head[28:32], "big" if head[5] == 2 else "little"
+    )
     return phoff > (64 if wide else 52)
 
 
@@ -159,7 +172,9 @@ def _refuse_outside(elf: Elf, runs: Sequence[Run]) -> None:
             page += 1
         if page <= run.last:
             where = f"page {page} is in no loaded segment that is read-only"
-            raise SplitError(Reason.OUTSIDE, where, "see `readelf -lW`; a page is 4096 bytes of the file")
+            raise SplitError(
+                Reason.OUTSIDE, where, "see `readelf -lW`; a page is 4096 bytes of the file"
+            )
 
 
 def _cuts(elf: Elf, runs: Sequence[Run]) -> list[list[int]]:
@@ -176,10 +191,13 @@ def _meet(run: Run, load: Segment) -> bool:
 
 
 def _pieces(elf: Elf, cuts: Sequence[Sequence[int]], place: Place) -> list[Segment]:
-    """All segments, in order, the loaded ones cut and the one that holds the table grown or added."""
+    """All segments, in order, the loaded ones cut and the one that holds the table grown or
+    added."""
     out: list[Segment] = []
     loads = zip(elf.loads, cuts, range(len(cuts)), strict=True)
-    size = RECORD_SIZE + elf.phentsize * (len(elf.segments) + sum(map(len, cuts)) + (place.segment is None))
+    size = RECORD_SIZE + elf.phentsize * (
+        len(elf.segments) + sum(map(len, cuts)) + (place.segment is None)
+    )
     for segment in elf.segments:
         if not segment.loads:
             out.append(segment)
@@ -192,7 +210,9 @@ def _pieces(elf: Elf, cuts: Sequence[Sequence[int]], place: Place) -> list[Segme
         out += parts
         if place.segment is None and index == len(cuts) - 1:
             align = TABLE_SEGMENT_ALIGN
-            out.append(Segment(PT_LOAD, PF_R, place.offset, place.vaddr, place.vaddr, size, size, align))
+            out.append(
+                Segment(PT_LOAD, PF_R, place.offset, place.vaddr, place.vaddr, size, size, align)
+            )
     return out
 
 

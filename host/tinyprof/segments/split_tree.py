@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Splits a tree's hot programs for a stock kernel: a tree and the pages wanted in place in, another tree out.
+"""Splits a tree's hot programs for a stock kernel: a tree and the pages wanted in place in,
+another tree out.
 
-For each program it weighs what its pages save in RAM against flash and mappings (runs.py), splits what is
-worth it (segments), and proves every file that it changed. What cannot be split keeps its best leading runs,
-and the reason is told. Nothing is written: split files are in memory.
+For each program it weighs what its pages save in RAM against flash and mappings (runs.py), splits
+what is worth it (segments), and proves every file that it changed. What cannot be split keeps its
+best leading runs, and the reason is told. Nothing is written: split files are in memory.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from tinyprof.segments.split import Split, runs_of, split, undone
 from tinyprof.segments.table import place_table
 
 MAPPING_BYTES = 96
-"""What one more mapping costs in kernel memory in each process: a vm_area_struct and its share of the tree
-that holds them (6.1 on 32-bit ARM; tests/target/test_split_segments.py measures it)."""
+"""What one more mapping costs in kernel memory in each process: a vm_area_struct and its share of
+the tree that holds them (6.1 on 32-bit ARM; tests/target/test_split_segments.py measures it)."""
 
 NEVER = -1e12
 """The worth of a page that must not be in place."""
@@ -40,10 +41,10 @@ StoredSize = Callable[[bytes], int]
 class Prices:
     """What things are worth, in bytes of RAM.
 
-    `flash` is for one byte of flash. A mapping costs its kernel memory in each process that maps the file,
-    which are `processes` where nobody knows better, and `start` for the time that it takes whenever a program
-    starts, which is about 0.1 ms on the reference board. `table` is for a page of program headers that would
-    not be read anyway.
+    `flash` is for one byte of flash. A mapping costs its kernel memory in each process that maps
+    the file, which are `processes` where nobody knows better, and `start` for the time that it
+    takes whenever a program starts, which is about 0.1 ms on the reference board. `table` is for a
+    page of program headers that would not be read anyway.
     """
 
     flash: float = 0.125
@@ -52,13 +53,17 @@ class Prices:
     table: float = PAGE_SIZE
 
     def mapping(self, processes: int | None) -> float:
-        """What one more mapping costs of a file that so many processes map; None: that is not known."""
+        """What one more mapping costs of a file that so many processes map; None: that is not
+        known."""
         return (self.processes if processes is None else processes) * MAPPING_BYTES + self.start
 
     def weighing(self, processes: int | None) -> str:
         """For how many processes a mapping was weighed, in words."""
         if processes is None:
-            return f"a mapping weighed for {self.processes} processes: how many map the file is not known"
+            return (
+                f"a mapping weighed for {self.processes} processes: how many map the file "
+                "is not known"
+            )
         return f"a mapping weighed for {processes} processes"
 
 
@@ -70,8 +75,9 @@ AS_PLANNED = Prices(flash=1e-6, processes=0, start=0, table=0)
 class SplitFile:
     """A file that was split: its sizes before and after, and how many mappings it has more.
 
-    `bridged` are cold pages that go in place to save a mapping, `lonely` hot ones that are not worth one.
-    `processes`: how many map it at once, for which a mapping was weighed; None where that was not known.
+    `bridged` are cold pages that go in place to save a mapping, `lonely` hot ones that are not
+    worth one. `processes`: how many map it at once, for which a mapping was weighed; None where
+    that was not known.
     """
 
     path: str
@@ -85,7 +91,8 @@ class SplitFile:
 
 @dataclass(frozen=True, slots=True)
 class SplitTree:
-    """The tree with split files, the pages to store in place, and why hot files were left whole, by path."""
+    """The tree with split files, the pages to store in place, and why hot files were left whole,
+    by path."""
 
     tree: Tree
     pages: Mapping[str, Collection[int]]
@@ -116,8 +123,8 @@ def split_tree(
 ) -> SplitTree:
     """Split what is worth it, with at most `max_runs` runs in place in a file. Raises TreeError.
 
-    `processes` has how many map a file at once, by path, where that is known. Files that are no programs
-    keep their pages. Files of equal content stay equal.
+    `processes` has how many map a file at once, by path, where that is known. Files that are no
+    programs keep their pages. Files of equal content stay equal.
     """
     nodes = {node.path: node for node in tree.files()}
     planner = _Planner(stored_size, prices, max_runs)
@@ -142,7 +149,9 @@ def split_tree(
         changed[node.path] = result.data
         if result.mappings:
             cuts = result.mappings, result.bridged, result.lonely
-            files.append(SplitFile(node.path, node.size, len(result.data), *cuts, result.processes))
+            files.append(
+                SplitFile(node.path, node.size, len(result.data), *cuts, result.processes)
+            )
     return SplitTree(Tree(_changed(tree.root, changed)), pages, tuple(files), whole)
 
 
@@ -220,14 +229,18 @@ class _Planner:
             processes=processes,
         )
 
-    def _choice(self, data: bytes, hot: set[int], prices: Sequence[float]) -> tuple[tuple[int, ...], int]:
+    def _choice(
+        self, data: bytes, hot: set[int], prices: Sequence[float]
+    ) -> tuple[tuple[int, ...], int]:
         """The pages of the best choice, and its cuts."""
         segments = _segments(data)
         worths: list[list[float]] = []
         following: set[int] = set()
         for segment in reversed(segments):
             # A page of two segments is worth in place what it is, not twice.
-            worths.insert(0, [0.0 if page in following else self._worth(data, page, hot) for page in segment])
+            worths.insert(
+                0, [0.0 if page in following else self._worth(data, page, hot) for page in segment]
+            )
             following.update(segment)
         choice = choose_runs(worths, prices)
         chosen = {
@@ -246,7 +259,8 @@ class _Planner:
         return (PAGE_SIZE if page in hot else 0) - price
 
     def _cut_prices(self, elf: Elf, processes: int | None) -> list[float]:
-        """What each number of cuts costs, up to the last that can be had. Raises SplitError if none can."""
+        """What each number of cuts costs, up to the last that can be had. Raises SplitError if
+        none can."""
         prices = [0.0]
         most = self._max_runs - 1 if self._max_runs is not None else len(elf.data)
         while len(prices) <= most:
@@ -274,13 +288,17 @@ def _mapped(data: bytes) -> set[int]:
 
 
 def _elsewhere(data: bytes, hot: set[int]) -> list[int]:
-    """Hot pages that no read-only mapping shows; the image's writer says why they are of no use."""
+    """Hot pages that no read-only mapping shows; the image's writer says why they are of no
+    use."""
     return sorted(hot - _mapped(data))
 
 
 def _prove(done: Split) -> None:
-    """Leave a file whole rather than ship one that is not what it was, or that cramfs cannot hold."""
+    """Leave a file whole rather than ship one that is not what it was, or that cramfs cannot
+    hold."""
     if len(done.elf) > FILE_MAX:
-        raise SplitError(Reason.NO_PLACE, f"it would have {len(done.elf)} bytes, cramfs holds {FILE_MAX}")
+        raise SplitError(
+            Reason.NO_PLACE, f"it would have {len(done.elf)} bytes, cramfs holds {FILE_MAX}"
+        )
     if done.table and (differences := check(done.elf).differences):
         raise SplitError(Reason.UNPROVED, differences[0], "please report this")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Where a longer program header table can stand: a file in, a place for a number of headers out.
 
-The table must be mapped, since ld.so, unwinders and debuggers read it from memory, and it is read from the
-file too, so a page that it alone needs is one more of the page cache. The best place is therefore unused
-space in a page that is read anyway: where the code ends and the writable data begins. Only zeros that belong
-to nobody are taken.
+The table must be mapped, since ld.so, unwinders and debuggers read it from memory, and it is read
+from the file too, so a page that it alone needs is one more of the page cache. The best place is
+therefore unused space in a page that is read anyway: where the code ends and the writable data
+begins. Only zeros that belong to nobody are taken.
 """
 
 from __future__ import annotations
@@ -37,10 +37,11 @@ HOLE_MAX = 256 * PAGE_SIZE
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the table goes in the file and in memory, and the loaded segment that grows to hold it.
+    """Where the table goes in the file and in memory, and the loaded segment that grows to hold
+    it.
 
-    `segment` is None where the table gets a segment of its own. `cached_anyway` tells that the page is in the
-    page cache without the table, because writable data begins in it.
+    `segment` is None where the table gets a segment of its own. `cached_anyway` tells that the
+    page is in the page cache without the table, because writable data begins in it.
     """
 
     offset: int
@@ -56,7 +57,9 @@ def place_table(elf: Elf, count: int) -> Place:
     """
     if (count + 1) * elf.phentsize > TABLE_MAX:
         most = TABLE_MAX // elf.phentsize - 1
-        raise SplitError(Reason.TABLE_TOO_LONG, f"it would have {count} program headers of at most {most}")
+        raise SplitError(
+            Reason.TABLE_TOO_LONG, f"it would have {count} program headers of at most {most}"
+        )
     size = count * elf.phentsize + RECORD_SIZE
     inside = sorted(_inside(elf, size), key=lambda place: not place.cached_anyway)
     return inside[0] if inside else _above(elf, size + elf.phentsize)
@@ -85,7 +88,8 @@ def _file_pages(load: Segment) -> Extent:
 
 
 def _space_behind(elf: Elf, index: int) -> Extent:
-    """Bytes behind a segment that it could grow over before it meets the next, in the file or in memory."""
+    """Bytes behind a segment that it could grow over before it meets the next, in the file or in
+    memory."""
     load = elf.loads[index]
     start = load.offset + load.filesz
     if load.memsz != load.filesz or not load.filesz:
@@ -104,7 +108,9 @@ def _space_before(elf: Elf, load: Segment) -> Extent:
         and page_floor(other.vaddr + other.memsz) > page_floor(load.vaddr)
         for other in elf.segments
     )
-    below = max((other.vaddr + other.memsz for other in elf.loads if other.vaddr < load.vaddr), default=0)
+    below = max(
+        (other.vaddr + other.memsz for other in elf.loads if other.vaddr < load.vaddr), default=0
+    )
     if not relro or below > page_floor(load.vaddr):
         return Extent(load.offset, load.offset)
     owned = [extent.end for extent in elf.used if extent.start < load.offset]
@@ -129,8 +135,8 @@ def _in_one_page(offset: int, size: int) -> int:
 def _above(elf: Elf, size: int) -> Place:
     """A place of its own behind the end of the file, mapped above all else.
 
-    Kernels before 5.18, and ld.so for itself, take the table's address for the first segment's plus e_phoff,
-    so for whatever a kernel may start the offset has to follow the address.
+    Kernels before 5.18, and ld.so for itself, take the table's address for the first segment's
+    plus e_phoff, so for whatever a kernel may start the offset has to follow the address.
     """
     last = elf.loads[-1]
     if elf.may_be_loader and last.memsz > last.filesz:

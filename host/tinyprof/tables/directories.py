@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Files by directory: rows in, a tree of them out, a line for each directory and each file of it.
 
-A directory's figures are the sums of all files below it. One that holds nothing but another directory has no
-line of its own.
+A directory's figures are the sums of all files below it. One that holds nothing but another
+directory has no line of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ DEPTH_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """A directory as a row; `rows` are the files below it, `classes` their pages one file after the other."""
+    """A directory as a row; `rows` are the files below it, `classes` their pages one file after
+    the other."""
 
     path: str
     rows: tuple[FileRow, ...]
@@ -56,12 +57,14 @@ def flat(rows: Sequence[FileRow]) -> list[Line]:
 
 
 def tree(rows: Sequence[FileRow], closed: Collection[str]) -> list[Line]:
-    """The tree's lines, from the top. Files and directories stand in the order in which `rows` first name
-    something of them; of directories in `closed` only their own line."""
+    """The tree's lines, from the top. Files and directories stand in the order in which `rows`
+    first name something of them; of directories in `closed` only their own line."""
     return list(_lines(rows, "/", 0, closed))
 
 
-def _lines(rows: Sequence[FileRow], top: str, depth: int, closed: Collection[str]) -> Iterator[Line]:
+def _lines(
+    rows: Sequence[FileRow], top: str, depth: int, closed: Collection[str]
+) -> Iterator[Line]:
     below: dict[str, list[FileRow]] = {}
     for row in rows:
         name, slash, _ = row.path[len(top) :].partition("/")

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The ledger of a recording: what was lost, what was nearly lost and made good, and by which cause.
+"""The ledger of a recording: what was lost, what was nearly lost and made good, and by which
+cause.
 
-Totals come in; a table goes out, a row a cause, as lines of text or as fields of a JSON document. Rows that
-count nothing are left out of the text.
+Totals come in; a table goes out, a row a cause, as lines of text or as fields of a JSON document.
+Rows that count nothing are left out of the text.
 """
 
 from __future__ import annotations
@@ -47,7 +48,11 @@ EPOCHS_SHOWN = 8
 
 def made_good(counts: Mapping[str, int]) -> list[tuple[str, str]]:
     """What counts and was not lost: each cause, and a few words."""
-    return [(name, words.format(f"{counts[name]:,}")) for name, words in _SHORT.items() if counts.get(name)]
+    return [
+        (name, words.format(f"{counts[name]:,}"))
+        for name, words in _SHORT.items()
+        if counts.get(name)
+    ]
 
 
 def ledger_lines(totals: Totals) -> Iterator[str]:
@@ -59,7 +64,10 @@ def ledger_lines(totals: Totals) -> Iterator[str]:
                 yield f"  {verdict:8} {counts[name]:10} {what}"
     for missing in sorted(totals.missing, key=lambda missing: -missing.records)[:EPOCHS_SHOWN]:
         run = f"run {missing.run}, " if totals.runs > 1 else ""
-        yield f"  {run}volume {missing.volume}, epoch {missing.epoch} lacks {missing.records} records"
+        yield (
+            f"  {run}volume {missing.volume}, epoch {missing.epoch} lacks "
+            f"{missing.records} records"
+        )
 
 
 def ledger_fields(totals: Totals) -> dict[str, Any]:
@@ -81,7 +89,10 @@ def losses_text(losses: Losses) -> str:
         (losses.write_errors, "frame", " not written"),
         (losses.beyond_limits, "record", " beyond all limits"),
     )
-    return ", ".join(f"{_counted(count, what)}{how}" for count, what, how in causes if count) or "nothing"
+    return (
+        ", ".join(f"{_counted(count, what)}{how}" for count, what, how in causes if count)
+        or "nothing"
+    )
 
 
 def _counted(count: int, what: str) -> str:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A profile's files as a table shows them: with their classes, the RAM they take, and what XIP would cost.
+"""A profile's files as a table shows them: with their classes, the RAM they take, and what XIP
+would cost.
 
-A profile and an image's stored sizes come in; rows go out. The live view and the HTML report show the same.
+A profile and an image's stored sizes come in; rows go out. The live view and the HTML report show
+the same.
 """
 
 from __future__ import annotations
@@ -27,8 +29,9 @@ NAME_SHOWN = 48
 class FileRow:
     """One file. `ram`: bytes of page cache that its used pages take while nothing is dropped.
 
-    `cost` and `saves`: bytes of flash, and of page cache in the steady state, if all that is worth anything
-    went in place; the cost is an upper bound where `exact` is not set. `classes` has the used pages.
+    `cost` and `saves`: bytes of flash, and of page cache in the steady state, if all that is worth
+    anything went in place; the cost is an upper bound where `exact` is not set. `classes` has the
+    used pages.
     """
 
     path: str
@@ -50,7 +53,9 @@ class FileRow:
         return self.hot / self.pages if self.pages else 0.0
 
 
-def file_rows(profile: Profile, stored: StoredSizes, limits: Limits = DEFAULT_LIMITS) -> list[FileRow]:
+def file_rows(
+    profile: Profile, stored: StoredSizes, limits: Limits = DEFAULT_LIMITS
+) -> list[FileRow]:
     """The rows, in the order of the profile's files."""
     candidates = candidates_of(profile, stored)
     return [
@@ -59,7 +64,9 @@ def file_rows(profile: Profile, stored: StoredSizes, limits: Limits = DEFAULT_LI
     ]
 
 
-def _row(profile: Profile, use: FileUse, candidate: Candidate, exact: bool, limits: Limits) -> FileRow:
+def _row(
+    profile: Profile, use: FileUse, candidate: Candidate, exact: bool, limits: Limits
+) -> FileRow:
     classes = temperatures(profile, use, limits)
     found = list(classes.values())
     worth = [(page, value) for page in use.pages if (value := candidate.value(page))]
@@ -81,7 +88,8 @@ def _row(profile: Profile, use: FileUse, candidate: Candidate, exact: bool, limi
 
 
 def page_text(row: FileRow, profile: Profile, page: int) -> str:
-    """What is known of one page, in words: where it is, its class, when it was used and as what."""
+    """What is known of one page, in words: where it is, its class, when it was used and as
+    what."""
     use = row.use.pages.get(page)
     where = f"page {page}, offset {page * PAGE_SIZE:#x}"
     if use is None:
@@ -89,7 +97,8 @@ def page_text(row: FileRow, profile: Profile, page: int) -> str:
     seen, names = use.any, kind_names(use)
     symbols = functions_on(row.use, page)[:FUNCTIONS_SHOWN]
     return (
-        f"{where}: {row.classes[page].value}, in {seen.epochs} of {profile.epochs_of(row.use)} epochs "
+        f"{where}: {row.classes[page].value}, in {seen.epochs} of "
+        f"{profile.epochs_of(row.use)} epochs "
         f"({seen.first} to {seen.last}), {names}" + (f"; {', '.join(symbols)}" if symbols else "")
     )
 
@@ -103,12 +112,15 @@ def kind_names(use: PageUse) -> str:
 
 
 def functions_on(use: FileUse, page: int) -> list[str]:
-    """The functions and objects that lie on a page, where someone looked them up for the profile."""
+    """The functions and objects that lie on a page, where someone looked them up for the
+    profile."""
     start = page * PAGE_SIZE
     return [
         it.name
         for it in use.symbols
-        if it.offset < start + PAGE_SIZE and it.offset + it.size > start and not it.name.startswith(LANDMARK)
+        if it.offset < start + PAGE_SIZE
+        and it.offset + it.size > start
+        and not it.name.startswith(LANDMARK)
     ]
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The heat strip: the classes of a file's pages in, one line of a given width out.
 
-A cell stands for one page or, in a file of more pages than cells, for as many neighbours as it takes, and
-shows the hottest of them.
+A cell stands for one page or, in a file of more pages than cells, for as many neighbours as it
+takes, and shows the hottest of them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The screen: news of a feed in, panes out, and keys that steer both.
 
-It takes each snapshot as it comes and asks nothing of the thread that made it. What it writes on request goes
-through `save`, which puts a file in place whole or not at all.
+It takes each snapshot as it comes and asks nothing of the thread that made it. What it writes on
+request goes through `save`, which puts a file in place whole or not at all.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ COMMANDS = (
     ("Whole image", "The map of all files, or of the chosen one", "whole_image"),
     ("Now", "Leave the past", "now"),
 )
-"""What the command palette has beside what it has by itself: a name, what it does, and the action."""
+"""What the command palette has beside what it has by itself: a name, what it does, and the
+action."""
 FOCUS_OF = {"map": "cells"}
 
 
@@ -113,7 +114,8 @@ class LiveApp(LookingUpApp):
         told_to_leave: Callable[[], bool] = lambda: False,
         contents: Contents | None = None,
     ) -> None:
-        """`contents` are the files that were recorded, for their names and for how they are mapped."""
+        """`contents` are the files that were recorded, for their names and for how they are
+        mapped."""
         super().__init__(feed, contents)
         self._told_to_leave = told_to_leave
         self._save = save
@@ -125,7 +127,8 @@ class LiveApp(LookingUpApp):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Where a name is typed, letters are letters.
 
-        Keys that move the focus have priority, so that what is typed right behind them goes where it should.
+        Keys that move the focus have priority, so that what is typed right behind them goes where
+        it should.
         """
         return action == "quit" or not (action in STEERING and isinstance(self.focused, Input))
 
@@ -134,7 +137,10 @@ class LiveApp(LookingUpApp):
         with Container(id="body"):
             with Vertical(id="left"):
                 yield FileList()
-                yield Input(id="filter", placeholder="part of a path; Enter keeps it, Escape shows all files")
+                yield Input(
+                    id="filter",
+                    placeholder="part of a path; Enter keeps it, Escape shows all files",
+                )
             with Vertical(id="right"):
                 yield PaneTabs()
                 with ContentSwitcher(id="panes", initial=PANES[0]):
@@ -154,7 +160,8 @@ class LiveApp(LookingUpApp):
         self.set_interval(INTERVAL, self._leave_if_told)
 
     def _leave_if_told(self) -> None:
-        """A recording that runs ends by itself when it is told to; one that is over, or read, would stay."""
+        """A recording that runs ends by itself when it is told to; one that is over, or read,
+        would stay."""
         if self._told_to_leave():
             self.leave()
 
@@ -302,11 +309,13 @@ class LiveApp(LookingUpApp):
             return
         self._past = max(1, epoch)
         self._show_header()
-        self.run_worker(lambda: self._look_back(max(1, epoch)), thread=True, group="past", exclusive=True)
+        self.run_worker(
+            lambda: self._look_back(max(1, epoch)), thread=True, group="past", exclusive=True
+        )
 
     def _look_back(self, epoch: int) -> None:
-        """Runs beside the screen: a large capture takes its time. Nothing else ends the thread, also when the
-        screen is left."""
+        """Runs beside the screen: a large capture takes its time. Nothing else ends the thread,
+        also when the screen is left."""
         worker = get_current_worker()
         try:
             snapshot = self._feed.at(epoch, lambda: not worker.is_cancelled)
@@ -343,7 +352,9 @@ class LiveApp(LookingUpApp):
             self.notify("there is nothing to plan yet", severity="warning")
             return
         pages = pane.curve.pages_within(pane.budget)
-        self._write(".plan", dump_plan(pages), f"tinyprof build ROOTFS IMAGE{pane.kernel.build} --plan")
+        self._write(
+            ".plan", dump_plan(pages), f"tinyprof build ROOTFS IMAGE{pane.kernel.build} --plan"
+        )
 
     def action_write_profile(self) -> None:
         """Write the profile of what was recorded so far."""
@@ -355,7 +366,9 @@ class LiveApp(LookingUpApp):
     def _write(self, suffix: str, text: str, command: str) -> None:
         path = self._feed.capture.with_suffix(suffix)
         if path.exists() and path not in self._written:
-            self.notify(f"{shown(str(path))} exists and is left alone", severity="error", markup=False)
+            self.notify(
+                f"{shown(str(path))} exists and is left alone", severity="error", markup=False
+            )
             return
         try:
             self._save(path, text.encode())

@@ -40,7 +40,9 @@ saves    page cache in the steady state, with them in place
 class HelpScreen(ModalScreen[None]):
     """All keys and words. Any key that closes things closes it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,enter", "dismiss", "close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,enter", "dismiss", "close")
+    ]
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help"):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The lines on top: what is recorded, how it goes, which pages are hot, and what became of the line."""
+"""The lines on top: what is recorded, how it goes, which pages are hot, and what became of the
+line."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ Segments = list[Segment]
 
 
 class StatusHeader(Widget):
-    """Draws a snapshot's totals. `state` is a word or two for what goes on, `alarming` if it should not."""
+    """Draws a snapshot's totals. `state` is a word or two for what goes on, `alarming` if it
+    should not."""
 
     def __init__(self, title: str, state: str) -> None:
         super().__init__(id="status")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What the screen has to look up in files, beside drawing: names, and how programs are mapped.
 
-A pane asks; a thread reads and reckons; the pane is told. Keys and news never wait for it, and what was asked
-for again and again meanwhile is looked up once.
+A pane asks; a thread reads and reckons; the pane is told. Keys and news never wait for it, and
+what was asked for again and again meanwhile is looked up once.
 """
 
 from __future__ import annotations
@@ -39,9 +39,12 @@ class NamesArrived(Message):
 
 
 class CurveArrived(Message):
-    """What XIP would cost and save by a profile with a kernel, or why nobody knows, and what that took."""
+    """What XIP would cost and save by a profile with a kernel, or why nobody knows, and what that
+    took."""
 
-    def __init__(self, kernel: Kernel, profile: Profile | None, curve: WhatIf | str, seconds: float) -> None:
+    def __init__(
+        self, kernel: Kernel, profile: Profile | None, curve: WhatIf | str, seconds: float
+    ) -> None:
         super().__init__()
         self.kernel = kernel
         self.profile = profile
@@ -66,7 +69,9 @@ class LookingUpApp(SteeringApp):
         if contents is None:
             self.query_one(HeatMap).learn(file, f"names: {NO_CONTENTS}")
             return
-        self.run_worker(lambda: self._find_names(contents, file), thread=True, group="names", exclusive=True)
+        self.run_worker(
+            lambda: self._find_names(contents, file), thread=True, group="names", exclusive=True
+        )
 
     def _find_names(self, contents: Contents, file: FileUse) -> None:
         try:
@@ -80,7 +85,8 @@ class LookingUpApp(SteeringApp):
         self.query_one(HeatMap).learn(message.file, message.names)
 
     def on_what_if_pane_curve_wanted(self) -> None:
-        """Reckon it beside the screen; a moment later where it takes long and was done a moment ago."""
+        """Reckon it beside the screen; a moment later where it takes long and was done a moment
+        ago."""
         pane, profile, done = self.query_one(WhatIfPane), self._shown.profile, self._reckoned
         kernel, contents = pane.kernel, self._contents
         if kernel.maps_any_page or self._reckoning:
@@ -97,7 +103,9 @@ class LookingUpApp(SteeringApp):
                 return
         self._reckoning = True
         snapshot = self._shown
-        self.run_worker(lambda: self._reckon(contents, kernel, snapshot), thread=True, group="curve")
+        self.run_worker(
+            lambda: self._reckon(contents, kernel, snapshot), thread=True, group="curve"
+        )
 
     def _look_again_in(self, seconds: float) -> None:
         def look() -> None:
@@ -113,7 +121,9 @@ class LookingUpApp(SteeringApp):
         profile = snapshot.profile
         try:
             curve: WhatIf | str = (
-                what_if_mapped_by(kernel, profile, snapshot.stored, contents.head) if profile else ""
+                what_if_mapped_by(kernel, profile, snapshot.stored, contents.head)
+                if profile
+                else ""
             )
         except (TinyprofError, OSError) as error:
             curve = shown(str(error))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """How a temperature looks: a glyph and a colour each, so that either can be missing.
 
-The colours go from dark to light in the order of the temperatures, on light and dark ground alike, and keep
-apart for who does not tell red from green.
+The colours go from dark to light in the order of the temperatures, on light and dark ground alike,
+and keep apart for who does not tell red from green.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ def legend(base: Style) -> list[Segment]:
     """Which cell is which."""
     found: list[Segment] = []
     for temperature, cell in CELLS.items():
-        found += [Segment(cell, base + style_of(temperature)), Segment(f" {temperature.value}  ", base)]
+        found += [
+            Segment(cell, base + style_of(temperature)),
+            Segment(f" {temperature.value}  ", base),
+        ]
     return found
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The part of the screen's actions that reaches the recorder and, through it, the target.
 
-A key comes in, an order for the feed goes out. Whether the target obeyed, its own words show: the header says
-what they say, and not what was asked for.
+A key comes in, an order for the feed goes out. Whether the target obeyed, its own words show: the
+header says what they say, and not what was asked for.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from tinyprof.wire.messages import EpochLength, Rearm, Trace
 
 STEERING_KEYS: list[BindingType] = [
     Binding("m", "mark", "Mark", priority=True),
-    Binding("S", "trace", "Stop", priority=True, tooltip="the target's recording, or start it again"),
+    Binding(
+        "S", "trace", "Stop", priority=True, tooltip="the target's recording, or start it again"
+    ),
     Binding("R", "rearm", "Re-arm", priority=True, tooltip="end the epoch now"),
     Binding("E", "epoch_length", "Epoch", priority=True, tooltip="how long one is"),
 ]
@@ -69,4 +71,6 @@ class SteeringApp(App[None]):
         """Have the target record no more, or again; the recording and its file stay open."""
         if not self._is_deaf():
             stopped = self._snapshot.is_stopped
-            self._order(Trace(stopped), f"asked the target to {'record again' if stopped else 'stop'}")
+            self._order(
+                Trace(stopped), f"asked the target to {'record again' if stopped else 'stop'}"
+            )

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The serial line's bytes as frames: docs/wire-format.md in Python, with messages.py and order.py.
 
-Raw bytes come in, in pieces of any size; frames, console text and corrupt stretches go out, in the order in
-which they were sent. It never keeps more than one run of bytes, trusts no field, and never raises on what a
-line says.
+Raw bytes come in, in pieces of any size; frames, console text and corrupt stretches go out, in the
+order in which they were sent. It never keeps more than one run of bytes, trusts no field, and
+never raises on what a line says.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ HELLO_VOLUMES = 2
 """A hello names no more, and one with fewer is the last of a series."""
 
 RUN_MAX = 4096
-"""A run of this many bytes without a zero is no frame and is handed on, so that memory stays bounded."""
+"""A run of this many bytes without a zero is no frame and is handed on, so that memory stays
+bounded."""
 
 _SHOWN_CONTROLS = {ord(c): None for c in "\a\b\t\n\v\f\r\x1b"}
 _TYPE_LIMIT = 1 << 32
@@ -117,8 +118,8 @@ class ConsoleText:
 class CorruptFrame:
     """Bytes between zeros that are neither a frame nor text, and why.
 
-    `repeated`: what frame it was, its sender repeats, so that it is no loss. Should the sender turn out not
-    to, a gap in the numbers says so.
+    `repeated`: what frame it was, its sender repeats, so that it is no loss. Should the sender
+    turn out not to, a gap in the numbers says so.
     """
 
     reason: str
@@ -128,7 +129,8 @@ class CorruptFrame:
 
 @dataclass(frozen=True, slots=True)
 class HostMark:
-    """The recorder's own mark: not on the line but beside it in a capture, at the place where it was set."""
+    """The recorder's own mark: not on the line but beside it in a capture, at the place where it
+    was set."""
 
     text: str
 
@@ -186,7 +188,8 @@ class FrameDecoder:
                 self._not_a_frame(run[start : start + RUN_MAX], "too long for a frame", events)
             return
         if run == self._last_frame:
-            # A sender whose port vanished in the middle of a frame sends it again, and both may arrive.
+            # A sender whose port vanished in the middle of a frame sends it again, and both may
+            # arrive.
             self.order.same_again()
             return
         body = _checked_body(run)
@@ -208,7 +211,8 @@ class FrameDecoder:
         except MalformedMessage as error:
             events.append(CorruptFrame(str(error), run))
         if isinstance(message, HostMessage):
-            # Where the target's line echoes, until the agent has made it raw: not one of its frames.
+            # Where the target's line echoes, until the agent has made it raw: not one of its
+            # frames.
             events.append(Frame(seq, 0, message))
         else:
             # One without sense came as well, and so is not missing.
@@ -216,11 +220,14 @@ class FrameDecoder:
 
     def _not_a_frame(self, run: bytes, reason: str, events: list[Event]) -> None:
         text = mostly_text(run) if self._overlong or len(run) > FRAME_MAX + 1 else is_text(run)
-        events.append(ConsoleText(run) if text else CorruptFrame(reason, run, self.order.may_repeat))
+        events.append(
+            ConsoleText(run) if text else CorruptFrame(reason, run, self.order.may_repeat)
+        )
 
 
 def is_text(run: bytes) -> bool:
-    """Whether every byte could be console output: printable UTF-8 and the controls a terminal acts on."""
+    """Whether every byte could be console output: printable UTF-8 and the controls a terminal acts
+    on."""
     try:
         return run.decode("utf-8").translate(_SHOWN_CONTROLS).isprintable()
     except UnicodeDecodeError:
@@ -265,14 +272,18 @@ def _unpack(body: bytes) -> list[Any]:
 
 
 def primer(order: FrameOrder) -> bytes:
-    """Frames that tell a new decoder what this one has learned, so that it can read on from here."""
+    """Frames that tell a new decoder what this one has learned, so that it can read on from
+    here."""
     hello, begin, expected = order.whereabouts()
     frames = []
     if hello:
-        # A target that could repeat and has not begun to will not: what is corrupt from here on is lost.
+        # A target that could repeat and has not begun to will not: what is corrupt from here on is
+        # lost.
         hello = hello if order.may_repeat else replace(hello, window=0)
         volumes = hello.volumes
-        parts = [volumes[at : at + HELLO_VOLUMES] for at in range(0, len(volumes), HELLO_VOLUMES)] or [()]
+        parts = [
+            volumes[at : at + HELLO_VOLUMES] for at in range(0, len(volumes), HELLO_VOLUMES)
+        ] or [()]
         for number, part in enumerate(parts):
             seq = expected - len(parts) + number
             frames.append(encode_message(replace(hello, volumes=part), seq % SEQ_MODULO))
@@ -282,7 +293,8 @@ def primer(order: FrameOrder) -> bytes:
 
 
 def encode_message(message: Message, seq: int, *, repeated: bool = False) -> bytes:
-    """One whole frame with both zeros. Raises ValueError where the message does not fit FRAME_MAX."""
+    """One whole frame with both zeros. Raises ValueError where the message does not fit
+    FRAME_MAX."""
     kind = type_of(message) + (REPEATED if repeated else 0)
     packed: bytes = msgpack.packb(
         [kind, seq % SEQ_MODULO, *message_elements(message)], unicode_errors="surrogateescape"
@@ -299,5 +311,6 @@ def encode_frame(body: bytes) -> bytes:
 
 
 Order = HostMark | EpochLength | Rearm | Trace
-"""What whoever records may want meanwhile: a phase to begin, epochs of another length, one to end now, and
-the target to record no more, or again. A mark ends an epoch, too, and alone works on a line of one way."""
+"""What whoever records may want meanwhile: a phase to begin, epochs of another length, one to end
+now, and the target to record no more, or again. A mark ends an epoch, too, and alone works on a
+line of one way."""

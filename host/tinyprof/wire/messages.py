@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The messages of docs/wire-format.md: what they mean, and their elements as they stand in a frame.
+"""The messages of docs/wire-format.md: what they mean, and their elements as they stand in a
+frame.
 
-Elements that msgpack has read come in and a checked message goes out, or the other way round. No field is
-trusted; an element that is missing or of another type raises MalformedMessage naming it.
+Elements that msgpack has read come in and a checked message goes out, or the other way round. No
+field is trusted; an element that is missing or of another type raises MalformedMessage naming it.
 """
 
 from __future__ import annotations
@@ -89,19 +90,23 @@ def is_reboot(before: Hello, now: Hello) -> bool:
 
 
 def joined_hello(before: Hello | None, now: Hello) -> Hello:
-    """All that was said of a boot so far: a hello names some of the volumes and takes nothing back."""
+    """All that was said of a boot so far: a hello names some of the volumes and takes nothing
+    back."""
     if before is None or is_reboot(before, now):
         return now
     volumes = {volume.index: volume for volume in (*before.volumes, *now.volumes)}
     boot_id = before.boot_id if now.boot_id == NO_BOOT else now.boot_id
     return replace(
-        now, boot_id=boot_id, volumes=tuple(volumes[index] for index in sorted(volumes)[:VOLUMES_MAX])
+        now,
+        boot_id=boot_id,
+        volumes=tuple(volumes[index] for index in sorted(volumes)[:VOLUMES_MAX]),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """First touches in their order: `page_ids[i]` was touched as `Kind(kinds[i])`; `ms` modulo 2^32."""
+    """First touches in their order: `page_ids[i]` was touched as `Kind(kinds[i])`; `ms` modulo
+    2^32."""
 
     volume: int
     epoch: int
@@ -114,10 +119,10 @@ class Pages:
 class EpochEnd:
     """How many records of each kind, in the order of `Kind`, the ended epoch had on the target.
 
-    `total`: records of all epochs of all volumes whose ends were sent, this one included, modulo 2^32; None
-    where the sender does not say. `processes`: for files, by the page id of page 0, how many processes were
-    seen to map them at once, where that is more than was told before, and 2 at least; None where the target
-    does not count them.
+    `total`: records of all epochs of all volumes whose ends were sent, this one included, modulo
+    2^32; None where the sender does not say. `processes`: for files, by the page id of page 0, how
+    many processes were seen to map them at once, where that is more than was told before, and 2 at
+    least; None where the target does not count them.
     """
 
     volume: int
@@ -130,9 +135,11 @@ class EpochEnd:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Counters of the target since its start: records waiting, touches not traced, frames not written.
+    """Counters of the target since its start: records waiting, touches not traced, frames not
+    written.
 
-    `repeats`: frames sent again; `waited_ms`: how long it kept its records back for want of acknowledgements.
+    `repeats`: frames sent again; `waited_ms`: how long it kept its records back for want of
+    acknowledgements.
     """
 
     ms: int
@@ -145,14 +152,16 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """From its frame's number on, the target repeats each frame until it is acknowledged under `session`."""
+    """From its frame's number on, the target repeats each frame until it is acknowledged under
+    `session`."""
 
     session: int
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Someone wrote `text` to the target's /dev/tinyprof: the running epoch ends, and a phase begins.
+    """Someone wrote `text` to the target's /dev/tinyprof: the running epoch ends, and a phase
+    begins.
 
     `number` counts the target's marks from 1.
     """
@@ -181,7 +190,8 @@ class Rearm:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """From the host: it has all before frame `next`, and of those beyond, `next` + 1 + n for each bit n."""
+    """From the host: it has all before frame `next`, and of those beyond, `next` + 1 + n for each
+    bit n."""
 
     session: int
     next: int
@@ -215,7 +225,17 @@ class UnknownProtocol:
 
 
 HostMessage = HelloPlease | EpochLength | Rearm | Ack | RepeatPlease | Trace
-Message = Hello | Pages | EpochEnd | Status | Mark | Begin | HostMessage | UnknownMessage | UnknownProtocol
+Message = (
+    Hello
+    | Pages
+    | EpochEnd
+    | Status
+    | Mark
+    | Begin
+    | HostMessage
+    | UnknownMessage
+    | UnknownProtocol
+)
 
 
 class MalformedMessage(ValueError):
@@ -232,7 +252,9 @@ def parse_message(kind: int, fields: Sequence[Any]) -> Message:
         return UnknownMessage(kind)
     needed, parser = parse
     if len(fields) < needed:
-        raise MalformedMessage(f"{MessageType(kind).name.lower()} has {len(fields)} elements, not {needed}")
+        raise MalformedMessage(
+            f"{MessageType(kind).name.lower()} has {len(fields)} elements, not {needed}"
+        )
     message: Message = parser(fields)
     return message
 
@@ -319,8 +341,12 @@ def _parse_processes(value: Any) -> tuple[tuple[int, int], ...]:
     told = _array(value, 0, "processes")
     if len(told) % 2 or not all(type(distance) is int for distance in told[::2]):
         raise MalformedMessage("processes are no pairs of a distance and a number")
-    page_ids = [checked_uint(page_id, PAGE_ID_LIMIT, "page id") for page_id in accumulate(told[::2])]
-    counts = [checked_uint(count, PROCESSES_MAX + 1, "number of processes") for count in told[1::2]]
+    page_ids = [
+        checked_uint(page_id, PAGE_ID_LIMIT, "page id") for page_id in accumulate(told[::2])
+    ]
+    counts = [
+        checked_uint(count, PROCESSES_MAX + 1, "number of processes") for count in told[1::2]
+    ]
     return tuple(zip(page_ids, counts, strict=True))
 
 
@@ -342,7 +368,10 @@ _PARSERS: dict[int, tuple[int, Any]] = {
     MessageType.EPOCH_END: (4, _parse_epoch_end),
     MessageType.STATUS: (4, _parse_status),
     MessageType.HELLO_PLEASE: (0, lambda _: HelloPlease()),
-    MessageType.EPOCH_LENGTH: (1, lambda fields: EpochLength(checked_uint(fields[0], _U32, "epoch length"))),
+    MessageType.EPOCH_LENGTH: (
+        1,
+        lambda fields: EpochLength(checked_uint(fields[0], _U32, "epoch length")),
+    ),
     MessageType.REARM: (0, lambda _: Rearm()),
     MessageType.BEGIN: (1, lambda fields: Begin(checked_uint(fields[0], _U32, "session"))),
     MessageType.ACK: (3, _parse_ack),
@@ -375,11 +404,25 @@ def type_of(message: Message) -> int:
 
 
 def message_elements(message: Message) -> list[Any]:
-    """A message as the elements that follow `[type, seq` on the wire; the inverse of `parse_message`."""
+    """A message as the elements that follow `[type, seq` on the wire; the inverse of
+    `parse_message`."""
     match message:
-        case Hello(protocol, agent, kernel, arch, page_size, boot_id, epoch_ms, tracer, volumes, window):
+        case Hello(
+            protocol, agent, kernel, arch, page_size, boot_id, epoch_ms, tracer, volumes, window
+        ):
             named = [_volume_elements(volume) for volume in volumes]
-            return [protocol, agent, kernel, arch, page_size, boot_id, epoch_ms, tracer, named, window]
+            return [
+                protocol,
+                agent,
+                kernel,
+                arch,
+                page_size,
+                boot_id,
+                epoch_ms,
+                tracer,
+                named,
+                window,
+            ]
         case Pages(volume, epoch, ms, page_ids, kinds):
             return [volume, epoch, ms, join_records(page_ids, kinds)]
         case EpochEnd():

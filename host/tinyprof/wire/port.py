@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The host's end of the line: one place that opens whatever PORT names and moves bytes.
 
-A port's name comes in; a `Link` that reads and writes without ever blocking past its timeout goes out.
-It never interprets a byte, and closing it never waits for a peer.
+A port's name comes in; a `Link` that reads and writes without ever blocking past its timeout goes
+out. It never interprets a byte, and closing it never waits for a peer.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class Link(Protocol):
 
     @property
     def overruns(self) -> int:
-        """Bytes that were lost in this machine because nobody fetched them in time, as its driver counts."""
+        """Bytes that were lost in this machine because nobody fetched them in time, as its driver
+        counts."""
         ...
 
     @property
@@ -68,11 +69,13 @@ class Link(Protocol):
         ...
 
     def read(self, timeout: float) -> bytes | None:
-        """Bytes as they come; b"" after `timeout` seconds of silence; None when the line has ended."""
+        """Bytes as they come; b"" after `timeout` seconds of silence; None when the line has
+        ended."""
         ...
 
     def write(self, data: bytes) -> None:
-        """Send what the line takes within a quarter of a second; the rest is given up. Raises LinkError."""
+        """Send what the line takes within a quarter of a second; the rest is given up. Raises
+        LinkError."""
         ...
 
     def close(self) -> None:
@@ -81,7 +84,8 @@ class Link(Protocol):
 
 
 def open_link(port: str, baud: int = 115_200) -> Link:
-    """Open a serial device, pty, file, pipe, `unix:PATH`, `socket://HOST:PORT` or any other pyserial URL.
+    """Open a serial device, pty, file, pipe, `unix:PATH`, `socket://HOST:PORT` or any other
+    pyserial URL.
 
     `baud` matters to serial devices only. Raises LinkError with what to do next.
     """
@@ -126,7 +130,8 @@ class DescriptorLink:
         except (BlockingIOError, InterruptedError):
             return b""
         except OSError as error:
-            # A pty whose other side has closed reads as EIO, a reset socket as ECONNRESET: the line ended.
+            # A pty whose other side has closed reads as EIO, a reset socket as ECONNRESET: the
+            # line ended.
             if error.errno in (errno.EIO, errno.ECONNRESET, errno.ENXIO, errno.ENODEV):
                 return None
             raise LinkError(f"{self._name}: reading failed: {error.strerror}") from None
@@ -242,7 +247,9 @@ def _open_pyserial_url(port: str, baud: int) -> Link:
     try:
         line = serial.serial_for_url(port, baudrate=baud, timeout=0, write_timeout=WRITE_SECONDS)
     except (serial.SerialException, OSError, ValueError, ImportError) as error:
-        raise LinkError(f"cannot open {port}: {_one_line(error)}", "URLs are those of pyserial") from None
+        raise LinkError(
+            f"cannot open {port}: {_one_line(error)}", "URLs are those of pyserial"
+        ) from None
     return SerialLink(line, port)
 
 
@@ -300,7 +307,8 @@ def _cannot_open(port: str, error: Exception) -> LinkError:
         return LinkError(f"cannot open {port}: permission denied", _how_to_be_allowed(port))
     if number in (errno.EBUSY, errno.EWOULDBLOCK) or "lock port" in str(error):
         return LinkError(
-            f"{port} is in use by another program", f"close that one first; 'fuser {port}' names it"
+            f"{port} is in use by another program",
+            f"close that one first; 'fuser {port}' names it",
         )
     return LinkError(f"cannot open {port}: {_one_line(error)}", _known_ports())
 
@@ -311,7 +319,11 @@ def _known_ports() -> str:
         if names := sorted(str(path) for path in by_id.iterdir()):
             return f"ports here: {', '.join(names)}"
     names = sorted(port.device for port in list_ports.comports())
-    return f"ports here: {', '.join(names)}" if names else "this machine has no serial port: is the cable in?"
+    return (
+        f"ports here: {', '.join(names)}"
+        if names
+        else "this machine has no serial port: is the cable in?"
+    )
 
 
 def _how_to_be_allowed(port: str) -> str:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A line that outlives its port: waits for it to appear, and opens it again after an unplug.
 
-What names a port comes in; a `Link` that is merely silent while the port is away goes out. It finds the same
-device again by its name in /dev/serial/by-id, whatever number it has got meanwhile.
+What names a port comes in; a `Link` that is merely silent while the port is away goes out. It
+finds the same device again by its name in /dev/serial/by-id, whatever number it has got meanwhile.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from tinyprof.wire.port import Link, LinkError, NoSuchPortError, open_link
 BY_ID = Path("/dev/serial/by-id")
 LOOK_SECONDS = 0.1
 REFUSED_SECONDS = 5.0
-"""A port that has just appeared may refuse for so long: its permissions are set a moment after it is made."""
+"""A port that has just appeared may refuse for so long: its permissions are set a moment after it
+is made."""
 
 
 def lasting_name(port: str, by_id: Path = BY_ID) -> str:
-    """A name of a serial device that stays when it is plugged in again; `port` itself where there is none."""
+    """A name of a serial device that stays when it is plugged in again; `port` itself where there
+    is none."""
     real = os.path.realpath(port)
     with contextlib.suppress(OSError):
         for name in sorted(by_id.iterdir()):
@@ -32,7 +34,8 @@ def lasting_name(port: str, by_id: Path = BY_ID) -> str:
 
 
 class LastingLink:
-    """A line of which only its owner says when it ends. `opened` is the port, if it is there already.
+    """A line of which only its owner says when it ends. `opened` is the port, if it is there
+    already.
 
     `gaps` counts how often the port went away, `away` says whether it is so now.
     """

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The order of a target's frames: what is missing, what came twice, where the target started again.
+"""The order of a target's frames: what is missing, what came twice, where the target started
+again.
 
-Numbered messages come in as the line brought them; frames go out in the order in which they were sent, each
-once. Frames that are repeated wait here for the one that is missing before them, at most OVERHEARD, and so
-do the first of a target that can repeat. What is sent once is handed on at once, and a gap before it is a
-loss. The bytes of a line alone decide all of it, so a capture is put into the same order as the line was.
+Numbered messages come in as the line brought them; frames go out in the order in which they were
+sent, each once. Frames that are repeated wait here for the one that is missing before them, at
+most OVERHEARD, and so do the first of a target that can repeat. What is sent once is handed on at
+once, and a gap before it is a loss. The bytes of a line alone decide all of it, so a capture is
+put into the same order as the line was.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ ACK_BITS = 32
 
 EARLY = 64
 EARLY_MS = 2000
-"""So many frames, and for so long by its clock, a target may send before it hears the host, and still repeat
-them. A hello, which tells no time, counts as HELLO_FRAMES."""
+"""So many frames, and for so long by its clock, a target may send before it hears the host, and
+still repeat them. A hello, which tells no time, counts as HELLO_FRAMES."""
 
 HELLO_FRAMES = 16
 
@@ -44,7 +46,8 @@ OVERHEARD = EARLY + WINDOW_MAX
 class Frame:
     """One good frame; `lost` frames of the sender are missing immediately before it.
 
-    `restarted`: the sender has begun to number its frames again, as it does when the target reboots.
+    `restarted`: the sender has begun to number its frames again, as it does when the target
+    reboots.
     """
 
     seq: int
@@ -62,8 +65,9 @@ def _signed(distance: int) -> int:
 class FrameOrder:
     """The numbers of one line.
 
-    `heard` counts the repeated frames that came, each time, and `duplicates` those that were here already.
-    `astray`: repeated frames came, and the frame that says from where on they count did not.
+    `heard` counts the repeated frames that came, each time, and `duplicates` those that were here
+    already. `astray`: repeated frames came, and the frame that says from where on they count did
+    not.
     """
 
     def __init__(self) -> None:
@@ -89,7 +93,8 @@ class FrameOrder:
 
     @property
     def may_repeat(self) -> bool:
-        """Whether the sender does so, or says that it can and will as soon as it hears the host."""
+        """Whether the sender does so, or says that it can and will as soon as it hears the
+        host."""
         return self.repeats or (self._can_repeat is True and self._may_repeat)
 
     @property
@@ -102,7 +107,8 @@ class FrameOrder:
         return len(self._held)
 
     def whereabouts(self) -> tuple[Hello | None, Begin | None, int]:
-        """What one who reads on from here must know: the target, its session, and the next frame's number."""
+        """What one who reads on from here must know: the target, its session, and the next frame's
+        number."""
         begin = None if self._session is None else Begin(self._session)
         return self._hello, begin, self._expected or 0
 
@@ -114,7 +120,8 @@ class FrameOrder:
         return Ack(self._session, self._expected, sum(1 << bit for bit in ahead if bit < ACK_BITS))
 
     def take(self, seq: int, message: Message | None, *, repeated: bool) -> list[Frame]:
-        """A frame came, whose message is None if it makes no sense: the frames that are now in order."""
+        """A frame came, whose message is None if it makes no sense: the frames that are now in
+        order."""
         if (
             seq == self._expected
             and not self._held
@@ -137,14 +144,16 @@ class FrameOrder:
         self.heard += 1
 
     def flush(self) -> list[Frame]:
-        """Nothing more will come: the frames that were held back, with what is missing before each."""
+        """Nothing more will come: the frames that were held back, with what is missing before
+        each."""
         if self._expected is None and self._held:
             one = next(iter(self._held))
             self._expected = min(self._held, key=lambda seq: _signed(seq - one))
         return self._give_up_before(None)
 
     def _give_up_before(self, end: int | None) -> list[Frame]:
-        """Hand on what is held, of the frames before `end` if that is given: what is missing stays so."""
+        """Hand on what is held, of the frames before `end` if that is given: what is missing stays
+        so."""
         frames = []
         limit = SEQ_MODULO if end is None else self._distance(end)
         for seq in sorted(self._held, key=self._distance):
@@ -169,7 +178,11 @@ class FrameOrder:
         if self._expected is None:
             self._expected = 0 if seq < EARLY and self._may_repeat else seq
         frames = []
-        rebooted = isinstance(message, Hello) and self._hello is not None and is_reboot(self._hello, message)
+        rebooted = (
+            isinstance(message, Hello)
+            and self._hello is not None
+            and is_reboot(self._hello, message)
+        )
         gap = self._distance(seq)
         if self.repeats or ((rebooted or gap >= SEQ_MODULO // 2) and gap):
             # A sender that repeats does so for as long as it runs.
@@ -215,7 +228,9 @@ class FrameOrder:
             frames = self._give_up_before(seq)
         # Else it begins with frames that were sent before, of which some have come.
         self._session = begin.session
-        self._held = {held: message for held, message in self._held.items() if self._is_ahead(held)}
+        self._held = {
+            held: message for held, message in self._held.items() if self._is_ahead(held)
+        }
         return frames + self._hand_on_held()
 
     def _is_ahead(self, seq: int) -> bool:
@@ -225,7 +240,8 @@ class FrameOrder:
         self.heard += 1
         frames: list[Frame] = []
         if not self.repeats and len(self._held) >= OVERHEARD and seq not in self._held:
-            # Another host is answered: nobody says here from where on they count, nor repeats what lacks.
+            # Another host is answered: nobody says here from where on they count, nor repeats what
+            # lacks.
             frames, self._overheard = self.flush(), True
         ahead = self._distance(seq)
         in_order = self.repeats or self._overheard

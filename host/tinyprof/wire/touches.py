@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The records of a pages message: page ids and kinds from msgpack elements, and back.
 
-A program jumps between a few files and moves a little in each, so a record is told by its distance from one
-of the last four places (docs/wire-format.md, "Records"). Every element is untrusted.
+A program jumps between a few files and moves a little in each, so a record is told by its distance
+from one of the last four places (docs/wire-format.md, "Records"). Every element is untrusted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 from tinyprof.pages import PAGE_ID_LIMIT
 
 NEAR = range(-128, 256)
-"""Distances that msgpack writes in two bytes at most: the place moves along. Farther ones make a new one."""
+"""Distances that msgpack writes in two bytes at most: the place moves along. Farther ones make a
+new one."""
 
 PLACES = 4
 _MARKERS = (None, False, True)
@@ -31,7 +32,8 @@ def split_records(elements: Any) -> tuple[tuple[int, ...], bytes]:
     """Page ids and kinds in the order of the touches. Raises MalformedRecords."""
     if type(elements) is not list:
         raise MalformedRecords("records are not an array")
-    # Each is told from the one before it, which is quick to add up. Nil is found early where there is one.
+    # Each is told from the one before it, which is quick to add up. Nil is found early where there
+    # is one.
     if None not in elements and {*map(type, elements)} <= _EXECUTED_IN_A_ROW:
         return _checked(tuple(accumulate(elements))), bytes(len(elements))
     page_ids: list[int] = []
@@ -84,7 +86,9 @@ def join_records(page_ids: Sequence[int], kinds: bytes) -> list[Any]:
         place = places.pop(nearest)
         distance = page_id - place
         elements.append([kind, distance] if kind else distance)
-        places = [page_id, *places] if distance in NEAR else [page_id, place, *places[: PLACES - 2]]
+        places = (
+            [page_id, *places] if distance in NEAR else [page_id, place, *places[: PLACES - 2]]
+        )
     return elements
 
 

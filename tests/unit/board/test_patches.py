@@ -32,7 +32,12 @@ def test_our_patches_are_whole() -> None:
 
 @pytest.mark.parametrize(
     ("before", "after"),
-    [("-1,2 +1,3", "-1,2 +1,2"), ("-1,2 +1,3", "-1,3 +1,4"), ("-9 +10", "-9,2 +10"), ("-9 +10", "-9,0 +10")],
+    [
+        ("-1,2 +1,3", "-1,2 +1,2"),
+        ("-1,2 +1,3", "-1,3 +1,4"),
+        ("-9 +10", "-9,2 +10"),
+        ("-9 +10", "-9,0 +10"),
+    ],
 )
 def test_a_wrong_count_is_told(tmp_path: Path, before: str, after: str) -> None:
     patch = tmp_path / "wrong.patch"

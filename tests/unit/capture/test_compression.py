@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A packed line: it comes back whole, from any place on, and what claims to be one can hurt nobody."""
+"""A packed line: it comes back whole, from any place on, and what claims to be one can hurt
+nobody."""
 
 from __future__ import annotations
 
@@ -13,7 +14,14 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
-from tinyprof.capture.compression import BEGINS, GOES_ON, PIECE_MAX, UNPACKED_MAX, LinePacker, LineUnpacker
+from tinyprof.capture.compression import (
+    BEGINS,
+    GOES_ON,
+    PIECE_MAX,
+    UNPACKED_MAX,
+    LinePacker,
+    LineUnpacker,
+)
 from tinyprof.capture.format import CHUNK_HEAD, PACKED_LINE, PACKED_VERSION, Ending
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import PACKED_PLACES_BYTES, CaptureWriter
@@ -56,7 +64,11 @@ def line_in(data: bytes, seconds: float = 0.0) -> tuple[CaptureReader, bytes]:
 def test_a_packed_line_comes_back_and_is_smaller() -> None:
     data, said = packed_capture()
     reader, line = line_in(data)
-    assert (reader.version, reader.cut_at, reader.ending) == (PACKED_VERSION, None, Ending.LINE_ENDED)
+    assert (reader.version, reader.cut_at, reader.ending) == (
+        PACKED_VERSION,
+        None,
+        Ending.LINE_ENDED,
+    )
     assert line == b"".join(said)
     assert len(data) < len(line) / 2
 
@@ -133,7 +145,11 @@ def test_a_piece_that_goes_on_from_nothing_is_none() -> None:
 
 def test_a_packed_recording_is_the_same_in_less(tmp_path: Path) -> None:
     profiles = []
-    for name, words in (("plain", []), ("packed", ["--zstd"]), ("parts", ["--zstd", "--roll", "17k"])):
+    for name, words in (
+        ("plain", []),
+        ("packed", ["--zstd"]),
+        ("parts", ["--zstd", "--roll", "17k"]),
+    ):
         capture = tmp_path / f"{name}.tpcap"
         command = [*RUN, "record", "sim:", "-o", str(capture), "--speed", "0", *words]
         assert subprocess.run(command, capture_output=True, check=False).returncode == 0
@@ -148,12 +164,16 @@ def test_a_packed_recording_is_the_same_in_less(tmp_path: Path) -> None:
         assert file.read()[CHUNK_HEAD.size :].count(b"LINE") == 0
 
 
-@pytest.mark.parametrize("words", [["record", "sim:", "--zstd", "-o"], ["capture", "info"], ["report"]])
+@pytest.mark.parametrize(
+    "words", [["record", "sim:", "--zstd", "-o"], ["capture", "info"], ["report"]]
+)
 def test_without_zstd_it_is_said_what_to_install(tmp_path: Path, words: list[str]) -> None:
     capture = tmp_path / "capture"
     if words[0] != "record":
         capture.write_bytes(capture_of(GOOD))
-    done = subprocess.run([*WITHOUT_ZSTD, *words, str(capture)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*WITHOUT_ZSTD, *words, str(capture)], capture_output=True, text=True, check=False
+    )
     (said,) = done.stderr.splitlines()
     assert done.returncode == 1
     assert "zstd is not installed" in said

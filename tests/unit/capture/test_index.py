@@ -29,7 +29,11 @@ def test_it_tells_content_and_storage_of_every_page(rootfs: Path) -> None:
     empty, program, twin = index_image(image).files
     assert (empty.path, empty.size, list(empty.page_ids)) == ("/empty", 0, [])
     assert (program.path, twin.path) == ("/program", "/twin")
-    assert program.sha256 == twin.sha256 == hashlib.sha256((rootfs / "program").read_bytes()).hexdigest()
+    assert (
+        program.sha256
+        == twin.sha256
+        == hashlib.sha256((rootfs / "program").read_bytes()).hexdigest()
+    )
     assert program.page_ids == twin.page_ids
     in_place = [bool(flags & PageFlag.IN_PLACE) for flags in program.flags]
     assert in_place == [page == 2 for page in range(8)]

@@ -89,7 +89,9 @@ def test_parts_of_frames_that_are_sent_once(hello: Hello) -> None:
     check(b"".join(encode_message(message, seq) for seq, message in enumerate(story(hello))))
 
 
-def test_what_is_corrupt_is_lost_in_later_parts_too_where_nothing_is_repeated(hello: Hello) -> None:
+def test_what_is_corrupt_is_lost_in_later_parts_too_where_nothing_is_repeated(
+    hello: Hello,
+) -> None:
     frames = [encode_message(message, seq) for seq, message in enumerate(story(hello))]
     # At first it might still begin to repeat.
     at_first, later = frames[: 2 * EARLY], frames[2 * EARLY :]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The capture file: what arrived comes back, a cut costs the chunk it hits, and nothing in it can hurt."""
+"""The capture file: what arrived comes back, a cut costs the chunk it hits, and nothing in it can
+hurt."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ SEED = 20261124
 META = Meta("0.1.0", "/dev/ttyACM0", 115_200, 1_795_000_000)
 
 
-def written(pieces: list[bytes], index: ImageIndex | None = None, ending: Ending | None = None) -> bytes:
+def written(
+    pieces: list[bytes], index: ImageIndex | None = None, ending: Ending | None = None
+) -> bytes:
     file = io.BytesIO()
     writer = CaptureWriter(file, META, index)
     for piece in pieces:
@@ -55,10 +58,17 @@ def test_the_line_comes_back_whole_in_whatever_pieces_it_came(
     reader, events = read(data)
     assert messages_in(events) == story
     assert [event.data for event in events if isinstance(event, ConsoleText)] == [b"login: "]
-    assert (reader.meta, reader.index, reader.ending, reader.cut_at) == (META, index, Ending.DURATION, None)
+    assert (reader.meta, reader.index, reader.ending, reader.cut_at) == (
+        META,
+        index,
+        Ending.DURATION,
+        None,
+    )
 
 
-def test_a_capture_cut_anywhere_keeps_every_whole_chunk(story: list[Message], index: ImageIndex) -> None:
+def test_a_capture_cut_anywhere_keeps_every_whole_chunk(
+    story: list[Message], index: ImageIndex
+) -> None:
     frames = [encode_message(message, seq) for seq, message in enumerate(story)]
     whole = written(frames, index)
     ends = [len(written(frames[:count], index)) for count in range(len(frames) + 1)]
@@ -91,7 +101,12 @@ def test_a_large_index_goes_over_many_chunks(index: ImageIndex) -> None:
 
 @pytest.mark.parametrize(
     ("data", "said"),
-    [(b"", "not a"), (MAGIC[:7], "not a"), (b"TPCAP\x09\r\n", "version 9"), (b"\x7fELF" * 9, "not a")],
+    [
+        (b"", "not a"),
+        (MAGIC[:7], "not a"),
+        (b"TPCAP\x09\r\n", "version 9"),
+        (b"\x7fELF" * 9, "not a"),
+    ],
 )
 def test_what_is_no_capture_is_refused(data: bytes, said: str) -> None:
     with pytest.raises(CaptureError, match=said):
@@ -123,7 +138,8 @@ def test_a_size_over_the_limit_is_a_cut_and_is_never_read() -> None:
 
 
 class FullDisk(io.BytesIO):
-    """Takes so many bytes and no more, as a disk does: the write that hits the end is a short one."""
+    """Takes so many bytes and no more, as a disk does: the write that hits the end is a short
+    one."""
 
     def __init__(self, room: int) -> None:
         super().__init__()
@@ -149,7 +165,9 @@ def test_a_full_disk_leaves_whole_chunks_only(story: list[Message]) -> None:
     assert reader.cut_at is None
 
 
-def test_a_mutated_capture_never_raises_anything_of_python(story: list[Message], index: ImageIndex) -> None:
+def test_a_mutated_capture_never_raises_anything_of_python(
+    story: list[Message], index: ImageIndex
+) -> None:
     print(f"seed {SEED}")
     rng = random.Random(SEED)
     plain = written([line_of(story)], index, Ending.LINE_ENDED)
@@ -157,7 +175,9 @@ def test_a_mutated_capture_never_raises_anything_of_python(story: list[Message],
     for _ in range(3_000):
         mutated = bytearray(plain)
         for _ in range(rng.randrange(1, 5)):
-            mutated[rng.randrange(len(mutated))] = rng.choice((0, 1, 0x7F, 0xFF, rng.randrange(256)))
+            mutated[rng.randrange(len(mutated))] = rng.choice(
+                (0, 1, 0x7F, 0xFF, rng.randrange(256))
+            )
         if rng.random() < 0.8:
             _seal(mutated, starts)
         try:
@@ -171,4 +191,6 @@ def _seal(data: bytearray, starts: list[int]) -> None:
     for start, end in zip(starts, [*starts[1:], len(data)], strict=True):
         body = bytes(data[start + CHUNK_HEAD.size : end])
         kind = bytes(data[start : start + 4])
-        data[start : start + CHUNK_HEAD.size] = CHUNK_HEAD.pack(kind, len(body), zlib.crc32(kind + body))
+        data[start : start + CHUNK_HEAD.size] = CHUNK_HEAD.pack(
+            kind, len(body), zlib.crc32(kind + body)
+        )

@@ -52,7 +52,11 @@ def test_what_the_second_version_added(version: int) -> None:
         reader = CaptureReader(file)
         events = list(reader.events())
     assert [event.text for event in events if isinstance(event, HostMark)] == ["steady"]
-    assert (reader.gaps, reader.seconds, reader.losses) == ([3.5], 6.0, {"frames": 1, "records": 2})
+    assert (reader.gaps, reader.seconds, reader.losses) == (
+        [3.5],
+        6.0,
+        {"frames": 1, "records": 2},
+    )
     # They were repeated, and the first came last.
     assert [event.message for event in events if isinstance(event, Frame)][-2:] == [
         Pages(0, 3, 25, (101,), bytes(1)),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""tinyprof build as a user meets it: mkcramfs's letters, plans, and no image lost or half-written."""
+"""tinyprof build as a user meets it: mkcramfs's letters, plans, and no image lost or
+half-written."""
 
 from __future__ import annotations
 
@@ -41,7 +42,11 @@ def built(top: Path, *words: str | Path) -> Image:
 
 def test_names_edition_and_byte_order_are_what_was_asked_for(top: Path) -> None:
     superblock = built(top, "-n", "root fs", "-e", "7", "-B").superblock
-    assert (superblock.name, superblock.fsid.edition, superblock.byte_order) == ("root fs", 7, "big")
+    assert (superblock.name, superblock.fsid.edition, superblock.byte_order) == (
+        "root fs",
+        7,
+        "big",
+    )
     assert built(top, "-L").superblock.byte_order == "little"
 
 
@@ -62,9 +67,16 @@ def test_ownership_is_squashed_but_for_the_device_table(top: Path) -> None:
     os.chown(top / "zeros", 5, 6)
     (top.parent / "table").write_text("/bin/tool f 755 7 8 - - - - -\n/null c 666 9 9 1 3 0 0 -\n")
     owners = {
-        entry.path: (entry.uid, entry.gid) for entry in built(top, "-q", "-D", top.parent / "table").entries
+        entry.path: (entry.uid, entry.gid)
+        for entry in built(top, "-q", "-D", top.parent / "table").entries
     }
-    assert owners == {"/": (0, 0), "/bin": (0, 0), "/bin/tool": (7, 8), "/null": (9, 9), "/zeros": (0, 0)}
+    assert owners == {
+        "/": (0, 0),
+        "/bin": (0, 0),
+        "/bin/tool": (7, 8),
+        "/null": (9, 9),
+        "/zeros": (0, 0),
+    }
 
 
 def plan_file(top: Path, pages: dict[str, list[object]]) -> Path:
@@ -167,7 +179,9 @@ def test_a_file_that_vanishes_meanwhile_fails_the_build(top: Path) -> None:
     image = top.parent / "image"
     vanish = "from tinyprof.cramfs.writing import writer; survey = writer.survey\n"
     gone = str(top / "zeros")
-    vanish += f"import os; writer.survey = lambda *a, **k: (os.unlink({gone!r}), survey(*a, **k))[1]\n"
+    vanish += (
+        f"import os; writer.survey = lambda *a, **k: (os.unlink({gone!r}), survey(*a, **k))[1]\n"
+    )
     run = build(top, image, run=[RUN[0], "-c", vanish + RUN[2], "build"])
     assert run.returncode == 1
     assert "/zeros: cannot be read: No such file" in run.stderr
@@ -189,7 +203,8 @@ def test_wrong_usage_is_told(top: Path, words: list[str], said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", '{"format":1,"pages":{"/a":[[3,1]]}}', '{"format":1,"pages":{"/a":["x"]}}']
+    "text",
+    ["", "{}", "[]", '{"format":1,"pages":{"/a":[[3,1]]}}', '{"format":1,"pages":{"/a":["x"]}}'],
 )
 def test_what_is_no_plan_is_told_in_one_line(top: Path, text: str) -> None:
     (top.parent / "plan").write_text(text)
@@ -201,5 +216,8 @@ def test_what_is_no_plan_is_told_in_one_line(top: Path, text: str) -> None:
 
 def test_the_twice_built_image_is_the_same(top: Path) -> None:
     first = (built(top, "-X", "-X"), (top.parent / "image").read_bytes())[1]
-    second = (built(top, "-X", "-X", "--no-cache", "--jobs", "1"), (top.parent / "image").read_bytes())[1]
+    second = (
+        built(top, "-X", "-X", "--no-cache", "--jobs", "1"),
+        (top.parent / "image").read_bytes(),
+    )[1]
     assert first == second

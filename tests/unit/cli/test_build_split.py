@@ -28,7 +28,9 @@ def top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "root").mkdir()
     (tmp_path / "root/program").write_bytes(link(Shape(pages=40, separate=False, gap=1500)))
-    (tmp_path / "root/signed").write_bytes(link(Shape(pages=40, tail=b"~Module signature appended~\n")))
+    (tmp_path / "root/signed").write_bytes(
+        link(Shape(pages=40, tail=b"~Module signature appended~\n"))
+    )
     plan = {"format": 1, "pages": {"/program": [0, [15, 16]], "/signed": [0, 20]}}
     (tmp_path / "plan").write_text(json.dumps(plan))
     return tmp_path
@@ -68,7 +70,9 @@ def profile_of(top: Path, processes: int | None) -> Path:
     content = (top / "root/program").read_bytes()
     hashes = page_hashes(content)
     ever = Seen(9, 9, 1, 9, 1, 9, 1)
-    uses = {page: PageUse(hashes[page].hex(), {"x": ever}) for page in (0, 1, 2, 15, 16, 17, 18, 19)}
+    uses = {
+        page: PageUse(hashes[page].hex(), {"x": ever}) for page in (0, 1, 2, 15, 16, 17, 18, 19)
+    }
     digest = hashlib.sha256(content).hexdigest()
     file = FileUse("/program", len(content), digest, uses, (FSID,), processes=processes)
     run = RunFacts(FSID, "6.1.192", 9, NO_LOSSES, (PhaseFacts("", 1, 9, 8, True),))
@@ -102,7 +106,10 @@ def test_the_processes_that_a_mapping_is_weighed_for_are_told(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--plan", "plan", "--split-segments", "--kernel", "patched"], "is for --kernel mainline"),
+        (
+            ["--plan", "plan", "--split-segments", "--kernel", "patched"],
+            "is for --kernel mainline",
+        ),
         (["--plan", "plan", "--split-segments", "--kernel", "nommu"], "is for --kernel mainline"),
         (["--plan", "plan", "--split-segments", "--processes", "3"], "--plan lists the pages"),
         (["--split-segments"], "needs --profile or --plan"),
@@ -111,7 +118,9 @@ def test_the_processes_that_a_mapping_is_weighed_for_are_told(
         (["--plan", "plan", "--split-segments", "--max-runs", "0"], "0 is not in the range"),
     ],
 )
-def test_words_that_contradict_one_another_are_a_usage_error(top: Path, words: list[str], said: str) -> None:
+def test_words_that_contradict_one_another_are_a_usage_error(
+    top: Path, words: list[str], said: str
+) -> None:
     run = build(top, *words)
     assert run.returncode == 2
     (line,) = run.stderr.splitlines()

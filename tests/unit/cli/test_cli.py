@@ -37,7 +37,11 @@ def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
         (["report", "/bin/sh", "--rootfs", "/"], 2, "--rootfs goes with --html"),
         (["report", "/bin/sh", "/bin/sh"], 1, "not a tinyprof profile"),
         (["profile", "/bin/sh", "-o", "out"], 1, "/bin/sh: not a tinyprof profile"),
-        (["profile", "/bin/sh", "--image", "/bin/sh", "-o", "out"], 1, "/bin/sh: not a cramfs image"),
+        (
+            ["profile", "/bin/sh", "--image", "/bin/sh", "-o", "out"],
+            1,
+            "/bin/sh: not a cramfs image",
+        ),
         (["record", "/dev/null", "--image", "/bin/sh"], 1, "/bin/sh: not a cramfs image"),
         (["record", "/dev/null", "-o", "/dev/zero"], 1, "exists"),
         (["nonsense"], 2, "No such command"),
@@ -62,7 +66,13 @@ def test_what_is_built_is_what_image_shows(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "odd\x1b[2J").write_bytes(b"\x7fELF" + bytes(8000))
     (tmp_path / "plan").write_text(json.dumps({"format": 1, "pages": {"/odd\x1b[2J": [[0, 1]]}}))
-    words: list[str | Path] = ["build", tmp_path / "root", tmp_path / "image", "--plan", tmp_path / "plan"]
+    words: list[str | Path] = [
+        "build",
+        tmp_path / "root",
+        tmp_path / "image",
+        "--plan",
+        tmp_path / "plan",
+    ]
     assert tinyprof(*words).returncode == 0
     assert '"pages_in_place": 2' in tinyprof("image", "info", "--json", tmp_path / "image").stdout
     listed = tinyprof("image", "ls", tmp_path / "image").stdout

@@ -20,7 +20,9 @@ def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*RUN, *map(str, words)], capture_output=True, text=True, check=False)
 
 
-def test_a_profile_and_the_captures_it_is_made_of_report_the_same(tmp_path: Path, capture: Path) -> None:
+def test_a_profile_and_the_captures_it_is_made_of_report_the_same(
+    tmp_path: Path, capture: Path
+) -> None:
     assert tinyprof("profile", capture, capture, "-o", tmp_path / "it.tprof").returncode == 0
     of_profile = tinyprof("report", "--json", tmp_path / "it.tprof")
     of_captures = tinyprof("report", "--json", capture, capture)
@@ -40,7 +42,9 @@ def test_a_capture_cut_short_is_used_and_said_with_exit_3(tmp_path: Path, captur
 def test_a_profile_and_a_capture_merge(tmp_path: Path, capture: Path) -> None:
     whole, both = tmp_path / "it.tprof", tmp_path / "both.tprof"
     assert tinyprof("profile", capture, "-o", whole).returncode == 0
-    assert tinyprof("profile", whole, capture, "--weight", capture, "3", "-o", both).returncode == 0
+    assert (
+        tinyprof("profile", whole, capture, "--weight", capture, "3", "-o", both).returncode == 0
+    )
     (file,) = open_profile([both]).files
     assert {page: (use.any.epochs, use.any.runs) for page, use in file.pages.items()} == {
         0: (4, 2),
@@ -59,7 +63,9 @@ def test_a_weight_beyond_what_a_profile_holds_is_refused_and_nothing_written(
     assert "once.tprof: a run would count 1200 times" in run.stderr
 
 
-def test_what_is_neither_profile_nor_capture_is_refused_by_name(tmp_path: Path, capture: Path) -> None:
+def test_what_is_neither_profile_nor_capture_is_refused_by_name(
+    tmp_path: Path, capture: Path
+) -> None:
     (tmp_path / "it.tprof").write_text("{}")
     with pytest.raises(TinyprofError, match=r"it\.tprof: not a tinyprof profile"):
         open_profile([capture, tmp_path / "it.tprof"])

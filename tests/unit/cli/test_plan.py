@@ -39,8 +39,12 @@ def test_a_plan_is_written_said_and_built(
     assert tinyprof("build", rootfs, image, "--kernel", kernel, "--plan", plan).returncode == 0
     assert image.stat().st_size == said["prediction"]["image"]
     of_plan = image.read_bytes()
-    assert tinyprof("build", rootfs, image, "--kernel", kernel, "--profile", profile).returncode == 0
-    assert image.read_bytes() == of_plan, "the profile alone is to choose what a plan does without a budget"
+    assert (
+        tinyprof("build", rootfs, image, "--kernel", kernel, "--profile", profile).returncode == 0
+    )
+    assert image.read_bytes() == of_plan, (
+        "the profile alone is to choose what a plan does without a budget"
+    )
     text = tinyprof("plan", rootfs, "-p", profile)
     assert "also written or read with read()" in text.stdout
     run = tinyprof("plan", rootfs, "-p", profile, "--kernel", kernel, "--curve", "--json")
@@ -48,7 +52,9 @@ def test_a_plan_is_written_said_and_built(
     assert curve[-1] == {**said["prediction"], "of_bound": 1.0, "of_best": 1.0}
 
 
-def test_a_profile_of_another_build_is_said_to_be_stale(tmp_path: Path, rootfs: Path, capture: Path) -> None:
+def test_a_profile_of_another_build_is_said_to_be_stale(
+    tmp_path: Path, rootfs: Path, capture: Path
+) -> None:
     (rootfs / "program").write_bytes(b"another version")
     run = tinyprof("plan", rootfs, "-p", capture)
     assert run.returncode == 3
@@ -70,7 +76,9 @@ def test_a_profile_of_another_build_is_said_to_be_stale(tmp_path: Path, rootfs: 
         (["--curve", "-o", "plan"], "several plans"),
     ],
 )
-def test_a_mistake_is_told_as_one(rootfs: Path, capture: Path, words: list[str], said: str) -> None:
+def test_a_mistake_is_told_as_one(
+    rootfs: Path, capture: Path, words: list[str], said: str
+) -> None:
     run = tinyprof("plan", rootfs, "-p", capture, *words)
     assert run.returncode == 2
     assert said in run.stderr
@@ -79,7 +87,10 @@ def test_a_mistake_is_told_as_one(rootfs: Path, capture: Path, words: list[str],
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        ('{"format":3,"tinyprof":"4.2"}', "profile format 3, this reads 2; use tinyprof 4.2 or newer"),
+        (
+            '{"format":3,"tinyprof":"4.2"}',
+            "profile format 3, this reads 2; use tinyprof 4.2 or newer",
+        ),
         ('{"format":2,"runs":[],\n"files":', "no JSON at line 2, column 9"),
         ("\udcff", "not text"),
         ("PAGE 9", "file 0 (/program) page 9 is impossible: the file has 8"),
@@ -96,7 +107,9 @@ def test_a_profile_that_cannot_be_used_is_refused_in_one_line(
         assert tinyprof("profile", capture, "-o", profile).returncode == 0
         broken = profile.read_text().replace("[[0,", "[[9,")
     profile.write_text(broken, errors="surrogateescape")
-    run = tinyprof(*(word.format(root=rootfs, it=profile, out=tmp_path / "image") for word in words))
+    run = tinyprof(
+        *(word.format(root=rootfs, it=profile, out=tmp_path / "image") for word in words)
+    )
     assert (run.returncode, run.stdout) == (1, "")
     (line,) = run.stderr.splitlines()
     assert line.startswith(f"tinyprof: {profile}: ")
@@ -124,7 +137,9 @@ def test_a_profile_of_another_tree_or_with_more_in_it_is_of_use(
     assert [file["owner"] for file in both["files"]] == ["someone", "someone"]
 
 
-def test_a_budget_nothing_fits_in_says_the_smallest_that_would(tmp_path: Path, rootfs: Path) -> None:
+def test_a_budget_nothing_fits_in_says_the_smallest_that_would(
+    tmp_path: Path, rootfs: Path
+) -> None:
     (rootfs / "program").write_bytes(b"compresses well" * 2000)
     profile = tmp_path / "it.tprof"
     words: list[str | Path] = ["plan", rootfs, "-p", profile, "--kernel", "mainline"]
@@ -134,7 +149,9 @@ def test_a_budget_nothing_fits_in_says_the_smallest_that_would(tmp_path: Path, r
     lost = dict.fromkeys(LOSSES, 0)
     run = {"image": "0000000a/1/2/3", "kernel": "6.1", "epochs": 1, "weight": 1, "lost": lost}
     run["phases"] = [["", 1, 1, 1, True]]
-    profile.write_text(json.dumps({"format": 2, "unknown_pages": 0, "runs": [run], "files": [file]}))
+    profile.write_text(
+        json.dumps({"format": 2, "unknown_pages": 0, "runs": [run], "files": [file]})
+    )
     for option in ("--flash-budget", "--image-size"):
         refused = tinyprof(*words, option, "1")
         assert (refused.returncode, refused.stdout) == (1, "")
@@ -146,7 +163,8 @@ def test_a_budget_nothing_fits_in_says_the_smallest_that_would(tmp_path: Path, r
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("300000", 300_000), ("512K", 524_288), ("1.5M", 1_572_864), ("2MiB", 2_097_152)]
+    ("text", "size"),
+    [("300000", 300_000), ("512K", 524_288), ("1.5M", 1_572_864), ("2MiB", 2_097_152)],
 )
 def test_sizes_have_units(text: str, size: int) -> None:
     assert BYTES.convert(text, None, None) == size
@@ -157,7 +175,9 @@ def test_diff_and_export(tmp_path: Path, capture: Path) -> None:
     assert tinyprof("export", capture, "--format", "axfs-csv").stdout == "./program,12288,1\n"
 
 
-def test_symbols_and_landmarks_are_kept_when_asked_for(tmp_path: Path, rootfs: Path, capture: Path) -> None:
+def test_symbols_and_landmarks_are_kept_when_asked_for(
+    tmp_path: Path, rootfs: Path, capture: Path
+) -> None:
     profile = tmp_path / "it.tprof"
     assert tinyprof("profile", capture, "--symbols", rootfs, "-o", profile).returncode == 0
     assert len(json.loads(profile.read_text())["files"][0]["symbols"]) >= 6

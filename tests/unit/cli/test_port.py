@@ -73,7 +73,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     def start(*words: str) -> subprocess.Popen[str]:
         command = [*RUN, *words, "-o", str(tmp_path / "capture"), "--json"]
-        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        running.append(
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        )
         return running[-1]
 
     yield start
@@ -152,7 +154,9 @@ class Feed:
 
 @pytest.mark.parametrize("way", ["file", "pipe", "fifo", "unix", "tcp", "pyserial"])
 def test_every_kind_of_port_is_recorded(tmp_path: Path, story: list[Message], way: str) -> None:
-    feed = Feed(tmp_path, b"".join(encode_message(message, seq) for seq, message in enumerate(story)))
+    feed = Feed(
+        tmp_path, b"".join(encode_message(message, seq) for seq, message in enumerate(story))
+    )
     port: str = getattr(feed, way)()
     command = [*RUN, port, "-o", str(tmp_path / "capture"), "--json", "--epochs", "1"]
     done = subprocess.run(
@@ -197,7 +201,10 @@ def test_a_port_that_comes_back_under_another_number_goes_on_in_the_same_capture
     port.symlink_to(first.name)
     process = start(str(port), "--wait")
     assert os.read(first.master, 1) == b"\0"
-    os.write(first.master, b"".join(encode_message(message, seq) for seq, message in enumerate(story[:2])))
+    os.write(
+        first.master,
+        b"".join(encode_message(message, seq) for seq, message in enumerate(story[:2])),
+    )
     wait_until(lambda: heard(tmp_path / "capture") == story[:2])
     port.unlink()
     first.unplug()
@@ -224,7 +231,9 @@ def heard(capture: Path) -> list[Message]:
         return []
     with capture.open("rb") as file:
         return [
-            message for event in CaptureReader(file).events() if (message := getattr(event, "message", None))
+            message
+            for event in CaptureReader(file).events()
+            if (message := getattr(event, "message", None))
         ]
 
 

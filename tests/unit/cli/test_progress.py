@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The recording on stderr: drawn in place on a terminal, rare lines elsewhere, never a foreign control."""
+"""The recording on stderr: drawn in place on a terminal, rare lines elsewhere, never a foreign
+control."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`tinyprof record` as scripts and people meet it: summary, exit code, what is said, what is left behind."""
+"""`tinyprof record` as scripts and people meet it: summary, exit code, what is said, what is left
+behind."""
 
 from __future__ import annotations
 
@@ -142,7 +143,9 @@ def test_a_loss_is_exit_3_and_named(tmp_path: Path, story: list[Message]) -> Non
     assert "epoch 1 lacks 4 records" in it.said
 
 
-def test_a_target_that_ran_already_is_told_from_one_that_lost(tmp_path: Path, story: list[Message]) -> None:
+def test_a_target_that_ran_already_is_told_from_one_that_lost(
+    tmp_path: Path, story: list[Message]
+) -> None:
     it = Record(tmp_path, encode_message(story[0], 70) + encode_message(story[2], 71))
     assert (it.code, it.summary["joined_late"], it.summary["lost"]["records"]) == (3, True, 4)
     assert "what its first epoch had before this recording included" in it.said
@@ -157,7 +160,15 @@ def test_another_image_is_exit_1_and_the_recording_is_kept(
     assert it.code == 1
     assert str(hello.volumes[0].fsid) in it.said
     assert read(it.capture)[1] == story
-    words: list[str | Path] = [*RUN, "profile", it.capture, "--image", image_file, "-o", tmp_path / "profile"]
+    words: list[str | Path] = [
+        *RUN,
+        "profile",
+        it.capture,
+        "--image",
+        image_file,
+        "-o",
+        tmp_path / "profile",
+    ]
     assert subprocess.run(words, check=False, capture_output=True).returncode == 0
 
 
@@ -178,14 +189,18 @@ def test_a_line_without_target_is_exit_1(tmp_path: Path, line: bytes) -> None:
 def test_what_a_target_repeats_for_a_host_that_answers_is_told_as_such(
     tmp_path: Path, story: list[Message]
 ) -> None:
-    again = [encode_message(message, 7 + seq, repeated=True) for seq, message in enumerate(story[1:])]
+    again = [
+        encode_message(message, 7 + seq, repeated=True) for seq, message in enumerate(story[1:])
+    ]
     it = Record(tmp_path, b"".join(again) + again[0] * 50)
     assert it.code == 1
     assert "waits for acknowledgements" in it.said
     assert (it.summary["records"], it.summary["lossless"]) == (4, False)
 
 
-def test_console_text_is_harmless_on_screen_and_raw_in_its_file(tmp_path: Path, story: list[Message]) -> None:
+def test_console_text_is_harmless_on_screen_and_raw_in_its_file(
+    tmp_path: Path, story: list[Message]
+) -> None:
     text = b"\x1b]0;owned\x07\x1b[2Jlogin:\r\n"
     it = Record(tmp_path, text + line_of(story), "--console", tmp_path / "console")
     assert it.code == 0
@@ -214,7 +229,9 @@ def test_a_target_cannot_reach_the_terminal_with_its_name(
     assert b"\x1b[2J" not in said
 
 
-def test_a_full_disk_ends_it_with_everything_before_readable(tmp_path: Path, story: list[Message]) -> None:
+def test_a_full_disk_ends_it_with_everything_before_readable(
+    tmp_path: Path, story: list[Message]
+) -> None:
     pages = story[1]
     assert isinstance(pages, Pages)
     many = [replace(pages, epoch=epoch) for epoch in range(1, 6000)]
@@ -251,7 +268,9 @@ def started(tmp_path: Path, pty: tuple[int, str]) -> Iterator[Started]:
 
     def start(*words: str) -> subprocess.Popen[str]:
         command = [*RUN, "record", pty[1], "-o", str(tmp_path / "capture"), *words]
-        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        running.append(
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        )
         assert os.read(pty[0], 1) == b"\0"
         return running[-1]
 
@@ -305,7 +324,9 @@ def test_a_port_that_is_not_there_yet_is_waited_for(
 ) -> None:
     port = tmp_path / "port"
     command = [*RUN, "record", str(port), "-o", str(tmp_path / "capture"), "--wait", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stderr
         assert "waiting for" in process.stderr.readline()
         port.symlink_to(pty[1])

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A recording over several files: each complete alone, and all together what one file would have held."""
+"""A recording over several files: each complete alone, and all together what one file would have
+held."""
 
 from __future__ import annotations
 
@@ -69,7 +70,17 @@ def test_a_part_without_the_one_before_it_stands_for_itself(tmp_path: Path) -> N
 
 
 def test_what_is_said_names_the_parts(tmp_path: Path) -> None:
-    done = run("record", "sim:", "-o", tmp_path / "part.tpcap", "--roll", "17k", "--speed", "0", "--no-tui")
+    done = run(
+        "record",
+        "sim:",
+        "-o",
+        tmp_path / "part.tpcap",
+        "--roll",
+        "17k",
+        "--speed",
+        "0",
+        "--no-tui",
+    )
     said = done.stderr.splitlines()
     (totals,) = (line for line in said if " records of " in line and "lost: nothing" in line)
     assert totals.startswith(f"{tmp_path}/part.tpcap to {tmp_path}/part-")
@@ -78,9 +89,13 @@ def test_what_is_said_names_the_parts(tmp_path: Path) -> None:
     assert f"tinyprof view {tmp_path}/part.tpcap {tmp_path}/part-" in said[-1]
 
 
-def test_a_file_in_the_way_of_a_part_ends_it_with_everything_before_readable(tmp_path: Path) -> None:
+def test_a_file_in_the_way_of_a_part_ends_it_with_everything_before_readable(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "part-1.tpcap").write_text("mine")
-    done = run("record", "sim:", "-o", tmp_path / "part.tpcap", "--roll", "1k", "--speed", "0", "--json")
+    done = run(
+        "record", "sim:", "-o", tmp_path / "part.tpcap", "--roll", "1k", "--speed", "0", "--json"
+    )
     assert (done.returncode, json.loads(done.stdout)["parts"]) == (1, 1)
     assert "part-1.tpcap exists" in done.stderr
     assert (tmp_path / "part-1.tpcap").read_text() == "mine"

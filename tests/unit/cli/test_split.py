@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""tinyprof split: one file split, proved, put back; and everything that it says no to, in one line."""
+"""tinyprof split: one file split, proved, put back; and everything that it says no to, in one
+line."""
 
 from __future__ import annotations
 
@@ -50,7 +51,9 @@ def test_a_file_may_be_split_in_place_and_again(program: Path) -> None:
     assert program.read_bytes() == original
 
 
-def test_a_file_whose_kernel_must_not_map_code_from_flash_is_refused(program: Path, tmp_path: Path) -> None:
+def test_a_file_whose_kernel_must_not_map_code_from_flash_is_refused(
+    program: Path, tmp_path: Path
+) -> None:
     program.write_bytes(for_riscv(program.read_bytes()))
     refused = run(program, "-o", tmp_path / "out", "--runs", "2-3")
     assert refused.returncode == 1
@@ -59,7 +62,9 @@ def test_a_file_whose_kernel_must_not_map_code_from_flash_is_refused(program: Pa
     assert not (tmp_path / "out").exists()
 
 
-def test_json_is_one_document_with_what_must_be_in_place_too(program: Path, tmp_path: Path) -> None:
+def test_json_is_one_document_with_what_must_be_in_place_too(
+    program: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     facts = json.loads(run(program, "-o", out, "--runs", "2-3", "--json").stdout)
     assert facts["mappings_added"] == 1

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Any tree, any plan, any options: what is written is what is read, and the checker finds nothing to say."""
+"""Any tree, any plan, any options: what is written is what is read, and the checker finds nothing
+to say."""
 
 from __future__ import annotations
 
@@ -33,9 +34,9 @@ def test_what_is_written_is_read_and_is_clean(first: int) -> None:
             blocks = image.blocks(entries[path])
             assert all(blocks[page].in_place for page in pages), f"seed {seed}"
         report = check_image(written.image, case.options.kernel)
-        assert not [finding for finding in report.findings if finding.rule is not Rule.LAST_PAGE], (
-            f"seed {seed}"
-        )
+        assert not [
+            finding for finding in report.findings if finding.rule is not Rule.LAST_PAGE
+        ], f"seed {seed}"
         assert report.errors == 0, f"seed {seed}"
 
 
@@ -56,4 +57,6 @@ def _contents(image: Image) -> dict[str, bytes]:
 
 
 def _inodes(image: Image) -> list[tuple[str, int, int, int, int]]:
-    return [(entry.path, entry.mode, entry.uid, entry.gid, entry.device) for entry in image.entries]
+    return [
+        (entry.path, entry.mode, entry.uid, entry.gid, entry.device) for entry in image.entries
+    ]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The cache gives back what was put, survives other builds and broken files, and stays within its limit."""
+"""The cache gives back what was put, survives other builds and broken files, and stays within its
+limit."""
 
 from __future__ import annotations
 
@@ -13,7 +14,10 @@ from support.cramfs_cases import make_case
 from tinyprof.cramfs.writing.cache import DiskCache
 from tinyprof.cramfs.writing.writer import write_image
 
-BLOCKS = {hashlib.sha256(bytes([number])).digest(): bytes([number]) * (number + 1) for number in range(200)}
+BLOCKS = {
+    hashlib.sha256(bytes([number])).digest(): bytes([number]) * (number + 1)
+    for number in range(200)
+}
 
 
 def filled(folder: Path, name: str = "level") -> None:
@@ -78,7 +82,12 @@ def test_the_oldest_go_when_the_limit_is_reached(tmp_path: Path) -> None:
         cache.save()
     assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) <= 25_000
     cache = DiskCache(tmp_path, "level")
-    assert [cache.get(bytes([number]) * 32) is not None for number in range(4)] == [False, False, True, True]
+    assert [cache.get(bytes([number]) * 32) is not None for number in range(4)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_many_small_packs_become_one(tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ def tree(table: str) -> dict[str, Node]:
 
 def test_a_range_makes_numbered_devices_with_rising_minors() -> None:
     nodes = tree("# comment\n\n/dev d 755 0 0 - - - - -\n/dev/tty c 666 0 5 4 10 1 2 3\n")
-    devices = [(path, node.device, node.gid) for path, node in nodes.items() if path.startswith("/dev/")]
+    devices = [
+        (path, node.device, node.gid) for path, node in nodes.items() if path.startswith("/dev/")
+    ]
     assert devices == [
         ("/dev/tty1", 4 << 8 | 10, 5),
         ("/dev/tty2", 4 << 8 | 12, 5),

@@ -37,11 +37,15 @@ def test_what_is_extracted_is_what_went_in(tmp_path: Path, seed: int) -> None:
 
 
 def test_a_link_out_of_the_directory_is_not_written_through(tmp_path: Path) -> None:
-    """Two names of the image are equal: a link to a directory outside, and a directory with a file in it."""
+    """Two names of the image are equal: a link to a directory outside, and a directory with a file
+    in it."""
     outside = tmp_path / "outside"
     outside.mkdir()
     case = Case(
-        0, links={"/aa": os.fsencode(outside)}, directories=["/ab"], files={"/ab/file": File(b"evil")}
+        0,
+        links={"/aa": os.fsencode(outside)},
+        directories=["/ab"],
+        files={"/ab/file": File(b"evil")},
     )
     case.options = WriteOptions(pad=False)
     image = bytearray(write_image(case.tree(), {}, case.options).image)
@@ -53,7 +57,9 @@ def test_a_link_out_of_the_directory_is_not_written_through(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", [b"..\0\0", b".\0\0\0", b"a/b\0", b"/etc", b"a\0b\0"])
 def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: bytes) -> None:
-    image = bytearray(write_image(Case(0, files={"/abcd": File(b"x")}).tree(), {}, WriteOptions()).image)
+    image = bytearray(
+        write_image(Case(0, files={"/abcd": File(b"x")}).tree(), {}, WriteOptions()).image
+    )
     at = image.index(b"abcd")
     image[at : at + 4] = name
     with pytest.raises(ImageError, match="impossible name"):
@@ -82,7 +88,9 @@ def test_more_than_the_disk_holds_is_refused_before_anything_is_made(
     free = os.statvfs(tmp_path)
     monkeypatch.setattr(os, "statvfs", lambda _: replace_free(free))
     with pytest.raises(ImageError, match="no room"):
-        extract_image(image_of(Case(0, files={"/file": File(bytes(3 * PAGE_SIZE))})), tmp_path / "out")
+        extract_image(
+            image_of(Case(0, files={"/file": File(bytes(3 * PAGE_SIZE))})), tmp_path / "out"
+        )
     assert list((tmp_path / "out").iterdir()) == []
 
 

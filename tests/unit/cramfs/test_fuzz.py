@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""No image, however broken, gives anything but our own error, takes long, or leaves its directory."""
+"""No image, however broken, gives anything but our own error, takes long, or leaves its
+directory."""
 
 from __future__ import annotations
 
@@ -33,5 +34,6 @@ def test_memory_is_bounded_by_the_input() -> None:
     images = bases()
     for number in range(300):
         image = make(number, images)
-        # A hole takes four bytes of an image for each of its pages, which are in memory singly and joined.
+        # A hole takes four bytes of an image for each of its pages, which are in memory singly and
+        # joined.
         assert memory_peak(image) < 2 * 1024 * len(image) + (2 << 20), f"case {number}"

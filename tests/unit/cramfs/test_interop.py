@@ -127,14 +127,20 @@ UNREAD = {
 
 @pytest.mark.parametrize("feature", FEATURES)
 @pytest.mark.parametrize("reader", READERS)
-def test_other_readers_know_what_our_documentation_says(tmp_path: Path, reader: str, feature: str) -> None:
+def test_other_readers_know_what_our_documentation_says(
+    tmp_path: Path, reader: str, feature: str
+) -> None:
     """The table of docs/images.md."""
-    content = b"text " * PAGE_SIZE + bytes(2 * PAGE_SIZE) + random.Random(1).randbytes(2 * PAGE_SIZE)
+    content = (
+        b"text " * PAGE_SIZE + bytes(2 * PAGE_SIZE) + random.Random(1).randbytes(2 * PAGE_SIZE)
+    )
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "file").write_bytes(content)
     image = tmp_path / "image"
     plan = {"/file": [1, 2]} if feature == "extended pointers" else {}
-    image.write_bytes(write_image(Tree.from_directory(tmp_path / "root"), plan, FEATURES[feature]).image)
+    image.write_bytes(
+        write_image(Tree.from_directory(tmp_path / "root"), plan, FEATURES[feature]).image
+    )
     known = READERS[reader](image, tmp_path / "out") == content
     assert known == (feature not in UNREAD[reader])
 
@@ -147,8 +153,12 @@ def test_images_of_util_linux_are_read_and_built_alike(tmp_path: Path, seed: int
     order = ["-z"] if seed % 2 else []
     subprocess.run(["mkfs.cramfs", *order, tmp_path / "root", tmp_path / "image"], check=True)
     image = read_image((tmp_path / "image").read_bytes())
-    contents = {entry.path: image.read(entry) for entry in image.entries if entry.kind is EntryKind.FILE}
+    contents = {
+        entry.path: image.read(entry) for entry in image.entries if entry.kind is EntryKind.FILE
+    }
     assert contents == {path: file.content for path, file in case.files.items()}
     ours = write_image(Tree.from_directory(tmp_path / "root"), {}, case.options).image
-    assert [entry.path for entry in read_image(ours).entries] == [entry.path for entry in image.entries]
+    assert [entry.path for entry in read_image(ours).entries] == [
+        entry.path for entry in image.entries
+    ]
     assert check_image(ours, case.options.kernel).errors == 0

@@ -27,14 +27,20 @@ def program(order: str = "<", wide: bool = False) -> bytes:
     ]
     ident = b"\x7fELF" + bytes([2 if wide else 1, 1 if order == "<" else 2, 1]).ljust(12, b"\0")
     if wide:
-        head = ident + struct.pack(f"{order}2HI3QI6H", 2, 183, 1, 0, 64, 0, 0, 64, 56, len(loads), 0, 0, 0)
+        head = ident + struct.pack(
+            f"{order}2HI3QI6H", 2, 183, 1, 0, 64, 0, 0, 64, 56, len(loads), 0, 0, 0
+        )
         phdrs = [
-            struct.pack(f"{order}2I6Q", 1, flags, at, at, at, size, size, 4096) for at, size, flags in loads
+            struct.pack(f"{order}2I6Q", 1, flags, at, at, at, size, size, 4096)
+            for at, size, flags in loads
         ]
     else:
-        head = ident + struct.pack(f"{order}2H5I6H", 2, 40, 1, 0, 52, 0, 0, 52, 32, len(loads), 0, 0, 0)
+        head = ident + struct.pack(
+            f"{order}2H5I6H", 2, 40, 1, 0, 52, 0, 0, 52, 32, len(loads), 0, 0, 0
+        )
         phdrs = [
-            struct.pack(f"{order}8I", 1, at, at, at, size, size, flags, 4096) for at, size, flags in loads
+            struct.pack(f"{order}8I", 1, at, at, at, size, size, flags, 4096)
+            for at, size, flags in loads
         ]
     return (head + b"".join(phdrs)).ljust(PAGE_SIZE, b"\0")
 
@@ -51,7 +57,9 @@ def test_programs_of_both_classes_and_orders_are_understood(order: str, wide: bo
     ]
 
 
-def verdict(kernel: KernelModel, wanted: set[int], head: bytes = b"", size: int = PROGRAM_SIZE) -> set[int]:
+def verdict(
+    kernel: KernelModel, wanted: set[int], head: bytes = b"", size: int = PROGRAM_SIZE
+) -> set[int]:
     judged = judge(kernel, head or program(), size, wanted)
     assert set(judged.in_place) | set(judged.refused) == wanted
     return set(judged.in_place)
@@ -95,7 +103,8 @@ def test_a_broken_program_has_no_segments(cut: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kernel", "useful"), [("patched", {0, 7, 8}), ("mainline", {0, 7, 8}), ("nommu", set(range(9)))]
+    ("kernel", "useful"),
+    [("patched", {0, 7, 8}), ("mainline", {0, 7, 8}), ("nommu", set(range(9)))],
 )
 def test_a_risc_v_kernel_has_no_code_in_place(kernel: KernelModel, useful: set[int]) -> None:
     """Page 0 holds headers, pages 1 to 6 code, 7 and 8 read-only data."""
@@ -105,7 +114,9 @@ def test_a_risc_v_kernel_has_no_code_in_place(kernel: KernelModel, useful: set[i
     assert all("flush_icache_pte" in reason for reason in judged.refused.values())
 
 
-def test_a_piece_of_a_split_segment_is_a_mapping_of_its_own_if_its_first_page_is_in_place() -> None:
+def test_a_piece_of_a_split_segment_is_a_mapping_of_its_own_if_its_first_page_is_in_place() -> (
+    None
+):
     data = split(link(Shape(pages=20, separate=False, gap=1500)), [Run(4, 5), Run(9, 9)]).elf
     assert verdict("mainline", {0, 4, 5, 9, 12}, data, len(data)) == {0, 4, 5, 9}
     # A piece that begins with a cold page takes in all that follow it.

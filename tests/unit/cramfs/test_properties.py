@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""For all trees, plans and options: write, read, and the same tree is there, with nothing for the checker."""
+"""For all trees, plans and options: write, read, and the same tree is there, with nothing for the
+checker."""
 
 from __future__ import annotations
 
@@ -22,11 +23,15 @@ PAGES = st.one_of(
     st.integers(0, 3).map(lambda seed: bytes([seed]) * PAGE_SIZE),
     # Pages that compression does not make smaller.
     st.integers(0, 3).map(
-        lambda seed: b"".join((seed << 16 | i * i * i).to_bytes(8, "big")[-4:] for i in range(1024))
+        lambda seed: b"".join(
+            (seed << 16 | i * i * i).to_bytes(8, "big")[-4:] for i in range(1024)
+        )
     ),
 )
 TAILS = st.one_of(st.just(b""), st.binary(max_size=40), st.just(b"t" * (PAGE_SIZE - 1)))
-CONTENTS = st.tuples(st.lists(PAGES, max_size=4), TAILS).map(lambda parts: b"".join(parts[0]) + parts[1])
+CONTENTS = st.tuples(st.lists(PAGES, max_size=4), TAILS).map(
+    lambda parts: b"".join(parts[0]) + parts[1]
+)
 NAMES = st.binary(min_size=1, max_size=12).filter(
     lambda name: not set(name) & set(b"/\0") and name not in (b".", b"..")
 )
@@ -64,7 +69,9 @@ def cases(draw: st.DrawFn) -> Case:
 def test_what_is_written_is_read(case: Case) -> None:
     written = write_image(case.tree(), case.plan, case.options)
     image = read_image(written.image)
-    contents = {entry.path: image.read(entry) for entry in image.entries if entry.kind is EntryKind.FILE}
+    contents = {
+        entry.path: image.read(entry) for entry in image.entries if entry.kind is EntryKind.FILE
+    }
     assert contents == {path: file.content for path, file in case.files.items()}
     asked = {(path, page) for path, pages in case.plan.items() for page in pages}
     placed = {(path, page) for path, pages in written.in_place.items() for page in pages}

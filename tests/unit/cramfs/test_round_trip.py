@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What is written is what is read, for any tree and any choice of pages, by us and by util-linux."""
+"""What is written is what is read, for any tree and any choice of pages, by us and by
+util-linux."""
 
 from __future__ import annotations
 
@@ -44,7 +45,9 @@ def fill(top: Path, rng: random.Random) -> dict[str, bytes]:
 
 def any_plan(contents: dict[str, bytes], rng: random.Random) -> dict[str, list[int]]:
     pages = {path: range(-(-len(content) // PAGE_SIZE)) for path, content in contents.items()}
-    return {path: [i for i in all_pages if rng.random() < 0.5] for path, all_pages in pages.items()}
+    return {
+        path: [i for i in all_pages if rng.random() < 0.5] for path, all_pages in pages.items()
+    }
 
 
 @pytest.mark.parametrize("order", ["little", "big"])
@@ -91,7 +94,10 @@ def test_a_page_in_place_costs_at_most_eight_bytes_more_than_it_must(
         text = b"".join(rng.choices(words, k=rng.randrange(20_000)))
         (tmp_path / f"file{number}").write_bytes(text)
     tree = Tree.from_directory(tmp_path)
-    plan = {node.path: [page for page in range(node.pages) if rng.random() < share] for node in tree.files()}
+    plan = {
+        node.path: [page for page in range(node.pages) if rng.random() < share]
+        for node in tree.files()
+    }
     plain = write_image(tree, {}, WriteOptions()).image
     written = write_image(tree, plan, WriteOptions(kernel=kernel))
     stored = {entry.path: read_image(plain).blocks(entry) for entry in read_image(plain).entries}
@@ -121,18 +127,23 @@ def test_the_last_name_is_never_where_a_mapped_flash_reads_zeros(tmp_path: Path)
 
 
 def test_no_partial_page_that_is_not_in_place_looks_as_if_it_were(tmp_path: Path) -> None:
-    """The last page of /b is incompressible; a file before it moves it past every place in a page."""
+    """The last page of /b is incompressible; a file before it moves it past every place in a
+    page."""
     noise = random.Random(SEED).randbytes(3 * PAGE_SIZE)
     (tmp_path / "b").write_bytes(noise[: PAGE_SIZE + 1500])
     (tmp_path / "c").write_bytes(b"behind it " * 200)
     for size in range(1, PAGE_SIZE, 4):
         (tmp_path / "a").write_bytes(noise[:size])
-        written = write_image(Tree.from_directory(tmp_path), {"/b": [0]}, WriteOptions(extended=True))
+        written = write_image(
+            Tree.from_directory(tmp_path), {"/b": [0]}, WriteOptions(extended=True)
+        )
         assert check_image(written.image).findings == ()
 
 
 def test_zopfli_is_smaller_and_reads_the_same(tmp_path: Path) -> None:
-    (tmp_path / "text").write_bytes(b"".join(b"%d squared is %d\n" % (n, n * n) for n in range(2_000)))
+    (tmp_path / "text").write_bytes(
+        b"".join(b"%d squared is %d\n" % (n, n * n) for n in range(2_000))
+    )
     tree = Tree.from_directory(tmp_path)
     best, smaller = (
         read_image(write_image(tree, {}, WriteOptions(level=12, zopfli=zopfli)).image)
@@ -147,13 +158,17 @@ def test_zopfli_is_smaller_and_reads_the_same(tmp_path: Path) -> None:
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     contents = fill(tmp_path, random.Random(SEED))
     plan = any_plan(contents, random.Random(SEED))
-    first, second = (write_image(Tree.from_directory(tmp_path), plan, WriteOptions()).image for _ in range(2))
+    first, second = (
+        write_image(Tree.from_directory(tmp_path), plan, WriteOptions()).image for _ in range(2)
+    )
     assert first == second
 
 
 def test_a_stock_kernel_is_never_given_a_block_that_it_reads_as_zeros(tmp_path: Path) -> None:
     (tmp_path / "whole").write_bytes(random.Random(SEED).randbytes(2 * PAGE_SIZE))
-    written = write_image(Tree.from_directory(tmp_path), {"/whole": [0, 1]}, WriteOptions(kernel="mainline"))
+    written = write_image(
+        Tree.from_directory(tmp_path), {"/whole": [0, 1]}, WriteOptions(kernel="mainline")
+    )
     assert [(refusal.path, refusal.page) for refusal in written.refused] == [("/whole", 1)]
     image = read_image(written.image)
     assert [block.in_place for block in image.blocks(image.entries[1])] == [True, False]
@@ -161,14 +176,21 @@ def test_a_stock_kernel_is_never_given_a_block_that_it_reads_as_zeros(tmp_path: 
 
 def test_pages_that_do_not_exist_are_listed(tmp_path: Path) -> None:
     (tmp_path / "one").write_bytes(b"x")
-    written = write_image(Tree.from_directory(tmp_path), {"/one": [0, 7], "/gone": [3]}, WriteOptions())
-    assert [(refusal.path, refusal.page) for refusal in written.refused] == [("/one", 7), ("/gone", 3)]
+    written = write_image(
+        Tree.from_directory(tmp_path), {"/one": [0, 7], "/gone": [3]}, WriteOptions()
+    )
+    assert [(refusal.path, refusal.page) for refusal in written.refused] == [
+        ("/one", 7),
+        ("/gone", 3),
+    ]
 
 
 def test_util_linux_finds_nothing_wrong_with_a_plain_image(tmp_path: Path) -> None:
     fill(tmp_path / "root", random.Random(SEED))
     image = tmp_path / "image"
-    image.write_bytes(write_image(Tree.from_directory(tmp_path / "root"), {}, WriteOptions()).image)
+    image.write_bytes(
+        write_image(Tree.from_directory(tmp_path / "root"), {}, WriteOptions()).image
+    )
     subprocess.run(["fsck.cramfs", image], check=True)
 
 
@@ -214,7 +236,9 @@ def test_a_broken_image_raises_nothing_but_our_own_error(tmp_path: Path) -> None
     print(f"seed {SEED}")
     rng = random.Random(SEED)
     contents = fill(tmp_path, rng)
-    good = write_image(Tree.from_directory(tmp_path), any_plan(contents, rng), WriteOptions()).image
+    good = write_image(
+        Tree.from_directory(tmp_path), any_plan(contents, rng), WriteOptions()
+    ).image
     for _ in range(3_000):
         broken = bytearray(good)
         for _ in range(rng.randrange(1, 8)):

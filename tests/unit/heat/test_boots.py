@@ -39,7 +39,10 @@ def touches(epoch: int, ids: list[int], kind: Kind = Kind.EXEC, volume: int = 0)
 
 def test_the_most_processes_of_a_file_are_kept_where_they_are_counted() -> None:
     none = (0, 0, 0, 0)
-    counted = [EpochEnd(0, 1, 0, none, 0, ((7, 2), (9, 3))), EpochEnd(0, 2, 0, none, 0, ((7, 5), (9, 2)))]
+    counted = [
+        EpochEnd(0, 1, 0, none, 0, ((7, 2), (9, 3))),
+        EpochEnd(0, 2, 0, none, 0, ((7, 5), (9, 2))),
+    ]
     assert run_of([*counted]).volumes[0].processes == {7: 5, 9: 3}
     assert run_of([EpochEnd(0, 1, 0, none, 0, ())]).volumes[0].processes == {}
     assert run_of([EpochEnd(0, 1, 0, none, 0)]).volumes[0].processes is None
@@ -90,7 +93,9 @@ def test_epochs_that_follow_each_other_are_one_stretch() -> None:
 def test_a_mark_begins_a_phase_with_the_next_epoch() -> None:
     first, end, second, second_end = epochs_of([1, 2], [2, 3])
     run = run_of([first, Mark(1, 0, "steady"), end, second, second_end])
-    phases = [(phase.name, phase.first, phase.epochs, phase.fresh) for phase in run.volumes[0].phases]
+    phases = [
+        (phase.name, phase.first, phase.epochs, phase.fresh) for phase in run.volumes[0].phases
+    ]
     assert phases == [("", 1, 1, 2), ("steady", 2, 1, 1)]
     assert [seen(run, page).phases for page in (1, 2, 3)] == [[1], [1, 1], [0, 1]]
 
@@ -101,23 +106,34 @@ def test_the_recorders_own_mark_begins_a_phase_as_well() -> None:
     events: list[Event] = [HostMark("steady"), *frames]
     for event in events:
         run.take(event)
-    assert [(phase.name, phase.epochs) for phase in run.volumes[0].phases] == [("", 1), ("steady", 1)]
+    assert [(phase.name, phase.epochs) for phase in run.volumes[0].phases] == [
+        ("", 1),
+        ("steady", 1),
+    ]
 
 
 def test_the_steady_state_begins_after_two_epochs_of_hardly_any_new_pages() -> None:
     everything = list(range(100))
-    run = run_of(epochs_of(everything[:50], [], everything, everything, everything, [*everything, 200]))
+    run = run_of(
+        epochs_of(everything[:50], [], everything, everything, everything, [*everything, 200])
+    )
     phases = [(phase.steady, phase.first, phase.epochs) for phase in run.volumes[0].phases]
     assert phases == [(False, 1, 5), (True, 6, 1)]
 
 
 def test_an_epoch_without_end_counts_as_seen() -> None:
     run = run_of([touches(1, [1]), EpochEnd(0, 1, 0, (1, 0, 0, 0)), touches(2, [1])])
-    assert (run.volumes[0].ended, run.volumes[0].unfinished, run.volumes[0].pages[1].epochs) == (1, 1, 2)
+    assert (run.volumes[0].ended, run.volumes[0].unfinished, run.volumes[0].pages[1].epochs) == (
+        1,
+        1,
+        2,
+    )
 
 
 def test_what_an_epoch_had_and_did_not_arrive_is_missing() -> None:
-    assert run_of([touches(1, [1, 2]), EpochEnd(0, 1, 0, (5, 0, 0, 0))]).losses == Losses(records=3)
+    assert run_of([touches(1, [1, 2]), EpochEnd(0, 1, 0, (5, 0, 0, 0))]).losses == Losses(
+        records=3
+    )
 
 
 def test_an_end_that_comes_twice_counts_once() -> None:
@@ -139,7 +155,9 @@ def test_another_boot_is_another_run(hello: Hello) -> None:
 @pytest.mark.parametrize("old", [3, 40_000])
 def test_a_reboot_is_no_loss_whatever_the_number_before_it(hello: Hello, old: int) -> None:
     again = replace(hello, boot_id=b"2nd boot")
-    line = encode_message(hello, old) + encode_message(again, 0) + encode_message(touches(1, [1]), 1)
+    line = (
+        encode_message(hello, old) + encode_message(again, 0) + encode_message(touches(1, [1]), 1)
+    )
     runs = list(split_runs(FrameDecoder().feed(line)))
     assert [run.losses for run in runs] == [Losses(), Losses()]
 
@@ -178,7 +196,8 @@ def test_pages_beyond_all_limits_are_dropped_and_counted(monkeypatch: pytest.Mon
 
 @given(st.data())
 def test_counts_are_what_the_epochs_say_one_by_one(data: st.DataObject) -> None:
-    """Of one page, seen as any kinds in any epochs, with marks between them, and looked at now and then."""
+    """Of one page, seen as any kinds in any epochs, with marks between them, and looked at now and
+    then."""
     kinds_of_epochs = data.draw(st.lists(st.sets(st.sampled_from(Kind)), max_size=30))
     run, epoch, phase, history = Run(), 0, 0, []
     for kinds in kinds_of_epochs:
@@ -232,5 +251,6 @@ def test_an_epoch_whose_very_end_is_lost_counts_by_the_total(first_seq: int, mis
     for number, message in enumerate(said):
         run.take(Frame(first_seq + number, 0, message))
     run.finish()
-    # A target that ran for long before has told its totals to nobody: the first one counts from there.
+    # A target that ran for long before has told its totals to nobody: the first one counts from
+    # there.
     assert run.losses.records == missing

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Which pages a volume's epochs had, and what is missing of them, against sets of single records."""
+"""Which pages a volume's epochs had, and what is missing of them, against sets of single
+records."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ Touch = tuple[int, int]
 
 
 @given(epochs)
-def test_what_is_counted_in_bulk_is_what_the_records_say(epochs: list[tuple[list[list[Touch]], int]]) -> None:
+def test_what_is_counted_in_bulk_is_what_the_records_say(
+    epochs: list[tuple[list[list[Touch]], int]],
+) -> None:
     """Epochs of some messages each, whose ends say that so many records more were sent."""
     pages, heat = VolumePages(), VolumeHeat()
     everything: set[int] = set()

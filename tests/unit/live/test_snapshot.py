@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The live picture: what it says at the end is what the profile says, and looking costs its share."""
+"""The live picture: what it says at the end is what the profile says, and looking costs its
+share."""
 
 from __future__ import annotations
 
@@ -75,7 +76,12 @@ def test_pages_are_looked_at_when_an_epoch_ended_and_for_a_share_of_the_time(
 
     def epoch(number: int) -> None:
         live.heard(
-            frames([Pages(0, number, 0, (program_ids[0],), b"\0"), EpochEnd(0, number, 0, (1, 0, 0, 0))])
+            frames(
+                [
+                    Pages(0, number, 0, (program_ids[0],), b"\0"),
+                    EpochEnd(0, number, 0, (1, 0, 0, 0)),
+                ]
+            )
         )
         # By the target's clock it is always long enough ago.
         versions.append(live.snapshot(1000.0 * number).version)

@@ -37,17 +37,26 @@ def runs(rng: random.Random, count: int) -> Groups:
 
 
 def alike(rng: random.Random, count: int) -> Groups:
-    """As pages often are: nearly all worth the same, so that very many choices are nearly as good."""
-    return [[Option(rng.randrange(50, 60), rng.choice([4096, 4096, 4096, 64]))] for _ in range(count)]
+    """As pages often are: nearly all worth the same, so that very many choices are nearly as
+    good."""
+    return [
+        [Option(rng.randrange(50, 60), rng.choice([4096, 4096, 4096, 64]))] for _ in range(count)
+    ]
 
 
 def is_what_it_says(groups: Groups, found: Choice) -> bool:
-    chosen = [group[option] for group, option in zip(groups, found.taken, strict=True) if option >= 0]
-    return (found.cost, found.value) == (sum(it.cost for it in chosen), sum(it.value for it in chosen))
+    chosen = [
+        group[option] for group, option in zip(groups, found.taken, strict=True) if option >= 0
+    ]
+    return (found.cost, found.value) == (
+        sum(it.cost for it in chosen),
+        sum(it.value for it in chosen),
+    )
 
 
 def best_by_cost(groups: Groups, most: int) -> list[int]:
-    """The most value for each cost up to `most`: every cost of every option, a group after the other."""
+    """The most value for each cost up to `most`: every cost of every option, a group after the
+    other."""
     best = [0] * (most + 1)
     for group in groups:
         before = list(best)
@@ -119,7 +128,8 @@ def test_it_is_next_to_the_bound_for_many() -> None:
 
 
 def test_room_is_filled_from_groups_whose_hulls_have_no_step_so_small() -> None:
-    """As a stock kernel has it, of two programs whose pages are all alike: the hull of each is one step."""
+    """As a stock kernel has it, of two programs whose pages are all alike: the hull of each is one
+    step."""
     groups = [[Option(2000 * pages, 4096 * pages) for pages in range(1, 1001)] for _ in range(2)]
     found = choose(groups, 3_000_000)
     assert (found.cost, found.value, found.ceiling) == (3_000_000, 1500 * 4096, 1500 * 4096)

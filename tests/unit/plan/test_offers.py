@@ -21,9 +21,16 @@ SEED = 20261124
 
 def test_each_kernel_is_offered_what_it_can_map() -> None:
     file = candidate({2: use(x=10), 5: use(x=10), 11: use(x=10)})
-    assert [[list(offer.pages) for offer in offers] for offers in any_page(file)] == [[[2]], [[5]], [[11]]]
+    assert [[list(offer.pages) for offer in offers] for offers in any_page(file)] == [
+        [[2]],
+        [[5]],
+        [[11]],
+    ]
     (runs,) = leading_runs(file)
-    assert [(list(offer.pages), offer.value) for offer in runs] == [([0, 1, 2], 4096), (list(range(6)), 8192)]
+    assert [(list(offer.pages), offer.value) for offer in runs] == [
+        ([0, 1, 2], 4096),
+        (list(range(6)), 8192),
+    ]
     ((whole,),) = whole_parts(file)
     assert (list(whole.pages), whole.value) == (list(range(10)), 8192)
 
@@ -39,7 +46,9 @@ def test_code_of_risc_v_programs_is_offered_to_no_kernel_that_would_crash_on_it(
 def test_a_model_of_ones_own_joins_in() -> None:
     """As for split segments: a model is a function from a file to offers."""
     file = candidate({2: use(x=10), 5: use(x=10)})
-    offered = offered_by([file], lambda it: [offers for offers in any_page(it) if 2 in offers[0].pages])
+    offered = offered_by(
+        [file], lambda it: [offers for offers in any_page(it) if 2 in offers[0].pages]
+    )
     chosen = select(offered, Target())
     assert chosen.pages == {"/f": frozenset({2})}
 

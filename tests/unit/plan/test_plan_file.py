@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Plan files: read back as written, whatever else stands in them; and what is none refused with the place."""
+"""Plan files: read back as written, whatever else stands in them; and what is none refused with
+the place."""
 
 from __future__ import annotations
 
@@ -44,7 +45,10 @@ def test_what_somebody_added_by_hand_is_not_looked_at() -> None:
         ('{"format": 1, "pages": {"/a": [1.0]}}', "/a: 1.0 is no page"),
         ('{"format": 1, "pages": {"/a": [[2, 1]]}}', "is no page and no range"),
         ('{"format": 1, "pages": {"/a": [[1, 2, 3]]}}', "is no page and no range"),
-        ('{"format": 2, "tinyprof": "4.2"}', "plan format 2, this reads 1; use tinyprof 4.2 or newer"),
+        (
+            '{"format": 2, "tinyprof": "4.2"}',
+            "plan format 2, this reads 1; use tinyprof 4.2 or newer",
+        ),
         ('{"format": 2}', "use a tinyprof that reads 2 or newer"),
         ('{"format": true, "pages": {}}', "plan format True"),
     ],

@@ -98,14 +98,19 @@ def test_no_image_within_a_budget_is_worth_more(tmp_path: Path, kernel: KernelMo
     print(f"seed {SEED}")
     rng = random.Random(SEED)
     for name in "abc":
-        body = b"".join(bytes(rng.choices(range(2 << rng.randrange(8)), k=PAGE_SIZE)) for _ in range(5))
+        body = b"".join(
+            bytes(rng.choices(range(2 << rng.randrange(8)), k=PAGE_SIZE)) for _ in range(5)
+        )
         (tmp_path / name).write_bytes(program_head(4) + body[len(program_head(4)) : -77])
     (tmp_path / "twin").write_bytes((tmp_path / "a").read_bytes())
     small = Tree.from_directory(tmp_path)
-    uses = [{page: use(x=rng.randrange(11)) for page in rng.sample(range(4), n)} for n in (3, 3, 2)]
+    uses = [
+        {page: use(x=rng.randrange(11)) for page in rng.sample(range(4), n)} for n in (3, 3, 2)
+    ]
     nodes = [node for node in small.files() if node.path != "/twin"]
     found = [
-        Matched(node, used, STEADY, Counts(same=len(used))) for node, used in zip(nodes, uses, strict=True)
+        Matched(node, used, STEADY, Counts(same=len(used)))
+        for node, used in zip(nodes, uses, strict=True)
     ]
     planning = planner(small, Match(tuple(found), {}), kernel)
     groups = [
@@ -115,11 +120,15 @@ def test_no_image_within_a_budget_is_worth_more(tmp_path: Path, kernel: KernelMo
     images = [worth_and_size(small, kernel, way) for way in product(*groups)]
     for budget in range(PAGE_SIZE, 10 * PAGE_SIZE, PAGE_SIZE):
         plan = planning.plan_or_nothing(Budget(flash=budget))
-        assert plan.value == max(worth for worth, size in images if size <= planning.image_before + budget)
+        assert plan.value == max(
+            worth for worth, size in images if size <= planning.image_before + budget
+        )
         assert plan.of_best == 1
 
 
-def worth_and_size(tree: Tree, kernel: KernelModel, way: Iterable[Mapping[str, Offer]]) -> tuple[int, int]:
+def worth_and_size(
+    tree: Tree, kernel: KernelModel, way: Iterable[Mapping[str, Offer]]
+) -> tuple[int, int]:
     """What offers are worth together, and the bytes of their image."""
     pages: dict[str, set[int]] = {}
     worth = 0
@@ -136,17 +145,23 @@ def test_the_size_of_an_image_is_a_budget_too(tree: Tree, match: Match) -> None:
     assert by_growth.pages == by_size.pages
 
 
-def test_a_budget_that_nothing_fits_in_says_the_smallest_that_would(tree: Tree, match: Match) -> None:
+def test_a_budget_that_nothing_fits_in_says_the_smallest_that_would(
+    tree: Tree, match: Match
+) -> None:
     planning = planner(tree, match, "nommu")
     with pytest.raises(BudgetError, match=r"nothing fits.*--flash-budget (\d+)") as caught:
         planning.plan(Budget(flash=1))
     smallest = int(str(caught.value).rsplit(" ", 1)[1])
     assert planning.plan(Budget(flash=smallest)).pages
-    with pytest.raises(BudgetError, match=rf"at least --image-size {planning.image_before + smallest}"):
+    with pytest.raises(
+        BudgetError, match=rf"at least --image-size {planning.image_before + smallest}"
+    ):
         planning.plan(Budget(image=planning.image_before + smallest - 1))
 
 
-def test_too_small_an_image_is_refused_also_where_no_page_is_of_use(tree: Tree, match: Match) -> None:
+def test_too_small_an_image_is_refused_also_where_no_page_is_of_use(
+    tree: Tree, match: Match
+) -> None:
     unmapped = [replace(file, uses={0: use(f=9)}) for file in match.files]
     planning = planner(tree, Match(tuple(unmapped), {}))
     with pytest.raises(BudgetError, match=rf"at least --image-size {planning.image_before}"):
@@ -173,7 +188,9 @@ def test_a_plan_explains_what_it_left_out(tree: Tree, match: Match) -> None:
 
 def test_a_printed_document_is_a_plan_file(tree: Tree, match: Match) -> None:
     plan = planner(tree, match).plan(Budget())
-    assert load_plan(json.dumps(plan_document(plan))) == {p: sorted(s) for p, s in plan.pages.items()}
+    assert load_plan(json.dumps(plan_document(plan))) == {
+        p: sorted(s) for p, s in plan.pages.items()
+    }
 
 
 def test_a_curve_has_a_line_a_plan(tree: Tree, match: Match) -> None:

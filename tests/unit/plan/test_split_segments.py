@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Plans for a stock kernel with split segments hold their budgets, and are what the build makes of them."""
+"""Plans for a stock kernel with split segments hold their budgets, and are what the build makes of
+them."""
 
 from __future__ import annotations
 
@@ -42,10 +43,16 @@ def planner(tree: Tree, tmp_path: Path, capture_of: Callable[..., CaptureReader]
     volume = Volume(1, index.fsid, index.size, index.name, True)
     hello = Hello(1, "0.1.0", "6.1.192", "armv7l", PAGE, b"1st boot", 1000, 1, (volume,))
     ids = tuple(index.files[0].page_ids[page] for page in HOT)
-    messages = [hello, Pages(1, 1, 5, ids, bytes(len(ids))), EpochEnd(1, 1, 9, (len(ids), 0, 0, 0))]
+    messages = [
+        hello,
+        Pages(1, 1, 5, ids, bytes(len(ids))),
+        EpochEnd(1, 1, 9, (len(ids), 0, 0, 0)),
+    ]
     profile = make_profile([capture_of(messages, index)])
     cache = DiskCache(tmp_path / "cache", "test")
-    return Planner(tree, match(profile, tree), LEVEL, cache, split_runs(lambda _: 100.0), split=True)
+    return Planner(
+        tree, match(profile, tree), LEVEL, cache, split_runs(lambda _: 100.0), split=True
+    )
 
 
 def test_without_a_budget_all_that_pays_is_mapped(planner: Planner) -> None:
@@ -60,7 +67,9 @@ def test_a_budget_holds_and_the_build_is_what_was_predicted(
     plan = planner.plan(Budget(flash=budget))
     assert plan.prediction.image <= planner.image_before + budget
     assert plan.pages
-    made = split_tree(tree, plan.pages, stored_sizes(choose_compressor(6, False), None), AS_PLANNED)
+    made = split_tree(
+        tree, plan.pages, stored_sizes(choose_compressor(6, False), None), AS_PLANNED
+    )
     written = write_image(made.tree, made.pages, LEVEL)
     assert len(written.image) == plan.prediction.image
     assert written.refused == ()
@@ -68,5 +77,7 @@ def test_a_budget_holds_and_the_build_is_what_was_predicted(
 
 
 def test_more_flash_is_never_worth_less(planner: Planner) -> None:
-    values = [planner.plan(Budget(flash=budget)).value for budget in range(16_000, 100_000, 16_000)]
+    values = [
+        planner.plan(Budget(flash=budget)).value for budget in range(16_000, 100_000, 16_000)
+    ]
     assert values == sorted(values)

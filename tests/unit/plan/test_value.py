@@ -20,7 +20,9 @@ def test_a_page_is_worth_the_share_of_the_steady_state_that_uses_it() -> None:
 
 
 def test_a_page_that_is_in_the_page_cache_anyway_is_worth_nothing() -> None:
-    file = candidate({0: use(f=10), 1: use(w=10), 2: use(x=10, f=3), 3: use(x=10, w=1), 4: use(x=0, f=0)})
+    file = candidate(
+        {0: use(f=10), 1: use(w=10), 2: use(x=10, f=3), 3: use(x=10, w=1), 4: use(x=0, f=0)}
+    )
     assert [file.value(page) for page in range(5)] == [0] * 5
     # Dropped after start-up, it is read again only by mapping.
     assert candidate({0: use(x=10, f=0)}).value(0) == 4096
@@ -28,7 +30,14 @@ def test_a_page_that_is_in_the_page_cache_anyway_is_worth_nothing() -> None:
 
 def test_what_is_worth_something_is_what_a_build_takes_without_a_budget() -> None:
     file = candidate(
-        {0: use(f=10), 1: use(w=10), 2: use(x=10, f=3), 3: use(x=10, f=0), 4: use(r=0), 5: use(x=1)}
+        {
+            0: use(f=10),
+            1: use(w=10),
+            2: use(x=10, f=3),
+            3: use(x=10, f=0),
+            4: use(r=0),
+            5: use(x=1),
+        }
     )
     assert [page for page in file.uses if pays(file.uses[page])] == [3, 4, 5]
     assert [page for page in file.uses if file.value(page)] == [3, 4, 5]

@@ -36,7 +36,8 @@ PAGE = 4096
 RUN = RunFacts("0000000a/1/2/3", "6.1.192", 9, NO_LOSSES, (PhaseFacts("", 1, 9, 3, True),))
 EVER = Seen(9, 9, 1, 9, 1, 9, 1)
 HOT = (2, 6)
-"""Of a program with a page of headers, six of code, from page 1 on, and two of data that is only read."""
+"""Of a program with a page of headers, six of code, from page 1 on, and two of data that is only
+read."""
 
 
 def curve_for(name: str, head: bytes | None) -> WhatIf:
@@ -64,7 +65,8 @@ def test_each_kernel_gets_the_pages_that_it_can_map() -> None:
     assert pages_of(mainline, 6 * page) == [1, 2, 3, 4, 5, 6]
     assert pages_of(nommu, 5 * page) == []
     assert pages_of(nommu, 6 * page) == [1, 2, 3, 4, 5, 6]
-    # A mapping is dear in RAM, and bridging two pages dear in flash: which is better the budget says.
+    # A mapping is dear in RAM, and bridging two pages dear in flash: which is better the budget
+    # says.
     assert 0 < len(pages_of(split, 4 * page)) <= 4
     for curve in (patched, mainline, split, nommu):
         most = curve.everything

@@ -87,7 +87,9 @@ def test_processes_are_known_where_the_target_counts_and_the_file_was_mapped(
     assert known(boot) is None
     assert known(counting(boot)) == 1
     assert known(counting(boot, (page_0, 3))) == 3
-    read_alone = [replace(it, kinds=b"\3") if isinstance(it, Pages) else it for it in counting(boot)]
+    read_alone = [
+        replace(it, kinds=b"\3") if isinstance(it, Pages) else it for it in counting(boot)
+    ]
     assert known(read_alone) is None
 
 
@@ -111,7 +113,9 @@ def test_the_image_given_helps_where_the_recorded_index_is_of_another(
     capture_of: CaptureOf, rootfs: Path, story: list[Message], index: ImageIndex
 ) -> None:
     other = rebuilt(rootfs, edition=7)
-    assert make_profile([capture_of(story, other)], index) == make_profile([capture_of(story, index)])
+    assert make_profile([capture_of(story, other)], index) == make_profile(
+        [capture_of(story, index)]
+    )
 
 
 def test_an_image_that_no_target_ran_is_refused_though_the_captures_could_do_without(
@@ -135,7 +139,11 @@ def test_a_reboot_splits_runs(capture_of: CaptureOf, index: ImageIndex) -> None:
         [capture_of(boot_of(index, [1, 2]) + boot_of(index, [2, 3], boot=b"2nd boot"), index)]
     )
     assert [run.epochs for run in profile.runs] == [1, 1]
-    assert {page: use.any.epochs for page, use in profile.files[0].pages.items()} == {1: 1, 2: 2, 3: 1}
+    assert {page: use.any.epochs for page, use in profile.files[0].pages.items()} == {
+        1: 1,
+        2: 2,
+        3: 1,
+    }
 
 
 def test_builds_merge_where_files_have_the_same_content(
@@ -178,7 +186,9 @@ def test_pages_of_no_file_are_counted(capture_of: CaptureOf, index: ImageIndex) 
     assert (profile.unknown_pages, profile.files) == (2, ())
 
 
-def test_losses_and_unended_epochs_are_in_the_profile(capture_of: CaptureOf, index: ImageIndex) -> None:
+def test_losses_and_unended_epochs_are_in_the_profile(
+    capture_of: CaptureOf, index: ImageIndex
+) -> None:
     hello, pages, end = boot_of(index, [0])
     assert isinstance(pages, Pages)
     assert isinstance(end, EpochEnd)
@@ -204,7 +214,9 @@ def test_a_capture_without_hello_is_refused(capture_of: CaptureOf, index: ImageI
 
 
 @pytest.fixture
-def profile(capture_of: CaptureOf, rootfs: Path, story: list[Message], index: ImageIndex) -> Profile:
+def profile(
+    capture_of: CaptureOf, rootfs: Path, story: list[Message], index: ImageIndex
+) -> Profile:
     other = rebuilt(rootfs, edition=7)
     return make_profile([capture_of(story, index), capture_of(boot_of(other, [7]), other)])
 
@@ -223,7 +235,14 @@ def test_a_name_that_is_no_text_comes_back(profile: Profile) -> None:
 
 def test_each_run_and_each_file_is_a_line(profile: Profile) -> None:
     lines = dump_profile(profile).splitlines()
-    assert [line[:8] for line in lines] == ['{"format', '{"image"', '{"image"', '],"files', '{"path":', "]}"]
+    assert [line[:8] for line in lines] == [
+        '{"format',
+        '{"image"',
+        '{"image"',
+        '],"files',
+        '{"path":',
+        "]}",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -255,15 +274,33 @@ def test_what_is_no_profile_is_refused(text: str) -> None:
             lambda p: p["files"][0]["pages"][0].__setitem__(0, -1),
             r"file 0 \(/program\) page -1 is impossible",
         ),
-        (lambda p: p["files"][0]["pages"][0].__setitem__(0, 8), "page 8 is impossible: the file has 8"),
+        (
+            lambda p: p["files"][0]["pages"][0].__setitem__(0, 8),
+            "page 8 is impossible: the file has 8",
+        ),
         (lambda p: p["files"][0]["pages"].append(p["files"][0]["pages"][0]), "a page twice"),
         (lambda p: p["files"][0]["pages"][0].__setitem__(1, "xyz"), "hash"),
         (lambda p: p["files"][0]["pages"][0].__setitem__(2, {}), "as no kind"),
-        (lambda p: p["files"][0]["pages"][0][2].__setitem__("q", [1, 1, 1, 1, 1, 1, 1]), "as no kind"),
-        (lambda p: p["files"][0]["pages"][0][2].__setitem__("xr", [1, 1, 1, 1, 1, 1, 1]), "xr or "),
-        (lambda p: p["files"][0]["pages"][0][2].__setitem__("f", [1.0, 1, 1, 1, 1, 1, 1]), "impossible way"),
-        (lambda p: p["files"][0]["pages"][0][2].__setitem__("f", [1, 2, 1, 1, 1, 1, 1]), "impossible way"),
-        (lambda p: p["files"][0]["pages"][0][2].__setitem__("f", [1, 1, 0, 1, 1, 1, 1]), "impossible way"),
+        (
+            lambda p: p["files"][0]["pages"][0][2].__setitem__("q", [1, 1, 1, 1, 1, 1, 1]),
+            "as no kind",
+        ),
+        (
+            lambda p: p["files"][0]["pages"][0][2].__setitem__("xr", [1, 1, 1, 1, 1, 1, 1]),
+            "xr or ",
+        ),
+        (
+            lambda p: p["files"][0]["pages"][0][2].__setitem__("f", [1.0, 1, 1, 1, 1, 1, 1]),
+            "impossible way",
+        ),
+        (
+            lambda p: p["files"][0]["pages"][0][2].__setitem__("f", [1, 2, 1, 1, 1, 1, 1]),
+            "impossible way",
+        ),
+        (
+            lambda p: p["files"][0]["pages"][0][2].__setitem__("f", [1, 1, 0, 1, 1, 1, 1]),
+            "impossible way",
+        ),
         (lambda p: p["files"][0]["pages"][1][2]["*"].__setitem__(0, 3), "add up"),
         (lambda p: p["files"][0]["pages"][0].pop(), "number, hash"),
         (lambda p: p["files"][0].__setitem__("symbols", [["f", 40000, 4]]), "symbol offset"),

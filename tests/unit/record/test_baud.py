@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A line at a wrong rate, as a simulated UART receives it, and the rate that is suggested for it."""
+"""A line at a wrong rate, as a simulated UART receives it, and the rate that is suggested for
+it."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ OVERSAMPLED = 16
 def frames() -> bytes:
     rng = random.Random(SEED)
     ids = [tuple(rng.randrange(1 << 20) + k for k in range(40)) for _ in range(6)]
-    return b"".join(encode_message(Pages(0, 1, 5, pages, bytes(40)), seq) for seq, pages in enumerate(ids))
+    return b"".join(
+        encode_message(Pages(0, 1, 5, pages, bytes(40)), seq) for seq, pages in enumerate(ids)
+    )
 
 
 def received(data: bytes, sent_at: int, baud: int) -> bytes:
@@ -46,7 +49,8 @@ def test_the_simulated_uart_receives_what_was_sent_at_its_own_rate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "baud"), [(57_600, 115_200), (115_200, 921_600), (230_400, 921_600), (9600, 115_200)]
+    ("target", "baud"),
+    [(57_600, 115_200), (115_200, 921_600), (230_400, 921_600), (9600, 115_200)],
 )
 def test_a_slower_target_is_told_by_its_few_edges(target: int, baud: int) -> None:
     print(f"seed {SEED}")
@@ -54,7 +58,8 @@ def test_a_slower_target_is_told_by_its_few_edges(target: int, baud: int) -> Non
 
 
 @pytest.mark.parametrize(
-    ("target", "baud"), [(115_200, 9600), (115_200, 57_600), (921_600, 115_200), (1_500_000, 115_200)]
+    ("target", "baud"),
+    [(115_200, 9600), (115_200, 57_600), (921_600, 115_200), (1_500_000, 115_200)],
 )
 def test_a_faster_target_is_looked_for_among_the_usual_rates(target: int, baud: int) -> None:
     print(f"seed {SEED}")

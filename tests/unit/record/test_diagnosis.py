@@ -46,7 +46,10 @@ def test_garbage_for_less_than_two_seconds_is_the_wrong_baud_rate(zeros: bool) -
     rng = random.Random(SEED)
     line = Line()
     for tick in range(6):
-        assert line.at(5 + tick / 4, bytes(rng.randrange(0 if zeros else 1, 256) for _ in range(60))) == []
+        assert (
+            line.at(5 + tick / 4, bytes(rng.randrange(0 if zeros else 1, 256) for _ in range(60)))
+            == []
+        )
     (said,) = line.at(6.5, b"\xfe\x81")
     assert "115200 baud" in said
     assert "--baud 921600" in said
@@ -55,7 +58,9 @@ def test_garbage_for_less_than_two_seconds_is_the_wrong_baud_rate(zeros: bool) -
 
 def test_console_text_and_silence_are_no_garbage(hello: Hello) -> None:
     line = Line()
-    assert [line.at(tick / 4, b"[    0.1] a line of the kernel\r\n" * 3) for tick in range(40)] == [[]] * 40
+    assert [
+        line.at(tick / 4, b"[    0.1] a line of the kernel\r\n" * 3) for tick in range(40)
+    ] == [[]] * 40
     line.at(11, encode_message(hello, 0))
     assert line.at(20) == []
 
@@ -115,13 +120,17 @@ def test_another_image_is_said_at_once_naming_both(hello: Hello, index: ImageInd
     assert str(other.fsid) in said
 
 
-def test_an_image_is_compared_once_a_series_of_hellos_is_over(hello: Hello, index: ImageIndex) -> None:
+def test_an_image_is_compared_once_a_series_of_hellos_is_over(
+    hello: Hello, index: ImageIndex
+) -> None:
     (ours,) = hello.volumes
     other = replace(ours, index=1, fsid=replace(ours.fsid, edition=7))
     two = replace(hello, volumes=(other, replace(other, index=2)))
     line = Line(index)
     assert line.at(0, encode_message(two, 0)) == []
-    assert len(line.at(0.1, encode_message(Rearm(), 1) + encode_message(Status(0, 0, 0, 0), 2))) == 1
+    assert (
+        len(line.at(0.1, encode_message(Rearm(), 1) + encode_message(Status(0, 0, 0, 0), 2))) == 1
+    )
     # Mounted later.
     assert line.at(9, encode_message(hello, 3)) == []
     assert line.watch.fault is None

@@ -21,7 +21,14 @@ from tinyprof.heat.losses import Losses
 from tinyprof.heat.totals import Totals, loss_counts
 from tinyprof.record.diagnosis import LineWatch, NoTracerError
 from tinyprof.record.recorder import REBOOTS_SAID, Limits, Recording, record
-from tinyprof.wire.frames import ConsoleText, FrameDecoder, HostMark, Order, encode_frame, encode_message
+from tinyprof.wire.frames import (
+    ConsoleText,
+    FrameDecoder,
+    HostMark,
+    Order,
+    encode_frame,
+    encode_message,
+)
 from tinyprof.wire.messages import (
     NO_BOOT,
     EpochLength,
@@ -129,7 +136,13 @@ def test_a_recording_holds_what_was_sent_and_counts_it(story: list[Message], hel
         None,
     )
     totals = it.totals
-    assert (totals.hello, totals.records, totals.pages, totals.epochs, totals.runs) == (hello, 4, 3, 1, 1)
+    assert (totals.hello, totals.records, totals.pages, totals.epochs, totals.runs) == (
+        hello,
+        4,
+        3,
+        1,
+        1,
+    )
     assert totals.bytes == sum(map(len, line))
     assert not totals.losses
 
@@ -162,8 +175,13 @@ def test_a_mark_is_kept_at_its_place_and_ends_the_targets_epoch(story: list[Mess
     it = Recorded(line_of(story), orders=(HostMark("start"), HostMark("steady")))
     kinds = [type(event).__name__ for event in it.events]
     assert kinds == ["HostMark", "Frame", "HostMark", "Frame", "Frame"]
-    assert [event.text for event in it.events if isinstance(event, HostMark)] == ["start", "steady"]
-    asked = [event.message for event in FrameDecoder().feed(it.link.sent) if isinstance(event, Frame)]
+    assert [event.text for event in it.events if isinstance(event, HostMark)] == [
+        "start",
+        "steady",
+    ]
+    asked = [
+        event.message for event in FrameDecoder().feed(it.link.sent) if isinstance(event, Frame)
+    ]
     assert asked.count(Rearm()) == 2
 
 
@@ -171,7 +189,9 @@ def test_the_target_is_told_once_what_it_does_at_once(story: list[Message], hell
     stopped = replace(hello, epoch_ms=250, volumes=(replace(hello.volumes[0], recording=False),))
     line = line_of([*story, stopped, Rearm()])
     it = Recorded(line, orders=(EpochLength(250), Trace(False), Rearm()))
-    asked = [event.message for event in FrameDecoder().feed(it.link.sent) if isinstance(event, Frame)]
+    asked = [
+        event.message for event in FrameDecoder().feed(it.link.sent) if isinstance(event, Frame)
+    ]
     assert EpochLength(250) in asked
     assert asked.count(Trace(False)) == 1
     assert asked.count(Rearm()) == 1
@@ -181,7 +201,9 @@ def test_a_target_that_does_not_stop_when_told_is_named(story: list[Message]) ->
     seconds = count()
     line = [*line_of(story), *[b"\0"] * 30]
     it = Recorded(line, orders=(Trace(False),), clock=lambda: float(next(seconds)))
-    asked = [event.message for event in FrameDecoder().feed(it.link.sent) if isinstance(event, Frame)]
+    asked = [
+        event.message for event in FrameDecoder().feed(it.link.sent) if isinstance(event, Frame)
+    ]
     assert asked.count(Trace(False)) <= 10
     (warning,) = (warning for warning in it.notes.warnings if "does not start or stop" in warning)
     assert "older" in warning
@@ -231,7 +253,9 @@ def test_a_reboot_is_said_and_counts_another_run(story: list[Message], hello: He
     assert any("rebooted" in warning for warning in it.notes.warnings)
 
 
-def test_a_target_that_reboots_for_ever_costs_no_memory(story: list[Message], hello: Hello) -> None:
+def test_a_target_that_reboots_for_ever_costs_no_memory(
+    story: list[Message], hello: Hello
+) -> None:
     def boot(number: int) -> bytes:
         pages = Pages(number, 1, 0, (number,), b"\0")
         again = replace(hello, boot_id=(number + 1).to_bytes(8, "big"))
@@ -239,7 +263,9 @@ def test_a_target_that_reboots_for_ever_costs_no_memory(story: list[Message], he
 
     tracemalloc.start()
     try:
-        it = Recorded([b"".join(map(boot, range(at, at + 50))) for at in range(0, 5_000, 50)], keep=False)
+        it = Recorded(
+            [b"".join(map(boot, range(at, at + 50))) for at in range(0, 5_000, 50)], keep=False
+        )
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -272,7 +298,9 @@ def without_tracer(hello: Hello, abi: int = 0, boot_id: bytes = NO_BOOT) -> Hell
 
 
 @pytest.mark.parametrize("abi", [0, 2])
-def test_a_kernel_that_stays_without_tracer_ends_it(hello: Hello, index: ImageIndex, abi: int) -> None:
+def test_a_kernel_that_stays_without_tracer_ends_it(
+    hello: Hello, index: ImageIndex, abi: int
+) -> None:
     said = [encode_message(without_tracer(hello, abi), seq) for seq in range(9)]
     it = Recorded(list(said), index=index, clock=count().__next__)
     assert isinstance(it.recording.fault, NoTracerError)
@@ -316,7 +344,9 @@ def test_the_echo_of_what_the_host_says_is_no_loss(story: list[Message], echo: b
     assert (it.totals.runs, it.totals.records, it.totals.joined_late) == (1, 4, False)
 
 
-def test_another_image_is_a_fault_and_the_recording_is_whole(story: list[Message], index: ImageIndex) -> None:
+def test_another_image_is_a_fault_and_the_recording_is_whole(
+    story: list[Message], index: ImageIndex
+) -> None:
     other = replace(index, fsid=replace(index.fsid, edition=7))
     it = Recorded(line_of(story), index=other)
     assert isinstance(it.recording.fault, WrongImageError)
@@ -338,7 +368,9 @@ def test_a_link_that_fails_in_the_middle_of_console_text_keeps_it(story: list[Me
     assert it.notes.text == b"Kernel panic"
 
 
-def test_a_link_that_fails_before_a_repetition_tells_of_the_loss(story: list[Message], hello: Hello) -> None:
+def test_a_link_that_fails_before_a_repetition_tells_of_the_loss(
+    story: list[Message], hello: Hello
+) -> None:
     first, _, end = line_of([replace(hello, window=32), *story[1:]])
     it = Recorded([first, end], then=LinkError("unplugged"))
     assert it.totals.losses == Losses(frames=1, records=4)

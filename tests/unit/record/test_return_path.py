@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the host asks of a target: repetition until that has begun, and again when the line was away."""
+"""What the host asks of a target: repetition until that has begun, and again when the line was
+away."""
 
 from __future__ import annotations
 
@@ -9,7 +10,16 @@ import pytest
 
 from tinyprof.record.return_path import ReturnPath
 from tinyprof.wire.frames import FrameDecoder, encode_message
-from tinyprof.wire.messages import Begin, EpochLength, Hello, HelloPlease, Message, Pages, RepeatPlease, Trace
+from tinyprof.wire.messages import (
+    Begin,
+    EpochLength,
+    Hello,
+    HelloPlease,
+    Message,
+    Pages,
+    RepeatPlease,
+    Trace,
+)
 from tinyprof.wire.sequence import Frame
 
 
@@ -35,7 +45,9 @@ def pages(seq: int, *, repeated: bool) -> bytes:
     return encode_message(Pages(0, 1, 0, (1,), bytes(1)), seq, repeated=repeated)
 
 
-def test_a_target_that_begins_while_the_line_still_carries_the_old_is_asked_once(able: Hello) -> None:
+def test_a_target_that_begins_while_the_line_still_carries_the_old_is_asked_once(
+    able: Hello,
+) -> None:
     host = Host()
     assert RepeatPlease in host.hears(0.0, encode_message(able, 0))
     # Sent before the target heard the host, and reason enough to ask again in a second.
@@ -62,7 +74,9 @@ def test_a_target_whose_answer_takes_long_is_asked_ever_more_seldom(able: Hello)
     host = Host()
     host.hears(0.0, encode_message(able, 0))
     asked = [
-        tick / 4 for tick in range(1, 80) if RepeatPlease in host.hears(tick / 4, pages(tick, repeated=False))
+        tick / 4
+        for tick in range(1, 80)
+        if RepeatPlease in host.hears(tick / 4, pages(tick, repeated=False))
     ]
     assert asked == [2.0, 6.0, 10.0, 14.0, 18.0]
 
@@ -78,10 +92,14 @@ def test_a_line_that_was_away_is_asked_at_once_though_the_target_repeats(able: H
 def of_volumes(hello: Hello, *recording: tuple[int, bool]) -> Hello:
     """A hello that names these volumes, each recording or not."""
     (volume,) = hello.volumes
-    return replace(hello, volumes=tuple(replace(volume, index=i, recording=on) for i, on in recording))
+    return replace(
+        hello, volumes=tuple(replace(volume, index=i, recording=on) for i, on in recording)
+    )
 
 
-def test_a_target_is_told_to_stop_whichever_of_its_hellos_names_what_it_records(able: Hello) -> None:
+def test_a_target_is_told_to_stop_whichever_of_its_hellos_names_what_it_records(
+    able: Hello,
+) -> None:
     first, last = of_volumes(able, (0, True), (1, True)), of_volumes(able, (2, False))
     host = Host()
     host.hears(0.0, encode_message(first, 0), encode_message(last, 1), encode_message(Begin(7), 2))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The simulated target: what is in the package can be recorded at once, over good lines and bad ones."""
+"""The simulated target: what is in the package can be recorded at once, over good lines and bad
+ones."""
 
 from __future__ import annotations
 
@@ -27,12 +28,18 @@ BOARD_RECORDS = 3291
 BAD = Noise(bits=3e-4, lost=0.05, text=0.05)
 
 
-def recorded(port: str, noise: Noise = QUIET, *, one_way: bool = False) -> tuple[Recording, io.BytesIO]:
+def recorded(
+    port: str, noise: Noise = QUIET, *, one_way: bool = False
+) -> tuple[Recording, io.BytesIO]:
     link, index = open_sim(port, speed=0, noise=noise)
     file = io.BytesIO()
     try:
         recording = record(
-            link, CaptureWriter(file, index=index), LineWatch(port, 115_200), Silent(), one_way=one_way
+            link,
+            CaptureWriter(file, index=index),
+            LineWatch(port, 115_200),
+            Silent(),
+            one_way=one_way,
         )
     finally:
         link.close()
@@ -59,7 +66,8 @@ def test_noise_costs_repeats_and_no_record() -> None:
 def test_noise_without_a_way_back_costs_what_is_said() -> None:
     recording, _ = recorded("sim:", BAD, one_way=True)
     totals = recording.totals
-    # The story ends with the end of an epoch or not: what an epoch without an end lacks, nobody knows.
+    # The story ends with the end of an epoch or not: what an epoch without an end lacks, nobody
+    # knows.
     assert 0 < totals.losses.records <= BOARD_RECORDS - totals.records
     assert totals.losses.frames
 

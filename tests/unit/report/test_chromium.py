@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The HTML report in a real browser: its script works, no name does anything, there is something to see."""
+"""The HTML report in a real browser: its script works, no name does anything, there is something
+to see."""
 
 from __future__ import annotations
 
@@ -22,13 +23,14 @@ from tinyprof.wire.messages import Message
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(not BROWSER, reason="chromium is not installed")
-HOSTILE = (
-    "/<img src=x onerror=\"document.title='owned'\"></td></script><script>document.title='owned'</script>"
-)
+OWNED = "document.title='owned'"
+HOSTILE = f'/<img src=x onerror="{OWNED}"></td></script><script>{OWNED}</script>'
 
 
 @pytest.fixture
-def profile(story: list[Message], index: ImageIndex, capture_of: Callable[..., CaptureReader]) -> Profile:
+def profile(
+    story: list[Message], index: ImageIndex, capture_of: Callable[..., CaptureReader]
+) -> Profile:
     return make_profile([capture_of(story, index)])
 
 
@@ -36,7 +38,13 @@ def browse(page: Path, *words: str) -> str:
     """What the browser prints."""
     profile = page.with_suffix(".profile")
     # As root it has no sandbox; the page is ours.
-    command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
+    command = [
+        str(BROWSER),
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={profile}",
+    ]
     done = subprocess.run(
         [*command, *words, page.as_uri()], check=True, capture_output=True, text=True, timeout=120
     )
@@ -50,7 +58,9 @@ def test_the_script_adds_the_filter_and_no_name_becomes_code(
     names = Names((Symbol(HOSTILE, 0, 8 * 4096),), (Symbol(HOSTILE, 0, 8 * 4096),))
     programs = Programs(lambda file: names, lambda file: b"")
     page = tmp_path / "report.html"
-    page.write_text(html_report(replace(profile, files=files), stored_sizes(index), programs=programs))
+    page.write_text(
+        html_report(replace(profile, files=files), stored_sizes(index), programs=programs)
+    )
     dom = browse(page, "--dump-dom")
     assert "<title>tinyprof report</title>" in dom
     assert 'placeholder="filter by path"' in dom

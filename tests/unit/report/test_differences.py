@@ -28,7 +28,13 @@ def test_pages_are_gained_lost_hotter_and_colder() -> None:
     before = profile({0: page(8), 1: page(8), 2: page(2), 3: page(0)})
     after = profile({0: page(8), 1: page(2), 2: page(8), 4: page(0)})
     (it,) = differences(before, after)
-    assert (it.gained, it.lost, it.hotter, it.colder, it.changed) == ((4,), (3,), (2,), (1,), False)
+    assert (it.gained, it.lost, it.hotter, it.colder, it.changed) == (
+        (4,),
+        (3,),
+        (2,),
+        (1,),
+        False,
+    )
     assert difference_fields([it])["gained"] == 1
     assert list(difference_lines([it]))[1].split() == ["1", "1", "1", "1", "/a"]
 

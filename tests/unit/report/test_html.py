@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The HTML report: one file that asks for nothing, says what the profile says, and obeys no name in it."""
+"""The HTML report: one file that asks for nothing, says what the profile says, and obeys no name
+in it."""
 
 from __future__ import annotations
 
@@ -49,12 +50,16 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def profile(story: list[Message], index: ImageIndex, capture_of: Callable[..., CaptureReader]) -> Profile:
+def profile(
+    story: list[Message], index: ImageIndex, capture_of: Callable[..., CaptureReader]
+) -> Profile:
     return make_profile([capture_of(story, index)])
 
 
 def hostile(profile: Profile) -> Profile:
-    files = [replace(file, path=HOSTILE, symbols=(Symbol(HOSTILE, 0, 99),)) for file in profile.files]
+    files = [
+        replace(file, path=HOSTILE, symbols=(Symbol(HOSTILE, 0, 99),)) for file in profile.files
+    ]
     runs = [
         replace(run, kernel=HOSTILE, phases=tuple(replace(it, name=HOSTILE) for it in run.phases))
         for run in profile.runs
@@ -62,7 +67,9 @@ def hostile(profile: Profile) -> Profile:
     return replace(profile, files=tuple(files), runs=tuple(runs))
 
 
-def test_it_says_what_the_profile_says_without_its_script(profile: Profile, index: ImageIndex) -> None:
+def test_it_says_what_the_profile_says_without_its_script(
+    profile: Profile, index: ImageIndex
+) -> None:
     text = Page(html_report(profile, stored_sizes(index))).text
     assert "/program" in text
     assert "Nothing was lost." in text
@@ -73,12 +80,16 @@ def test_it_says_what_the_profile_says_without_its_script(profile: Profile, inde
 def test_it_asks_for_nothing_outside_itself(profile: Profile, index: ImageIndex) -> None:
     text = html_report(profile, stored_sizes(index))
     page = Page(text)
-    assert not [name for _, attrs in page.tags for name in attrs if name in ("src", "href", "srcset")]
+    assert not [
+        name for _, attrs in page.tags for name in attrs if name in ("src", "href", "srcset")
+    ]
     assert "url(" not in text
     assert "default-src 'none'" in text
 
 
-def test_no_name_becomes_markup_or_reaches_a_script_as_code(profile: Profile, index: ImageIndex) -> None:
+def test_no_name_becomes_markup_or_reaches_a_script_as_code(
+    profile: Profile, index: ImageIndex
+) -> None:
     clean, dirty = (
         Page(html_report(profile, stored_sizes(index))),
         html_report(hostile(profile), stored_sizes(index)),
@@ -111,7 +122,8 @@ def test_the_curve_holds_the_pages_that_pay_and_no_budget_is_exceeded(
 
 def test_what_is_hot_in_a_loss_free_run_is_not_called_lossy(profile: Profile) -> None:
     lossy = replace(
-        profile, runs=tuple(replace(run, losses=replace(run.losses, records=2)) for run in profile.runs)
+        profile,
+        runs=tuple(replace(run, losses=replace(run.losses, records=2)) for run in profile.runs),
     )
     assert "2 records" in Page(html_report(lossy, {})).text
     assert "Nothing was lost." not in Page(html_report(lossy, {})).text
@@ -146,7 +158,8 @@ def test_a_hundred_thousand_used_pages_with_the_longest_names_stay_below_two_meg
     use = file.pages[3]
     pages = dict.fromkeys(range(4000), use)
     many = [
-        replace(file, path=f"/lib/{n}", sha256=f"{n:064x}", size=4000 * 4096, pages=pages) for n in range(25)
+        replace(file, path=f"/lib/{n}", sha256=f"{n:064x}", size=4000 * 4096, pages=pages)
+        for n in range(25)
     ]
     names = Names((), tuple(Symbol("n" * 256, page * 4096, 4096) for page in range(4000)))
     page = html_report(replace(profile, files=tuple(many)), {}, programs=programs_of(names, None))

@@ -16,7 +16,9 @@ PROFILE = Profile(
     (RunFacts(FSID, "6.1.192", 4, Losses(frames=2, records=9), PHASES),),
     1,
     (
-        FileUse("/a", 4097, "a" * 64, {1: PageUse("", {"w": ONCE, "f": ONCE, "*": ONCE})}, (FSID,)),
+        FileUse(
+            "/a", 4097, "a" * 64, {1: PageUse("", {"w": ONCE, "f": ONCE, "*": ONCE})}, (FSID,)
+        ),
         FileUse(
             "/b",
             3 * 4096,
@@ -33,7 +35,12 @@ PROFILE = Profile(
 
 def test_files_stand_by_hot_pages_with_counts_by_class_and_kind() -> None:
     fields = summary_fields(summarize(PROFILE))
-    assert (fields["epochs"], fields["used"], fields["worth_xip"], fields["unknown_pages"]) == (4, 3, 1, 1)
+    assert (fields["epochs"], fields["used"], fields["worth_xip"], fields["unknown_pages"]) == (
+        4,
+        3,
+        1,
+        1,
+    )
     assert (fields["hot"], fields["warm"], fields["once"]) == (2, 0, 1)
     assert fields["files"][0] == {
         "path": "/b",
@@ -67,7 +74,8 @@ def test_the_text_names_runs_phases_losses_and_files() -> None:
     assert steady == "  from epoch 3: steady, 2 epochs, 1 new pages, steady state"
     assert (
         sums
-        == "3 pages used in 2 files: 2 hot, 0 warm, 1 once; 1 of them worth storing in place; 1 of no file"
+        == "3 pages used in 2 files: 2 hot, 0 warm, 1 once; 1 of them worth storing in place; "
+        "1 of no file"
     )
     assert first.split() == ["2", "0", "0", "3", "1", "1", "0", "1", "/b"]
     assert strip.strip() == "██·"

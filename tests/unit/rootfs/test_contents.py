@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The files that a profile is about: found in an image or a tree, and only if they are the very same."""
+"""The files that a profile is about: found in an image or a tree, and only if they are the very
+same."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Names of an ELF file's bytes: as pyelftools has them, and in bounded time of whatever claims to be one."""
+"""Names of an ELF file's bytes: as pyelftools has them, and in bounded time of whatever claims to
+be one."""
 
 from __future__ import annotations
 
@@ -14,7 +15,14 @@ from elftools.elf.sections import SymbolTableSection
 
 from support.debian_files import debian_files
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.rootfs.elf_names import NAME_MAX, NO_NAMES, PLACES_MAX, SECTIONS_MAX, SYMBOLS_MAX, read_names
+from tinyprof.rootfs.elf_names import (
+    NAME_MAX,
+    NO_NAMES,
+    PLACES_MAX,
+    SECTIONS_MAX,
+    SYMBOLS_MAX,
+    read_names,
+)
 
 SEED = 20261124
 FILE_SIZE = 4 << 20
@@ -30,7 +38,9 @@ FILE_SIZE = 4 << 20
     ],
     ids=["little32", "little64", "big32", "big64"],
 )
-def test_sections_and_functions_lie_where_another_reader_finds_them(architecture: str, folder: str) -> None:
+def test_sections_and_functions_lie_where_another_reader_finds_them(
+    architecture: str, folder: str
+) -> None:
     library = debian_files(architecture) / folder / "libc.so.6"
     data = library.read_bytes()
     names = read_names(data)
@@ -68,16 +78,17 @@ def test_mutated_programs_never_raise_and_name_only_what_they_have() -> None:
     for _ in range(300):
         mutated = bytearray(program[: rng.choice([len(program), rng.randrange(len(program))])])
         for _ in range(rng.randrange(1, 30)):
-            mutated[rng.choice([rng.randrange(64), rng.randrange(len(mutated))]) % len(mutated)] = (
-                rng.randrange(256)
-            )
+            mutated[
+                rng.choice([rng.randrange(64), rng.randrange(len(mutated))]) % len(mutated)
+            ] = rng.randrange(256)
         names = read_names(bytes(mutated), bytes(mutated))
         for it in (*names.sections, *names.functions):
             assert 0 <= it.offset <= it.offset + it.size <= len(mutated)
 
 
 def hostile() -> bytes:
-    """Every section is a symbol table over the whole file, and every name is as long as the file."""
+    """Every section is a symbol table over the whole file, and every name is as long as the
+    file."""
     section = struct.pack("<10I", 1, 2, 0, 0, 0, 0xFFFFFFFF, 3, 0, 0, 16)
     symbol = struct.pack("<3I2BH", 1, 0x1000, 16, 2, 0, 1)
     segment = struct.pack("<8I", 1, 0, 0, 0, FILE_SIZE, FILE_SIZE, 5, 4096)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A profile applied to files that have changed: found by place, by hash, by symbols and landmarks, or not."""
+"""A profile applied to files that have changed: found by place, by hash, by symbols and landmarks,
+or not."""
 
 from __future__ import annotations
 
@@ -49,7 +50,9 @@ def found_in(folder: Path, profile: Profile, **files: bytes) -> Match:
 def test_a_file_that_has_not_changed_keeps_its_pages(tmp_path: Path, content: bytes) -> None:
     found = found_in(tmp_path, profile_of(content, [3, 4]), elsewhere=content)
     assert (found.counts, found.changed) == (Counts(same=2), ())
-    assert [(file.node.path, sorted(file.uses)) for file in found.files] == [("/elsewhere", [3, 4])]
+    assert [(file.node.path, sorted(file.uses)) for file in found.files] == [
+        ("/elsewhere", [3, 4])
+    ]
 
 
 @pytest.mark.parametrize("tail", [b"", b"more"])
@@ -64,7 +67,9 @@ def test_a_file_keeps_its_processes_whether_it_has_changed_or_not(
     assert found.with_processes(7).processes == {"/lib.so.1.2": 7}
 
 
-def test_pages_are_found_at_their_place_and_elsewhere_by_their_hash(tmp_path: Path, content: bytes) -> None:
+def test_pages_are_found_at_their_place_and_elsewhere_by_their_hash(
+    tmp_path: Path, content: bytes
+) -> None:
     """A page was put in before page 10; page 5 is another one now."""
     changed = bytearray(content)
     changed[5 * PAGE_SIZE + 9] ^= 1
@@ -85,7 +90,9 @@ def test_an_older_build_of_a_file_is_not_stale_where_the_present_one_was_profile
     assert (found.counts, found.stale) == (Counts(same=1), ())
 
 
-def test_a_file_is_looked_for_under_its_name_but_for_the_version(tmp_path: Path, content: bytes) -> None:
+def test_a_file_is_looked_for_under_its_name_but_for_the_version(
+    tmp_path: Path, content: bytes
+) -> None:
     changed = content[: 19 * PAGE_SIZE]
     found = found_in(tmp_path, profile_of(content, [3]), lib_so_1_30=changed)
     assert [file.node.path for file in found.changed] == ["/lib.so.1.30"]
@@ -94,7 +101,9 @@ def test_a_file_is_looked_for_under_its_name_but_for_the_version(tmp_path: Path,
 def test_two_files_that_differ_in_their_version_are_not_guessed_between(
     tmp_path: Path, content: bytes
 ) -> None:
-    found = found_in(tmp_path, profile_of(content, [3]), lib_so_1_3=content[1:], lib_so_1_4=content[2:])
+    found = found_in(
+        tmp_path, profile_of(content, [3]), lib_so_1_3=content[1:], lib_so_1_4=content[2:]
+    )
     assert (found.files, dict(found.missing)) == ((), {"/lib.so.1.2": 1})
     assert found.counts.stale == 1.0
 
@@ -112,7 +121,9 @@ def test_what_moved_by_a_few_bytes_is_found_by_landmarks(tmp_path: Path, content
     assert bare.counts == Counts(unmatched=8)
 
 
-def test_landmarks_of_a_file_that_is_wholly_another_are_not_found(tmp_path: Path, content: bytes) -> None:
+def test_landmarks_of_a_file_that_is_wholly_another_are_not_found(
+    tmp_path: Path, content: bytes
+) -> None:
     profile = profile_of(content, [4])
     known = with_symbols(profile, {profile.files[0].sha256: (content, b"")})
     other = random.Random(SEED + 1).randbytes(len(content))
@@ -139,7 +150,9 @@ def test_mutated_programs_never_raise(content: bytes) -> None:
     for _ in range(150):
         mutated = bytearray(program)
         for _ in range(rng.randrange(1, 30)):
-            mutated[rng.choice([rng.randrange(64), rng.randrange(len(mutated))])] = rng.randrange(256)
+            mutated[rng.choice([rng.randrange(64), rng.randrange(len(mutated))])] = rng.randrange(
+                256
+            )
         symbols = read_symbols(bytes(mutated))
         assert all(0 <= it.offset <= it.offset + it.size <= len(mutated) for it in symbols)
 
@@ -156,7 +169,9 @@ def test_more_that_is_stale_than_was_allowed_fails(tmp_path: Path, content: byte
     assert lines[-1].endswith("25.0 % stale")
 
 
-def test_the_present_content_of_a_path_goes_before_an_older_one(tmp_path: Path, content: bytes) -> None:
+def test_the_present_content_of_a_path_goes_before_an_older_one(
+    tmp_path: Path, content: bytes
+) -> None:
     now, before = profile_of(content, [3]), profile_of(content[1:], [1, 2])
     both = Profile((RUN,), 0, (*before.files, *now.files))
     found = found_in(tmp_path, both, lib_so_1_2=content)

@@ -45,7 +45,11 @@ def profile_of(capture_of: CaptureOf, index: ImageIndex, pages: list[int]) -> Pr
     volume = Volume(1, index.fsid, index.size, index.name, True)
     hello = Hello(1, "0.1.0", "6.1.192", "armv7l", PAGE, b"1st boot", 1000, 1, (volume,))
     ids = tuple(index.files[0].page_ids[page] for page in pages)
-    messages = [hello, Pages(1, 1, 5, ids, bytes(len(ids))), EpochEnd(1, 1, 9, (len(ids), 0, 0, 0))]
+    messages = [
+        hello,
+        Pages(1, 1, 5, ids, bytes(len(ids))),
+        EpochEnd(1, 1, 9, (len(ids), 0, 0, 0)),
+    ]
     return make_profile([capture_of(messages, index)])
 
 
@@ -78,7 +82,9 @@ def test_an_impossible_source_is_refused(tmp_path: Path) -> None:
 def test_both_images_give_one_profile_and_added_pages_are_nobodys(
     tmp_path: Path, capture_of: CaptureOf
 ) -> None:
-    whole, parted = (index_of(tree_of(tmp_path / n, d)) for n, d in (("whole", PROGRAM), ("split", SPLIT)))
+    whole, parted = (
+        index_of(tree_of(tmp_path / n, d)) for n, d in (("whole", PROGRAM), ("split", SPLIT))
+    )
     pages = -(-len(PROGRAM) // PAGE)
     assert len(parted.files[0].page_ids) > pages
     of_whole = profile_of(capture_of, whole, [0, 4, 9])
@@ -95,5 +101,7 @@ def test_a_profile_of_either_fits_a_tree_of_either(tmp_path: Path, capture_of: C
         profile = profile_of(capture_of, index_of(recorded), [0, 4, 9])
         for tree in trees:
             found = match(profile, tree)
-            assert [(file.node.path, sorted(file.uses)) for file in found.files] == [("/program", [0, 4, 9])]
+            assert [(file.node.path, sorted(file.uses)) for file in found.files] == [
+                ("/program", [0, 4, 9])
+            ]
             assert found.stale == ()

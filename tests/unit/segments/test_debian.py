@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Hundreds of real files, split at random, are what they were: to the proof, to binutils, and when run."""
+"""Hundreds of real files, split at random, are what they were: to the proof, to binutils, and when
+run."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ def said(*command: str | Path) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("architecture", PACKAGES)
-def test_every_file_is_split_and_proved_or_left_whole_for_a_reason(architecture: str, tmp_path: Path) -> None:
+def test_every_file_is_split_and_proved_or_left_whole_for_a_reason(
+    architecture: str, tmp_path: Path
+) -> None:
     print(f"seed {SEED}")
     reasons: Counter[Reason] = Counter()
     for path in elf_files(architecture):
@@ -71,11 +74,15 @@ def test_there_are_enough_of_them() -> None:
 
 @pytest.mark.parametrize("architecture", ["armhf", "arm64", "amd64"])
 def test_binutils_see_the_same_file(architecture: str, tmp_path: Path) -> None:
-    prefix = {"armhf": "arm-linux-gnueabihf-", "arm64": "aarch64-linux-gnu-", "amd64": ""}[architecture]
+    prefix = {"armhf": "arm-linux-gnueabihf-", "arm64": "aarch64-linux-gnu-", "amd64": ""}[
+        architecture
+    ]
     if not shutil.which(f"{prefix}objdump"):
         pytest.skip(f"no {prefix}objdump here")
     files = [
-        path for path in elf_files(architecture) if path.stat().st_size < SHORT and ".o" not in path.name
+        path
+        for path in elf_files(architecture)
+        if path.stat().st_size < SHORT and ".o" not in path.name
     ]
     for path in random.Random(SEED).sample(files, 8):
         copy = tmp_path / path.name
@@ -84,16 +91,21 @@ def test_binutils_see_the_same_file(architecture: str, tmp_path: Path) -> None:
         except SplitError:
             continue
         for tool in (["objdump", "-d"], ["objdump", "-s", "-j", ".rodata"], ["nm", "-D"], ["nm"]):
-            before, after = (said(f"{prefix}{tool[0]}", *tool[1:], file)[0] for file in (path, copy))
+            before, after = (
+                said(f"{prefix}{tool[0]}", *tool[1:], file)[0] for file in (path, copy)
+            )
             assert after.replace(str(copy), str(path)) == before, (path, tool)
 
 
 @pytest.fixture
 def split_system(tmp_path: Path) -> Path:
-    """ld.so, libc, other libraries and the programs of coreutils, each split at random, in one folder."""
+    """ld.so, libc, other libraries and the programs of coreutils, each split at random, in one
+    folder."""
     top = debian_files("amd64")
     native = [
-        path for path in elf_files("amd64") if "x86_64-linux-gnu" in path.parts or path.parent.name == "bin"
+        path
+        for path in elf_files("amd64")
+        if "x86_64-linux-gnu" in path.parts or path.parent.name == "bin"
     ]
     for path in native:
         copy = tmp_path / path.name
@@ -110,16 +122,25 @@ def split_system(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="files of another architecture do not run here")
+@pytest.mark.skipif(
+    platform.machine() != "x86_64", reason="files of another architecture do not run here"
+)
 def test_split_programs_run_on_split_libraries(split_system: Path) -> None:
-    loader: list[str | Path] = [split_system / "ld-linux-x86-64.so.2", "--library-path", split_system]
+    loader: list[str | Path] = [
+        split_system / "ld-linux-x86-64.so.2",
+        "--library-path",
+        split_system,
+    ]
     programs = [path.name for path in elf_files("amd64") if path.parent.name == "bin"]
     ran = 0
     for name in programs:
         if name in ("busybox", "iconv"):
             continue
         run = subprocess.run(
-            [*loader, split_system / name, "--version"], capture_output=True, text=True, check=False
+            [*loader, split_system / name, "--version"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         known_to_fail = ("false", "test")
         assert run.returncode == 0 or name in known_to_fail, (name, run.stderr)
@@ -128,12 +149,16 @@ def test_split_programs_run_on_split_libraries(split_system: Path) -> None:
     assert ran >= 80
 
 
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="files of another architecture do not run here")
+@pytest.mark.skipif(
+    platform.machine() != "x86_64", reason="files of another architecture do not run here"
+)
 def test_the_loader_lists_the_same_libraries(split_system: Path) -> None:
     """What ldd asks of ld.so."""
     (program,) = (path for path in elf_files("amd64") if path.name == "ls")
     lists = [
-        said(split_system / "ld-linux-x86-64.so.2", "--library-path", split_system, "--list", path)[0]
+        said(
+            split_system / "ld-linux-x86-64.so.2", "--library-path", split_system, "--list", path
+        )[0]
         for path in (program, split_system / "ls")
     ]
     named, again = (re.findall(r"^\t(\S+) =>", text, re.MULTILINE) for text in lists)
@@ -141,7 +166,9 @@ def test_the_loader_lists_the_same_libraries(split_system: Path) -> None:
     assert "libc.so.6" in named
 
 
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="files of another architecture do not run here")
+@pytest.mark.skipif(
+    platform.machine() != "x86_64", reason="files of another architecture do not run here"
+)
 def test_a_split_static_program_runs_by_itself(split_system: Path) -> None:
     run = subprocess.run(
         [split_system / "busybox", "echo", "split"], capture_output=True, text=True, check=True

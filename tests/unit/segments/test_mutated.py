@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""No file, however broken, gives anything but our own error, takes long, or is split into something else."""
+"""No file, however broken, gives anything but our own error, takes long, or is split into
+something else."""
 
 from __future__ import annotations
 

@@ -14,12 +14,17 @@ from tinyprof.segments.runs import Choice, choose_runs
 small = st.lists(st.integers(-6, 9), min_size=1, max_size=6)
 
 
-def every_choice(segments: Sequence[Sequence[int]], prices: Sequence[float]) -> Iterator[tuple[float, int]]:
-    """The worth and the cuts of every allowed choice of pages, by the rule and not by a programme."""
+def every_choice(
+    segments: Sequence[Sequence[int]], prices: Sequence[float]
+) -> Iterator[tuple[float, int]]:
+    """The worth and the cuts of every allowed choice of pages, by the rule and not by a
+    programme."""
     for bits in product(*(product((False, True), repeat=len(worths)) for worths in segments)):
         each = [sum(b and not a for a, b in pairwise(chosen)) for chosen in bits]
         cuts = sum(each)
-        first_missing = any(count and not chosen[0] for count, chosen in zip(each, bits, strict=True))
+        first_missing = any(
+            count and not chosen[0] for count, chosen in zip(each, bits, strict=True)
+        )
         if first_missing or (cuts and not bits[0][0]) or cuts >= len(prices):
             continue
         worth = sum(
@@ -32,7 +37,11 @@ def every_choice(segments: Sequence[Sequence[int]], prices: Sequence[float]) -> 
 
 
 def worth_of(choice: Choice, segments: Sequence[Sequence[int]], prices: Sequence[float]) -> float:
-    chosen = sum(worths[page] for worths, pages in zip(segments, choice.pages, strict=True) for page in pages)
+    chosen = sum(
+        worths[page]
+        for worths, pages in zip(segments, choice.pages, strict=True)
+        for page in pages
+    )
     return chosen - prices[choice.cuts]
 
 
@@ -52,7 +61,9 @@ def test_no_other_choice_is_worth_more(segments: list[list[int]], steps: list[in
     assert choice.worth == max(worth for worth, _ in every_choice(segments, prices))
     assert choice.worth == worth_of(choice, segments, prices)
     assert choice.cuts == sum(map(cuts_of, choice.pages))
-    assert choice.cuts == min(cuts for worth, cuts in every_choice(segments, prices) if worth == choice.worth)
+    assert choice.cuts == min(
+        cuts for worth, cuts in every_choice(segments, prices) if worth == choice.worth
+    )
 
 
 def test_a_gap_is_bridged_where_its_flash_is_cheaper_than_a_mapping() -> None:

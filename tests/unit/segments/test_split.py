@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A file that is split is what it was, in memory and in its bytes; what cannot be split is refused."""
+"""A file that is split is what it was, in memory and in its bytes; what cannot be split is
+refused."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ CUT = [Run(0, 0), Run(2, 3)]
 
 
 def segments_of(data: bytes) -> list[tuple[int, int, int, int, int]]:
-    """Flags, offset, address, size and size in memory of what is loaded, by an independent reader."""
+    """Flags, offset, address, size and size in memory of what is loaded, by an independent
+    reader."""
     fields = ("p_flags", "p_offset", "p_vaddr", "p_filesz", "p_memsz")
     file = ELFFile(io.BytesIO(data))
     return [
@@ -73,7 +75,9 @@ def test_the_bss_stays_with_the_last_piece() -> None:
 
 @given(st.integers(0, 10_000), st.data())
 @settings(max_examples=150, deadline=None)
-def test_any_runs_of_any_file_are_split_undone_and_split_anew(seed: int, data: st.DataObject) -> None:
+def test_any_runs_of_any_file_are_split_undone_and_split_anew(
+    seed: int, data: st.DataObject
+) -> None:
     original = link(any_shape(seed))
     pages = st.sets(st.sampled_from(pages_of(original)), min_size=1)
     try:
@@ -148,7 +152,10 @@ REFUSED: dict[str, tuple[bytes, Reason]] = {
     "cut short": (link(ORDINARY)[: 3 * PAGE], Reason.TRUNCATED),
     "cut before its sections": (link(ORDINARY)[:-1], Reason.TRUNCATED),
     "text relocations": (link(replace(ORDINARY, dynamic=((22, 0),))), Reason.TEXT_RELOCATIONS),
-    "text relocations by flag": (link(replace(ORDINARY, dynamic=((30, 4),))), Reason.TEXT_RELOCATIONS),
+    "text relocations by flag": (
+        link(replace(ORDINARY, dynamic=((30, 4),))),
+        Reason.TEXT_RELOCATIONS,
+    ),
     "an appended signature": (
         link(replace(ORDINARY, tail=b"\0~Module signature appended~\n")),
         Reason.SIGNED,
@@ -157,7 +164,10 @@ REFUSED: dict[str, tuple[bytes, Reason]] = {
         link(replace(ORDINARY, kind="loader", gap=0)),
         Reason.NO_PLACE,
     ),
-    "an appended payload and no room": (link(replace(ORDINARY, gap=0, tail=b"zip")), Reason.NO_PLACE),
+    "an appended payload and no room": (
+        link(replace(ORDINARY, gap=0, tail=b"zip")),
+        Reason.NO_PLACE,
+    ),
     "a huge bss and no room": (link(replace(ORDINARY, gap=0, bss=50 << 20)), Reason.NO_PLACE),
 }
 

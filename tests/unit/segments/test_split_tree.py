@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A tree split for a stock kernel: what is worth it is split, the rest keeps what it can, and all is told."""
+"""A tree split for a stock kernel: what is worth it is split, the rest keeps what it can, and all
+is told."""
 
 from __future__ import annotations
 
@@ -24,7 +25,10 @@ SIZES = stored_sizes(choose_compressor(6, False), None)
 
 
 def made(
-    root: Path, pages: Mapping[str, Collection[int]], prices: Prices = CHEAP, max_runs: int | None = None
+    root: Path,
+    pages: Mapping[str, Collection[int]],
+    prices: Prices = CHEAP,
+    max_runs: int | None = None,
 ) -> SplitTree:
     return split_tree(Tree.from_directory(root), pages, SIZES, prices, max_runs)
 
@@ -90,7 +94,9 @@ def test_a_mapping_is_weighed_for_the_processes_that_are_known_to_map_the_file(r
 
 
 def test_a_page_that_is_not_worth_a_mapping_stays_compressed_and_is_told(root: Path) -> None:
-    tree = made(root, {"/bin/program": [0, 1, 20, 21, 38]}, Prices(flash=0.25, processes=30, start=1500))
+    tree = made(
+        root, {"/bin/program": [0, 1, 20, 21, 38]}, Prices(flash=0.25, processes=30, start=1500)
+    )
     (file,) = tree.files
     assert file.lonely == (38,)
     assert 38 not in tree.pages["/bin/program"]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What was lost, by cause: the same at the end of a recording, in its capture, and in `capture info`."""
+"""What was lost, by cause: the same at the end of a recording, in its capture, and in `capture
+info`."""
 
 from __future__ import annotations
 
@@ -47,7 +48,9 @@ def line(hello: Hello, story: list[Message]) -> bytes:
         5: Status(9, 0, untraced=3, write_errors=4, repeats=0, waited_ms=250),
     }
     frames = [encode_message(message, seq) for seq, message in said.items()]
-    later = [encode_frame(msgpack.packb(body)) for body in ([31, 6, "new"], [1, 7, 2, "a later hello"])]
+    later = [
+        encode_frame(msgpack.packb(body)) for body in ([31, 6, "new"], [1, 7, 2, "a later hello"])
+    ]
     return b"".join([*frames[:2], frames[1], b"\0\xfe\x81 torn \xff\0", *frames[2:], *later])
 
 
@@ -72,7 +75,9 @@ def test_every_cause_is_told_at_the_end_kept_in_the_capture_and_told_again(
     for text in (done.stderr, info.stdout):
         assert "epoch 1 lacks 5 records" in text
     counts = {name: count for name, (count, _, _) in CAUSES.items()}
-    assert {name: count for name, count in json.loads(done.stdout)["causes"].items() if count} == counts
+    assert {
+        name: count for name, count in json.loads(done.stdout)["causes"].items() if count
+    } == counts
     assert {name: count for name, count in facts["causes"].items() if count} == counts
     assert {name: count for name, count in (losses_in(capture) or {}).items() if count} == counts
 
@@ -114,7 +119,9 @@ def test_what_this_machine_lost_and_the_target_made_good_is_in_the_capture(
     with (tmp_path / "capture").open("wb", buffering=0) as file:
         recording = record(Port(line), CaptureWriter(file), LineWatch("port", 1), Silent())
     assert not recording.totals.losses
-    facts: dict[str, Any] = json.loads(run("capture", "info", tmp_path / "capture", "--json").stdout)
+    facts: dict[str, Any] = json.loads(
+        run("capture", "info", tmp_path / "capture", "--json").stdout
+    )
     assert facts["lossless"]
     counts = {name: count for name, count in facts["causes"].items() if count}
     assert counts == {"overruns": 7, "gaps": 1, "corrupt_repeated": 1}

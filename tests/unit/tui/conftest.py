@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A recording of a small board, with a file and a console that mean harm, and the live view on it."""
+"""A recording of a small board, with a file and a console that mean harm, and the live view on
+it."""
 
 from __future__ import annotations
 
@@ -42,13 +43,21 @@ EPOCHS = 8
 
 @pytest.fixture
 def rootfs(tmp_path: Path) -> Path:
-    """Pages that compress to different sizes, so that one is worth more than another for its flash."""
+    """Pages that compress to different sizes, so that one is worth more than another for its
+    flash."""
     rng = random.Random(20261124)
     top = tmp_path / "root"
-    for path, pages in (("bin/busybox", 40), ("lib/libc.so", 90), ("usr/bin/once", 6), (HOSTILE, 3)):
+    for path, pages in (
+        ("bin/busybox", 40),
+        ("lib/libc.so", 90),
+        ("usr/bin/once", 6),
+        (HOSTILE, 3),
+    ):
         file = top / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        chunks = [rng.randbytes(64 * rng.randrange(8, 60)).ljust(PAGE, b"\0") for _ in range(pages)]
+        chunks = [
+            rng.randbytes(64 * rng.randrange(8, 60)).ljust(PAGE, b"\0") for _ in range(pages)
+        ]
         file.write_bytes(b"".join(chunks))
     return top
 
@@ -151,17 +160,24 @@ HOT_PAGE = 3
 
 @pytest.fixture
 def capture_of_program(tmp_path: Path) -> Path:
-    """A recording in which one page in the middle of a program's code is used; the program is beside it."""
+    """A recording in which one page in the middle of a program's code is used; the program is
+    beside it."""
     program = tmp_path / "programs/bin/it"
     program.parent.mkdir(parents=True)
     program.write_bytes(link(Shape(bits=32, kind="pie", pages=6)))
-    image = read_image(write_image(Tree.from_directory(tmp_path / "programs"), {}, WriteOptions()).image)
+    image = read_image(
+        write_image(Tree.from_directory(tmp_path / "programs"), {}, WriteOptions()).image
+    )
     index = index_image(image)
     (file,) = index.files
     volume = Volume(0, image.superblock.fsid, image.superblock.size, "it", True)
-    messages: list[Message] = [Hello(1, "0.1.0", "6.1.192", "armv7l", PAGE, b"1st boot", 1000, 1, (volume,))]
+    messages: list[Message] = [
+        Hello(1, "0.1.0", "6.1.192", "armv7l", PAGE, b"1st boot", 1000, 1, (volume,))
+    ]
     for epoch in range(1, EPOCHS + 1):
-        messages.append(Pages(0, epoch, epoch * 1000, (file.page_ids[HOT_PAGE],), bytes([Kind.EXEC])))
+        messages.append(
+            Pages(0, epoch, epoch * 1000, (file.page_ids[HOT_PAGE],), bytes([Kind.EXEC]))
+        )
         messages.append(EpochEnd(0, epoch, epoch * 1000, (1, 0, 0, 0)))
     path = tmp_path / "program.tpcap"
     with path.open("xb", buffering=0) as out:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Nothing that a target or an image says reaches the terminal as a command, in any pane or size."""
+"""Nothing that a target or an image says reaches the terminal as a command, in any pane or
+size."""
 
 from __future__ import annotations
 
@@ -48,7 +49,9 @@ def test_names_and_console_text_are_spelt_out(
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (300, 100)])
-def test_every_size_shows_the_files_the_map_and_what_was_lost(app: LiveApp, size: tuple[int, int]) -> None:
+def test_every_size_shows_the_files_the_map_and_what_was_lost(
+    app: LiveApp, size: tuple[int, int]
+) -> None:
     text = text_of(app, size=size)
     for wanted in ("libc.so", "0x000000", "lost: nothing", "█ hot", "touched", "Quit"):
         assert wanted in text
@@ -74,6 +77,8 @@ def test_what_a_file_cannot_be_read_for_is_told_and_harmless(news: News, capture
     def broken() -> dict[str, Reader]:
         raise TinyprofError("no image: \x1b[2J", "look at it")
 
-    text = text_of(LiveApp(Told([news], capture), write, contents=Contents(broken)), "2", "x", size=(120, 40))
+    text = text_of(
+        LiveApp(Told([news], capture), write, contents=Contents(broken)), "2", "x", size=(120, 40)
+    )
     assert not COMMANDS.search(text.replace("\n", ""))
     assert r"no image: \x1b[2J" in text

@@ -77,7 +77,9 @@ def test_a_filter_lists_as_it_is_typed_and_escape_lists_all(app: LiveApp) -> Non
     drive(app, act)
 
 
-@pytest.mark.parametrize(("key", "pane"), [("1", "map"), ("2", "whatif"), ("3", "console"), ("4", "log")])
+@pytest.mark.parametrize(
+    ("key", "pane"), [("1", "map"), ("2", "whatif"), ("3", "console"), ("4", "log")]
+)
 def test_a_number_shows_a_pane_and_gives_it_the_keys(app: LiveApp, key: str, pane: str) -> None:
     async def act(pilot: Pilot[None]) -> None:
         await pilot.press("2", key)
@@ -146,9 +148,13 @@ def test_the_story_ends_in_an_image_with_the_chosen_pages_in_place(
     chosen = sum(map(len, pages.values()))
     assert 0 < chosen < 88
     words = ["build", rootfs, tmp_path / "image", "--plan", capture.with_suffix(".plan")]
-    assert subprocess.run([*RUN, *map(str, words)], check=False, capture_output=True).returncode == 0
+    assert (
+        subprocess.run([*RUN, *map(str, words)], check=False, capture_output=True).returncode == 0
+    )
     image = read_image((tmp_path / "image").read_bytes())
-    in_place = {block.offset for entry in image.entries for block in image.blocks(entry) if block.in_place}
+    in_place = {
+        block.offset for entry in image.entries for block in image.blocks(entry) if block.in_place
+    }
     assert len(in_place) == chosen
 
 
@@ -208,7 +214,9 @@ def test_help_opens_and_closes(app: LiveApp) -> None:
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+c"])
-def test_quit_asks_the_recording_to_end_and_leaves_when_it_has(news: News, capture: Path, key: str) -> None:
+def test_quit_asks_the_recording_to_end_and_leaves_when_it_has(
+    news: News, capture: Path, key: str
+) -> None:
     feed = Told([replace(news, over=False)], capture, live=True)
     app = LiveApp(feed, write)
 
@@ -246,7 +254,9 @@ def test_the_tree_sums_its_directories_and_closes_them(app: LiveApp) -> None:
     drive(app, act)
 
 
-def test_the_past_is_shown_epoch_by_epoch_while_the_recording_goes_on(news: News, capture: Path) -> None:
+def test_the_past_is_shown_epoch_by_epoch_while_the_recording_goes_on(
+    news: News, capture: Path
+) -> None:
     feed = Told([replace(news, over=False)], capture, live=True)
     app = LiveApp(feed, write)
 
@@ -297,7 +307,9 @@ def test_a_loss_is_named_in_the_header_at_once(news: News, capture: Path) -> Non
     drive(app, act)
 
 
-def test_a_view_of_a_recording_that_is_over_leaves_when_it_is_told(news: News, capture: Path) -> None:
+def test_a_view_of_a_recording_that_is_over_leaves_when_it_is_told(
+    news: News, capture: Path
+) -> None:
     told = [False]
     app = LiveApp(Told([news], capture, live=True), write, lambda: told[0])
 

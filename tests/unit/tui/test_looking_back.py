@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A capture that takes long to be read again, and somebody who no longer wants what it would show."""
+"""A capture that takes long to be read again, and somebody who no longer wants what it would
+show."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from unit.tui.conftest import Told, write
 from unit.tui.driving import drive
 
 PATIENCE = 20.0
-"""Seconds after which a reader that nobody stops gives up; nothing depends on how long it really takes."""
+"""Seconds after which a reader that nobody stops gives up; nothing depends on how long it really
+takes."""
 
 
 class Long(Told):

@@ -68,7 +68,9 @@ def test_a_file_of_another_version_has_no_names(
     drive(changed, act)
 
 
-def test_each_kernel_has_its_curve_and_its_plan(program_app: LiveApp, capture_of_program: Path) -> None:
+def test_each_kernel_has_its_curve_and_its_plan(
+    program_app: LiveApp, capture_of_program: Path
+) -> None:
     pages: dict[str, int] = {}
 
     async def act(pilot: Pilot[None]) -> None:
@@ -90,7 +92,9 @@ def test_each_kernel_has_its_curve_and_its_plan(program_app: LiveApp, capture_of
     assert pages == {"patched": 1, "mainline": 3, "split": 3, "nommu": 6}
 
 
-def test_without_the_files_a_stock_kernel_has_no_curve_and_no_plan(app: LiveApp, capture: Path) -> None:
+def test_without_the_files_a_stock_kernel_has_no_curve_and_no_plan(
+    app: LiveApp, capture: Path
+) -> None:
     async def act(pilot: Pilot[None]) -> None:
         await pilot.press("2", "x")
         await pilot.pause()

@@ -26,11 +26,15 @@ def header_of(app: LiveApp) -> str:
 
 
 def test_keys_that_speak_to_the_target_become_orders(live_app: LiveApp, live_feed: Told) -> None:
-    press(live_app, "S", "R", "E", *"250ms", "enter", "E", *"soon", "enter", "escape", "E", "escape")
+    press(
+        live_app, "S", "R", "E", *"250ms", "enter", "E", *"soon", "enter", "escape", "E", "escape"
+    )
     assert live_feed.orders == [Trace(False), Rearm(), EpochLength(250)]
 
 
-def test_the_target_says_that_it_has_stopped_and_the_key_starts_it_again(news: News, capture: Path) -> None:
+def test_the_target_says_that_it_has_stopped_and_the_key_starts_it_again(
+    news: News, capture: Path
+) -> None:
     hello = news.snapshot.hello
     assert hello
     quiet = replace(hello, epoch_ms=250, volumes=(replace(hello.volumes[0], recording=False),))
@@ -68,7 +72,9 @@ def test_letters_of_a_filter_are_no_orders(live_app: LiveApp, live_feed: Told) -
     assert not live_feed.orders
 
 
-def test_a_port_that_is_away_is_told_in_the_header_until_it_is_back(news: News, capture: Path) -> None:
+def test_a_port_that_is_away_is_told_in_the_header_until_it_is_back(
+    news: News, capture: Path
+) -> None:
     away = replace(news.snapshot, away=True, counts_by_cause={"gaps": 1})
     feed = Told([News(away)], capture, live=True)
     app = LiveApp(feed, write)
@@ -95,7 +101,12 @@ def test_every_loss_and_what_was_made_good_has_room(news: News, capture: Path) -
     async def act(pilot: Pilot[None]) -> None:
         text = header_of(app)
         assert "epoch 8 and 1 unfinished" in text
-        for words in (losses_text(lossy.losses), "port gaps: 2", "overrun here: 9", "came twice: 7"):
+        for words in (
+            losses_text(lossy.losses),
+            "port gaps: 2",
+            "overrun here: 9",
+            "came twice: 7",
+        ):
             assert words in text
         assert "82 hot" in text
 
@@ -103,7 +114,9 @@ def test_every_loss_and_what_was_made_good_has_room(news: News, capture: Path) -
 
 
 def test_a_warning_is_shown_wherever_one_looks(news: News, capture: Path) -> None:
-    feed = Told([replace(news, over=False, warnings=("the port [b]went away",))], capture, live=True)
+    feed = Told(
+        [replace(news, over=False, warnings=("the port [b]went away",))], capture, live=True
+    )
     app = LiveApp(feed, write)
 
     async def act(pilot: Pilot[None]) -> None:
@@ -115,8 +128,17 @@ def test_a_warning_is_shown_wherever_one_looks(news: News, capture: Path) -> Non
 
 def test_the_palette_has_what_the_keys_do(live_app: LiveApp, live_feed: Told) -> None:
     async def act(pilot: Pilot[None]) -> None:
-        commands = {command.title: command for command in live_app.get_system_commands(live_app.screen)}
-        assert {"Mark", "Stop or start", "Epoch length", "Re-arm", "Kernel", "Theme"} <= commands.keys()
+        commands = {
+            command.title: command for command in live_app.get_system_commands(live_app.screen)
+        }
+        assert {
+            "Mark",
+            "Stop or start",
+            "Epoch length",
+            "Re-arm",
+            "Kernel",
+            "Theme",
+        } <= commands.keys()
         await pilot.press("ctrl+p", *"re-arm", "enter", "enter")
         await pilot.pause()
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A recording under the live view: what is seen is what is stored, and leaving it leaves a whole capture."""
+"""A recording under the live view: what is seen is what is stored, and leaving it leaves a whole
+capture."""
 
 from __future__ import annotations
 
@@ -92,7 +93,9 @@ class Live:
         return list(self.capture.events())
 
 
-def test_leaving_ends_the_recording_and_the_capture_is_whole(line: bytes, index: ImageIndex) -> None:
+def test_leaving_ends_the_recording_and_the_capture_is_whole(
+    line: bytes, index: ImageIndex
+) -> None:
     live = Live(line, index)
     assert live.link.silent.wait(60)
     live.leave()
@@ -169,7 +172,9 @@ def rolled(folder: Path, line: bytes, index: ImageIndex) -> Path:
     first = folder / "it.tpcap"
 
     def begin(meta: Meta, primer: bytes) -> CaptureWriter:
-        return CaptureWriter(part_path(first, meta.part).open("xb", buffering=0), meta, index, primer)
+        return CaptureWriter(
+            part_path(first, meta.part).open("xb", buffering=0), meta, index, primer
+        )
 
     writer = RollingWriter(Meta("0.1.0", "port", 115_200), begin, Roll(size=500))
     record(Whole(line), writer, LineWatch("port", 115_200), Silent(), Limits())
@@ -183,7 +188,9 @@ class Whole(Held):
         return super().read(0) or None
 
 
-def test_a_recording_in_parts_is_one(tmp_path: Path, capture: Path, line: bytes, index: ImageIndex) -> None:
+def test_a_recording_in_parts_is_one(
+    tmp_path: Path, capture: Path, line: bytes, index: ImageIndex
+) -> None:
     first = rolled(tmp_path, line, index)
     parts = list(part_paths(first))
     assert len(parts) > 2

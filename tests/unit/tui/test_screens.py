@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Every pane as it was last looked at, in three sizes, with and without colours.
 
-After a change that was meant: `pytest tests/unit/tui/test_screens.py --snapshot-update`, and look at the
-pictures in __snapshots__.
+After a change that was meant: `pytest tests/unit/tui/test_screens.py --snapshot-update`, and look
+at the pictures in __snapshots__.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ def test_a_line_in_trouble_looks_as_it_did(
 ) -> None:
     counts = {"gaps": 2, "duplicates": 14, "waited_ms": 310, "corrupt_repeated": 3}
     losses = Losses(frames=2, records=7)
-    troubled = replace(news.snapshot, losses=losses, counts_by_cause=counts, away=True, unfinished=1)
+    troubled = replace(
+        news.snapshot, losses=losses, counts_by_cause=counts, away=True, unfinished=1
+    )
     app = LiveApp(Told([News(troubled)], capture, live=True), write)
     assert snap_compare(app, terminal_size=SIZES[size], run_before=settled)

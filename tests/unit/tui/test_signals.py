@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Signals while the live view has the terminal: it is given back, the capture is whole, the code says so."""
+"""Signals while the live view has the terminal: it is given back, the capture is whole, the code
+says so."""
 
 from __future__ import annotations
 

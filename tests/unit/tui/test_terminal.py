@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The real program in a real terminal (tmux) against a target on a pty: what a user reads and keeps."""
+"""The real program in a real terminal (tmux) against a target on a pty: what a user reads and
+keeps."""
 
 from __future__ import annotations
 
@@ -102,13 +103,17 @@ def test_a_recording_is_seen_filtered_planned_and_left_with_a_whole_capture(
         assert len(list(reader.events())) > 8
         assert (reader.ending, reader.cut_at) == (Ending.INTERRUPTED, None)
     assert capture.with_suffix(".plan").exists()
-    report = subprocess.run([*run, "report", capture], check=True, capture_output=True, text=True).stdout
-    assert re.search(r"^  from epoch [4-6]: booted, [2-5] epochs, .*steady state$", report, re.MULTILINE), (
-        report
-    )
+    report = subprocess.run(
+        [*run, "report", capture], check=True, capture_output=True, text=True
+    ).stdout
+    assert re.search(
+        r"^  from epoch [4-6]: booted, [2-5] epochs, .*steady state$", report, re.MULTILINE
+    ), report
 
 
-def test_the_story_from_a_simulated_target_to_an_image(tmp_path: Path, rootfs: Path, capture: Path) -> None:
+def test_the_story_from_a_simulated_target_to_an_image(
+    tmp_path: Path, rootfs: Path, capture: Path
+) -> None:
     again = tmp_path / "again.tpcap"
     run = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
     words: list[str | Path] = [f"sim:{capture}", "--speed", "0", "--rootfs", rootfs, "-o", again]
@@ -128,8 +133,18 @@ def test_the_story_from_a_simulated_target_to_an_image(tmp_path: Path, rootfs: P
     finally:
         terminal.close()
     plan = load_plan(again.with_suffix(".plan").read_text())
-    build = [*run, "build", rootfs, tmp_path / "image", "--no-cache", "--plan", again.with_suffix(".plan")]
+    build = [
+        *run,
+        "build",
+        rootfs,
+        tmp_path / "image",
+        "--no-cache",
+        "--plan",
+        again.with_suffix(".plan"),
+    ]
     assert subprocess.run([*map(str, build)], check=False, capture_output=True).returncode == 0
     image = read_image((tmp_path / "image").read_bytes())
-    in_place = {block.offset for entry in image.entries for block in image.blocks(entry) if block.in_place}
+    in_place = {
+        block.offset for entry in image.entries for block in image.blocks(entry) if block.in_place
+    }
     assert len(in_place) == sum(map(len, plan.values())) > 0

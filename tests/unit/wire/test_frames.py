@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The frame decoder against lines that cut, merge, lose, garble and interleave what the target sent."""
+"""The frame decoder against lines that cut, merge, lose, garble and interleave what the target
+sent."""
 
 from __future__ import annotations
 
@@ -82,7 +83,11 @@ def test_the_shared_vectors_decode_and_come_out_the_same() -> None:
         assert (seq, repeated) == (vector["seq"], vector["repeated"])
         assert encode_message(message, seq, repeated=repeated) == frame, vector["name"]
         if isinstance(message, EpochEnd):
-            told = [list(file) for file in message.processes] if message.processes is not None else None
+            told = (
+                [list(file) for file in message.processes]
+                if message.processes is not None
+                else None
+            )
             assert told == vector.get("processes"), vector["name"]
 
 
@@ -96,8 +101,11 @@ def test_a_line_cut_anywhere_decodes_the_same() -> None:
 @pytest.mark.parametrize(
     ("then", "kind", "size"), [(100_001, 0, 1), (100_001, 3, 3), (70_000, 0, 2), (50_000, 0, 4)]
 )
-def test_a_record_costs_by_its_distance_from_a_place_and_its_kind(then: int, kind: int, size: int) -> None:
-    """The next page, the same as read(), one where the program was before, and one farther off that."""
+def test_a_record_costs_by_its_distance_from_a_place_and_its_kind(
+    then: int, kind: int, size: int
+) -> None:
+    """The next page, the same as read(), one where the program was before, and one farther off
+    that."""
     been = (70_000, 100_000)
     one = encode_message(Pages(0, 1, 5, been, bytes(2)), 0)
     two = encode_message(Pages(0, 1, 5, (*been, then), bytes([0, 0, kind])), 0)
@@ -105,7 +113,12 @@ def test_a_record_costs_by_its_distance_from_a_place_and_its_kind(then: int, kin
 
 
 def test_console_text_between_frames_is_kept_apart() -> None:
-    line = b"[ 0.1] booting\r\n" + encode_message(HELLO, 0) + "käfig\n".encode() + encode_message(PAGES, 1)
+    line = (
+        b"[ 0.1] booting\r\n"
+        + encode_message(HELLO, 0)
+        + "käfig\n".encode()
+        + encode_message(PAGES, 1)
+    )
     events = FrameDecoder().feed(line)
     assert [event.data for event in events if isinstance(event, ConsoleText)] == [
         b"[ 0.1] booting\r\n",
@@ -126,7 +139,10 @@ def test_a_frame_that_comes_twice_in_a_row_counts_once() -> None:
     frame = encode_message(PAGES, 5)
     decoder = FrameDecoder()
     events = decoder.feed(frame + frame + encode_message(Status(1, 0, 0, 0), 6)) + decoder.finish()
-    assert [(event.seq, event.lost) for event in events if isinstance(event, Frame)] == [(5, 0), (6, 0)]
+    assert [(event.seq, event.lost) for event in events if isinstance(event, Frame)] == [
+        (5, 0),
+        (6, 0),
+    ]
 
 
 @pytest.mark.parametrize("before", [3, 40_000])
@@ -135,7 +151,11 @@ def test_a_hello_of_another_boot_starts_the_numbers_again(before: int) -> None:
     line = encode_message(HELLO, before) + encode_message(again, 2) + encode_message(PAGES, 3)
     events = FrameDecoder().feed(line)
     assert [event.lost for event in events if isinstance(event, Frame)] == [0, 2, 0]
-    assert [event.restarted for event in events if isinstance(event, Frame)] == [False, True, False]
+    assert [event.restarted for event in events if isinstance(event, Frame)] == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_a_flipped_bit_costs_one_frame_and_no_other() -> None:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Records out of their elements, against the rule of docs/wire-format.md as it is written there."""
+"""Records out of their elements, against the rule of docs/wire-format.md as it is written
+there."""
 
 from __future__ import annotations
 
@@ -53,7 +54,9 @@ def test_touches_come_back_from_their_elements(touches: list[tuple[int, int]]) -
     assert split_records(join_records(page_ids, kinds)) == (page_ids, kinds)
 
 
-@pytest.mark.parametrize("element", ["x", 1.0, [], [1], [0, 5], [4, 5], [1, True], [1, 2, 3], {}, [None, 1]])
+@pytest.mark.parametrize(
+    "element", ["x", 1.0, [], [1], [0, 5], [4, 5], [1, True], [1, 2, 3], {}, [None, 1]]
+)
 @pytest.mark.parametrize("before", [[], [5], [None], [5, False]])
 def test_what_is_no_record_is_refused(before: list[object], element: object) -> None:
     with pytest.raises(MalformedRecords):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""tinyprof build: mkcramfs's letters with mkcramfs's meanings, and the choice of pages in place."""
+"""tinyprof build: mkcramfs's letters with mkcramfs's meanings, and the choice of pages in
+place."""
 
 from __future__ import annotations
 
@@ -31,7 +32,14 @@ from tinyprof.disk import replace_file
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import page_ranges
 from tinyprof.plan.plan_file import PlanError, load_plan
-from tinyprof.segments.split_tree import AS_PLANNED, Prices, SplitFile, SplitTree, StoredSize, split_tree
+from tinyprof.segments.split_tree import (
+    AS_PLANNED,
+    Prices,
+    SplitFile,
+    SplitTree,
+    StoredSize,
+    split_tree,
+)
 from tinyprof.text import shown
 
 FILE = click.Path(path_type=Path)
@@ -50,7 +58,8 @@ class Splitting:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Pages to store in place by path, and the profiled files that the tree has not, or not the same.
+    """Pages to store in place by path, and the profiled files that the tree has not, or not the
+    same.
 
     `processes`: how many map a file at once, by path, where that is known.
     """
@@ -61,17 +70,25 @@ class Wanted:
 
 
 def _splitting(
-    kernel: KernelModel | None, profile: bool, plan: bool, max_runs: int | None, processes: int | None
+    kernel: KernelModel | None,
+    profile: bool,
+    plan: bool,
+    max_runs: int | None,
+    processes: int | None,
 ) -> Splitting:
     """How to split. Raises click.UsageError for options that contradict one another."""
     if kernel not in (None, "mainline"):
         raise click.UsageError(f"--split-segments is for --kernel mainline, not for {kernel}")
     if plan and (max_runs is not None or processes is not None):
-        raise click.UsageError("--plan lists the pages; --max-runs and --processes choose them by --profile")
+        raise click.UsageError(
+            "--plan lists the pages; --max-runs and --processes choose them by --profile"
+        )
     if plan:
         return Splitting(AS_PLANNED, None)
     if not profile:
-        raise click.UsageError("--split-segments needs --profile or --plan to know the pages to map in place")
+        raise click.UsageError(
+            "--split-segments needs --profile or --plan to know the pages to map in place"
+        )
     return Splitting(Prices(), max_runs)
 
 
@@ -164,7 +181,9 @@ def _show_explanation(made: SplitTree, written: Written, splitting: Splitting | 
     split = {file.path: file for file in made.files}
     for file in explained:
         here = f": {page_ranges(file.in_place)}" if file.in_place else ""
-        click.echo(f"{shown(file.path)}: {len(file.in_place)} of {file.pages} pages in place{here}")
+        click.echo(
+            f"{shown(file.path)}: {len(file.in_place)} of {file.pages} pages in place{here}"
+        )
         for reason, refused in file.refused:
             click.echo(f"    {page_ranges(refused)}: {reason}")
         if file.unplanned:
@@ -181,7 +200,9 @@ def _show_split(file: SplitFile | None, whole: str | None, splitting: Splitting 
         click.echo(f"    left whole: {shown(whole)}")
     if not file or not splitting:
         return
-    grown = f", {file.size - file.source_size} bytes longer" if file.size > file.source_size else ""
+    grown = (
+        f", {file.size - file.source_size} bytes longer" if file.size > file.source_size else ""
+    )
     click.echo(f"    split: {file.mappings} mappings more{grown}")
     if splitting.prices != AS_PLANNED:
         click.echo(f"    {splitting.prices.weighing(file.processes)}")
@@ -199,14 +220,24 @@ def _fields(
         "size": len(written.image),
         "pages_in_place": written.xip_pages,
         "refused": [
-            {"path": refusal.path, "page": refusal.page, "reason": refusal.reason, "missing": refusal.missing}
+            {
+                "path": refusal.path,
+                "page": refusal.page,
+                "reason": refusal.reason,
+                "missing": refusal.missing,
+            }
             for refusal in written.refused
         ],
         "stale": list(wanted.stale),
     }
     if explained:
         fields["files"] = [
-            {"path": file.path, "pages": file.pages, "in_place": file.in_place, "unplanned": file.unplanned}
+            {
+                "path": file.path,
+                "pages": file.pages,
+                "in_place": file.in_place,
+                "unplanned": file.unplanned,
+            }
             for file in explain(made.tree, written)
         ]
     if made.files or made.whole:
@@ -223,30 +254,50 @@ def _fields(
 @click.argument("image", type=FILE)
 @click.option("--profile", type=FILE, help="Store in place what it finds hot.")
 @click.option("--plan", "plan_file", type=FILE, help="Store in place what it lists.")
-@click.option("-X", "programs", count=True, help="Store programs in place; twice: for systems with an MMU.")
-@click.option("--kernel", type=click.Choice(KERNEL_MODELS), help="Who maps the pages.  [default: patched]")
-@click.option("--split-segments", "splitting", is_flag=True, help="Let a stock kernel map scattered pages.")
+@click.option(
+    "-X", "programs", count=True, help="Store programs in place; twice: for systems with an MMU."
+)
+@click.option(
+    "--kernel", type=click.Choice(KERNEL_MODELS), help="Who maps the pages.  [default: patched]"
+)
+@click.option(
+    "--split-segments", "splitting", is_flag=True, help="Let a stock kernel map scattered pages."
+)
 @click.option("--max-runs", type=click.IntRange(1), help="Runs in place of each file, at most.")
 @click.option(
-    "--processes", type=click.IntRange(1), help="That map each file.  [as the profile counted, else 10]"
+    "--processes",
+    type=click.IntRange(1),
+    help="That map each file.  [as the profile counted, else 10]",
 )
-@click.option("--explain", "explained", is_flag=True, help="Say what is in place and why not more.")
+@click.option(
+    "--explain", "explained", is_flag=True, help="Say what is in place and why not more."
+)
 @click.option("--level", type=click.IntRange(1, 12), default=6, show_default=True, help="Effort.")
 @click.option("--zopfli", is_flag=True, help="Smaller than --level 12, and very slow.")
-@click.option("--no-cache", is_flag=True, help="Neither use nor keep compressed blocks of other builds.")
+@click.option(
+    "--no-cache", is_flag=True, help="Neither use nor keep compressed blocks of other builds."
+)
 @click.option("--jobs", type=click.IntRange(0), default=0, help="Threads.  [default: cores]")
-@click.option("-n", "name", default="Compressed", show_default=True, help="The image's name, 16 bytes.")
-@click.option("-e", "edition", type=click.IntRange(0, EDITION_MAX), default=0, help="The image's edition.")
+@click.option(
+    "-n", "name", default="Compressed", show_default=True, help="The image's name, 16 bytes."
+)
+@click.option(
+    "-e", "edition", type=click.IntRange(0, EDITION_MAX), default=0, help="The image's edition."
+)
 @click.option("-D", "table", type=FILE, help="Add the devices of this device table.")
 @click.option("-q", "squash", is_flag=True, help="Make everything owned by root.")
 @click.option("-p", "pad", is_flag=True, help="Leave 512 bytes for boot code in front.")
 @click.option("-i", "insert", type=FILE, help="Insert this file behind the superblock.")
 @click.option("-z", "holes", is_flag=True, help="Store pages of zeros as holes.")
-@click.option("-x", "extended", is_flag=True, help="Use block pointers of Linux 4.15: equal pages once.")
+@click.option(
+    "-x", "extended", is_flag=True, help="Use block pointers of Linux 4.15: equal pages once."
+)
 @click.option("-B", "order", flag_value="B", help="Build for a big-endian target.")
 @click.option("-L", "order", flag_value="L", help="Build for a little-endian target.  [default]")
 @MAX_STALE
-@click.option("-E", "--strict", is_flag=True, help="Fail if a plan or profile names what is not there.")
+@click.option(
+    "-E", "--strict", is_flag=True, help="Fail if a plan or profile names what is not there."
+)
 @click.option("-v", "verbose", count=True, help="List what goes in; twice: explain it too.")
 @click.option("-s", "_sorted", is_flag=True, hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -286,7 +337,11 @@ def command(
         raise click.UsageError(f"-n {name}: an image's name has at most 16 bytes")
     if (max_runs is not None or processes is not None) and not splitting:
         raise click.UsageError("--max-runs and --processes say how to --split-segments")
-    how = _splitting(kernel, bool(profile), bool(plan_file), max_runs, processes) if splitting else None
+    how = (
+        _splitting(kernel, bool(profile), bool(plan_file), max_runs, processes)
+        if splitting
+        else None
+    )
     tree = _tree(rootfs, table, squash)
     options = WriteOptions(
         name=name,
@@ -303,7 +358,11 @@ def command(
     )
     if verbose:
         _show_nodes(tree)
-    with contextlib.nullcontext() if no_cache else contextlib.closing(open_cache(level, zopfli)) as cache:
+    with (
+        contextlib.nullcontext()
+        if no_cache
+        else contextlib.closing(open_cache(level, zopfli)) as cache
+    ):
         sizes = stored_sizes(choose_compressor(level, zopfli), cache)
         if profile:
             chooser = None if how else options.kernel
@@ -316,7 +375,9 @@ def command(
     complaints = _complaints(wanted, written)
     _show_complaints(complaints)
     if strict and complaints:
-        raise TinyprofError(f"{len(complaints)} files or pages are not there; no image written", "see above")
+        raise TinyprofError(
+            f"{len(complaints)} files or pages are not there; no image written", "see above"
+        )
     replace_file(image, written.image)
     if as_json:
         click.echo(json.dumps(_fields(image, made, wanted, written, explained)))
@@ -330,14 +391,22 @@ def _show_complaints(complaints: list[str]) -> None:
     for complaint in complaints[:LISTED_MAX]:
         click.echo(f"tinyprof: {complaint}", err=True)
     if len(complaints) > LISTED_MAX:
-        click.echo(f"tinyprof: and {len(complaints) - LISTED_MAX} more; --json lists them all", err=True)
+        click.echo(
+            f"tinyprof: and {len(complaints) - LISTED_MAX} more; --json lists them all", err=True
+        )
 
 
 def _show_result(image: Path, made: SplitTree, written: Written) -> None:
     refused = sum(not refusal.missing for refusal in written.refused)
     left = f"; {refused} pages of the plan are not, --explain says why" if refused else ""
-    click.echo(f"{image}: {len(written.image)} bytes, {written.xip_pages} pages in place{left}", err=True)
+    click.echo(
+        f"{image}: {len(written.image)} bytes, {written.xip_pages} pages in place{left}", err=True
+    )
     if made.files or made.whole:
         mappings = sum(file.mappings for file in made.files)
-        whole = f"; {len(made.whole)} hot files left whole, --explain says why" if made.whole else ""
-        click.echo(f"{image}: {len(made.files)} files split, {mappings} mappings more{whole}", err=True)
+        whole = (
+            f"; {len(made.whole)} hot files left whole, --explain says why" if made.whole else ""
+        )
+        click.echo(
+            f"{image}: {len(made.files)} files split, {mappings} mappings more{whole}", err=True
+        )

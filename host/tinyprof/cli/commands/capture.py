@@ -42,7 +42,9 @@ def info(path: Path, as_json: bool) -> Exit:
     return _verdict(reader)
 
 
-@command.command("check", help="Whether a capture is whole: exit code 0, else 3 and from where on not.")
+@command.command(
+    "check", help="Whether a capture is whole: exit code 0, else 3 and from where on not."
+)
 @CAPTURE
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def check(path: Path, as_json: bool) -> Exit:
@@ -54,7 +56,9 @@ def check(path: Path, as_json: bool) -> Exit:
     return _verdict(reader)
 
 
-@command.command("repair", help="Cut what makes no sense off the end of a capture, or write the rest to -o.")
+@command.command(
+    "repair", help="Cut what makes no sense off the end of a capture, or write the rest to -o."
+)
 @CAPTURE
 @click.option("-o", "output", type=click.Path(path_type=Path), help="Leave the capture as it is.")
 def repair(path: Path, output: Path | None) -> Exit:
@@ -67,11 +71,17 @@ def repair(path: Path, output: Path | None) -> Exit:
     return Exit.OK
 
 
-@command.command("cat", help="What the target said, a line each, or with --line its bytes as they came.")
+@command.command(
+    "cat", help="What the target said, a line each, or with --line its bytes as they came."
+)
 @CAPTURE
 @click.option("--json", "as_json", is_flag=True, help="One JSON document: an array of all events.")
-@click.option("--line", is_flag=True, help="The bytes themselves, to be recorded or replayed again.")
-@click.option("--from", "seconds", type=float, default=0.0, help="Begin about so many seconds into it.")
+@click.option(
+    "--line", is_flag=True, help="The bytes themselves, to be recorded or replayed again."
+)
+@click.option(
+    "--from", "seconds", type=float, default=0.0, help="Begin about so many seconds into it."
+)
 def cat(path: Path, as_json: bool, line: bool, seconds: float) -> Exit:
     if as_json and line:
         raise click.UsageError("--json and --line exclude each other")
@@ -91,7 +101,8 @@ def cat(path: Path, as_json: bool, line: bool, seconds: float) -> Exit:
 
 
 def _read(path: Path) -> tuple[CaptureReader, Totals]:
-    """The whole of a capture, counted as the recorder counts. Raises CaptureError for what is none."""
+    """The whole of a capture, counted as the recorder counts. Raises CaptureError for what is
+    none."""
     with path.open("rb") as file:
         reader = CaptureReader(file, shown(str(path)))
         tally = Tally()
@@ -121,7 +132,9 @@ def _state(reader: CaptureReader) -> dict[str, Any]:
 
 def _state_text(reader: CaptureReader) -> str:
     if reader.cut_at is not None:
-        return f"makes no sense from byte {reader.cut_at} on; 'tinyprof capture repair' cuts that off"
+        return (
+            f"makes no sense from byte {reader.cut_at} on; 'tinyprof capture repair' cuts that off"
+        )
     if reader.ending is None:
         return "whole, of a recording that did not end by itself"
     return f"whole; the recording ended: {reader.ending.name.lower().replace('_', ' ')}"
@@ -146,7 +159,10 @@ def _info_fields(reader: CaptureReader, totals: Totals) -> dict[str, Any]:
 def _info_lines(reader: CaptureReader, totals: Totals) -> Iterator[str]:
     meta = reader.meta
     yield f"{reader.name}: version {reader.version}, {_state_text(reader)}"
-    yield f"  from {meta.port or 'an unknown port'} at {meta.baud} baud, by tinyprof {meta.tinyprof or '?'}"
+    yield (
+        f"  from {meta.port or 'an unknown port'} at {meta.baud} baud, by tinyprof "
+        f"{meta.tinyprof or '?'}"
+    )
     yield f"  image {reader.index.fsid if reader.index else 'unknown'}"
     over = f"in {totals.epochs} epochs and {totals.runs} runs"
     yield f"  {totals.records} records of {totals.pages} pages {over}"

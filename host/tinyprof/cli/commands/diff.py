@@ -13,7 +13,9 @@ from tinyprof.report.differences import difference_fields, difference_lines, dif
 from tinyprof.text import shown
 
 
-@click.command(help="Compare two profiles, or captures in their place: pages gained, lost, hotter, colder.")
+@click.command(
+    help="Compare two profiles, or captures in their place: pages gained, lost, hotter, colder."
+)
 @click.argument("one", type=click.Path(path_type=Path))
 @click.argument("other", type=click.Path(path_type=Path))
 @HOT

@@ -14,7 +14,9 @@ from tinyprof.report.axfs import axfs_lines
 from tinyprof.text import shown
 
 
-@click.command(help="Write PROFILE, or captures in its place, as another tool reads it, to stdout.")
+@click.command(
+    help="Write PROFILE, or captures in its place, as another tool reads it, to stdout."
+)
 @click.argument("profile", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--format",
@@ -26,7 +28,9 @@ from tinyprof.text import shown
 def command(profile: tuple[Path, ...], form: str) -> Exit:
     lines, unwritable = axfs_lines(open_profile(profile))
     for path in unwritable:
-        click.echo(f"tinyprof: {shown(path)}: {form} has no way to write this name; left out", err=True)
+        click.echo(
+            f"tinyprof: {shown(path)}: {form} has no way to write this name; left out", err=True
+        )
     for line in lines:
         # A name is what bytes it has.
         click.echo(os.fsencode(line))

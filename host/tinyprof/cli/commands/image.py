@@ -24,7 +24,10 @@ from tinyprof.text import shown
 SHOWN_FINDINGS = 50
 
 offset_option = click.option(
-    "--offset", type=click.IntRange(0), default=0, help="The byte at which the image begins, in a flash dump."
+    "--offset",
+    type=click.IntRange(0),
+    default=0,
+    help="The byte at which the image begins, in a flash dump.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 image_argument = click.argument("image", type=click.Path(path_type=Path))
@@ -111,7 +114,8 @@ def _long(image: Image, entry: Entry) -> str:
     if entry.kind is EntryKind.SYMLINK:
         link = " -> " + shown(os.fsdecode(image.read(entry)))
     return (
-        f"{stat.filemode(entry.mode)} {entry.uid:5} {entry.gid:3} {size} {pages:>9} {shown(entry.path)}{link}"
+        f"{stat.filemode(entry.mode)} {entry.uid:5} {entry.gid:3} {size} {pages:>9} "
+        f"{shown(entry.path)}{link}"
     )
 
 
@@ -126,7 +130,9 @@ def _entry_fields(image: Image, entry: Entry) -> dict[str, object]:
         "ino": entry.ino,
     }
     if entry.kind is EntryKind.FILE:
-        fields["in_place"] = [index for index, block in enumerate(image.blocks(entry)) if block.in_place]
+        fields["in_place"] = [
+            index for index, block in enumerate(image.blocks(entry)) if block.in_place
+        ]
     elif entry.kind is EntryKind.SYMLINK:
         fields["target"] = os.fsdecode(image.read(entry))
     elif entry.kind in (EntryKind.CHAR, EntryKind.BLOCK):
@@ -135,7 +141,8 @@ def _entry_fields(image: Image, entry: Entry) -> dict[str, object]:
 
 
 @command.command(
-    help="Extract an image into DIRECTORY, which must be new or empty; nothing outside it is ever touched. "
+    help="Extract an image into DIRECTORY, which must be new or empty; nothing outside it is "
+    "ever touched. "
     "Needs no root. Ends with 1 if a file could not be read."
 )
 @image_argument
@@ -158,7 +165,8 @@ def extract(image: Path, directory: Path, offset: int, owners: bool, devices: bo
 
 
 @command.command(
-    help="Check an image: CRC, structure, overlaps, order, every page, and what its kernel would misread. "
+    help="Check an image: CRC, structure, overlaps, order, every page, and what its kernel "
+    "would misread. "
     "Ends with 1 if there is an error, with 0 if there are only warnings."
 )
 @image_argument
@@ -167,7 +175,9 @@ def extract(image: Path, directory: Path, offset: int, owners: bool, devices: bo
 @click.option("--quick", is_flag=True, help="Do not decompress the pages.")
 @click.option("--strict", is_flag=True, help="Warnings are errors.")
 @json_option
-def check(image: Path, offset: int, kernel: KernelModel, quick: bool, strict: bool, as_json: bool) -> Exit:
+def check(
+    image: Path, offset: int, kernel: KernelModel, quick: bool, strict: bool, as_json: bool
+) -> Exit:
     report = check_image(image.read_bytes(), kernel, offset, contents=not quick)
     if as_json:
         click.echo(json.dumps(_report_fields(report)))
@@ -203,7 +213,9 @@ def _show_report(image: Path, report: Report) -> None:
     if len(report.findings) > SHOWN_FINDINGS:
         click.echo(f"and {len(report.findings) - SHOWN_FINDINGS} more; --json lists them all")
     warnings = len(report.findings) - report.errors
-    verdict = f"{report.errors} errors, {warnings} warnings" if report.findings else "nothing wrong"
+    verdict = (
+        f"{report.errors} errors, {warnings} warnings" if report.findings else "nothing wrong"
+    )
     click.echo(f"{image}: {verdict}; {report.entries} names, {report.pages} pages", err=True)
 
 

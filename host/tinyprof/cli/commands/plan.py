@@ -34,21 +34,39 @@ CURVE_POINTS = 10
 BYTES = Bytes()
 
 
-@click.command(help="Choose the pages of ROOTFS to store in place by a profile, and say what becomes of it.")
+@click.command(
+    help="Choose the pages of ROOTFS to store in place by a profile, and say what becomes of it."
+)
 @click.argument("rootfs", type=FILE)
-@click.option("-p", "--profile", "profiles", type=FILE, multiple=True, required=True, help="Or captures.")
-@click.option("--kernel", type=click.Choice(KERNEL_MODELS), help="Who maps the pages.  [default: patched]")
-@click.option("--split-segments", "splitting", is_flag=True, help="Let a stock kernel map scattered pages.")
 @click.option(
-    "--processes", type=click.IntRange(1), help="That map each file.  [as the profile counted, else 10]"
+    "-p", "--profile", "profiles", type=FILE, multiple=True, required=True, help="Or captures."
+)
+@click.option(
+    "--kernel", type=click.Choice(KERNEL_MODELS), help="Who maps the pages.  [default: patched]"
+)
+@click.option(
+    "--split-segments", "splitting", is_flag=True, help="Let a stock kernel map scattered pages."
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    help="That map each file.  [as the profile counted, else 10]",
 )
 @click.option("--flash-budget", type=BYTES, help="The image may grow by so much: 300K, 1M.")
 @click.option("--image-size", type=BYTES, help="The image may have so many bytes.")
-@click.option("--save-ram", type=BYTES, help="The steady state is to need so much less page cache.")
-@click.option("--curve", is_flag=True, help="Flash against RAM saved, for budgets from nothing to all.")
+@click.option(
+    "--save-ram", type=BYTES, help="The steady state is to need so much less page cache."
+)
+@click.option(
+    "--curve", is_flag=True, help="Flash against RAM saved, for budgets from nothing to all."
+)
 @MAX_STALE
 @click.option(
-    "--level", type=click.IntRange(1, 12), default=6, show_default=True, help="Effort, as in build."
+    "--level",
+    type=click.IntRange(1, 12),
+    default=6,
+    show_default=True,
+    help="Effort, as in build.",
 )
 @click.option("-o", "output", type=FILE, help="Write the plan here, for 'tinyprof build --plan'.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -68,7 +86,9 @@ def command(
     as_json: bool,
 ) -> Exit:
     if sum(limit is not None for limit in (flash_budget, image_size, save_ram)) + curve > 1:
-        raise click.UsageError("--flash-budget, --image-size, --save-ram and --curve exclude one another")
+        raise click.UsageError(
+            "--flash-budget, --image-size, --save-ram and --curve exclude one another"
+        )
     if splitting and kernel not in (None, "mainline"):
         raise click.UsageError(f"--split-segments is for --kernel mainline, not for {kernel}")
     if processes is not None and not splitting:
@@ -82,10 +102,16 @@ def command(
     show_match(found)
     check_stale(found, max_stale)
     with contextlib.closing(open_cache(level)) as cache:
-        options = WriteOptions(level=level, kernel=kernel or ("mainline" if splitting else "patched"))
+        options = WriteOptions(
+            level=level, kernel=kernel or ("mainline" if splitting else "patched")
+        )
         model = split_runs(Prices().mapping) if splitting else None
         planner = Planner(tree, found, options, cache, model, split=splitting)
-        plans = _curve(planner) if curve else [planner.plan(Budget(flash_budget, image_size, save_ram))]
+        plans = (
+            _curve(planner)
+            if curve
+            else [planner.plan(Budget(flash_budget, image_size, save_ram))]
+        )
         cache.save()
     if output:
         replace_file(output, dump_plan(plans[0].pages).encode())
@@ -104,7 +130,9 @@ def _curve(planner: Planner) -> list[Plan]:
 
 def _show(plans: Sequence[Plan], curve: bool, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"curve": curve_fields(plans)} if curve else plan_document(plans[0])))
+        click.echo(
+            json.dumps({"curve": curve_fields(plans)} if curve else plan_document(plans[0]))
+        )
         return
     for line in curve_lines(plans) if curve else plan_lines(plans[0]):
         click.echo(shown(line))

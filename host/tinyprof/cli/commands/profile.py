@@ -21,7 +21,9 @@ from tinyprof.text import shown
 FILE = click.Path(path_type=Path)
 
 
-@click.command(help="Resolve and merge CAPTURES, and profiles, into one, a run for each boot of a target.")
+@click.command(
+    help="Resolve and merge CAPTURES, and profiles, into one, a run for each boot of a target."
+)
 @click.argument("captures", nargs=-1, required=True, type=FILE)
 @click.option("--image", type=FILE, help="The image in flash, for captures recorded without it.")
 @click.option(
@@ -38,7 +40,9 @@ FILE = click.Path(path_type=Path)
     metavar="ROOTFS",
     help="Keep where the functions of its files lie, for later builds.",
 )
-@click.option("--debug", type=FILE, metavar="DIR", help="With --symbols: separate debug files, PATH.debug.")
+@click.option(
+    "--debug", type=FILE, metavar="DIR", help="With --symbols: separate debug files, PATH.debug."
+)
 @click.option("-o", "output", required=True, type=FILE)
 def command(
     captures: tuple[Path, ...],
@@ -62,8 +66,10 @@ def command(
     pages = sum(len(file.pages) for file in profile.files)
     images = len({run.fsid for run in profile.runs})
     click.echo(
-        f"{shown(str(output))}: {pages} pages of {len(profile.files)} files, {profile.epochs} epochs in "
-        f"{len(profile.runs)} runs" + (f" of {images} images, merged by content" if images > 1 else ""),
+        f"{shown(str(output))}: {pages} pages of {len(profile.files)} files, "
+        f"{profile.epochs} epochs in "
+        f"{len(profile.runs)} runs"
+        + (f" of {images} images, merged by content" if images > 1 else ""),
         err=True,
     )
     return Exit.OK if whole else Exit.LOSS_OR_STALE
@@ -79,8 +85,14 @@ def _with_symbols(profile: Profile, tree: Tree, debug: Path | None) -> Profile:
             digest = hashlib.sha256(content).hexdigest()
             if digest in wanted:
                 separate = debug / f"{node.path[1:]}.debug" if debug else None
-                contents[digest] = content, separate.read_bytes() if separate and separate.exists() else b""
+                contents[digest] = (
+                    content,
+                    separate.read_bytes() if separate and separate.exists() else b"",
+                )
     for digest, path in wanted.items():
         if digest not in contents:
-            click.echo(f"tinyprof: {shown(path)}: not in the tree as it was recorded; no symbols", err=True)
+            click.echo(
+                f"tinyprof: {shown(path)}: not in the tree as it was recorded; no symbols",
+                err=True,
+            )
     return with_symbols(profile, contents)

@@ -50,7 +50,9 @@ class TimedMark(click.ParamType[tuple[str, float]]):
     ) -> tuple[str, float]:
         text, at, time_ = str(value).rpartition("@")
         if not at or not 0 < len(os.fsencode(text)) <= MARK_MAX:
-            self.fail(f"{value!r} is no mark; write a name of 1 to {MARK_MAX} bytes as in boot-done@20s")
+            self.fail(
+                f"{value!r} is no mark; write a name of 1 to {MARK_MAX} bytes as in boot-done@20s"
+            )
         return text, TIME.convert(time_, param, ctx)
 
 
@@ -59,7 +61,9 @@ class RollType(click.ParamType[Roll]):
 
     name = "time|size"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Roll:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Roll:
         text = str(value)
         unit = SIZES.get(text[-1:])
         number = text[:-1]
@@ -76,31 +80,58 @@ class RollType(click.ParamType[Roll]):
 ROLL = RollType()
 
 
-@click.command(help="Record the page accesses of a target on PORT until the line ends or you press Ctrl-C.")
+@click.command(
+    help="Record the page accesses of a target on PORT until the line ends or you press Ctrl-C."
+)
 @click.argument("port")
 @click.option(
-    "-o", "output", type=click.Path(path_type=Path), default=Path("record.tpcap"), show_default=True
+    "-o",
+    "output",
+    type=click.Path(path_type=Path),
+    default=Path("record.tpcap"),
+    show_default=True,
 )
 @click.option(
-    "--image", type=click.Path(path_type=Path), help="The image in flash: its index goes into the capture."
+    "--image",
+    type=click.Path(path_type=Path),
+    help="The image in flash: its index goes into the capture.",
 )
 @ROOTFS
 @click.option("--baud", type=click.IntRange(1), default=115_200, show_default=True)
-@click.option("--epoch", type=TIME, help="Ask the target for epochs of this length: 250ms, 1s, 2m.")
+@click.option(
+    "--epoch", type=TIME, help="Ask the target for epochs of this length: 250ms, 1s, 2m."
+)
 @click.option("--duration", type=TIME, help="Stop after this time: 60s, 5m.")
 @click.option("--epochs", type=click.IntRange(1), help="Stop after so many epochs.")
 @click.option(
-    "--mark", "marks", type=TimedMark(), multiple=True, help="Begin a phase after this time: steady@20s."
+    "--mark",
+    "marks",
+    type=TimedMark(),
+    multiple=True,
+    help="Begin a phase after this time: steady@20s.",
 )
-@click.option("--roll", type=ROLL, help="Begin another complete file after this time or size: 1h, 100M.")
 @click.option(
-    "--zstd", "packed", is_flag=True, help="A smaller capture; needs tinyprof[zstd], as reading it does."
+    "--roll", type=ROLL, help="Begin another complete file after this time or size: 1h, 100M."
 )
-@click.option("--wait", is_flag=True, help="Wait for PORT to appear, and again whenever it goes away.")
-@click.option("--one-way", is_flag=True, help="Send nothing to the target: nothing that is lost is repeated.")
-@click.option("--speed", type=click.FloatRange(0), default=1.0, help="Of a simulated target; 0: no waiting.")
+@click.option(
+    "--zstd",
+    "packed",
+    is_flag=True,
+    help="A smaller capture; needs tinyprof[zstd], as reading it does.",
+)
+@click.option(
+    "--wait", is_flag=True, help="Wait for PORT to appear, and again whenever it goes away."
+)
+@click.option(
+    "--one-way", is_flag=True, help="Send nothing to the target: nothing that is lost is repeated."
+)
+@click.option(
+    "--speed", type=click.FloatRange(0), default=1.0, help="Of a simulated target; 0: no waiting."
+)
 @click.option("--noise", is_flag=True, help="A bad line to a simulated target: sim: or sim:FILE.")
-@click.option("--console", type=click.Path(path_type=Path), help="Keep what the target prints, as it is.")
+@click.option(
+    "--console", type=click.Path(path_type=Path), help="Keep what the target prints, as it is."
+)
 @click.option("--no-tui", is_flag=True, help="A progress line only, also on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="A summary as one JSON document on stdout.")
 def command(
@@ -139,9 +170,16 @@ def command(
         else:
             link = _open(port, baud, wait=wait)
         open_files.callback(link.close)
-        console_file = open_files.enter_context(console.open("wb", buffering=0)) if console else None
+        console_file = (
+            open_files.enter_context(console.open("wb", buffering=0)) if console else None
+        )
         writer = _writer(
-            output, Meta(__version__, port, baud, int(time.time())), index, roll, packer, open_files
+            output,
+            Meta(__version__, port, baud, int(time.time())),
+            index,
+            roll,
+            packer,
+            open_files,
         )
         screen = Screen(sys.stderr, _columns(), time.monotonic, console_file)
         due = _due(marks)
@@ -169,7 +207,9 @@ def command(
                 recording = begin(screen)
             else:
                 contents = contents_of(image, rootfs)
-                recording = record_on_screen(port, output, index, begin, console_file, signalled, contents)
+                recording = record_on_screen(
+                    port, output, index, begin, console_file, signalled, contents
+                )
         screen.finish()
     parts = writer.parts if isinstance(writer, RollingWriter) else 1
     names = [shown(str(part_path(output, part))) for part in range(parts)]
@@ -196,17 +236,21 @@ def _columns() -> int | None:
 
 def _text(totals: Totals) -> str:
     runs = f" and {totals.runs} runs" if totals.runs > 1 else ""
-    late = ", what its first epoch had before this recording included" if totals.joined_late else ""
+    late = (
+        ", what its first epoch had before this recording included" if totals.joined_late else ""
+    )
     cost = f" ({per_record:.2f} a record)" if (per_record := _bytes_per_record(totals)) else ""
     return (
         f"{totals.records} records of {totals.pages} pages in {totals.epochs} epochs{runs}, "
-        f"{totals.bytes} bytes{cost}; lost: {losses_text(totals.losses) if totals.hello else 'unknown'}"
+        f"{totals.bytes} bytes{cost}; lost: "
+        f"{losses_text(totals.losses) if totals.hello else 'unknown'}"
         + (late if totals.losses.records else "")
     )
 
 
 def _bytes_per_record(totals: Totals) -> float | None:
-    """All frames of whatever type, without console text and garbage, over the records they brought."""
+    """All frames of whatever type, without console text and garbage, over the records they
+    brought."""
     framed = totals.bytes - totals.console_bytes - totals.corrupt_bytes
     return round(framed / totals.records, 3) if totals.records else None
 

@@ -15,17 +15,22 @@ from tinyprof.report.summary import summarize, summary_fields, summary_lines
 from tinyprof.text import shown
 
 
-@click.command(help="Show what PROFILE, or captures in its place, says: runs, losses, files by used pages.")
+@click.command(
+    help="Show what PROFILE, or captures in its place, says: runs, losses, files by used pages."
+)
 @click.argument("profile", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--image",
     type=click.Path(path_type=Path),
-    help="The image in flash: for captures recorded without it, for exact costs, and for names with --html.",
+    help="The image in flash: for captures recorded without it, for exact costs, and for names "
+    "with --html.",
 )
 @ROOTFS
 @HOT
 @click.option(
-    "--html", type=click.Path(path_type=Path), help="Write the report here, as one page for a browser."
+    "--html",
+    type=click.Path(path_type=Path),
+    help="Write the report here, as one page for a browser.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(

@@ -36,10 +36,14 @@ class RunList(click.ParamType[tuple[Run, ...]]):
         for word in value.split(","):
             matched = RUN.fullmatch(word.strip())
             first, last = (
-                (int(text) for text in (matched[1], matched[2] or matched[1])) if matched else (1, 0)
+                (int(text) for text in (matched[1], matched[2] or matched[1]))
+                if matched
+                else (1, 0)
             )
             if first > last:
-                self.fail(f"{word!r} is no page and no run of pages; write such as 0-3,7", param, ctx)
+                self.fail(
+                    f"{word!r} is no page and no run of pages; write such as 0-3,7", param, ctx
+                )
             runs.append(Run(first, last))
         return tuple(runs)
 
@@ -51,7 +55,9 @@ class RunList(click.ParamType[tuple[Run, ...]]):
 @click.argument("file", type=FILE)
 @click.option("-o", "output", type=FILE, help="Where the result goes.")
 @click.option("--runs", type=RunList(), help="The pages to map in place: 0-3,7,12-15.")
-@click.option("--undo", "undoing", is_flag=True, help="Give back what FILE was before it was split.")
+@click.option(
+    "--undo", "undoing", is_flag=True, help="Give back what FILE was before it was split."
+)
 @click.option("--check", "checking", is_flag=True, help="Prove that a split FILE is what it was.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
@@ -65,7 +71,9 @@ def command(
     if sum((bool(runs), undoing, checking)) != 1:
         raise click.UsageError("give one of --runs, --undo and --check")
     if checking == bool(output):
-        raise click.UsageError("--check writes nothing" if checking else "-o names where the result goes")
+        raise click.UsageError(
+            "--check writes nothing" if checking else "-o names where the result goes"
+        )
     try:
         if checking:
             return _check(file, as_json)

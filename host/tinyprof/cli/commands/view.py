@@ -24,21 +24,27 @@ FILE = click.Path(path_type=Path)
 )
 @click.argument("capture", nargs=-1, required=True, type=FILE)
 @click.option(
-    "--image", type=FILE, help="The image in flash: for names, and for a capture recorded without it."
+    "--image",
+    type=FILE,
+    help="The image in flash: for names, and for a capture recorded without it.",
 )
 @ROOTFS
 def command(capture: tuple[Path, ...], image: Path | None, rootfs: Path | None) -> Exit:
     for path in capture:
         if not is_capture(path):
-            raise TinyprofError(f"{shown(str(path))}: not a capture", "make one with 'tinyprof record'")
+            raise TinyprofError(
+                f"{shown(str(path))}: not a capture", "make one with 'tinyprof record'"
+            )
     if not has_terminal():
         raise TinyprofError(
-            "no terminal to show it on", f"'tinyprof report {shown(str(capture[0]))}' prints what it says"
+            "no terminal to show it on",
+            f"'tinyprof report {shown(str(capture[0]))}' prints what it says",
         )
     recordings = recordings_of([meta_of(path) for path in capture])
     if len(recordings) > 1:
         raise TinyprofError(
-            "these are not the parts of one recording", "look at one, or merge them with 'tinyprof profile'"
+            "these are not the parts of one recording",
+            "look at one, or merge them with 'tinyprof profile'",
         )
     parts = [capture[place] for place in recordings[0]]
     index = index_of(image) if image else None
@@ -47,5 +53,7 @@ def command(capture: tuple[Path, ...], image: Path | None, rootfs: Path | None) 
     from tinyprof.tui.app import LiveApp  # noqa: PLC0415
 
     with until_signalled() as signalled:
-        LiveApp(FinishedCapture(parts, index), replace_file, signalled, contents_of(image, rootfs)).run()
+        LiveApp(
+            FinishedCapture(parts, index), replace_file, signalled, contents_of(image, rootfs)
+        ).run()
         return Exit.INTERRUPTED if signalled() else Exit.OK

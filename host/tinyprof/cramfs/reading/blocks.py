@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The block pointers of one file: its table in, one stored block for each page out, and a page from a block.
+"""The block pointers of one file: its table in, one stored block for each page out, and a page
+from a block.
 
-Follows cramfs_read_folio(). All forms are known: indirect (the block ends at the pointer and starts where the
-last one ended) and direct (the pointer is the block's place), each compressed or not, and holes. Every number
-is untrusted and every broken one ends in ImageError.
+Follows cramfs_read_folio(). All forms are known: indirect (the block ends at the pointer and
+starts where the last one ended) and direct (the pointer is the block's place), each compressed or
+not, and holes. Every number is untrusted and every broken one ends in ImageError.
 """
 
 from __future__ import annotations
@@ -16,13 +17,20 @@ from operator import sub
 
 import deflate
 
-from tinyprof.cramfs.format import BLOCK_DIRECT, BLOCK_FLAGS, BLOCK_UNCOMPRESSED, ByteOrder, ImageError
+from tinyprof.cramfs.format import (
+    BLOCK_DIRECT,
+    BLOCK_FLAGS,
+    BLOCK_UNCOMPRESSED,
+    ByteOrder,
+    ImageError,
+)
 from tinyprof.pages import PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Where one page is stored; `stored` in bytes. `in_place`: a patched kernel maps it from flash."""
+    """Where one page is stored; `stored` in bytes. `in_place`: a patched kernel maps it from
+    flash."""
 
     offset: int
     stored: int
@@ -48,9 +56,11 @@ def read_pointers(data: memoryview, order: ByteOrder, ino: int, size: int) -> tu
 def chained_blocks(
     ino: int, pointers: Sequence[int], limit: int
 ) -> tuple[Sequence[int], Sequence[int]] | None:
-    """First byte and size of each block of a table without extended pointers; None for any other table.
+    """First byte and size of each block of a table without extended pointers; None for any other
+    table.
 
-    `limit` is the size of the image. Most tables are like this, and an image has a hundred thousand blocks.
+    `limit` is the size of the image. Most tables are like this, and an image has a hundred
+    thousand blocks.
     """
     if max(pointers) >= BLOCK_DIRECT or pointers[-1] > limit:
         return None

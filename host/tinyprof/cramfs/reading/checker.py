@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Checks a CramFS image: bytes in, a report of everything in it that is broken or that a kernel misreads out.
+"""Checks a CramFS image: bytes in, a report of everything in it that is broken or that a kernel
+misreads out.
 
-Unlike the reader it does not stop at the first fault. It follows fs/cramfs/inode.c, and for the kernel that
-the image is meant for it knows what that kernel gets wrong (docs/images.md lists every rule).
+Unlike the reader it does not stop at the first fault. It follows fs/cramfs/inode.c, and for the
+kernel that the image is meant for it knows what that kernel gets wrong (docs/images.md lists every
+rule).
 """
 
 from __future__ import annotations
@@ -63,7 +65,8 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fault: at which byte of the image, under which path. `error`: the kernel fails or misreads."""
+    """One fault: at which byte of the image, under which path. `error`: the kernel fails or
+    misreads."""
 
     rule: Rule
     path: str
@@ -178,7 +181,8 @@ def _check_directories(check: _Check) -> list[Entry]:
 
 
 def _check_names(check: _Check, entries: Iterable[Entry]) -> None:
-    """Names of one directory, which the walk meets in the order they are stored in: sorted, and each once."""
+    """Names of one directory, which the walk meets in the order they are stored in: sorted, and
+    each once."""
     is_sorted = bool(check.superblock.flags & SuperFlag.SORTED_DIRS)
     last: dict[str, bytes] = {}
     seen: set[str] = set()
@@ -209,13 +213,20 @@ def _check_end(check: _Check, entries: Iterable[Entry]) -> None:
 
 
 def _check_identity(check: _Check, entries: Iterable[Entry]) -> None:
-    """A kernel has one inode for each number, made from the entry that it meets first (iget_locked())."""
+    """A kernel has one inode for each number, made from the entry that it meets first
+    (iget_locked())."""
     first: dict[int, Entry] = {}
     for entry in entries:
         other = first.setdefault(entry.ino, entry)
-        if (entry.mode, entry.uid, entry.gid, entry.size) != (other.mode, other.uid, other.gid, other.size):
+        if (entry.mode, entry.uid, entry.gid, entry.size) != (
+            other.mode,
+            other.uid,
+            other.gid,
+            other.size,
+        ):
             message = (
-                f"has the inode number of {other.path}, but another mode, owner or size: one hides the other"
+                f"has the inode number of {other.path}, but another mode, owner or size: one "
+                "hides the other"
             )
             check.error(Rule.IDENTITY, entry.path, entry.at, message)
 
@@ -231,7 +242,9 @@ def _distinct_contents(entries: Iterable[Entry]) -> list[Entry]:
 
 def _check_content(check: _Check, entry: Entry, contents: bool) -> None:
     if entry.kind is EntryKind.SYMLINK and entry.size >= PAGE_SIZE:
-        check.error(Rule.SYMLINK, entry.path, entry.at, f"a link of {entry.size} bytes is cut to one page")
+        check.error(
+            Rule.SYMLINK, entry.path, entry.at, f"a link of {entry.size} bytes is cut to one page"
+        )
     try:
         pointers = read_pointers(check.data, check.superblock.byte_order, entry.ino, entry.size)
         compressed = _chained(check, entry, pointers)
@@ -254,7 +267,8 @@ _Stored = Iterable[tuple[int, int, int]]
 
 
 def _chained(check: _Check, entry: Entry, pointers: Sequence[int]) -> _Stored | None:
-    """The blocks of a table without extended pointers, checked at once; None for any other table."""
+    """The blocks of a table without extended pointers, checked at once; None for any other
+    table."""
     chained = chained_blocks(entry.ino, pointers, len(check.data))
     if chained is None:
         return None
@@ -270,7 +284,9 @@ def _placed(check: _Check, entry: Entry, pointers: Sequence[int]) -> _Stored:
     """The blocks of any table, each looked at by itself."""
     order = check.superblock.byte_order
     blocks = locate_blocks(check.data, order, entry.ino, entry.size, pointers)
-    check.extents.setdefault((entry.ino, entry.ino + 4 * len(pointers)), f"{entry.path}'s block pointers")
+    check.extents.setdefault(
+        (entry.ino, entry.ino + 4 * len(pointers)), f"{entry.path}'s block pointers"
+    )
     for block in blocks:
         check.extended |= block.direct or block.uncompressed
         check.holes |= block.hole
@@ -292,13 +308,19 @@ def _check_last_page(check: _Check, entry: Entry, last: Block) -> None:
     if not (last.direct and last.uncompressed):
         return
     if entry.size % PAGE_SIZE == 0:
-        message = f"page {entry.pages - 1}, whole and last, is in place: a stock kernel's read() gives zeros"
+        message = (
+            f"page {entry.pages - 1}, whole and last, is in place: a stock kernel's "
+            "read() gives zeros"
+        )
         if check.kernel == "patched":
             check.warn(Rule.LAST_PAGE, entry.path, last.offset, message)
         else:
             check.error(Rule.LAST_PAGE, entry.path, last.offset, message)
     elif last.offset % PAGE_SIZE == 0 and not last.in_place:
-        message = f"page {entry.pages - 1}, the last, has other data behind it: it is not mapped in place"
+        message = (
+            f"page {entry.pages - 1}, the last, has other data behind it: it is not "
+            "mapped in place"
+        )
         check.warn(Rule.SHARED_PAGE, entry.path, last.offset, message)
 
 
@@ -318,7 +340,8 @@ def _check_page(check: _Check, entry: Entry, index: int, start: int, stored: int
 
 
 def _check_blocks(check: _Check) -> None:
-    """The tracer has room for so many pages as the superblock counts (firmware/linux/overlay/fs/cramfs)."""
+    """The tracer has room for so many pages as the superblock counts
+    (firmware/linux/overlay/fs/cramfs)."""
     blocks = check.superblock.fsid.blocks
     if check.superblock.flags & SuperFlag.FSID_VERSION_2 and blocks < check.pages:
         message = f"the superblock counts {blocks} blocks, the image's files have {check.pages}"
@@ -329,7 +352,8 @@ def _check_flags(check: _Check) -> None:
     flags, at = check.superblock.flags, check.superblock.offset
     if check.extended and not flags & SuperFlag.EXT_BLOCK_POINTERS:
         message = (
-            "has extended block pointers without the flag: kernels before 4.15 misread it, none maps in place"
+            "has extended block pointers without the flag: kernels before 4.15 misread it, none "
+            "maps in place"
         )
         check.error(Rule.FLAGS, "", at, message)
     if check.holes and not flags & (SuperFlag.HOLES | SuperFlag.EXT_BLOCK_POINTERS):
@@ -337,7 +361,8 @@ def _check_flags(check: _Check) -> None:
 
 
 def _check_overlaps(check: _Check) -> None:
-    """What shares bytes must be the same block; pages in place that begin together are, if one is shorter."""
+    """What shares bytes must be the same block; pages in place that begin together are, if one is
+    shorter."""
     end, owner, before = 0, "", (0, 0)
     for extent in sorted(check.extents):
         same_page = extent[0] == before[0] and extent in check.raw and before in check.raw

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The directories of an image: its bytes and superblock in, one entry for each name out, in walking order.
+"""The directories of an image: its bytes and superblock in, one entry for each name out, in
+walking order.
 
-Every number is untrusted. What is wrong goes to a callback, which may raise or take note; the walk then goes
-on without that entry. Work and memory stay within a multiple of the image's size.
+Every number is untrusted. What is wrong goes to a callback, which may raise or take note; the walk
+then goes on without that entry. Work and memory stay within a multiple of the image's size.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ def refuse(path: str, at: int, message: str) -> None:
     raise ImageError(f"{path}: {message}")
 
 
-def walk_directories(data: memoryview, superblock: Superblock, problem: Problem = refuse) -> list[Entry]:
+def walk_directories(
+    data: memoryview, superblock: Superblock, problem: Problem = refuse
+) -> list[Entry]:
     """Every entry, parents first, each directory's names in the order in which they are stored."""
     walk = _Walk(data, superblock, problem)
     root = superblock.root
@@ -94,13 +97,19 @@ class _Walk:
 
     def _may_enter(self, entry: Entry, depth: int) -> bool:
         if entry.ino & 3:
-            self._problem(entry.path, entry.at, f"a directory of {entry.size} bytes, but no place for them")
+            self._problem(
+                entry.path, entry.at, f"a directory of {entry.size} bytes, but no place for them"
+            )
         elif depth > DEPTH_MAX:
             self._problem(entry.path, entry.at, f"directories are nested deeper than {DEPTH_MAX}")
         elif entry.ino in self._entered:
-            self._problem(entry.path, entry.at, f"the directory at byte {entry.ino} is listed twice")
+            self._problem(
+                entry.path, entry.at, f"the directory at byte {entry.ino} is listed twice"
+            )
         elif entry.ino + entry.size > len(self._data):
-            self._problem(entry.path, entry.at, f"the directory at byte {entry.ino} lies outside the image")
+            self._problem(
+                entry.path, entry.at, f"the directory at byte {entry.ino} lies outside the image"
+            )
         else:
             self._entered.add(entry.ino)
             return True

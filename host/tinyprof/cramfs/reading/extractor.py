@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Extracts an image: an image in, a new directory on disk out.
 
-Whatever names and links the image holds, nothing is written outside that directory: every entry is made
-relative to an open directory that extraction made itself, no link is ever followed, and no existing file is
-opened. Needs no root; owners and devices are left out unless they are asked for.
+Whatever names and links the image holds, nothing is written outside that directory: every entry is
+made relative to an open directory that extraction made itself, no link is ever followed, and no
+existing file is opened. Needs no root; owners and devices are left out unless they are asked for.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ SAFE_MODE = 0o777
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """What was made; paths left out, with the reason: `skipped` not asked for, `failed` not readable."""
+    """What was made; paths left out, with the reason: `skipped` not asked for, `failed` not
+    readable."""
 
     entries: int
     bytes: int
@@ -50,8 +51,8 @@ def extract_image(
 ) -> Extracted:
     """Extract into `target`, which must not exist or be empty.
 
-    A file that cannot be read is not made, and the rest is. Raises ImageError for more than the disk has room
-    for, OSError for what the system refuses.
+    A file that cannot be read is not made, and the rest is. Raises ImageError for more than the
+    disk has room for, OSError for what the system refuses.
     """
     target.mkdir(parents=True, exist_ok=True)
     if any(target.iterdir()):
@@ -69,11 +70,14 @@ def _refuse_flood(image: Image, target: Path) -> None:
     needed = sum(entry.size for entry in image.entries if entry.kind is EntryKind.FILE)
     free = os.statvfs(target)
     if needed > free.f_bavail * free.f_frsize:
-        raise ImageError(f"the image's files take {needed} bytes, {target} has no room for them", "make room")
+        raise ImageError(
+            f"the image's files take {needed} bytes, {target} has no room for them", "make room"
+        )
 
 
 class _Extraction:
-    """One pass in the order of the walk; only the directories on the way to the current one are open."""
+    """One pass in the order of the walk; only the directories on the way to the current one are
+    open."""
 
     def __init__(self, image: Image, owners: bool, devices: bool) -> None:
         self._image = image
@@ -138,7 +142,9 @@ class _Extraction:
             os.mknod(name, entry.kind.value | entry.mode & SAFE_MODE, device, dir_fd=at)
             self._own(entry, name, at)
         else:
-            self.skipped.append((entry.path, "a socket" if entry.kind is EntryKind.SOCKET else "a device"))
+            self.skipped.append(
+                (entry.path, "a socket" if entry.kind is EntryKind.SOCKET else "a device")
+            )
 
     def _make_file(self, entry: Entry, name: bytes, at: int) -> None:
         pieces = self._pieces(entry)
@@ -153,11 +159,17 @@ class _Extraction:
             os.close(handle)
 
     def _pieces(self, entry: Entry) -> list[tuple[int, bytes]]:
-        """What of a file is not zeros, with the byte at which it stands; many names may share one content."""
+        """What of a file is not zeros, with the byte at which it stands; many names may share one
+        content."""
         if self._last is None or self._last[0] != (entry.ino, entry.size):
             content = self._image.read(entry) if entry.size else b""
-            chunks = ((start, content[start : start + CHUNK]) for start in range(0, len(content), CHUNK))
-            self._last = (entry.ino, entry.size), [piece for piece in chunks if piece[1].strip(b"\0")]
+            chunks = (
+                (start, content[start : start + CHUNK]) for start in range(0, len(content), CHUNK)
+            )
+            self._last = (
+                (entry.ino, entry.size),
+                [piece for piece in chunks if piece[1].strip(b"\0")],
+            )
         return self._last[1]
 
     def _mode(self, entry: Entry) -> int:
@@ -173,12 +185,15 @@ class _Extraction:
             os.chown(name, entry.uid, entry.gid, dir_fd=at, follow_symlinks=False)
 
     def _leave(self, depth: int) -> None:
-        """Close what is open from this depth on; a directory gets its own mode once it is filled."""
+        """Close what is open from this depth on; a directory gets its own mode once it is
+        filled."""
         while len(self._open) > depth:
             _, handle, entry = self._open.pop()
             try:
                 # Whoever extracts without owners must be able to look into it, and to remove it.
-                self._finish(entry, handle, self._mode(entry) | (0 if self._owners else stat.S_IRWXU))
+                self._finish(
+                    entry, handle, self._mode(entry) | (0 if self._owners else stat.S_IRWXU)
+                )
             finally:
                 os.close(handle)
 

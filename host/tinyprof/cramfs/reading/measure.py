@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Measures what an image spends its bytes on: an image in, bytes by kind out, each byte counted once."""
+"""Measures what an image spends its bytes on: an image in, bytes by kind out, each byte counted
+once."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from tinyprof.pages import PAGE_SIZE
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Bytes by kind; `uncompressed` are pages as they are that no kernel maps, `holes` a number of pages."""
+    """Bytes by kind; `uncompressed` are pages as they are that no kernel maps, `holes` a number of
+    pages."""
 
     in_place: int
     in_place_pages: int

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Reads a CramFS image: bytes in, entries, blocks and file contents out.
 
-Every number in an image is untrusted. A broken one ends in ImageError, with work and memory bounded by the
-size of the image; nothing is ever written.
+Every number in an image is untrusted. A broken one ends in ImageError, with work and memory
+bounded by the size of the image; nothing is ever written.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ _T = TypeVar("_T")
 class Image:
     """A parsed image. Entries are in the order of a walk from the root."""
 
-    def __init__(self, data: memoryview, superblock: Superblock, entries: tuple[Entry, ...]) -> None:
+    def __init__(
+        self, data: memoryview, superblock: Superblock, entries: tuple[Entry, ...]
+    ) -> None:
         self._data = data
         self.superblock = superblock
         self.entries = entries
@@ -60,7 +62,9 @@ class Image:
         chained = chained_blocks(entry.ino, pointers, len(data))
         if chained is None:
             blocks = self._locate(entry)
-            yield from (self._read_block(entry, index, block) for index, block in enumerate(blocks))
+            yield from (
+                self._read_block(entry, index, block) for index, block in enumerate(blocks)
+            )
             return
         for index, (start, size) in enumerate(zip(*chained, strict=True)):
             whole = min(PAGE_SIZE, entry.size - index * PAGE_SIZE)
@@ -80,7 +84,8 @@ def _of(entry: Entry, action: Callable[[], _T]) -> _T:
 
 
 def read_image(data: bytes | memoryview, offset: int = 0) -> Image:
-    """Parse the image at byte `offset`: the superblock and every directory; contents are read on demand.
+    """Parse the image at byte `offset`: the superblock and every directory; contents are read on
+    demand.
 
     Raises ImageError, which says where in a larger dump an image was found instead.
     """

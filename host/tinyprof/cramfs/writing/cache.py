@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Keeps compressed blocks between builds: blocks by the SHA-256 of their page in and out, files in a folder.
+"""Keeps compressed blocks between builds: blocks by the SHA-256 of their page in and out, files in
+a folder.
 
-Each build adds at most one pack file, written beside and renamed, and packs never change: builds at the same
-time see each other's packs or do not, and both are right. The oldest packs go when the folder grows over its
-limit. A cache never fails a build: what is wrong with it stands in `problem`.
+Each build adds at most one pack file, written beside and renamed, and packs never change: builds
+at the same time see each other's packs or do not, and both are right. The oldest packs go when the
+folder grows over its limit. A cache never fails a build: what is wrong with it stands in
+`problem`.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ import deflate
 
 MAGIC = b"tinyprof blocks 1"
 TAIL = struct.Struct("<2I17s")
-"""Number of blocks, CRC-32 of the index, MAGIC; the index is before it, the blocks are before that."""
+"""Number of blocks, CRC-32 of the index, MAGIC; the index is before it, the blocks are before
+that."""
 
 KEY_SIZE = 32
 SMALL_PACK = 8 << 20
@@ -29,7 +32,8 @@ ABANDONED_AFTER = 86_400
 
 
 class DiskCache:
-    """Blocks of one compressor, which `name` tells from others. `limit` in bytes, over all compressors."""
+    """Blocks of one compressor, which `name` tells from others. `limit` in bytes, over all
+    compressors."""
 
     def __init__(self, folder: Path, name: str, limit: int = LIMIT) -> None:
         self._folder = folder / "blocks" / name

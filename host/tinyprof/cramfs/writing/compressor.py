@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Compressors: an effort in, a function from a page to its zlib stream out, and a name for what it gives.
+"""Compressors: an effort in, a function from a page to its zlib stream out, and a name for what it
+gives.
 
 All give what any zlib reader takes, and for one page always the same bytes.
 """
@@ -18,7 +19,8 @@ Compress = Callable[[bytes], bytes]
 
 
 def choose_compressor(level: int, zopfli: bool) -> Compress:
-    """libdeflate at `level`; for level 12 a few passes of Zopfli too, and the smaller block of both.
+    """libdeflate at `level`; for level 12 a few passes of Zopfli too, and the smaller block of
+    both.
 
     With `zopfli`, all that Zopfli can do, which is very slow.
     """

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Device tables: a tree and the text of a table in, the tree with what the table names in it out.
 
-A line is `path type mode uid gid major minor start increment count`; from the first field that is no number
-on, each has its default. Types are f (a file, which must exist), d, c, b and p. With a count, `start` to
-`start + count - 1` are appended to the path, and each minor number is `increment` higher than the last.
+A line is `path type mode uid gid major minor start increment count`; from the first field that is
+no number on, each has its default. Types are f (a file, which must exist), d, c, b and p. With a
+count, `start` to `start + count - 1` are appended to the path, and each minor number is
+`increment` higher than the last.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ def _parse_line(words: list[str], line: int) -> Iterator[TableEntry]:
     if not path.startswith("/") or path.rstrip("/") == "" or {".", ".."} & set(path.split("/")):
         raise TreeError(f"device table, line {line}: {path!r} is no absolute path below /")
     if kind is None:
-        raise TreeError(f"device table, line {line}: {letter!r} is no type", "give f, d, c, b or p")
+        raise TreeError(
+            f"device table, line {line}: {letter!r} is no type", "give f, d, c, b or p"
+        )
     mode = _number(words, 2, 0o755, base=8)
     if mode > 0o7777:
         raise TreeError(f"device table, line {line}: {words[2]} is no mode")
@@ -95,13 +98,16 @@ def apply_device_table(tree: Tree, text: str) -> Tree:
         before = by_parent.setdefault(parent, {}).get(entry.path)
         if before is not None and before.kind is not entry.kind:
             raise TreeError(
-                f"device table, line {entry.line}: {entry.path} has another type in line {before.line}"
+                f"device table, line {entry.line}: {entry.path} has another type in line "
+                f"{before.line}"
             )
         by_parent[parent][entry.path] = entry
     root = _changed(tree.root, by_parent)
     for parent in sorted(by_parent):
         line = min(entry.line for entry in by_parent[parent].values())
-        raise TreeError(f"device table, line {line}: no directory {parent}", "name it in the table first")
+        raise TreeError(
+            f"device table, line {line}: no directory {parent}", "name it in the table first"
+        )
     return Tree(root)
 
 
@@ -132,5 +138,7 @@ def _entered(node: Node | None, entry: TableEntry) -> Node:
         return Node(entry.path, entry.kind, entry.mode, entry.uid, entry.gid, 0, entry.device)
     if node.kind is not entry.kind:
         theirs = stat.filemode(node.mode)
-        raise TreeError(f"device table, line {entry.line}: {entry.path} exists with another type ({theirs})")
+        raise TreeError(
+            f"device table, line {entry.line}: {entry.path} exists with another type ({theirs})"
+        )
     return replace(node, mode=entry.mode, uid=entry.uid, gid=entry.gid, device=entry.device)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Explains an image: a tree and what was written in; of each file what is in place and why not more, out."""
+"""Explains an image: a tree and what was written in; of each file what is in place and why not
+more, out."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from tinyprof.cramfs.writing.writer import Written
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One file that the plan or a twin of it brought in: its pages in place, and the others by reason."""
+    """One file that the plan or a twin of it brought in: its pages in place, and the others by
+    reason."""
 
     path: str
     pages: int
@@ -21,7 +23,8 @@ class Explanation:
 
 
 def explain(tree: Tree, written: Written) -> list[Explanation]:
-    """An explanation for each file that has pages in place or pages refused, in the order of the walk."""
+    """An explanation for each file that has pages in place or pages refused, in the order of the
+    walk."""
     by_path: dict[str, dict[str, list[int]]] = {}
     for refusal in written.refused:
         by_path.setdefault(refusal.path, {}).setdefault(refusal.reason, []).append(refusal.page)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Lays contents out behind one another: contents with their blocks in, the image's bytes and pointers out.
+"""Lays contents out behind one another: contents with their blocks in, the image's bytes and
+pointers out.
 
-A block starts where the one before it ended, unless its pointer is direct. So one that follows a page in
-place, a shared block or a hole behind either is stored as a direct block: its size in two bytes, then the
-data, on a multiple of four. Pages in place come last, in one aligned region; pointers to them are filled in
-then.
+A block starts where the one before it ended, unless its pointer is direct. So one that follows a
+page in place, a shared block or a hole behind either is stored as a direct block: its size in two
+bytes, then the data, on a multiple of four. Pages in place come last, in one aligned region;
+pointers to them are filled in then.
 """
 
 from __future__ import annotations
@@ -14,7 +15,13 @@ import struct
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from tinyprof.cramfs.format import BLOCK_DIRECT, BLOCK_UNCOMPRESSED, INODE_OFFSET_MAX, ByteOrder, TreeError
+from tinyprof.cramfs.format import (
+    BLOCK_DIRECT,
+    BLOCK_UNCOMPRESSED,
+    INODE_OFFSET_MAX,
+    ByteOrder,
+    TreeError,
+)
 from tinyprof.cramfs.writing.packer import Packed
 from tinyprof.cramfs.writing.region import Region
 from tinyprof.cramfs.writing.survey import Content
@@ -26,7 +33,8 @@ INDIRECT_MAX = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class _Fixup:
-    """A pointer at byte `at` to the region's `slot` or to its page `key`; `hole`: to the byte behind it."""
+    """A pointer at byte `at` to the region's `slot` or to its page `key`; `hole`: to the byte
+    behind it."""
 
     at: int
     slot: int
@@ -62,7 +70,9 @@ class Layout:
         content = packed.content
         table = self._out.tell()
         if table > INODE_OFFSET_MAX:
-            raise TreeError(f"{content.node.path}: the image grows beyond 256 MiB", "leave files out")
+            raise TreeError(
+                f"{content.node.path}: the image grows beyond 256 MiB", "leave files out"
+            )
         chain = _Chain(table + 4 * content.node.pages)
         in_place = {index: packed.pages[index] for index in sorted(content.in_place)}
         slots = self._region.place(in_place, content.keys)
@@ -81,13 +91,17 @@ class Layout:
             for index in range(content.node.pages):
                 self._add_page(packed, index, slots.get(index), chain, table)
         if chain.at > INDIRECT_MAX:
-            raise TreeError(f"{content.node.path}: the image grows beyond 1 GiB", "leave files out")
+            raise TreeError(
+                f"{content.node.path}: the image grows beyond 1 GiB", "leave files out"
+            )
         self._out.write(struct.pack(f"{self._prefix}{len(chain.pointers)}I", *chain.pointers))
         self._out.writelines(chain.parts)
         self._out.write(bytes(-chain.at % 4))
         return table
 
-    def _add_page(self, packed: Packed, index: int, slot: int | None, chain: _Chain, table: int) -> None:
+    def _add_page(
+        self, packed: Packed, index: int, slot: int | None, chain: _Chain, table: int
+    ) -> None:
         content = packed.content
         key = content.keys[index] if content.keys else b""
         if slot is not None:
@@ -115,7 +129,9 @@ class Layout:
 
     def _add_shared(self, packed: Packed, index: int, key: bytes, chain: _Chain) -> None:
         placed = self._placed.get(key)
-        if placed is None or (placed[0] & BLOCK_UNCOMPRESSED and self._is_whole_last(packed.content, index)):
+        if placed is None or (
+            placed[0] & BLOCK_UNCOMPRESSED and self._is_whole_last(packed.content, index)
+        ):
             pointer, end = self._add_direct(packed, index, chain)
             self._placed.setdefault(key, (pointer, end))
             return
@@ -132,18 +148,21 @@ class Layout:
             chain.append(packed.blocks[index] or b"")
 
     def _add_direct(self, packed: Packed, index: int, chain: _Chain) -> tuple[int, int]:
-        """A block that needs no predecessor; its pointer, and where an indirect successor would start."""
+        """A block that needs no predecessor; its pointer, and where an indirect successor would
+        start."""
         self.extended = True
         raw = packed.pages.get(index)
         block = packed.blocks[index] or b""
         chain.align()
         if raw is not None and len(raw) < PAGE_SIZE and chain.at % PAGE_SIZE == 0:
-            # By accident on a page boundary it would look as if it were in place, and is not: data follows.
+            # By accident on a page boundary it would look as if it were in place, and is not: data
+            # follows.
             chain.store(bytes(4))
         pointer = chain.at >> 2 | BLOCK_DIRECT
         if raw is not None and not self._is_whole_last(packed.content, index):
             chain.store(raw)
-            # The kernel takes every direct raw block for a whole page when it looks for the next one's start.
+            # The kernel takes every direct raw block for a whole page when it looks for the next
+            # one's start.
             chain.jump(pointer | BLOCK_UNCOMPRESSED, (pointer & ~BLOCK_DIRECT) * 4 + PAGE_SIZE)
         else:
             chain.store(len(block).to_bytes(2, self._order) + block)
@@ -168,13 +187,16 @@ class Layout:
             for fixup in self._fixups:
                 slot = self._slot_of_key[fixup.key] if fixup.key else fixup.slot
                 at = start + slot * PAGE_SIZE
-                pointer = at + PAGE_SIZE if fixup.hole else at >> 2 | BLOCK_DIRECT | BLOCK_UNCOMPRESSED
+                pointer = (
+                    at + PAGE_SIZE if fixup.hole else at >> 2 | BLOCK_DIRECT | BLOCK_UNCOMPRESSED
+                )
                 struct.pack_into(f"{self._prefix}I", image, fixup.at, pointer)
         self._region.write_to(self._out)
 
 
 class _Chain:
-    """The blocks of one content: the next byte goes to `at`, an indirect block would start at `follows`.
+    """The blocks of one content: the next byte goes to `at`, an indirect block would start at
+    `follows`.
 
     `behind` is the page in place that comes before, as long as nothing but holes follows it.
     """

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Compresses pages: contents in, their blocks out in the same order, on all cores, little in memory.
+"""Compresses pages: contents in, their blocks out in the same order, on all cores, little in
+memory.
 
-What it gives depends on the pages and the compressor alone, never on the number of threads or on what a cache
-already holds.
+What it gives depends on the pages and the compressor alone, never on the number of threads or on
+what a cache already holds.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ BATCHES_AHEAD = 2
 
 
 class BlockCache(Protocol):
-    """Compressed blocks by the SHA-256 of their page. A cache may forget, but must not be wrong."""
+    """Compressed blocks by the SHA-256 of their page. A cache may forget, but must not be
+    wrong."""
 
     def get(self, key: bytes) -> bytes | None: ...
 
@@ -51,9 +53,11 @@ def stored_sizes(compress: Compress, cache: BlockCache | None) -> Callable[[byte
 
 @dataclass(slots=True)
 class Packed:
-    """A content with a block for each page: `blocks[i]` is None where `page i` stays as it is in `pages`.
+    """A content with a block for each page: `blocks[i]` is None where `page i` stays as it is in
+    `pages`.
 
-    `pages` keeps the pages that are in place, and with `keep_raw` those that do not become smaller.
+    `pages` keeps the pages that are in place, and with `keep_raw` those that do not become
+    smaller.
     """
 
     content: Content
@@ -74,7 +78,8 @@ class Wish:
 
 
 def pack(contents: Iterable[Content], wish: Wish) -> Iterator[Packed]:
-    """Each content with its blocks. Raises TreeError for a file that cannot be read or has changed."""
+    """Each content with its blocks. Raises TreeError for a file that cannot be read or has
+    changed."""
     packing = _Packing(wish)
     try:
         for content in contents:
@@ -96,7 +101,8 @@ _Blocks = tuple[bytes, list[int]]
 
 
 def _compress_batch(compress: Compress, pages: list[bytes]) -> _Blocks:
-    """In a thread. As one piece the blocks do not tear up the megabytes that a compressor takes."""
+    """In a thread. As one piece the blocks do not tear up the megabytes that a compressor
+    takes."""
     blocks = [compress(page) for page in pages]
     return b"".join(blocks), [len(block) for block in blocks]
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The pages in place: runs of pages in, their places in one region out, each stored once if it can be.
+"""The pages in place: runs of pages in, their places in one region out, each stored once if it can
+be.
 
-A patched kernel maps each page for itself, so equal pages share one place. The others map only what lies in
-one piece, so there a run is stored whole, unless the region already holds it.
+A patched kernel maps each page for itself, so equal pages share one place. The others map only
+what lies in one piece, so there a run is stored whole, unless the region already holds it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ CANDIDATES_MAX = 8
 """How many places a run is looked for at: a page of zeros may be at thousands."""
 
 CHUNK_PAGES = 256
-"""Pages are kept in pieces that the allocator gives back one by one, so that they never count twice."""
+"""Pages are kept in pieces that the allocator gives back one by one, so that they never count
+twice."""
 
 
 class Region:
-    """Slots of one page each, in the order in which they stand in the image; `keys` has each one's digest."""
+    """Slots of one page each, in the order in which they stand in the image; `keys` has each one's
+    digest."""
 
     def __init__(self, *, by_page: bool) -> None:
         self._by_page = by_page

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What an image has to store: a tree and a plan in, its distinct contents and their pages in place out.
+"""What an image has to store: a tree and a plan in, its distinct contents and their pages in place
+out.
 
-Two files share one content, and so one inode number, only if their owner and mode are the same too: a kernel
-has one inode for each number (iget_locked()), and shows the first one's owner and mode for both.
+Two files share one content, and so one inode number, only if their owner and mode are the same
+too: a kernel has one inode for each number (iget_locked()), and shows the first one's owner and
+mode for both.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ Plan = Mapping[str, Collection[int]]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A page that the plan wants in place and that is not, and why; `missing` if there is no such page."""
+    """A page that the plan wants in place and that is not, and why; `missing` if there is no such
+    page."""
 
     path: str
     page: int
@@ -34,7 +37,8 @@ class Refusal:
 
 @dataclass(slots=True)
 class Content:
-    """One distinct content: the node to read it from, its pages in place, and the digest of each page.
+    """One distinct content: the node to read it from, its pages in place, and the digest of each
+    page.
 
     `keys` is empty if nothing needed them so far.
     """
@@ -46,7 +50,8 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The distinct contents in the order of the walk, the one of each path, and the pages refused."""
+    """The distinct contents in the order of the walk, the one of each path, and the pages
+    refused."""
 
     contents: list[Content]
     of_path: dict[str, Content]
@@ -57,7 +62,9 @@ class Survey:
         counts: Counter[bytes] = Counter()
         for content in self.contents:
             if content.in_place:
-                counts.update(key for index, key in enumerate(content.keys) if index not in content.in_place)
+                counts.update(
+                    key for index, key in enumerate(content.keys) if index not in content.in_place
+                )
             else:
                 counts.update(content.keys)
         return counts
@@ -100,7 +107,9 @@ def _likeness(node: Node) -> tuple[int, int, int, int]:
 def page_keys(chunks: Iterable[bytes]) -> list[bytes]:
     """The key of each page of a content in pieces of whole pages."""
     return [
-        page_key(chunk[at : at + PAGE_SIZE]) for chunk in chunks for at in range(0, len(chunk), PAGE_SIZE)
+        page_key(chunk[at : at + PAGE_SIZE])
+        for chunk in chunks
+        for at in range(0, len(chunk), PAGE_SIZE)
     ]
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Writes a CramFS image: a tree and the pages to store in place in, bytes out.
 
-Superblock and directories come first, then each content with its block pointers and compressed blocks, then
-all pages in place in one aligned region, so that alignment is paid once. The same input gives the same bytes.
+Superblock and directories come first, then each content with its block pointers and compressed
+blocks, then all pages in place in one aligned region, so that alignment is paid once. The same
+input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -49,12 +50,14 @@ OWN_MEMORY = 1 << 20
 class WriteOptions:
     """How to write. `kernel` decides which pages may be in place.
 
-    `level` is the effort of compression, 1 to 12, and `zopfli` more than that (choose_compressor()).
+    `level` is the effort of compression, 1 to 12, and `zopfli` more than that
+    (choose_compressor()).
 
-    `extended` permits what needs block pointers of Linux 4.15 even where no page is in place: equal pages
-    stored once, and pages that compression would not make smaller stored as they are. `holes`: pages of zeros
-    take no space. `pad`: 512 bytes for boot code come first. `insert`: bytes put behind the superblock.
-    `threads`: 0 is one for each core; the image does not depend on it.
+    `extended` permits what needs block pointers of Linux 4.15 even where no page is in place:
+    equal pages stored once, and pages that compression would not make smaller stored as they are.
+    `holes`: pages of zeros take no space. `pad`: 512 bytes for boot code come first. `insert`:
+    bytes put behind the superblock. `threads`: 0 is one for each core; the image does not depend
+    on it.
     """
 
     name: str = "Compressed"
@@ -74,7 +77,8 @@ class WriteOptions:
 class Written:
     """The image; `xip_pages` counts pages stored in place, once where several files share one.
 
-    `in_place` has for each path the pages that are, `refused` those that the plan wants and that are not.
+    `in_place` has for each path the pages that are, `refused` those that the plan wants and that
+    are not.
     """
 
     image: bytes
@@ -90,7 +94,8 @@ def write_image(
     progress: Progress | None = None,
     cache: BlockCache | None = None,
 ) -> Written:
-    """Build an image. Raises TreeError for a tree that does not fit; lists pages that may not be in place.
+    """Build an image. Raises TreeError for a tree that does not fit; lists pages that may not be
+    in place.
 
     `cache` holds compressed blocks of earlier builds at the same level.
     """
@@ -100,7 +105,12 @@ def write_image(
     extended = options.extended or any(content.in_place for content in found.contents)
     directories = [node for node in nodes if node.kind is EntryKind.DIRECTORY]
     out = _growing_buffer()
-    head = (BOOT_PAD if options.pad else 0) + SUPER_SIZE + len(options.insert) + -len(options.insert) % 4
+    head = (
+        (BOOT_PAD if options.pad else 0)
+        + SUPER_SIZE
+        + len(options.insert)
+        + -len(options.insert) % 4
+    )
     offsets, end = _place_directories(directories, head)
     out.seek(end)
     region = Region(by_page=options.kernel == "patched")
@@ -113,13 +123,16 @@ def write_image(
     _write_directories(out, directories, offsets, head, options.byte_order)
     _finish(out, head, nodes, offsets, found, layout, options)
     in_place = {
-        path: frozenset(content.in_place) for path, content in found.of_path.items() if content.in_place
+        path: frozenset(content.in_place)
+        for path, content in found.of_path.items()
+        if content.in_place
     }
     return Written(out.getvalue(), len(region), found.refused, in_place)
 
 
 def _growing_buffer() -> io.BytesIO:
-    """An empty buffer with memory of its own, in which it grows and leaves no holes in that of others."""
+    """An empty buffer with memory of its own, in which it grows and leaves no holes in that of
+    others."""
     buffer = io.BytesIO()
     buffer.write(bytes(OWN_MEMORY))
     buffer.seek(0)
@@ -127,7 +140,9 @@ def _growing_buffer() -> io.BytesIO:
     return buffer
 
 
-def _layout(out: io.BytesIO, found: Survey, region: Region, options: WriteOptions, extended: bool) -> Layout:
+def _layout(
+    out: io.BytesIO, found: Survey, region: Region, options: WriteOptions, extended: bool
+) -> Layout:
     if not extended:
         return Layout(out, options.byte_order, region, (), ())
     region_keys = {content.keys[index] for content in found.contents for index in content.in_place}
@@ -172,7 +187,9 @@ def _place_directories(directories: list[Node], start: int) -> tuple[_Offsets, i
     for directory in directories:
         size = sum(INODE_SIZE + len(_padded(child.name)) for child in directory.children)
         if size > FILE_MAX:
-            raise TreeError(f"{directory.path}: its names take {size} bytes, cramfs holds at most {FILE_MAX}")
+            raise TreeError(
+                f"{directory.path}: its names take {size} bytes, cramfs holds at most {FILE_MAX}"
+            )
         if at > INODE_OFFSET_MAX:
             raise TreeError(f"{directory.path}: the image grows beyond 256 MiB", "leave files out")
         # The root's place is where the kernel looks for it, empty or not.
@@ -195,7 +212,8 @@ def _write_directories(
 
 
 def _names_readable_to(nodes: list[Node], offsets: _Offsets) -> int:
-    """The least size of an image whose last name a kernel that maps the flash does not read as zeros."""
+    """The least size of an image whose last name a kernel that maps the flash does not read as
+    zeros."""
     filled = [node for node in nodes if node.children]
     if not filled:
         return 0

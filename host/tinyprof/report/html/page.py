@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The report as one HTML file for people who were not there: a profile and stored sizes in, its text out.
+"""The report as one HTML file for people who were not there: a profile and stored sizes in, its
+text out.
 
-It asks nothing of any network, reads without its script, and says the same for the same profile. Every name
-in it is untrusted: what has no visible form is spelt out, and everything is escaped.
+It asks nothing of any network, reads without its script, and says the same for the same profile.
+Every name in it is untrusted: what has no visible form is spelt out, and everything is escaped.
 """
 
 from __future__ import annotations
@@ -34,22 +35,27 @@ MAPS_MAX = 300
 """Files of which a whole map is drawn; all stand in the table, with their strips."""
 
 HOVER_CHARACTERS_MAX = 1_000_000
-"""Of what used pages say when pointed at, in the order of the maps: some 120 each, 300 with names."""
+"""Of what used pages say when pointed at, in the order of the maps: some 120 each, 300 with
+names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """Where the files themselves are at hand: a file's names and its head, None for one that is not there."""
+    """Where the files themselves are at hand: a file's names and its head, None for one that is
+    not there."""
 
     names: Callable[[FileUse], Names | None]
     head: HeadOf
 
 
 def html_report(
-    profile: Profile, stored: StoredSizes, limits: Limits = DEFAULT_LIMITS, programs: Programs | None = None
+    profile: Profile,
+    stored: StoredSizes,
+    limits: Limits = DEFAULT_LIMITS,
+    programs: Programs | None = None,
 ) -> str:
-    """The page. Without `programs` it has the functions of a profile that was made with symbols, and knows
-    what XIP would save on a kernel that maps any page."""
+    """The page. Without `programs` it has the functions of a profile that was made with symbols,
+    and knows what XIP would save on a kernel that maps any page."""
     rows = file_rows(profile, stored, limits)
     rows.sort(key=lambda row: (-row.hot, -row.used, row.path, row.use.sha256))
     curve = what_if(profile, stored)
@@ -63,7 +69,8 @@ def html_report(
             *_maps(rows),
             *_functions(rows, programs),
             *_runs(profile.runs),
-            f'<script type="application/json" id="pages">{_pages(profile, rows, programs)}</script>',
+            '<script type="application/json" '
+            f'id="pages">{_pages(profile, rows, programs)}</script>',
             f"<script>{script}</script>",
         ]
     )
@@ -73,7 +80,8 @@ def html_report(
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>tinyprof report</title>\n<style>{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+        "<title>tinyprof "
+        f"report</title>\n<style>{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
 
@@ -102,8 +110,13 @@ def _head(profile: Profile, rows: Sequence[FileRow], curve: WhatIf) -> Iterator[
     images = sorted({run.fsid for run in profile.runs})
     kernels = sorted({run.kernel for run in profile.runs})
     yield "<h1>tinyprof report</h1>"
-    yield f'<p class="dim">image {_safe(", ".join(images))} · kernel {_safe(", ".join(kernels))}</p>'
-    sums = {name: sum(getattr(row, name) for row in rows) for name in ("used", "hot", "warm", "once", "ram")}
+    yield (
+        f'<p class="dim">image {_safe(", ".join(images))} · kernel {_safe(", ".join(kernels))}</p>'
+    )
+    sums = {
+        name: sum(getattr(row, name) for row in rows)
+        for name in ("used", "hot", "warm", "once", "ram")
+    }
     yield '<div class="tiles">'
     yield _tile(f"{len(profile.runs)}", "run" if len(profile.runs) == 1 else "runs")
     yield _tile(f"{profile.epochs}", "epochs")
@@ -114,7 +127,10 @@ def _head(profile: Profile, rows: Sequence[FileRow], curve: WhatIf) -> Iterator[
     yield "</div>"
     lost = [run for run in profile.runs if run.losses]
     if lost:
-        yield f'<p class="bad">{len(lost)} of {len(profile.runs)} runs lost something: see the runs.</p>'
+        yield (
+            f'<p class="bad">{len(lost)} of {len(profile.runs)} runs lost something: see '
+            "the runs.</p>"
+        )
     else:
         yield '<p class="good">Nothing was lost.</p>'
     if profile.unknown_pages:
@@ -126,7 +142,9 @@ def _head(profile: Profile, rows: Sequence[FileRow], curve: WhatIf) -> Iterator[
         (Temperature.ONCE, "in one stretch, as start-up"),
         (Temperature.COLD, "never"),
     )
-    legend = "".join(f'<i class="key {LETTERS[it]}"></i>{it.value}: {meaning}' for it, meaning in keys)
+    legend = "".join(
+        f'<i class="key {LETTERS[it]}"></i>{it.value}: {meaning}' for it, meaning in keys
+    )
     yield f'<p class="dim">{legend}</p>'
 
 
@@ -134,7 +152,8 @@ def _prediction(curve: WhatIf) -> str:
     most = curve.everything
     bound = "" if curve.exact else "at most "
     return (
-        f"With all {most.pages:,} pages that are worth anything in place, on a kernel that maps any page, "
+        f"With all {most.pages:,} pages that are worth anything in place, on a kernel that "
+        "maps any page, "
         f"the image would grow by {bound}{_kib(most.cost)} and the steady state would take "
         f"{_kib(most.saves)} less page cache."
     )
@@ -144,12 +163,14 @@ def _curve(curve: WhatIf) -> Iterator[str]:
     yield "<h2>Flash against RAM</h2>"
     if not curve.exact:
         yield (
-            '<p class="dim">The stored sizes of pages are not known here: costs are upper bounds. Give the '
+            '<p class="dim">The stored sizes of pages are not known here: costs are upper '
+            "bounds. Give the "
             "captures in the profile's place, or the image with --image.</p>"
         )
     yield curve_svg(curve.points(60))
     yield (
-        '<details><summary>as a table</summary><div class="scroll"><table><thead><tr><th>flash, KiB</th>'
+        "<details><summary>as a table</summary><div "
+        'class="scroll"><table><thead><tr><th>flash, KiB</th>'
         "<th>RAM saved, KiB</th><th>pages in place</th></tr></thead><tbody>"
     )
     for point in curve.points(10):
@@ -172,20 +193,35 @@ def _kernels(profile: Profile, stored: StoredSizes, programs: Programs | None) -
         most, unknown = curve.everything, max(unknown, curve.unknown)
         yield (
             f'<tr><td class="path">{kernel.name}</td><td class="left">{kernel.what}</td>'
-            f"<td>{most.pages:,}</td><td>{most.cost / 1024:,.0f}</td><td>{most.saves / 1024:,.0f}</td>"
+            f"<td>{most.pages:,}</td><td>{most.cost / 1024:,.0f}</td>"
+            f"<td>{most.saves / 1024:,.0f}</td>"
             f"<td>{curve.saving(0.9).cost / 1024:,.0f}</td></tr>"
         )
     yield "</tbody></table></div>"
     if unknown:
-        left_out = f"{unknown} files are not at hand as they were recorded, and count for patched only."
+        left_out = (
+            f"{unknown} files are not at hand as they were recorded, and count for patched only."
+        )
         yield f'<p class="dim">{left_out}</p>'
 
 
 def _files(rows: Sequence[FileRow]) -> Iterator[str]:
     yield '<h2>Files</h2><div class="scroll"><table id="files"><thead><tr>'
-    heads = ("pages", "used", "hot", "warm", "once", "hot share", "RAM now, KiB", "flash cost, KiB")
+    heads = (
+        "pages",
+        "used",
+        "hot",
+        "warm",
+        "once",
+        "hot share",
+        "RAM now, KiB",
+        "flash cost, KiB",
+    )
     yield '<th data-sort>path</th><th class="left">heat</th>'
-    yield "".join(f"<th data-sort>{head}</th>" for head in (*heads, "saves, KiB")) + "</tr></thead><tbody>"
+    yield (
+        "".join(f"<th data-sort>{head}</th>" for head in (*heads, "saves, KiB"))
+        + "</tr></thead><tbody>"
+    )
     for number, row in enumerate(rows):
         counts = (row.pages, row.used, row.hot, row.warm, row.once)
         cells = [f'<td data-v="{count}">{count}</td>' for count in counts]
@@ -204,7 +240,8 @@ def _maps(rows: Sequence[FileRow]) -> Iterator[str]:
     for number, row in enumerate(rows[:MAPS_MAX]):
         yield (
             f'<figure class="map" data-file="{number}"><figcaption class="mono">{_safe(row.path)} '
-            f'<span class="dim">{row.used} of {row.pages} pages</span></figcaption>{map_svg(row)}</figure>'
+            f'<span class="dim">{row.used} of {row.pages} '
+            f"pages</span></figcaption>{map_svg(row)}</figure>"
         )
     if len(rows) > MAPS_MAX:
         yield f'<p class="dim">and {len(rows) - MAPS_MAX} more files, in the table above.</p>'
@@ -222,8 +259,14 @@ def _functions(rows: Sequence[FileRow], programs: Programs | None) -> Iterator[s
             found.append((-epochs, row.path, name, len(listed)))
     if not found:
         return
-    yield '<h2>Functions on hot pages</h2><p class="dim">A page does not say which of its functions ran.</p>'
-    yield '<div class="scroll"><table><thead><tr><th>function</th><th class="left">file</th><th>epochs</th>'
+    yield (
+        '<h2>Functions on hot pages</h2><p class="dim">A page does not say which of its '
+        "functions ran.</p>"
+    )
+    yield (
+        '<div class="scroll"><table><thead><tr><th>function</th><th '
+        'class="left">file</th><th>epochs</th>'
+    )
     yield "<th>hot pages</th></tr></thead><tbody>"
     for epochs, path, name, pages in sorted(found)[:HOT_FUNCTIONS]:
         yield (
@@ -243,15 +286,21 @@ def _runs(runs: Sequence[RunFacts]) -> Iterator[str]:
         weight = f", counted {run.weight} times" if run.weight > 1 else ""
         lost = "bad" if run.losses else "good"
         yield (
-            f"<p>image {_safe(run.fsid)}, kernel {_safe(run.kernel)}, {run.epochs} epochs{weight}; lost: "
+            f"<p>image {_safe(run.fsid)}, kernel {_safe(run.kernel)}, {run.epochs} "
+            f"epochs{weight}; lost: "
             f'<span class="{lost}">{losses_text(run.losses)}</span></p>'
         )
         yield phases_svg(run)
-        yield "<ul>" + "".join(f"<li>{_safe(line.strip())}</li>" for line in phase_lines(run)) + "</ul>"
+        yield (
+            "<ul>"
+            + "".join(f"<li>{_safe(line.strip())}</li>" for line in phase_lines(run))
+            + "</ul>"
+        )
 
 
 def _pages(profile: Profile, rows: Sequence[FileRow], programs: Programs | None) -> str:
-    """What the script says of used pages, by file and page, as JSON that cannot end its element."""
+    """What the script says of used pages, by file and page, as JSON that cannot end its
+    element."""
     left = HOVER_CHARACTERS_MAX
     said: dict[int, dict[int, str]] = {}
     for number, row in enumerate(rows[:MAPS_MAX]):
@@ -260,7 +309,9 @@ def _pages(profile: Profile, rows: Sequence[FileRow], programs: Programs | None)
         for page in sorted(row.use.pages):
             if left <= 0:
                 break
-            text = page_text(row, profile, page) + (f"; {names_text(names, page)}" if names else "")
+            text = page_text(row, profile, page) + (
+                f"; {names_text(names, page)}" if names else ""
+            )
             said[number][page] = shown(text)
             left -= len(said[number][page])
     return json.dumps(said, separators=(",", ":")).replace("<", "\\u003c")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The report's pictures: rows, points and runs in, SVG elements out. Numbers alone go into them, no names."""
+"""The report's pictures: rows, points and runs in, SVG elements out. Numbers alone go into them,
+no names."""
 
 from __future__ import annotations
 
@@ -16,7 +17,12 @@ STRIP_CELLS = 64
 MAP_CELLS = 64
 CELL = 12
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 260, 70, 40, 12
-LETTERS = {Temperature.HOT: "h", Temperature.WARM: "w", Temperature.ONCE: "o", Temperature.COLD: "c"}
+LETTERS = {
+    Temperature.HOT: "h",
+    Temperature.WARM: "w",
+    Temperature.ONCE: "o",
+    Temperature.COLD: "c",
+}
 
 
 def strip_svg(row: FileRow) -> str:
@@ -36,15 +42,21 @@ def map_svg(row: FileRow) -> str:
     width, height = CELL * min(MAP_CELLS, max(1, row.pages)), CELL * max(1, len(lines))
     # Neighbours of one class are one rectangle: the lines between them are drawn over all.
     cuts = "".join(f"M{x} 0V{height}" for x in range(CELL, width, CELL))
-    runs = "".join(run for y, line in enumerate(lines) for run in _runs(line, y * CELL, CELL, CELL, gap=1.0))
+    runs = "".join(
+        run for y, line in enumerate(lines) for run in _runs(line, y * CELL, CELL, CELL, gap=1.0)
+    )
     return (
-        f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" data-cells="{MAP_CELLS}" '
-        f'data-pages="{row.pages}" role="img" aria-label="{row.used} of {row.pages} pages used">{runs}'
+        f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        f'data-cells="{MAP_CELLS}" '
+        f'data-pages="{row.pages}" role="img" aria-label="{row.used} of {row.pages} pages '
+        f'used">{runs}'
         f'<path class="cut" d="{cuts}"/></svg>'
     )
 
 
-def _runs(cells: Sequence[Temperature], y: int, width: int, height: int, gap: float) -> Iterator[str]:
+def _runs(
+    cells: Sequence[Temperature], y: int, width: int, height: int, gap: float
+) -> Iterator[str]:
     """One rectangle for neighbours of one class."""
     x = 0
     for temperature, group in groupby(cells):
@@ -79,11 +91,14 @@ def curve_svg(points: Sequence[Point]) -> str:
         parts.append(
             f'<line class="grid" x1="{LEFT}" y1="{y(ram)}" x2="{WIDTH - 10}" y2="{y(ram)}"/>'
             f'<text x="{LEFT - 6}" y="{y(ram) + 4}" text-anchor="end">{ram / 1024:,.0f}</text>'
-            f'<text x="{x(flash)}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{flash / 1024:,.0f}</text>'
+            f'<text x="{x(flash)}" y="{HEIGHT - BOTTOM + 16}" '
+            f'text-anchor="middle">{flash / 1024:,.0f}</text>'
         )
     parts.append(
-        f'<text x="{(LEFT + WIDTH) / 2}" y="{HEIGHT - 6}" text-anchor="middle">more flash, KiB</text>'
-        f'<text transform="translate(16 {(HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">'
+        f'<text x="{(LEFT + WIDTH) / 2}" y="{HEIGHT - 6}" text-anchor="middle">more '
+        "flash, KiB</text>"
+        f'<text transform="translate(16 {(HEIGHT - BOTTOM) / 2}) rotate(-90)" '
+        'text-anchor="middle">'
         "RAM saved, KiB</text>"
     )
     return (
@@ -104,6 +119,7 @@ def phases_svg(run: RunFacts) -> str:
         )
         x += phase.epochs
     return (
-        f'<svg class="phases" viewBox="0 0 {total} 1" preserveAspectRatio="none" aria-hidden="true">'
+        f'<svg class="phases" viewBox="0 0 {total} 1" preserveAspectRatio="none" '
+        'aria-hidden="true">'
         f"{''.join(parts)}</svg>"
     )

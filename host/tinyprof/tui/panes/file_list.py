@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The list of files: a heat strip and figures for each, sorted by any of them, filtered by path.
 
-It is drawn line by line, and keeps what it drew until the rows are others: most news change only the header.
+It is drawn line by line, and keeps what it drew until the rows are others: most news change only
+the header.
 """
 
 from __future__ import annotations
@@ -195,7 +196,9 @@ class FileList(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self._width
         if y < HEAD_LINES:
-            return self._head().adjust_cell_length(width, self.get_component_rich_style("files--head"))
+            return self._head().adjust_cell_length(
+                width, self.get_component_rich_style("files--head")
+            )
         number = self.scroll_offset.y + y - HEAD_LINES
         if number >= len(self._lines):
             return self._empty(y).adjust_cell_length(width, self.rich_style)
@@ -211,7 +214,9 @@ class FileList(ScrollView, can_focus=True):
         style = self.get_component_rich_style("files--head")
         segments = [Segment("heat".ljust(self._strip_width() + 1), style)]
         for number, column in enumerate(COLUMNS):
-            segments.append(Segment((column.name + self._arrow(number)).rjust(column.width), style))
+            segments.append(
+                Segment((column.name + self._arrow(number)).rjust(column.width), style)
+            )
         return Strip([*segments, Segment("  path" + self._arrow(BY_PATH), style)])
 
     def _arrow(self, column: int) -> str:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The heat map of a file or of the image: a cell a page, or a cell for several neighbours when zoomed out.
+"""The heat map of a file or of the image: a cell a page, or a cell for several neighbours when
+zoomed out.
 
-Above it stand the legend and what is known of the page under the cursor, by name where names were found.
+Above it stand the legend and what is known of the page under the cursor, by name where names were
+found.
 """
 
 from __future__ import annotations
@@ -75,7 +77,9 @@ class CellGrid(ScrollView, can_focus=True):
 
     def _arrange(self) -> None:
         count = -(-self._pages // self.zoom)
-        self._cells = hottest(self._subject.classes(), self._pages, count) if self._subject and count else ()
+        self._cells = (
+            hottest(self._subject.classes(), self._pages, count) if self._subject and count else ()
+        )
         self.cursor = min(self.cursor, max(0, self._pages - 1))
         self._lay_out()
         self.post_message(self.Moved())
@@ -150,18 +154,23 @@ class CellGrid(ScrollView, can_focus=True):
         base, start = self.rich_style, line * self._per_line
         here = self._cells[start : start + self._per_line]
         if not here:
-            return Strip([Segment("  no file is chosen", base + Style(dim=True))] if not line else [])
+            return Strip(
+                [Segment("  no file is chosen", base + Style(dim=True))] if not line else []
+            )
         offset = f"{start * self.zoom * PAGE_SIZE:#08x}".ljust(OFFSET_WIDTH)
         segments = [Segment(offset, base + Style(dim=True))]
         at = self.cursor // self.zoom - start
         if not 0 <= at < len(here):
             return Strip([*segments, *cells(here, base)])
-        under = Segment(CELLS[here[at]], base + style_of(here[at]) + Style(reverse=True, bold=True))
+        under = Segment(
+            CELLS[here[at]], base + style_of(here[at]) + Style(reverse=True, bold=True)
+        )
         return Strip([*segments, *cells(here[:at], base), under, *cells(here[at + 1 :], base)])
 
 
 class Caption(Widget):
-    """The legend, what is known of the page under the cursor, and the names of what stands there."""
+    """The legend, what is known of the page under the cursor, and the names of what stands
+    there."""
 
     def __init__(self) -> None:
         super().__init__(id="caption")
@@ -186,7 +195,8 @@ class Caption(Widget):
 
 
 class HeatMap(Vertical):
-    """A grid and its caption. It asks for the names of a file, and is told them when they were found."""
+    """A grid and its caption. It asks for the names of a file, and is told them when they were
+    found."""
 
     class NamesWanted(Message):
         """The cursor is on a file of which the names are not known."""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A pane of lines that came in: the target's console, or the log. It keeps the newest, and follows them."""
+"""A pane of lines that came in: the target's console, or the log. It keeps the newest, and follows
+them."""
 
 from __future__ import annotations
 

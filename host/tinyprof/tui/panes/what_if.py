@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What XIP would cost and save if the recording ended now: the curve, and a budget that arrow keys move.
+"""What XIP would cost and save if the recording ended now: the curve, and a budget that arrow keys
+move.
 
-For a kernel that maps any page the snapshot has the curve; those for other kernels it asks for, and draws the
-last one that it was told until there is a newer one.
+For a kernel that maps any page the snapshot has the curve; those for other kernels it asks for,
+and draws the last one that it was told until there is a newer one.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ LABELS = 8
 
 
 class WhatIfPane(Widget, can_focus=True):
-    """Draws the curve of a snapshot. The budget is in hundredths of what all pages that pay would cost, so
-    that it keeps its meaning while the recording grows."""
+    """Draws the curve of a snapshot. The budget is in hundredths of what all pages that pay would
+    cost, so that it keeps its meaning while the recording grows."""
 
     class CurveWanted(Message):
-        """The curve for the kernel, or for the snapshot, is another than the last one that was told."""
+        """The curve for the kernel, or for the snapshot, is another than the last one that was
+        told."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "budget(-1)", "less flash", show=False),
@@ -99,7 +101,8 @@ class WhatIfPane(Widget, can_focus=True):
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        """Set the budget to what is under the pointer; on the kernels' line, take the next of them."""
+        """Set the budget to what is under the pointer; on the kernels' line, take the next of
+        them."""
         columns = self._columns
         if event.y == 0:
             self.action_kernel()
@@ -130,20 +133,24 @@ class WhatIfPane(Widget, can_focus=True):
         for kernel in KERNELS:
             chosen = kernel is self.kernel
             segments.append(
-                Segment(f"[{kernel.name}]" if chosen else f" {kernel.name} ", base + Style(bold=chosen))
+                Segment(
+                    f"[{kernel.name}]" if chosen else f" {kernel.name} ", base + Style(bold=chosen)
+                )
             )
         return [*segments, Segment(f"  {self.kernel.what}", base + Style(dim=True))]
 
     def _text(self, curve: WhatIf) -> tuple[str, ...]:
         it, most, point = self._snapshot, curve.everything, curve.within(self.budget)
         bound = "" if curve.exact else "at most "
-        image = f", image {size_text(it.image_size)} → {size_text(rounded_up(it.image_size + point.cost))}"
+        grown = rounded_up(it.image_size + point.cost)
+        image = f", image {size_text(it.image_size)} → {size_text(grown)}"
         left_out = f"; {curve.unknown} files left out" if curve.unknown else ""
         pages = f"{point.pages:,} of {most.pages:,} pages in place{left_out}"
         return (
             f" budget {size_text(self.budget)} of flash: {pages}",
             f" cost {bound}{size_text(point.cost)}{image if it.image_size else ''}",
-            f" saves {size_text(point.saves)} of {size_text(most.saves)} of page cache in the steady state",
+            f" saves {size_text(point.saves)} of {size_text(most.saves)} of page cache in the "
+            "steady state",
         )
 
     def _bars(self, curve: WhatIf, y: int, base: Style) -> list[Segment]:
@@ -158,7 +165,9 @@ class WhatIfPane(Widget, can_focus=True):
             return [Segment(" " * LEFT + axis, base + Style(dim=True))]
         most_saved = curve.everything.saves or 1
         labelled = y % max(1, height // LABELS) == 0
-        label = (size_text(most_saved * (height - y) // height) if labelled else "").rjust(LEFT - 1) + " "
+        label = (size_text(most_saved * (height - y) // height) if labelled else "").rjust(
+            LEFT - 1
+        ) + " "
         segments = [Segment(label, base + Style(dim=True))]
         for column in range(self._columns):
             point = curve.within(curve.everything.cost * column // (self._columns - 1))
