@@ -22,7 +22,7 @@ from bench.line import Line, boot, synthetic
 from support.silent import Silent
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
-from tinyprof.heat.boots import split_runs
+from tinyprof.heat.boots import split_boots
 from tinyprof.record.diagnosis import LineWatch
 from tinyprof.record.recorder import record
 from tinyprof.wire.frames import Event, FrameDecoder
@@ -70,7 +70,7 @@ def record_file(line: Line, path: Path, capture: Path) -> int:
 
 def profile_capture(capture: Path) -> int:
     with capture.open("rb") as file:
-        (run,) = split_runs(CaptureReader(file).events())
+        (run,) = split_boots(CaptureReader(file).events())
     (volume,) = run.volumes.values()
     assert volume.pages
     return volume.records

@@ -18,8 +18,8 @@ from bench.predictions import ROOT  # noqa: E402
 from tinyprof.cli.opening import open_profile  # noqa: E402
 from tinyprof.cramfs.tree import Tree  # noqa: E402
 from tinyprof.cramfs.writing.compressor import choose_compressor  # noqa: E402
-from tinyprof.cramfs.writing.packer import stored_sizes  # noqa: E402
-from tinyprof.plan.offers import MODELS, Offered, offered_by, split_runs  # noqa: E402
+from tinyprof.cramfs.writing.packer import compressed_size_of  # noqa: E402
+from tinyprof.plan.offers import MODELS, Offered, offered_by, split_segment_offers  # noqa: E402
 from tinyprof.plan.selection import Target, select  # noqa: E402
 from tinyprof.plan.value import candidates_in  # noqa: E402
 from tinyprof.rootfs.match import match  # noqa: E402
@@ -45,11 +45,14 @@ def main() -> None:
     demo = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/demo")
     tree = Tree.from_directory(demo / "rootfs")
     found = match(open_profile([demo / "boot.tprof"]), tree)
-    files = candidates_in(found, stored_sizes(choose_compressor(LEVEL, False), None))
+    files = candidates_in(found, compressed_size_of(choose_compressor(LEVEL, False), None))
     print("| kernel | budget | best by bytes | chosen | of bound | proved |")
     print("|---|---:|---:|---:|---:|---|")
     good = True
-    for name, model in {**MODELS, "split segments": split_runs(Prices().mapping)}.items():
+    for name, model in {
+        **MODELS,
+        "split segments": split_segment_offers(Prices().mapping),
+    }.items():
         offered = offered_by(files, model)
         best = most_by_bytes(offered, BUDGETS_KIB[-1] << 10)
         for budget in BUDGETS_KIB:

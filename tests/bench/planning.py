@@ -13,7 +13,7 @@ from tinyprof.plan.offers import MODELS, offered_by
 from tinyprof.plan.selection import Target, select
 from tinyprof.plan.value import Candidate
 from tinyprof.profile.merge import merge_profiles
-from tinyprof.profile.model import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
+from tinyprof.profile.model import BootFacts, FileUse, PageUse, PhaseFacts, Profile, Seen
 from tinyprof.profile.tprof import dump_profile, load_profile
 
 SEED = 20261124
@@ -44,7 +44,7 @@ def profile(rng: random.Random, number: int) -> str:
     """What a recording of the reference workload becomes, in files, pages and epochs."""
     fsid = f"{number:08x}/0/11560/1128"
     phases = (PhaseFacts("", 1, 10, 9, False), PhaseFacts("steady", 11, STEADY, 9, True))
-    run = RunFacts(fsid, "6.1.192", 10 + STEADY, NO_LOSSES, phases)
+    run = BootFacts(fsid, "6.1.192", 10 + STEADY, NO_LOSSES, phases)
     files = []
     for n in range(USED_FILES):
         pages = {page: use(rng) for page in range(USED_PAGES)}

@@ -26,7 +26,7 @@ from support.silent import Silent
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.live.snapshot import LiveHeat
 from tinyprof.record.diagnosis import LineWatch
-from tinyprof.record.recorder import Limits, record
+from tinyprof.record.recorder import StopAfter, record
 from tinyprof.wire.frames import Event
 from tinyprof.wire.port import CHUNK, DescriptorLink
 
@@ -58,7 +58,7 @@ def pty(line: Line, epochs: int) -> None:
             CaptureWriter(file, index=line.index),
             LineWatch("pty", BAUD, line.index),
             Silent(),
-            Limits(epochs=epochs),
+            StopAfter(epochs=epochs),
         )
         took = process_time() - began
     link.close()
@@ -111,8 +111,8 @@ def replay(line: Line, epochs: int) -> None:
     heat = LiveHeat(line.index)
     warm: list[float] = []
 
-    def heard(events: Sequence[Event]) -> None:
-        heat.heard(events)
+    def on_events(events: Sequence[Event]) -> None:
+        heat.take(events)
         if not warm and heat.epochs >= epochs // 10:
             warm.append(peak())
             forget_peak()
@@ -125,7 +125,7 @@ def replay(line: Line, epochs: int) -> None:
             CaptureWriter(file, index=line.index),
             LineWatch("endless", BAUD, line.index),
             Silent(),
-            heard=heard,
+            on_events=on_events,
         )
         took = process_time() - began
     assert not recording.totals.losses

@@ -36,9 +36,9 @@ from tinyprof.live.recording import LiveRecording
 from tinyprof.live.snapshot import LiveHeat
 from tinyprof.pages import Fsid
 from tinyprof.record.diagnosis import LineWatch
-from tinyprof.record.recorder import Limits, Observer, Recording, record
+from tinyprof.record.recorder import Observer, Recording, StopAfter, record
 from tinyprof.tui.app import LiveApp
-from tinyprof.wire.frames import Event, Order, encode_message
+from tinyprof.wire.frames import Command, Event, encode_message
 from tinyprof.wire.messages import EpochEnd, Hello, Pages, Volume
 from tinyprof.wire.sequence import Frame
 
@@ -149,15 +149,21 @@ async def live(index: ImageIndex) -> None:
 
     def begin(
         observer: Observer,
-        heard: Callable[[Sequence[Event]], None],
-        orders: Callable[[], Iterable[Order]],
+        on_events: Callable[[Sequence[Event]], None],
+        commands: Callable[[], Iterable[Command]],
         stop: Callable[[], bool],
     ) -> Recording:
         with tempfile.TemporaryFile(buffering=0) as file:
             writer = CaptureWriter(file, index=index)
             watch = LineWatch("bench", 115_200, index)
             return record(
-                link, writer, watch, observer, Limits(stop=stop), orders=orders, heard=heard
+                link,
+                writer,
+                watch,
+                observer,
+                StopAfter(stop=stop),
+                commands=commands,
+                on_events=on_events,
             )
 
     feed = LiveRecording("bench", Path("bench.tpcap"), index, begin)
@@ -193,7 +199,7 @@ def memory(index: ImageIndex) -> None:
     """
     rng = random.Random(SEED)
     heat = LiveHeat(index)
-    heat.heard([Frame(0, 0, hello(index), False)])
+    heat.take([Frame(0, 0, hello(index), False)])
     variety = [list(epoch(1, rng)) for _ in range(EPOCH_VARIETY)]
     tracemalloc.start()
     sizes: list[int] = []
@@ -202,7 +208,7 @@ def memory(index: ImageIndex) -> None:
             replace(message, epoch=number, ms=number * 1000)
             for message in variety[number % EPOCH_VARIETY]
         ]
-        heat.heard([Frame(seq, 0, message, False) for seq, message in enumerate(messages)])
+        heat.take([Frame(seq, 0, message, False) for seq, message in enumerate(messages)])
         if number % 60 == 0:
             heat.snapshot(float(number), whole=True)
             sizes.append(tracemalloc.get_traced_memory()[0])

@@ -19,7 +19,7 @@ from tinyprof.heat.totals import Totals
 from tinyprof.pages import Kind
 from tinyprof.record.diagnosis import LineWatch
 from tinyprof.record.noise import Noise
-from tinyprof.record.recorder import Limits, Recording, record
+from tinyprof.record.recorder import Recording, StopAfter, record
 from tinyprof.wire.messages import Pages
 from tinyprof.wire.reconnect import LastingLink
 from tinyprof.wire.sequence import Frame
@@ -111,7 +111,7 @@ def recorded(
             CaptureWriter(file),
             LineWatch("cable", 115_200),
             story.watcher,
-            Limits(seconds=120, stop=story.over),
+            StopAfter(seconds=120, stop=story.over),
             one_way=one_way,
         )
     link.close()

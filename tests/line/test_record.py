@@ -224,4 +224,4 @@ def repeats(capture: Path) -> bool:
         reader = CaptureReader(file)
         for _ in reader.events():
             pass
-        return reader.decoder.order.repeats
+        return reader.decoder.sequence.repeats

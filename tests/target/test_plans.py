@@ -24,7 +24,7 @@ def test_a_plan_is_as_large_as_it_says_and_saves_what_it_says(
 
 
 def test_marks_of_the_targets_own_scripts_are_phases(demo: Demo) -> None:
-    (run,) = open_profile([demo.folder / "boot.tprof"]).runs
+    (run,) = open_profile([demo.folder / "boot.tprof"]).boots
     names = [phase.name for phase in run.phases]
     assert names[:2] == ["", "start-up"]
     assert "idle" in names

@@ -15,7 +15,7 @@ from tinyprof.capture.writer import CaptureWriter
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.record.diagnosis import LineWatch
 from tinyprof.record.recorder import Recording, record
-from tinyprof.wire.frames import Event, Order
+from tinyprof.wire.frames import Command, Event
 from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages, Status, Trace
 from tinyprof.wire.port import open_link
 from tinyprof.wire.sequence import Frame
@@ -27,7 +27,7 @@ class Host(Silent):
     def __init__(self, pattern: range) -> None:
         self.messages: list[Message] = []
         self.pattern = pattern
-        self._orders: list[Order] = []
+        self._commands: list[Command] = []
         self._turns = self._script()
         next(self._turns)
 
@@ -40,23 +40,23 @@ class Host(Silent):
     def _script(self) -> Generator[None, Message, None]:
         while not self.touches((yield)):
             pass
-        self._orders.append(Trace(False))
+        self._commands.append(Trace(False))
         while not is_recording((yield), False):
             pass
         while not isinstance((yield), Status):
             pass
-        self._orders.append(Trace(True))
+        self._commands.append(Trace(True))
         while True:
             yield
 
-    def heard(self, events: Sequence[Event]) -> None:
+    def take(self, events: Sequence[Event]) -> None:
         for event in events:
             if isinstance(event, Frame):
                 self.messages.append(event.message)
                 self._turns.send(event.message)
 
-    def orders(self) -> list[Order]:
-        due, self._orders = self._orders, []
+    def commands(self) -> list[Command]:
+        due, self._commands = self._commands, []
         return due
 
 
@@ -104,7 +104,7 @@ def recorded(port: str, host: Host, capture: Path) -> Recording:
         with capture.open("xb", buffering=0) as file:
             watch = LineWatch(port, 115_200)
             return record(
-                link, CaptureWriter(file), watch, host, orders=host.orders, heard=host.heard
+                link, CaptureWriter(file), watch, host, commands=host.commands, on_events=host.take
             )
     finally:
         link.close()

@@ -74,8 +74,8 @@ def decode(line: bytes) -> None:
     decoder, tally = FrameDecoder(), Tally()
     for event in decoder.feed(line) + decoder.finish():
         tally.take(event)
-    tally.totals(0.0, decoder.order)
-    decoder.order.ack()
+    tally.totals(0.0, decoder.sequence)
+    decoder.sequence.ack()
 
 
 def fuzzed_lines(rng: random.Random) -> Iterator[Callable[[], None]]:

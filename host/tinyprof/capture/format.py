@@ -75,7 +75,7 @@ class Meta:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SeekPoint:
     """A chunk of the line: seconds since the recording began, and where in the file it stands."""
 
     seconds: float

@@ -35,7 +35,7 @@ from tinyprof.capture.format import (
     CaptureError,
     Ending,
     Meta,
-    Place,
+    SeekPoint,
 )
 from tinyprof.capture.index import INDEX_MAX, ImageIndex, ImageIndexError, unpack_index
 from tinyprof.wire.frames import Event, FrameDecoder, HostMark
@@ -138,7 +138,7 @@ class CaptureReader:
             self._at = place.offset
             self._next = self._next_piece()
 
-    def _places(self) -> list[Place]:
+    def _places(self) -> list[SeekPoint]:
         """The index for seeking, found from the end; the file is then where it was."""
         here = self._file.tell()
         try:
@@ -146,7 +146,7 @@ class CaptureReader:
         finally:
             self._file.seek(here)
 
-    def _read_places(self) -> list[Place]:
+    def _read_places(self) -> list[SeekPoint]:
         size = self._file.seek(0, os.SEEK_END)
         end_at = size - CHUNK_HEAD.size - _END.size
         if end_at < len(MAGIC):
@@ -158,7 +158,7 @@ class CaptureReader:
         if seek is None or seek[0] != SEEK or len(seek[1]) % _PLACE.size:
             return []
         return [
-            Place(ms / 1000, at)
+            SeekPoint(ms / 1000, at)
             for ms, at in _PLACE.iter_unpack(seek[1])
             if len(MAGIC) <= at < end_at
         ]
@@ -242,7 +242,7 @@ class CaptureReader:
         self._packed_index.clear()
 
 
-def _offset(place: Place) -> int:
+def _offset(place: SeekPoint) -> int:
     return place.offset
 
 

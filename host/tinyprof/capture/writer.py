@@ -35,7 +35,7 @@ from tinyprof.capture.format import (
     CaptureError,
     Ending,
     Meta,
-    Place,
+    SeekPoint,
     magic,
 )
 from tinyprof.capture.index import ImageIndex, pack_index
@@ -72,7 +72,7 @@ class CaptureWriter:
         self._file = file
         self.size = 0
         self._timed: float | None = None
-        self._places: list[Place] = []
+        self._places: list[SeekPoint] = []
         self._place_step = PACKED_PLACES_BYTES if packer else PLACES_BYTES
         self._packer = packer
         self._append(magic(PACKED_VERSION if packer else VERSION))
@@ -103,7 +103,7 @@ class CaptureWriter:
         """Remember a place now and then: twice as far apart whenever there are too many."""
         if self._places and self.size - self._places[-1].offset < self._place_step:
             return
-        self._places.append(Place(seconds, self.size))
+        self._places.append(SeekPoint(seconds, self.size))
         if self._packer:
             self._packer.begin()
         if len(self._places) > PLACES_MAX:

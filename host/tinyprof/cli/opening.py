@@ -21,7 +21,7 @@ from tinyprof.pages import Content
 from tinyprof.profile.merge import merge_profiles, weighted
 from tinyprof.profile.model import Profile, ProfileError
 from tinyprof.profile.resolve import make_profile
-from tinyprof.profile.temperature import DEFAULT_LIMITS, Limits
+from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Thresholds
 from tinyprof.profile.tprof import load_profile
 from tinyprof.rootfs.contents import Contents, contents_of_image, contents_of_tree
 from tinyprof.rootfs.indexing import index_image
@@ -33,7 +33,7 @@ PROFILE_MAX = 1 << 28
 HOT = click.option(
     "--hot",
     type=click.FloatRange(0.01, 1),
-    default=DEFAULT_LIMITS.hot,
+    default=DEFAULT_THRESHOLDS.hot,
     show_default=True,
     help="Hot is what this share of the steady state's epochs saw.",
 )
@@ -54,9 +54,9 @@ def contents_of(image: Path | None, rootfs: Path | None) -> Contents | None:
     return contents_of_image(image) if image else None
 
 
-def limits_of(hot: float) -> Limits:
-    """The limits of the classes, as options set them."""
-    return Limits(hot)
+def thresholds_of(hot: float) -> Thresholds:
+    """The thresholds of the classes, as options set them."""
+    return Thresholds(hot)
 
 
 def open_profile(paths: Sequence[Path], image: Path | None = None) -> Profile:

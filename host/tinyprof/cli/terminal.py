@@ -18,7 +18,7 @@ from tinyprof.record.recorder import Recording
 from tinyprof.rootfs.contents import Contents
 
 if TYPE_CHECKING:
-    from tinyprof.live.recording import Begin
+    from tinyprof.live.recording import BeginRecording
 
 
 def has_terminal() -> bool:
@@ -62,7 +62,7 @@ def record_on_screen(
     title: str,
     capture: Path,
     index: ImageIndex | None,
-    begin: Begin,
+    begin: BeginRecording,
     console: IO[bytes] | None,
     signalled: Callable[[], bool],
     contents: Contents | None,

@@ -2,7 +2,7 @@
 """CramFS images: read, built, and nothing else of tinyprof in them."""
 
 from tinyprof.cramfs.format import (
-    ORDERS,
+    BYTE_ORDERS,
     ByteOrder,
     EntryKind,
     ImageError,
@@ -38,16 +38,16 @@ from tinyprof.cramfs.writing.cache import DiskCache
 from tinyprof.cramfs.writing.compressor import choose_compressor, compressor_name
 from tinyprof.cramfs.writing.device_table import apply_device_table
 from tinyprof.cramfs.writing.explain import Explanation, explain
-from tinyprof.cramfs.writing.packer import BlockCache, stored_sizes
-from tinyprof.cramfs.writing.survey import Plan, Refusal
+from tinyprof.cramfs.writing.packer import BlockCache, compressed_size_of
+from tinyprof.cramfs.writing.survey import Placement, Refusal
 from tinyprof.cramfs.writing.writer import Progress, WriteOptions, Written, write_image
 from tinyprof.pages import PAGE_SIZE, Fsid, page_ranges, page_runs
 
 __all__ = [
+    "BYTE_ORDERS",
     "HEAD_SIZE",
     "KERNEL_MODELS",
     "NO_CODE_FROM_FLASH",
-    "ORDERS",
     "PAGE_SIZE",
     "Block",
     "BlockCache",
@@ -64,7 +64,7 @@ __all__ = [
     "KernelModel",
     "Node",
     "Part",
-    "Plan",
+    "Placement",
     "Progress",
     "Refusal",
     "Report",
@@ -80,6 +80,7 @@ __all__ = [
     "apply_device_table",
     "check_image",
     "choose_compressor",
+    "compressed_size_of",
     "compressor_name",
     "executable_pages",
     "explain",
@@ -94,6 +95,5 @@ __all__ = [
     "page_runs",
     "program_pages",
     "read_image",
-    "stored_sizes",
     "write_image",
 ]

@@ -45,7 +45,7 @@ BOOT_PAD = 512
 it."""
 
 ByteOrder = Literal["little", "big"]
-ORDERS: tuple[ByteOrder, ByteOrder] = ("little", "big")
+BYTE_ORDERS: tuple[ByteOrder, ByteOrder] = ("little", "big")
 
 
 class SuperFlag(IntFlag):
@@ -167,7 +167,7 @@ class Superblock:
 def unpack_superblock(data: bytes | memoryview) -> Superblock:
     """The superblock at byte 0 or 512, as cramfs_read_super() looks for it; raises ImageError."""
     for offset in (0, BOOT_PAD):
-        for order in ORDERS:
+        for order in BYTE_ORDERS:
             if _has_magic(data, offset, order):
                 return _unpack_at(data, offset, order)
     found = find_images(data)
@@ -192,7 +192,7 @@ def find_images(data: bytes | memoryview) -> list[int]:
     found: list[int] = []
     for match in re.finditer(re.escape(SIGNATURE), data):
         at = match.start() - 16
-        for order in ORDERS:
+        for order in BYTE_ORDERS:
             if _has_magic(data, at, order):
                 found.append(at - BOOT_PAD if _is_padded(memoryview(data), at, order) else at)
     return found

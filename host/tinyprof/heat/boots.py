@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Heat: in which epochs each page was seen, which phases a run had, and what it is known to have
+"""Heat: in which epochs each page was seen, which phases a boot had, and what it is known to have
 lost.
 
-The events of a line come in, in their order; runs (one boot of the target each) with their page
+The events of a line come in, in their order; boots (one boot of the target each) with their page
 counts and losses go out. It never resolves a page id, and a hostile target cannot make it grow
 past its limits.
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 from tinyprof.heat.losses import NO_LOSSES, Losses, LostEnds
-from tinyprof.heat.page_heat import ANY, MAPPED, PageHeat, Seen
+from tinyprof.heat.page_heat import ANY, MAPPED, PageHeat, Sightings
 from tinyprof.heat.volume_heat import PHASES_MAX, Phase, VolumeHeat
 from tinyprof.heat.volume_pages import OPEN_EPOCHS_MAX, PAGES_MAX, VolumePages
 from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event, HostMark
@@ -39,15 +39,15 @@ __all__ = [
     "PAGES_MAX",
     "PHASES_MAX",
     "VOLUMES_MAX",
+    "Boot",
+    "BootPages",
     "Losses",
     "PageHeat",
     "Phase",
-    "Run",
-    "RunPages",
-    "Seen",
+    "Sightings",
     "VolumeHeat",
     "VolumePages",
-    "split_runs",
+    "split_boots",
 ]
 
 VOLUMES_MAX = 8
@@ -57,7 +57,7 @@ UNKNOWN_TYPES_MAX = 16
 AVolume = TypeVar("AVolume", bound=VolumePages)
 
 
-class RunOf(Generic[AVolume]):
+class BootOf(Generic[AVolume]):
     """What a line said between two boots of the target; `new_volume` makes what counts a volume's
     pages."""
 
@@ -179,28 +179,28 @@ class RunOf(Generic[AVolume]):
             volume.finish()
 
 
-class Run(RunOf[VolumeHeat]):
-    """A run that knows when its pages were seen."""
+class Boot(BootOf[VolumeHeat]):
+    """A boot that knows when its pages were seen."""
 
     def __init__(self) -> None:
         super().__init__(VolumeHeat)
 
 
-class RunPages(RunOf[VolumePages]):
-    """A run that knows which pages were seen."""
+class BootPages(BootOf[VolumePages]):
+    """A boot that knows which pages were seen."""
 
     def __init__(self) -> None:
         super().__init__(VolumePages)
 
 
-def split_runs(events: Iterable[Event]) -> Iterator[Run]:
-    """The runs of a line, each when it is over; one at a time is in memory."""
-    run = Run()
+def split_boots(events: Iterable[Event]) -> Iterator[Boot]:
+    """The boots of a line, each when it is over; one at a time is in memory."""
+    boot = Boot()
     for event in events:
-        if run.ends_before(event):
-            run.finish()
-            yield run
-            run = Run()
-        run.take(event)
-    run.finish()
-    yield run
+        if boot.ends_before(event):
+            boot.finish()
+            yield boot
+            boot = Boot()
+        boot.take(event)
+    boot.finish()
+    yield boot

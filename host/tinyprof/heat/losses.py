@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a run is known to have lost, by cause.
+"""What a boot is known to have lost, by cause.
 
 Counts that others keep come in, and the ends of epochs, which prove what did not arrive; sums go
 out. No page is known here.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One page: in which epochs of a run it was seen, by kind.
+"""One page: in which epochs of a boot it was seen, by kind.
 
 Words of bits come in, one bit an epoch, in the order of time; counts go out. It knows neither its
 file nor its volume, and its memory does not grow with the epochs.
@@ -29,7 +29,7 @@ def _keys_of(kinds: int) -> tuple[int, ...]:
 _KEYS_OF = tuple(map(_keys_of, range(1 << len(Kind))))
 
 
-class Seen:
+class Sightings:
     """When a page was seen in one way: in how many epochs, first and last, in how many stretches
     of epochs that follow each other and the longest of them, and how many in each of the run's
     phases."""
@@ -66,9 +66,9 @@ class Seen:
             phases += [0] * (phase + 1 - len(phases))
         phases[phase] += count
 
-    def copy(self) -> Seen:
+    def copy(self) -> Sightings:
         """One that goes its own way from here."""
-        twin = Seen()
+        twin = Sightings()
         twin.epochs, twin.first, twin.last, twin.stretches = (
             self.epochs,
             self.first,
@@ -99,10 +99,10 @@ class PageHeat:
     __slots__ = ("_kinds", "by_key")
 
     def __init__(self) -> None:
-        self.by_key: dict[int, Seen] = {}
+        self.by_key: dict[int, Sightings] = {}
         self._kinds = 0
 
-    def seen_as(self, key: int) -> Seen | None:
+    def seen_as(self, key: int) -> Sightings | None:
         """When it was seen as a kind, as MAPPED or as ANY; None: never."""
         if key == ANY and ANY not in self.by_key:
             key = MAPPED if len(self.by_key) > 1 else next(iter(self.by_key), ANY)
@@ -135,5 +135,5 @@ class PageHeat:
         for key in _KEYS_OF[kinds]:
             if key not in self.by_key:
                 earlier = before.get(key)
-                self.by_key[key] = earlier.copy() if earlier else Seen()
+                self.by_key[key] = earlier.copy() if earlier else Sightings()
         self._kinds = kinds

@@ -12,12 +12,12 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import islice
 
-from tinyprof.heat.boots import VOLUMES_MAX, RunPages
+from tinyprof.heat.boots import VOLUMES_MAX, BootPages
 from tinyprof.heat.losses import NO_LOSSES, Losses
 from tinyprof.heat.volume_pages import PAGES_MAX
 from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event
 from tinyprof.wire.messages import EpochEnd, Hello, HostMessage
-from tinyprof.wire.sequence import Frame, FrameOrder
+from tinyprof.wire.sequence import Frame, FrameSequence
 
 MISSING_EPOCHS_MAX = 256
 """Epochs that are named one by one for what they miss; the sum counts all."""
@@ -25,9 +25,9 @@ MISSING_EPOCHS_MAX = 256
 
 @dataclass(frozen=True, slots=True)
 class MissingRecords:
-    """What is missing of one epoch: the run is counted from 1."""
+    """What is missing of one epoch: the boot is counted from 1."""
 
-    run: int
+    boot: int
     volume: int
     epoch: int
     records: int
@@ -35,7 +35,7 @@ class MissingRecords:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What was seen so far, over all runs, in `seconds`.
+    """What was seen so far, over all boots, in `seconds`.
 
     `pages` are distinct ones, `epochs` those that ended, of the volume with the most.
     `joined_late`: the first frame was not the target's first, so the records that its epoch had
@@ -48,7 +48,7 @@ class Totals:
 
     seconds: float = 0.0
     hello: Hello | None = None
-    runs: int = 0
+    boots: int = 0
     bytes: int = 0
     console_bytes: int = 0
     corrupt_bytes: int = 0
@@ -77,7 +77,7 @@ class Tally:
         self.away = False
         self.overruns = 0
         self._joined_late: bool | None = None
-        self._run = RunPages()
+        self._boot = BootPages()
         self._before = Totals()
         self._pages_before: dict[int, set[int]] = {}
         self._missing: list[MissingRecords] = []
@@ -86,22 +86,22 @@ class Tally:
     @property
     def epochs(self) -> int:
         """Epochs that ended."""
-        return self._before.epochs + _ended(self._run)
+        return self._before.epochs + _ended(self._boot)
 
     @property
     def in_epoch(self) -> bool:
         """Whether a volume's epoch is under way, of which pages have come."""
-        return any(volume.in_epoch for volume in self._run.volumes.values())
+        return any(volume.in_epoch for volume in self._boot.volumes.values())
 
     def take(self, event: Event) -> bool:
         """Count one event; whether the target has rebooted before it."""
-        rebooted = self._run.ends_before(event)
+        rebooted = self._boot.ends_before(event)
         if rebooted:
             self._end_run()
         if isinstance(event, Frame):
             self._take_frame(event)
             return rebooted
-        self._run.take(event)
+        self._boot.take(event)
         if isinstance(event, CorruptFrame) and event.repeated:
             self._corrupt_repeated += 1
         return rebooted
@@ -110,63 +110,63 @@ class Tally:
         if self._joined_late is None and not isinstance(frame.message, HostMessage):
             self._joined_late = frame.seq > 0
         if not isinstance(frame.message, EpochEnd):
-            self._run.take(frame)
+            self._boot.take(frame)
             return
         end = frame.message
         before = self._missing_of(end.volume)
-        self._run.take(frame)
+        self._boot.take(frame)
         more = self._missing_of(end.volume) - before
         if more and len(self._missing) < MISSING_EPOCHS_MAX:
             self._missing.append(
-                MissingRecords(self._before.runs + 1, end.volume, end.epoch, more)
+                MissingRecords(self._before.boots + 1, end.volume, end.epoch, more)
             )
 
     def _missing_of(self, volume: int) -> int:
-        known = self._run.volumes.get(volume)
+        known = self._boot.volumes.get(volume)
         return known.missing if known else 0
 
     def _end_run(self) -> None:
-        self._run.finish()
+        self._boot.finish()
         self._before = self.totals(0.0)
-        for index, volume in self._run.volumes.items():
+        for index, volume in self._boot.volumes.items():
             if index not in self._pages_before and len(self._pages_before) >= VOLUMES_MAX:
                 continue
             known = self._pages_before.setdefault(index, set())
             known.update(islice(volume.page_ids, max(0, PAGES_MAX - len(known))))
-        self._run = RunPages()
+        self._boot = BootPages()
 
-    def totals(self, seconds: float, order: FrameOrder | None = None) -> Totals:
-        """All of it; `order` is that of the frames."""
-        run, before = self._run, self._before
-        volumes = run.volumes.items()
+    def totals(self, seconds: float, sequence: FrameSequence | None = None) -> Totals:
+        """All of it; `sequence` is that of the frames."""
+        boot, before = self._boot, self._before
+        volumes = boot.volumes.items()
         known = sum(len(pages) for pages in self._pages_before.values())
         return Totals(
             seconds=seconds,
-            hello=run.hello or before.hello,
-            runs=before.runs + 1,
+            hello=boot.hello or before.hello,
+            boots=before.boots + 1,
             bytes=self.bytes,
-            console_bytes=before.console_bytes + run.console_bytes,
-            corrupt_bytes=before.corrupt_bytes + run.corrupt_bytes,
+            console_bytes=before.console_bytes + boot.console_bytes,
+            corrupt_bytes=before.corrupt_bytes + boot.corrupt_bytes,
             records=before.records + sum(volume.records for _, volume in volumes),
             pages=known
             + sum(v.distinct_pages(self._pages_before.get(i, set())) for i, v in volumes),
             epochs=self.epochs,
-            unknown_messages=before.unknown_messages + run.unknown_messages,
+            unknown_messages=before.unknown_messages + boot.unknown_messages,
             joined_late=bool(self._joined_late),
-            losses=before.losses + run.losses,
+            losses=before.losses + boot.losses,
             missing=tuple(self._missing),
-            repeats=order is not None and order.repeats,
+            repeats=sequence is not None and sequence.repeats,
             corrupt_repeated=self._corrupt_repeated,
-            duplicates=order.duplicates if order else 0,
-            waited_ms=before.waited_ms + (run.status.waited_ms if run.status else 0),
+            duplicates=sequence.duplicates if sequence else 0,
+            waited_ms=before.waited_ms + (boot.status.waited_ms if boot.status else 0),
             gaps=self.gaps,
             overruns=self.overruns,
             away=self.away,
         )
 
 
-def _ended(run: RunPages) -> int:
-    return max((volume.ended for volume in run.volumes.values()), default=0)
+def _ended(boot: BootPages) -> int:
+    return max((volume.ended for volume in boot.volumes.values()), default=0)
 
 
 def console_text(events: Iterable[Event]) -> bytes:

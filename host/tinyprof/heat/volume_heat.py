@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One volume of one run: when each of its pages was seen, and the phases that the run had.
+"""One volume of one boot: when each of its pages was seen, and the phases that the boot had.
 
 The messages that name the volume come in; page counts go out. Page ids are never resolved here.
 """
@@ -14,7 +14,7 @@ from tinyprof.heat.volume_pages import PAGES_MAX, EpochPages, VolumePages
 from tinyprof.wire.messages import EpochEnd
 
 PHASES_MAX = 32
-"""Further marks of a run begin no phase; nobody reads as many."""
+"""Further marks of a boot begin no phase; nobody reads as many."""
 
 QUIET_SHARE = 0.05
 QUIET_EPOCHS = 2
@@ -27,7 +27,7 @@ WINDOW = 480
 
 @dataclass(slots=True)
 class Phase:
-    """A part of a run, from an epoch on: the one that a mark named, or what is not distinguished
+    """A part of a boot, from an epoch on: the one that a mark named, or what is not distinguished
     by marks.
 
     `steady`: begun after the steady state was found. `fresh` pages were first seen in it.
@@ -41,7 +41,7 @@ class Phase:
 
 
 class VolumeHeat(VolumePages):
-    """The heat of one volume in one run.
+    """The heat of one volume in one boot.
 
     To count a page is much work, and to set a bit is little: what a page was seen in is first
     gathered in a word of bits for each kind, one bit an epoch, and counted for many epochs at

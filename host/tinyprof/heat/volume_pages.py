@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One volume of one run: which of its pages were seen, which epochs ended, and what is missing of
+"""One volume of one boot: which of its pages were seen, which epochs ended, and what is missing of
 them.
 
 The messages that name the volume come in, counts go out. It knows that a page was seen and not
@@ -62,7 +62,7 @@ class EpochPages:
 
 
 class VolumePages:
-    """The pages of one volume in one run. `page_ids` are those of the epochs that are over."""
+    """The pages of one volume in one boot. `page_ids` are those of the epochs that are over."""
 
     def __init__(self) -> None:
         self.page_ids: set[int] = set()

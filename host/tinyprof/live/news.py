@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where the live view's news come from: a recording that runs, or a capture that is read, in its
+"""Where the live view's news come from: a recording that boots, or a capture that is read, in its
 own thread.
 
 Four times a second it posts one immutable piece of news. The screen never waits for it, and it
@@ -17,7 +17,7 @@ from typing import Protocol
 from tinyprof.capture.format import Ending
 from tinyprof.live.snapshot import Snapshot
 from tinyprof.text import shown, shown_line
-from tinyprof.wire.frames import Order
+from tinyprof.wire.frames import Command
 
 INTERVAL = 0.25
 CONSOLE_LINE_MAX = 1024
@@ -49,7 +49,7 @@ Post = Callable[[News], None]
 
 
 class Feed(Protocol):
-    """`title`: what is looked at; `live`: whether it is being recorded, so that orders can be
+    """`title`: what is looked at; `live`: whether it is being recorded, so that commands can be
     given."""
 
     title: str
@@ -64,7 +64,7 @@ class Feed(Protocol):
         """Ask for the end. The last news come soon after."""
         ...
 
-    def order(self, order: Order) -> None:
+    def command(self, command: Command) -> None:
         """Have the recorder do this soon: set a mark, tell the target something."""
         ...
 

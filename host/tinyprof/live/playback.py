@@ -17,7 +17,7 @@ from tinyprof.errors import TinyprofError
 from tinyprof.live.news import INTERVAL, Post, _Notes
 from tinyprof.live.snapshot import LiveHeat, Snapshot
 from tinyprof.text import shown
-from tinyprof.wire.frames import ConsoleText, Event, Order
+from tinyprof.wire.frames import Command, ConsoleText, Event
 from tinyprof.wire.messages import EpochEnd, Pages
 from tinyprof.wire.sequence import Frame
 
@@ -52,7 +52,7 @@ def snapshot_at(
         for event in whole.events():
             if not wanted():
                 return None
-            heat.heard([event])
+            heat.take([event])
             clock.take(event)
             if heat.epochs >= epochs:
                 break
@@ -80,18 +80,18 @@ class FinishedCapture:
 
     def start(self, post: Post) -> None:
         self._post = post
-        threading.Thread(target=self._run, name="reader", daemon=True).start()
+        threading.Thread(target=self._boot, name="reader", daemon=True).start()
 
     def stop(self) -> None:
         self._stop.set()
 
-    def order(self, order: Order) -> None:
+    def command(self, command: Command) -> None:
         """A finished recording takes none."""
 
     def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
         return snapshot_at(self._paths, self._image, epochs, wanted)
 
-    def _run(self) -> None:
+    def _boot(self) -> None:
         notes, heat = _Notes(), LiveHeat(self._image)
         try:
             for number, path in enumerate(self._paths):
@@ -134,11 +134,11 @@ class FinishedCapture:
             if isinstance(event, ConsoleText):
                 notes.console(event.data)
             if len(batch) >= 256:
-                heat.heard(batch)
+                heat.take(batch)
                 batch.clear()
                 if self._stop.is_set():
                     return
                 if monotonic() - posted >= INTERVAL:
                     posted = monotonic()
                     self._post(notes.news(self._snapshot(heat)))
-        heat.heard(batch)
+        heat.take(batch)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""News of a recording that runs."""
+"""News of a recording that boots."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tinyprof.live.playback import snapshot_at
 from tinyprof.live.snapshot import LiveHeat, Snapshot
 from tinyprof.record.recorder import Observer, Recording
 from tinyprof.text import epoch_text
-from tinyprof.wire.frames import Event, HostMark, Order
+from tinyprof.wire.frames import Command, Event, HostMark
 from tinyprof.wire.messages import EpochLength, Rearm, Trace
 
-Begin = Callable[
+BeginRecording = Callable[
     [
         Observer,
         Callable[[Sequence[Event]], None],
-        Callable[[], Iterable[Order]],
+        Callable[[], Iterable[Command]],
         Callable[[], bool],
     ],
     Recording,
@@ -47,7 +47,7 @@ class LiveRecording:
         title: str,
         capture: Path,
         index: ImageIndex | None,
-        begin: Begin,
+        begin: BeginRecording,
         console: IO[bytes] | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -62,7 +62,7 @@ class LiveRecording:
         self._notes = _Notes()
         self._clock = clock
         self._began = self._posted = clock()
-        self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._totals = Totals()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -70,7 +70,7 @@ class LiveRecording:
 
     def start(self, post: Post) -> None:
         self._post = post
-        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread = threading.Thread(target=self._boot, name="recorder", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -82,15 +82,15 @@ class LiveRecording:
         if self._thread:
             self._thread.join()
 
-    def order(self, order: Order) -> None:
-        self._orders.put(order)
+    def command(self, command: Command) -> None:
+        self._commands.put(command)
 
     def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
         return snapshot_at(part_paths(self.capture), self._index, epochs, wanted)
 
-    def _run(self) -> None:
+    def _boot(self) -> None:
         try:
-            self.recording = self._begin(self, self._heat.heard, self._due, self._stop.is_set)
+            self.recording = self._begin(self, self._heat.take, self._due, self._stop.is_set)
         except BaseException as error:
             # Whoever waits for the recording raises it where it can be told.
             self.crash = error
@@ -118,12 +118,12 @@ class LiveRecording:
         ending = self.recording.ending
         return ending.name.lower().replace("_", " ") if ending is not None else "unknown"
 
-    def _due(self) -> list[Order]:
-        orders = []
-        while not self._orders.empty():
-            orders.append(self._orders.get())
-            self._notes.log(self._elapsed(), order_text(orders[-1]))
-        return orders
+    def _due(self) -> list[Command]:
+        commands = []
+        while not self._commands.empty():
+            commands.append(self._commands.get())
+            self._notes.log(self._elapsed(), command_text(commands[-1]))
+        return commands
 
     def _elapsed(self) -> float:
         return self._clock() - self._began
@@ -152,9 +152,9 @@ class LiveRecording:
         self._notes.warning(self._elapsed(), str(warning))
 
 
-def order_text(order: Order) -> str:
+def command_text(command: Command) -> str:
     """What is to be done, in words."""
-    match order:
+    match command:
         case HostMark(text):
             return f"mark: {text}"
         case EpochLength(ms):

@@ -16,12 +16,12 @@ from time import monotonic
 
 from tinyprof.capture.index import ImageIndex, StoredSizes, WrongImageError, stored_sizes
 from tinyprof.errors import TinyprofError
-from tinyprof.heat.boots import Run
+from tinyprof.heat.boots import Boot
 from tinyprof.heat.losses import NO_LOSSES, Losses
 from tinyprof.plan.what_if import WhatIf, what_if
 from tinyprof.profile.merge import merge_profiles
 from tinyprof.profile.model import Profile
-from tinyprof.profile.resolve import profile_of_run
+from tinyprof.profile.resolve import profile_of_boot
 from tinyprof.tables.rows import FileRow, file_rows
 from tinyprof.wire.frames import Event
 from tinyprof.wire.messages import Hello
@@ -32,7 +32,7 @@ RATES = 60
 LOOK_SHARE = 0.08
 """The share of the time that looking at the pages may take: the rest is the recorder's."""
 
-RUNS_MAX = 32
+BOOTS_MAX = 32
 """Earlier boots that are in the picture; of a target that boots for ever the capture has the
 rest."""
 
@@ -50,7 +50,7 @@ class Snapshot:
 
     seconds: float = 0.0
     hello: Hello | None = None
-    runs: int = 1
+    boots: int = 1
     epoch: int = 0
     unfinished: int = 0
     records: int = 0
@@ -83,7 +83,7 @@ class Snapshot:
 
 
 class LiveHeat:
-    """Follows one line, with the index of the image that the target should run; `clock` is in
+    """Follows one line, with the index of the image that the target should boot; `clock` is in
     seconds."""
 
     def __init__(self, index: ImageIndex | None, clock: Callable[[], float] = monotonic) -> None:
@@ -97,8 +97,8 @@ class LiveHeat:
             image_size=index.size if index else 0,
             image_pages=sum(tables.values()),
         )
-        self._run = Run()
-        self._runs = 1
+        self._boot = Boot()
+        self._boots = 1
         self._earlier: list[Profile] = []
         self._records_before = 0
         self._epochs_before = self._unfinished_before = 0
@@ -110,30 +110,30 @@ class LiveHeat:
     @property
     def epochs(self) -> int:
         """Epochs that ended, of all boots."""
-        return self._epochs_before + _ended(self._run)
+        return self._epochs_before + _ended(self._boot)
 
-    def heard(self, events: Sequence[Event]) -> None:
+    def take(self, events: Sequence[Event]) -> None:
         """Take what was on the line."""
         for event in events:
-            if self._run.ends_before(event):
+            if self._boot.ends_before(event):
                 self._end_run()
-            self._run.take(event)
+            self._boot.take(event)
 
     def _end_run(self) -> None:
-        run = self._run
-        run.finish()
-        self._records_before += _records(run)
-        self._epochs_before += _ended(run)
-        self._unfinished_before += _unfinished(run)
-        self._losses_before += run.losses
-        if len(self._earlier) < RUNS_MAX and (profile := self._profile_of(run)):
+        boot = self._boot
+        boot.finish()
+        self._records_before += _records(boot)
+        self._epochs_before += _ended(boot)
+        self._unfinished_before += _unfinished(boot)
+        self._losses_before += boot.losses
+        if len(self._earlier) < BOOTS_MAX and (profile := self._profile_of(boot)):
             self._earlier.append(profile)
-        self._run = Run()
-        self._runs += 1
+        self._boot = Boot()
+        self._boots += 1
 
     def finish(self) -> None:
         """Nothing more will come: what the running epoch has seen counts."""
-        self._run.finish()
+        self._boot.finish()
 
     def snapshot(self, seconds: float, *, whole: bool = False) -> Snapshot:
         """The state after `seconds`, which never fall.
@@ -141,12 +141,12 @@ class LiveHeat:
         Pages are looked at if `whole`, or if an epoch has ended since a look that is long enough
         ago.
         """
-        last, run = self._last, self._run
-        records = self._records_before + _records(run)
+        last, boot = self._last, self._boot
+        records = self._records_before + _records(boot)
         if seconds > last.seconds:
             self._rates.append((records - last.records) / (seconds - last.seconds))
         epochs, began = self.epochs, self._clock()
-        unfinished = self._unfinished_before + _unfinished(run)
+        unfinished = self._unfinished_before + _unfinished(boot)
         if whole or (epochs + unfinished != self._looked_epochs and began >= self._look_again):
             last = self._with_pages(last)
             self._looked_epochs = epochs + unfinished
@@ -157,12 +157,12 @@ class LiveHeat:
         self._last = replace(
             last,
             seconds=seconds,
-            hello=run.hello or last.hello,
-            runs=self._runs,
+            hello=boot.hello or last.hello,
+            boots=self._boots,
             epoch=epochs,
             unfinished=unfinished,
             records=records,
-            losses=self._losses_before + run.losses,
+            losses=self._losses_before + boot.losses,
             rates=tuple(self._rates),
         )
         return self._last
@@ -179,13 +179,13 @@ class LiveHeat:
         )
 
     def _profile(self) -> Profile | None:
-        current = self._profile_of(self._run)
+        current = self._profile_of(self._boot)
         profiles = [*self._earlier, *([current] if current else [])]
         return merge_profiles(profiles) if len(profiles) > 1 else next(iter(profiles), None)
 
-    def _profile_of(self, run: Run) -> Profile | None:
+    def _profile_of(self, boot: Boot) -> Profile | None:
         try:
-            return profile_of_run(run, self._index) if run.hello and self._index else None
+            return profile_of_boot(boot, self._index) if boot.hello and self._index else None
         except WrongImageError:
             return None
 
@@ -193,22 +193,22 @@ class LiveHeat:
         if not self._index:
             return "no image is known: give it with --image"
         try:
-            if self._run.hello:
-                self._index.volume_of(self._run.hello)
+            if self._boot.hello:
+                self._index.volume_of(self._boot.hello)
         except TinyprofError as error:
             return error.message
         return ""
 
 
-def _records(run: Run) -> int:
-    return sum(volume.records for volume in run.volumes.values())
+def _records(boot: Boot) -> int:
+    return sum(volume.records for volume in boot.volumes.values())
 
 
-def _ended(run: Run) -> int:
-    return max((volume.ended for volume in run.volumes.values()), default=0)
+def _ended(boot: Boot) -> int:
+    return max((volume.ended for volume in boot.volumes.values()), default=0)
 
 
-def _unfinished(run: Run) -> int:
+def _unfinished(boot: Boot) -> int:
     """Epochs that are over, for a later one has begun or nothing more comes, though no end was
     heard."""
-    return max((volume.unfinished for volume in run.volumes.values()), default=0)
+    return max((volume.unfinished for volume in boot.volumes.values()), default=0)

@@ -72,7 +72,7 @@ NEARLY_NOTHING = 1e-6
 cheaper one."""
 
 
-def split_runs(mapping: Callable[[int | None], float]) -> Model:
+def split_segment_offers(mapping: Callable[[int | None], float]) -> Model:
     """A stock kernel, with segments split (docs/split-segments.md): offers of runs of a file's
     pages.
 

@@ -17,7 +17,7 @@ from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.compressor import choose_compressor
-from tinyprof.cramfs.writing.packer import BlockCache, stored_sizes
+from tinyprof.cramfs.writing.packer import BlockCache, compressed_size_of
 from tinyprof.cramfs.writing.writer import WriteOptions, Written, write_image
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import PAGE_SIZE
@@ -123,7 +123,7 @@ class Planner:
         """With `split`, files are split so that the pages chosen begin segments, for kernel
         mainline."""
         self._split = split
-        self._sizes = stored_sizes(choose_compressor(options.level, options.zopfli), cache)
+        self._sizes = compressed_size_of(choose_compressor(options.level, options.zopfli), cache)
         self._tree, self._match, self._options, self._cache = tree, match, options, cache
         self.image_before = len(self._write({}, options).image)
         # The first page in place brings the block pointers that let equal pages be stored once.

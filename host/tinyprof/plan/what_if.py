@@ -18,7 +18,14 @@ from typing import NamedTuple
 from tinyprof.capture.index import StoredSizes
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan.knapsack import Option, rising
-from tinyprof.plan.offers import Model, Offer, any_page, leading_runs, split_runs, whole_parts
+from tinyprof.plan.offers import (
+    Model,
+    Offer,
+    any_page,
+    leading_runs,
+    split_segment_offers,
+    whole_parts,
+)
 from tinyprof.plan.value import Candidate
 from tinyprof.profile.model import FileUse, Profile
 from tinyprof.segments.split_tree import Prices
@@ -46,7 +53,10 @@ KERNELS = (
     Kernel("patched", "maps any page", any_page, ""),
     Kernel("mainline", "maps the leading run of each segment", leading_runs, " --kernel mainline"),
     Kernel(
-        "split", "maps runs of split segments", split_runs(Prices().mapping), " --split-segments"
+        "split",
+        "maps runs of split segments",
+        split_segment_offers(Prices().mapping),
+        " --split-segments",
     ),
     Kernel("nommu", "maps whole segments or nothing", whole_parts, " --kernel nommu"),
 )

@@ -15,11 +15,11 @@ from tinyprof.profile.model import (
     KIND_LETTERS,
     LOSSES,
     WEIGHT_MAX,
+    BootFacts,
     FileUse,
     PageUse,
     Profile,
     ProfileError,
-    RunFacts,
     Seen,
 )
 
@@ -85,16 +85,16 @@ def _joined(
 
 
 def weighted(profile: Profile, weight: int) -> Profile:
-    """The profile with each of its runs counted `weight` times as often.
+    """The profile with each of its boots counted `weight` times as often.
 
     Raises ProfileError where one would then count more than WEIGHT_MAX times.
     """
     if weight == 1:
         return profile
-    most = max((run.weight * weight for run in profile.runs), default=0)
+    most = max((boot.weight * weight for boot in profile.boots), default=0)
     if most > WEIGHT_MAX:
         raise ProfileError(
-            f"a run would count {most} times, for it has a weight already; at most "
+            f"a boot would count {most} times, for it has a weight already; at most "
             f"{WEIGHT_MAX} can be kept",
             "give a smaller --weight",
         )
@@ -110,19 +110,19 @@ def weighted(profile: Profile, weight: int) -> Profile:
         replace(f, pages={page: times(use) for page, use in f.pages.items()})
         for f in profile.files
     )
-    runs = (replace(run, weight=run.weight * weight) for run in profile.runs)
-    return replace(profile, runs=tuple(runs), files=tuple(files))
+    boots = (replace(boot, weight=boot.weight * weight) for boot in profile.boots)
+    return replace(profile, boots=tuple(boots), files=tuple(files))
 
 
 def merge_profiles(profiles: Iterable[Profile]) -> Profile:
-    """One profile of all runs. Uses of one content add up; the path is the first in the order of
+    """One profile of all boots. Uses of one content add up; the path is the first in the order of
     names."""
-    runs: list[RunFacts] = []
+    boots: list[BootFacts] = []
     merged: dict[Content, FileUse] = {}
     unknown = 0
     extra: dict[str, Any] = {}
     for profile in profiles:
-        runs += profile.runs
+        boots += profile.boots
         unknown += profile.unknown_pages
         extra = {**profile.extra, **extra}
         for file in profile.files:
@@ -130,19 +130,26 @@ def merge_profiles(profiles: Iterable[Profile]) -> Profile:
             before = merged.get(content)
             merged[content] = file if before is None else _merged_file(before, file)
     files = sorted(merged.values(), key=lambda file: (file.path, file.sha256))
-    runs.sort(
-        key=lambda run: (run.fsid, run.kernel, run.epochs, run.weight, _losses(run), _names(run))
+    boots.sort(
+        key=lambda boot: (
+            boot.fsid,
+            boot.kernel,
+            boot.epochs,
+            boot.weight,
+            _losses(boot),
+            _names(boot),
+        )
     )
-    return Profile(tuple(runs), unknown, tuple(files), extra)
+    return Profile(tuple(boots), unknown, tuple(files), extra)
 
 
-def _losses(run: RunFacts) -> tuple[int, ...]:
-    return tuple(getattr(run.losses, name) for name in LOSSES)
+def _losses(boot: BootFacts) -> tuple[int, ...]:
+    return tuple(getattr(boot.losses, name) for name in LOSSES)
 
 
-def _names(run: RunFacts) -> list[tuple[Any, ...]]:
+def _names(boot: BootFacts) -> list[tuple[Any, ...]]:
     return [
-        attrgetter("name", "first", "epochs", "fresh", "steady")(phase) for phase in run.phases
+        attrgetter("name", "first", "epochs", "fresh", "steady")(phase) for phase in boot.phases
     ]
 
 

@@ -32,12 +32,12 @@ class ProfileError(TinyprofError):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """When a page was seen in one way, over all runs.
+    """When a page was seen in one way, over all boots.
 
     `epochs`: in how many epochs, `steady`: how many of them in the steady state, both times the
-    runs' weights. `first` and `last` are numbers of epochs in any run; 1 is the start of the boot.
-    `stretches`: of epochs that follow each other; `longest`: the longest stretch, in epochs.
-    `runs`: how many runs saw it.
+    runs' weights. `first` and `last` are numbers of epochs in any boot; 1 is the start of the
+    boot. `stretches`: of epochs that follow each other; `longest`: the longest stretch, in epochs.
+    `boots`: how many boots saw it.
     """
 
     epochs: int
@@ -46,7 +46,7 @@ class Seen:
     last: int
     stretches: int
     longest: int
-    runs: int
+    boots: int
 
     def __add__(self, other: Seen) -> Seen:
         return Seen(
@@ -56,7 +56,7 @@ class Seen:
             max(self.last, other.last),
             self.stretches + other.stretches,
             max(self.longest, other.longest),
-            self.runs + other.runs,
+            self.boots + other.boots,
         )
 
     def either(self, other: Seen) -> Seen:
@@ -68,7 +68,7 @@ class Seen:
             max(self.last, other.last),
             max(self.stretches, other.stretches),
             max(self.longest, other.longest),
-            max(self.runs, other.runs),
+            max(self.boots, other.boots),
         )
 
 
@@ -112,7 +112,7 @@ class PageUse:
 
 
 @dataclass(frozen=True, slots=True)
-class Symbol:
+class NamedRange:
     """A function or object of a file: its name, its first byte in the file, and its size in
     bytes."""
 
@@ -127,7 +127,7 @@ class FileUse:
 
     `images`: the fsids of those that are known to hold it, sorted. `symbols` are those near used
     pages, where someone looked them up. `processes`: the most that were seen to map it at once in
-    any run; None where no target counted them. `extra` is what a later version wrote.
+    any boot; None where no target counted them. `extra` is what a later version wrote.
     """
 
     path: str
@@ -135,14 +135,14 @@ class FileUse:
     sha256: str
     pages: Mapping[int, PageUse]
     images: tuple[str, ...]
-    symbols: tuple[Symbol, ...] = ()
+    symbols: tuple[NamedRange, ...] = ()
     processes: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseFacts:
-    """A phase of a run: the mark that began it, its first epoch, its epochs, and the pages new in
+    """A phase of a boot: the mark that began it, its first epoch, its epochs, and the pages new in
     it."""
 
     name: str
@@ -153,7 +153,7 @@ class PhaseFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class RunFacts:
+class BootFacts:
     """One boot of a target that the profile is made of. `weight`: how many times it counts."""
 
     fsid: str
@@ -174,20 +174,20 @@ class RunFacts:
 class Profile:
     """`unknown_pages` are page ids that no file of the run's image has."""
 
-    runs: tuple[RunFacts, ...]
+    boots: tuple[BootFacts, ...]
     unknown_pages: int
     files: tuple[FileUse, ...]
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def epochs(self) -> int:
-        """The epochs of all runs, times their weights."""
-        return sum(run.epochs * run.weight for run in self.runs)
+        """The epochs of all boots, times their weights."""
+        return sum(boot.epochs * boot.weight for boot in self.boots)
 
     def epochs_of(self, file: FileUse) -> int:
-        """The epochs, times their weights, of the runs of images that hold this file."""
-        return sum(run.epochs * run.weight for run in self.runs if run.fsid in file.images)
+        """The epochs, times their weights, of the boots of images that hold this file."""
+        return sum(boot.epochs * boot.weight for boot in self.boots if boot.fsid in file.images)
 
     def steady_of(self, file: FileUse) -> int:
-        """The epochs of the steady state of those runs, times their weights."""
-        return sum(run.steady * run.weight for run in self.runs if run.fsid in file.images)
+        """The epochs of the steady state of those boots, times their weights."""
+        return sum(boot.steady * boot.weight for boot in self.boots if boot.fsid in file.images)

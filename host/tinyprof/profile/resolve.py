@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Captures resolved into profiles: their runs and an image index in, the used pages of each file
+"""Captures resolved into profiles: their boots and an image index in, the used pages of each file
 out.
 
-A page id means something with the index of its image alone, so a run and an index must belong
-together. Which part of a run is its steady state is decided here.
+A page id means something with the index of its image alone, so a boot and an index must belong
+together. Which part of a boot is its steady state is decided here.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from tinyprof.capture.index import ImageIndex, IndexedFile, WrongImageError
-from tinyprof.heat.boots import Run, split_runs
-from tinyprof.heat.page_heat import ANY, MAPPED, PageHeat
-from tinyprof.heat.page_heat import Seen as SeenInRun
+from tinyprof.heat.boots import Boot, split_boots
+from tinyprof.heat.page_heat import ANY, MAPPED, PageHeat, Sightings
 from tinyprof.heat.volume_heat import Phase, VolumeHeat
 from tinyprof.pages import PAGE_SIZE, Content
 from tinyprof.profile.merge import either_file, merge_profiles
@@ -23,12 +22,12 @@ from tinyprof.profile.model import (
     AS_ANYTHING,
     EITHER,
     KIND_LETTERS,
+    BootFacts,
     FileUse,
     PageUse,
     PhaseFacts,
     Profile,
     ProfileError,
-    RunFacts,
     Seen,
 )
 from tinyprof.wire.frames import Event
@@ -74,8 +73,8 @@ def make_profile(
 ) -> Profile:
     """Resolve and merge captures; each is read to its end.
 
-    `weights` has how many times the runs of a capture count, by its name, where that is not once.
-    A run resolves with its capture's own index, or with `image` where that is the one the target
+    `weights` has how many times the boots of a capture count, by its name, where that is not once.
+    A boot resolves with its capture's own index, or with `image` where that is the one the target
     ran. Raises WrongImageError naming both sides, also for an `image` that none of the targets
     ran, and ProfileError for a capture without index or hello.
     """
@@ -89,14 +88,16 @@ def make_profile(
                 f"index{_because(capture.index_fault)}",
                 "give the image that was in flash with --image",
             )
-        heard = False
-        for run in split_runs(capture.events()):
-            if run.hello:
+        has_data = False
+        for boot in split_boots(capture.events()):
+            if boot.hello:
                 weight = (weights or {}).get(capture.name, 1)
-                profiles.append(profile_of_run(run, _index_of(capture.name, run, indexes), weight))
-                elsewhere.append(_not_of(run.hello, image))
-            heard = heard or run.hello is not None
-        if not heard:
+                profiles.append(
+                    profile_of_boot(boot, _index_of(capture.name, boot, indexes), weight)
+                )
+                elsewhere.append(_not_of(boot.hello, image))
+            has_data = has_data or boot.hello is not None
+        if not has_data:
             raise ProfileError(
                 f"{capture.name}: no target is named in it",
                 "record again; the target sends one every 10 s",
@@ -122,12 +123,12 @@ def _because(fault: str) -> str:
     return f" ({fault})" if fault else ""
 
 
-def _index_of(name: str, run: Run, indexes: list[ImageIndex]) -> ImageIndex:
-    assert run.hello
+def _index_of(name: str, boot: Boot, indexes: list[ImageIndex]) -> ImageIndex:
+    assert boot.hello
     errors = []
     for index in indexes:
         try:
-            index.volume_of(run.hello)
+            index.volume_of(boot.hello)
             return index
         except WrongImageError as error:
             errors.append(error)
@@ -150,16 +151,16 @@ def steady_phases(phases: Sequence[Phase]) -> list[bool]:
     return [True] * len(phases)
 
 
-def profile_of_run(run: Run, index: ImageIndex, weight: int = 1) -> Profile:
-    """One run, over or not, that said hello. Raises WrongImageError where the target runs another
-    image."""
-    assert run.hello
-    volume = run.volumes.get(index.volume_of(run.hello)) or VolumeHeat()
+def profile_of_boot(boot: Boot, index: ImageIndex, weight: int = 1) -> Profile:
+    """One boot, over or not, that said hello. Raises WrongImageError where the target boots
+    another image."""
+    assert boot.hello
+    volume = boot.volumes.get(index.volume_of(boot.hello)) or VolumeHeat()
     steady = steady_phases(volume.phases)
     phases = _phase_facts(volume.phases, steady)
     # An epoch that is under way has no place yet: neither have its pages.
     epochs = sum(phase.epochs for phase in phases)
-    facts = RunFacts(str(index.fsid), run.hello.kernel, epochs, run.losses, phases, weight)
+    facts = BootFacts(str(index.fsid), boot.hello.kernel, epochs, boot.losses, phases, weight)
     known: set[int] = set()
     files = _files(volume, index, _Scale(weight, tuple(steady)), known) if volume.page_ids else ()
     return Profile((facts,), len(volume.page_ids - known), files)
@@ -186,7 +187,7 @@ class _Scale:
     weight: int
     steady: tuple[bool, ...]
 
-    def seen(self, it: SeenInRun) -> Seen:
+    def seen(self, it: Sightings) -> Seen:
         steady = sum(
             count for count, is_steady in zip(it.phases, self.steady, strict=False) if is_steady
         )
@@ -202,7 +203,7 @@ class _Scale:
 def _files(
     volume: VolumeHeat, index: ImageIndex, scale: _Scale, known: set[int]
 ) -> tuple[FileUse, ...]:
-    """The used files of one run. Adds the page ids that it resolves to `known`."""
+    """The used files of one boot. Adds the page ids that it resolves to `known`."""
     heats = volume.pages
     found: dict[Content, FileUse] = {}
     for file in index.files:

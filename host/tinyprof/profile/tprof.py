@@ -2,7 +2,7 @@
 """The profile's text (`*.tprof`, docs/profile-format.md): a profile in, canonical JSON out, and
 back.
 
-One line a run and one a file, sorted, with no time or machine in it: the same profile gives the
+One line a boot and one a file, sorted, with no time or machine in it: the same profile gives the
 same bytes. A text that is read is untrusted; what a later version added to it is kept and written
 again.
 """
@@ -24,14 +24,14 @@ from tinyprof.profile.model import (
     KIND_LETTERS,
     LOSSES,
     WEIGHT_MAX,
+    BootFacts,
     FileUse,
+    NamedRange,
     PageUse,
     PhaseFacts,
     Profile,
     ProfileError,
-    RunFacts,
     Seen,
-    Symbol,
 )
 
 FORMAT = 2
@@ -54,24 +54,24 @@ _FILE_NAMES = {"path", "size", "sha256", "images", "processes", "pages", "symbol
 def dump_profile(profile: Profile) -> str:
     """The profile's text."""
     top = {"format": FORMAT, "unknown_pages": profile.unknown_pages, **_sorted(profile.extra)}
-    runs = ",\n".join(_line(run_fields(run)) for run in profile.runs)
+    boots = ",\n".join(_line(boot_fields(boot)) for boot in profile.boots)
     files = ",\n".join(_line(_file_fields(file)) for file in profile.files)
-    return f'{_line(top)[:-1]},"runs":[\n{runs}\n],"files":[\n{files}\n]}}\n'
+    return f'{_line(top)[:-1]},"runs":[\n{boots}\n],"files":[\n{files}\n]}}\n'
 
 
-def run_fields(run: RunFacts) -> dict[str, Any]:
-    """A run as JSON has it."""
+def boot_fields(boot: BootFacts) -> dict[str, Any]:
+    """A boot as JSON has it."""
     return {
-        "image": run.fsid,
-        "kernel": run.kernel,
-        "epochs": run.epochs,
-        "weight": run.weight,
+        "image": boot.fsid,
+        "kernel": boot.kernel,
+        "epochs": boot.epochs,
+        "weight": boot.weight,
         "phases": [
             [phase.name, phase.first, phase.epochs, phase.fresh, phase.steady]
-            for phase in run.phases
+            for phase in boot.phases
         ],
-        "lost": {name: getattr(run.losses, name) for name in LOSSES},
-        **_sorted(run.extra),
+        "lost": {name: getattr(boot.losses, name) for name in LOSSES},
+        **_sorted(boot.extra),
     }
 
 
@@ -95,7 +95,7 @@ def _page_row(page: int, use: PageUse) -> list[Any]:
 
 
 def _seen_row(it: Seen) -> list[int]:
-    return [it.epochs, it.steady, it.first, it.last, it.stretches, it.longest, it.runs]
+    return [it.epochs, it.steady, it.first, it.last, it.stretches, it.longest, it.boots]
 
 
 def _sorted(extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,14 +113,14 @@ def load_profile(text: str) -> Profile:
         if not isinstance(fields, dict) or "format" not in fields:
             raise Broken("no format")
         _check_format(fields)
-        runs = tuple(
-            _load_run(item, f"run {i}") for i, item in enumerate(_list(fields, "runs", ""))
+        boots = tuple(
+            _load_boot(item, f"run {i}") for i, item in enumerate(_list(fields, "runs", ""))
         )
         files = tuple(
             _load_file(item, f"file {i}") for i, item in enumerate(_list(fields, "files", ""))
         )
         profile = Profile(
-            runs, _count(fields, "unknown_pages", ""), files, _extra(fields, _TOP_NAMES)
+            boots, _count(fields, "unknown_pages", ""), files, _extra(fields, _TOP_NAMES)
         )
         _check_whole(profile)
         return profile
@@ -182,14 +182,14 @@ def _fsid(value: Any, what: str) -> str:
     return str(value)
 
 
-def _load_run(fields: Any, where: str) -> RunFacts:
+def _load_boot(fields: Any, where: str) -> BootFacts:
     lost = _get(fields, "lost", where)
     losses = Losses(*(_count(lost, name, f"{where} lost") for name in LOSSES))
     phases = tuple(_load_phase(row, f"{where} phases") for row in _list(fields, "phases", where))
     epochs = _count(fields, "epochs", where)
     if len(phases) > PHASES_MAX or sum(phase.epochs for phase in phases) != epochs:
         raise Broken(f"{where} phases do not add up to its epochs")
-    return RunFacts(
+    return BootFacts(
         _fsid(_get(fields, "image", where), f"{where} image"),
         _text(_get(fields, "kernel", where), f"{where} kernel", _TEXT_MAX),
         epochs,
@@ -227,7 +227,7 @@ def _load_file(fields: Any, where: str) -> FileUse:
     pages = dict(_load_pages(rows, -(-size // PAGE_SIZE), f"{where} ({path:.60})"))
     if len(pages) < len(rows):
         raise Broken(f"{where} has a page twice")
-    symbols: tuple[Symbol, ...] = ()
+    symbols: tuple[NamedRange, ...] = ()
     if "symbols" in fields:
         symbols = tuple(_load_symbol(row, size, where) for row in _list(fields, "symbols", where))
     processes = None
@@ -238,12 +238,12 @@ def _load_file(fields: Any, where: str) -> FileUse:
     )
 
 
-def _load_symbol(row: Any, size: int, where: str) -> Symbol:
+def _load_symbol(row: Any, size: int, where: str) -> NamedRange:
     if type(row) is not list or len(row) != 3:
         raise Broken(f"{where} has a symbol that is no list of name, offset, size")
     name = _text(row[0], f"{where} symbol name", _PATH_MAX)
     offset = _whole(row[1], 0, size, f"{where} symbol offset")
-    return Symbol(name, offset, _whole(row[2], 0, size + 1, f"{where} symbol size"))
+    return NamedRange(name, offset, _whole(row[2], 0, size + 1, f"{where} symbol size"))
 
 
 def _load_pages(rows: list[Any], limit: int, where: str) -> Iterator[tuple[int, PageUse]]:
@@ -271,15 +271,15 @@ def _load_seen(row: Any, where: str, page: int) -> Seen:
         and len(row) == 7
         and all(type(n) is int and 0 <= n < _COUNT_LIMIT for n in row)
     ):
-        epochs, steady, first, last, stretches, longest, runs = row
+        epochs, steady, first, last, stretches, longest, boots = row
         possible = steady <= epochs and 1 <= first <= last < _EPOCH_LIMIT
         if (
             possible
             and 1 <= stretches <= epochs
             and 1 <= longest <= epochs
-            and 1 <= runs <= epochs
+            and 1 <= boots <= epochs
         ):
-            return Seen(epochs, steady, first, last, stretches, longest, runs)
+            return Seen(epochs, steady, first, last, stretches, longest, boots)
     raise Broken(f"{where} page {page} was seen in an impossible way: {row!r:.80}")
 
 

@@ -67,7 +67,7 @@ class LineWatch:
         self._port = port
         self._baud = baud
         self._index = index
-        self._heard = False
+        self._on_events = False
         self._hello: Hello | None = None
         self._tracerless_since: float | None = None
         self._waiting_since: float | None = None
@@ -92,8 +92,8 @@ class LineWatch:
         `pending` is the decoder's; `held`: good frames came that are no events, as those that came
         before.
         """
-        self._heard = self._heard or bool(data)
-        if not self._heard:
+        self._on_events = self._on_events or bool(data)
+        if not self._on_events:
             if now >= SILENCE_SECONDS:
                 yield from self._once("silence", self._silence(now))
             return

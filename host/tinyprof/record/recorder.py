@@ -20,11 +20,11 @@ from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Tally, Totals, console_text, loss_counts
 from tinyprof.record.diagnosis import LineWarning, LineWatch
 from tinyprof.record.return_path import ReturnPath
-from tinyprof.wire.frames import RUN_MAX, Event, FrameDecoder, HostMark, Order, primer
+from tinyprof.wire.frames import RUN_MAX, Command, Event, FrameDecoder, HostMark, primer
 from tinyprof.wire.messages import Rearm
 from tinyprof.wire.port import Link, LinkError
 
-__all__ = ["Limits", "Observer", "Order", "Recording", "Totals", "record"]
+__all__ = ["Command", "Observer", "Recording", "StopAfter", "Totals", "record"]
 
 POLL_SECONDS = 0.25
 SETTLE_SECONDS = 2.0
@@ -71,7 +71,7 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class StopAfter:
     """When to stop: after `seconds`, after `epochs` ended, or once `stop()` says so."""
 
     seconds: float | None = None
@@ -79,8 +79,8 @@ class Limits:
     stop: Callable[[], bool] = lambda: False
 
 
-def no_orders() -> Iterable[Order]:
-    """The orders of a recording that is left alone."""
+def no_commands() -> Iterable[Command]:
+    """The commands of a recording that is left alone."""
     return ()
 
 
@@ -93,27 +93,27 @@ def record(
     writer: CaptureWriter | RollingWriter,
     watch: LineWatch,
     observer: Observer,
-    limits: Limits = Limits(),
+    limits: StopAfter = StopAfter(),
     *,
     epoch_ms: int | None = None,
-    orders: Callable[[], Iterable[Order]] = no_orders,
-    heard: Callable[[Sequence[Event]], None] = nobody_listens,
+    commands: Callable[[], Iterable[Command]] = no_commands,
+    on_events: Callable[[Sequence[Event]], None] = nobody_listens,
     one_way: bool = False,
     clock: Callable[[], float] = monotonic,
 ) -> Recording:
     """Record until the link ends, a limit is reached, the target turns out to have no tracer, or a
     fault.
 
-    `one_way`: send nothing to the target, though the link could. `orders()` is asked at every turn
-    for what is wanted now; marks go into the capture, and the target is asked to end its epoch
-    there. `heard()` is told every event, once it is stored. `clock` is in seconds.
+    `one_way`: send nothing to the target, though the link could. `commands()` is asked at every
+    turn for what is wanted now; marks go into the capture, and the target is asked to end its
+    epoch there. `on_events()` is told every event, once it is stored. `clock` is in seconds.
     """
     return_path = ReturnPath(epoch_ms) if link.writable and not one_way else None
-    session = _Session(link, writer, watch, observer, heard, return_path, clock)
+    session = _Session(link, writer, watch, observer, on_events, return_path, clock)
     fault: TinyprofError | None = None
     try:
         try:
-            session.run(limits, orders)
+            session.run(limits, commands)
         except LinkError as error:
             fault, session.ending = error, None
         session.finish()
@@ -131,31 +131,31 @@ class _Session:
         writer: CaptureWriter | RollingWriter,
         watch: LineWatch,
         observer: Observer,
-        heard: Callable[[Sequence[Event]], None],
+        on_events: Callable[[Sequence[Event]], None],
         return_path: ReturnPath | None,
         clock: Callable[[], float],
     ) -> None:
-        self._heard = heard
+        self._on_events = on_events
         self._link, self._return_path = link, return_path
         self._writer, self._watch, self._observer, self._clock = writer, watch, observer, clock
         self._decoder = FrameDecoder()
         self._began = clock()
         self._tally = Tally()
         self._unwritten = b""
-        self._heard_before = 0
+        self._received_before = 0
         self._reboots = 0
         self._rearmed_at = float("-inf")
         self._epochs_before_part = 0
         self._tally.away = link.away
         self.ending: Ending | None = None
 
-    def run(self, limits: Limits, orders: Callable[[], Iterable[Order]]) -> None:
+    def run(self, limits: StopAfter, commands: Callable[[], Iterable[Command]]) -> None:
         """Take what comes until there is an end. Raises CaptureError, and LinkError where the link
         fails."""
         self.answer([])
         while not self.over(limits):
-            for order in orders():
-                self.obey(order)
+            for command in commands():
+                self.obey(command)
             data = self._link.read(self.patience(limits))
             if data is None:
                 self.ending = Ending.LINE_ENDED
@@ -163,7 +163,7 @@ class _Session:
                 self.take(data)
         self.settle()
 
-    def over(self, limits: Limits) -> bool:
+    def over(self, limits: StopAfter) -> bool:
         """Whether there is an end, by what came or by a limit."""
         if self.ending is None:
             if limits.stop():
@@ -176,7 +176,7 @@ class _Session:
                 self.ending = Ending.EPOCHS
         return self.ending is not None
 
-    def patience(self, limits: Limits) -> float:
+    def patience(self, limits: StopAfter) -> float:
         """Seconds to wait for the next byte."""
         left = POLL_SECONDS if limits.seconds is None else limits.seconds - self._elapsed()
         return min(POLL_SECONDS, max(0.0, left))
@@ -194,11 +194,11 @@ class _Session:
         self._observer.progress(self.totals)
 
     def _look_at_line(self, data: bytes, events: list[Event]) -> None:
-        now, order = self._elapsed(), self._decoder.order
-        held = order.waiting > 0 or order.heard > self._heard_before
-        self._heard_before = order.heard
+        now, sequence = self._elapsed(), self._decoder.sequence
+        held = sequence.waiting > 0 or sequence.received > self._received_before
+        self._received_before = sequence.received
         answered = self._return_path is not None
-        waits = order.astray or (order.repeats and not answered)
+        waits = sequence.astray or (sequence.repeats and not answered)
         for warning in (
             *self._watch.take(now, data, events, self._decoder.pending, held=held),
             *self._watch.waiting(now, waits, events, answered=answered),
@@ -231,7 +231,7 @@ class _Session:
             events += self._store(run)
             if self._between_epochs() and writer.is_enough(self._elapsed()):
                 writer.turn(
-                    self._elapsed(), primer(self._decoder.order), loss_counts(self.totals())
+                    self._elapsed(), primer(self._decoder.sequence), loss_counts(self.totals())
                 )
                 self._epochs_before_part = self._tally.epochs
         if writer.is_enough(self._elapsed()) and not self._epochs_end_by_themselves():
@@ -240,11 +240,11 @@ class _Session:
 
     def _between_epochs(self) -> bool:
         """Whether a part may end here: it has an epoch, and none is under way."""
-        under_way = self._decoder.pending or self._decoder.order.waiting or self._tally.in_epoch
+        under_way = self._decoder.pending or self._decoder.sequence.waiting or self._tally.in_epoch
         return not under_way and self._tally.epochs > self._epochs_before_part
 
     def _epochs_end_by_themselves(self) -> bool:
-        hello = self._decoder.order.whereabouts()[0]
+        hello = self._decoder.sequence.whereabouts()[0]
         return hello is not None and 0 < hello.epoch_ms <= EPOCH_MS_MAX
 
     def _ask_for_an_end(self) -> None:
@@ -252,22 +252,22 @@ class _Session:
             self._rearmed_at = self._elapsed()
             self._link.write(self._return_path.say(Rearm()))
 
-    def obey(self, order: Order) -> None:
+    def obey(self, command: Command) -> None:
         """Store a mark; tell the target what it is to do."""
-        if isinstance(order, HostMark):
+        if isinstance(command, HostMark):
             self._write(len(self._unwritten))
-            self._writer.mark(order.text)
-            self._tally.take(order)
-            self._heard([order])
-            order = Rearm()
+            self._writer.mark(command.text)
+            self._tally.take(command)
+            self._on_events([command])
+            command = Rearm()
         elif not self._return_path:
             self._observer.warning(_UNHEARD)
         if not self._return_path:
             return
-        if isinstance(order, Rearm):
-            self._link.write(self._return_path.say(order))
+        if isinstance(command, Rearm):
+            self._link.write(self._return_path.say(command))
         else:
-            self._return_path.wants(order)
+            self._return_path.wants(command)
             self.answer([])
 
     def _look_at_port(self) -> None:
@@ -291,7 +291,7 @@ class _Session:
         """Say to the target what is to be said now."""
         if not self._return_path:
             return
-        if words := self._return_path.due(self._elapsed(), events, self._decoder.order):
+        if words := self._return_path.due(self._elapsed(), events, self._decoder.sequence):
             self._link.write(words)
         for warning in self._watch.unheard(
             deaf=self._return_path.deaf(self._elapsed()), disobeyed=self._return_path.disobeyed
@@ -302,7 +302,9 @@ class _Session:
         """Where the target repeats, give it a moment for the frames that are missing just now."""
         until = self._elapsed() + SETTLE_SECONDS
         while (
-            self._decoder.order.repeats and self._decoder.order.waiting and self._elapsed() < until
+            self._decoder.sequence.repeats
+            and self._decoder.sequence.waiting
+            and self._elapsed() < until
         ):
             data = self._link.read(POLL_SECONDS) if self.ending is not Ending.LINE_ENDED else None
             if data is None:
@@ -318,7 +320,7 @@ class _Session:
             self._writer.end(self.ending)
 
     def _count(self, events: list[Event]) -> None:
-        self._heard(events)
+        self._on_events(events)
         for event in events:
             if self._tally.take(event):
                 self._reboots += 1
@@ -328,7 +330,7 @@ class _Session:
             self._observer.console(text)
 
     def totals(self) -> Totals:
-        return self._tally.totals(self._elapsed(), self._decoder.order)
+        return self._tally.totals(self._elapsed(), self._decoder.sequence)
 
     def _elapsed(self) -> float:
         return self._clock() - self._began

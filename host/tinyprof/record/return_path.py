@@ -20,7 +20,7 @@ from tinyprof.wire.messages import (
     Trace,
     joined_hello,
 )
-from tinyprof.wire.sequence import Frame, FrameOrder
+from tinyprof.wire.sequence import Frame, FrameSequence
 
 ASK_SECONDS = 1.0
 ASK_SECONDS_MAX = 4.0
@@ -82,7 +82,7 @@ class ReturnPath:
         """Whether the target repeats nothing though it could: it does not hear the host."""
         return self._unrepeated_since is not None and now - self._unrepeated_since >= DEAF_SECONDS
 
-    def due(self, now: float, events: list[Event], order: FrameOrder) -> bytes:
+    def due(self, now: float, events: list[Event], sequence: FrameSequence) -> bytes:
         """What to send after these events."""
         frames = [event for event in events if isinstance(event, Frame)]
         for frame in frames:
@@ -91,15 +91,15 @@ class ReturnPath:
                 if len(frame.message.volumes) < HELLO_VOLUMES and not self._wrong_trace:
                     # A series of hellos is over, and it was obeyed.
                     self._told = 0
-        begun = order.repeats and not order.astray
-        self._judge(now, bool(frames or order.waiting), begun, order)
-        return self._asking(now, begun) + self._ack(order)
+        begun = sequence.repeats and not sequence.astray
+        self._judge(now, bool(frames or sequence.waiting), begun, sequence)
+        return self._asking(now, begun) + self._ack(sequence)
 
-    def _judge(self, now: float, heard: bool, begun: bool, order: FrameOrder) -> None:
+    def _judge(self, now: float, heard: bool, begun: bool, sequence: FrameSequence) -> None:
         """A target that begins anew, or for the first time, is to be asked."""
         if begun:
             self._unrepeated_since, self._reason_to_ask, self._patience = None, False, ASK_SECONDS
-        elif order.astray:
+        elif sequence.astray:
             self._reason_to_ask = True
         elif heard and (self._target is None or self._target.window):
             self._reason_to_ask = True
@@ -132,11 +132,11 @@ class ReturnPath:
             self._patience = min(2 * self._patience, ASK_SECONDS_MAX)
         return b"".join(map(self.say, wanted))
 
-    def _ack(self, order: FrameOrder) -> bytes:
-        ack = order.ack()
-        if ack is None or order.heard == self._acknowledged:
+    def _ack(self, sequence: FrameSequence) -> bytes:
+        ack = sequence.ack()
+        if ack is None or sequence.received == self._acknowledged:
             return b""
-        self._acknowledged = order.heard
+        self._acknowledged = sequence.received
         return self.say(ack)
 
     def say(self, message: HostMessage) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any
 
 from tinyprof.pages import page_ranges
 from tinyprof.profile.model import FileUse, Profile
-from tinyprof.profile.temperature import DEFAULT_LIMITS, Limits, Temperature, temperatures
+from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Temperature, Thresholds, temperatures
 
 _RANK = {temperature: rank for rank, temperature in enumerate(Temperature)}
 
@@ -33,7 +33,7 @@ class FileDifference:
 
 
 def differences(
-    one: Profile, other: Profile, limits: Limits = DEFAULT_LIMITS
+    one: Profile, other: Profile, thresholds: Thresholds = DEFAULT_THRESHOLDS
 ) -> list[FileDifference]:
     """The files in which something became different, in the order of their paths."""
     found = []
@@ -50,19 +50,23 @@ def differences(
     pairs += [(file, by_path.pop(file.path, None)) for file in alone]
     pairs += [(None, file) for file in by_path.values()]
     for before, after in pairs:
-        difference = _difference(one, before, other, after, limits)
+        difference = _difference(one, before, other, after, thresholds)
         if difference.gained or difference.lost or difference.hotter or difference.colder:
             found.append(difference)
     return sorted(found, key=lambda it: it.path)
 
 
 def _difference(
-    one: Profile, before: FileUse | None, other: Profile, after: FileUse | None, limits: Limits
+    one: Profile,
+    before: FileUse | None,
+    other: Profile,
+    after: FileUse | None,
+    thresholds: Thresholds,
 ) -> FileDifference:
     file = after or before
     assert file
-    old = temperatures(one, before, limits) if before else {}
-    new = temperatures(other, after, limits) if after else {}
+    old = temperatures(one, before, thresholds) if before else {}
+    new = temperatures(other, after, thresholds) if after else {}
     both = sorted(old.keys() & new.keys())
     return FileDifference(
         file.path,

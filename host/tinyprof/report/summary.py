@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The report of a profile: its runs with phases and losses, and its files with their heat, hottest
-first.
+"""The report of a profile: its boots with phases and losses, and its files with their heat,
+hottest first.
 
 A profile comes in; a summary goes out, and that as lines of text or as the fields of a JSON
 document. Names in the lines are as they were recorded: whoever prints them makes them harmless.
@@ -15,9 +15,9 @@ from typing import Any
 
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan.value import pays
-from tinyprof.profile.model import KIND_LETTERS, FileUse, Profile, RunFacts
-from tinyprof.profile.temperature import DEFAULT_LIMITS, Limits, Temperature, temperatures
-from tinyprof.profile.tprof import run_fields
+from tinyprof.profile.model import KIND_LETTERS, BootFacts, FileUse, Profile
+from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Temperature, Thresholds, temperatures
+from tinyprof.profile.tprof import boot_fields
 from tinyprof.tables.ledger import losses_text
 from tinyprof.tables.strip import CELLS, heat_strip
 
@@ -53,7 +53,7 @@ class Summary:
     """The report; sums are over `files`, which stand in the order of their hot, then of their used
     pages."""
 
-    runs: tuple[RunFacts, ...]
+    boots: tuple[BootFacts, ...]
     epochs: int
     unknown_pages: int
     used: int
@@ -64,12 +64,12 @@ class Summary:
     files: tuple[FileSummary, ...]
 
 
-def summarize(profile: Profile, limits: Limits = DEFAULT_LIMITS) -> Summary:
+def summarize(profile: Profile, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> Summary:
     """Count what a profile holds."""
-    files = [_file(profile, file, limits) for file in profile.files]
+    files = [_file(profile, file, thresholds) for file in profile.files]
     files.sort(key=lambda file: (-file.hot, -file.used, file.path, file.sha256))
     return Summary(
-        runs=profile.runs,
+        boots=profile.boots,
         epochs=profile.epochs,
         unknown_pages=profile.unknown_pages,
         used=sum(file.used for file in files),
@@ -81,8 +81,8 @@ def summarize(profile: Profile, limits: Limits = DEFAULT_LIMITS) -> Summary:
     )
 
 
-def _file(profile: Profile, use: FileUse, limits: Limits) -> FileSummary:
-    classes = temperatures(profile, use, limits)
+def _file(profile: Profile, use: FileUse, thresholds: Thresholds) -> FileSummary:
+    classes = temperatures(profile, use, thresholds)
     counts = Counter(classes.values())
     pages = -(-use.size // PAGE_SIZE)
     seen_as = {
@@ -109,21 +109,21 @@ def summary_fields(summary: Summary) -> dict[str, Any]:
     names = ("epochs", "unknown_pages", "used", "hot", "warm", "once", "worth_xip")
     return {
         **{name: getattr(summary, name) for name in names},
-        "runs": [run_fields(run) for run in summary.runs],
+        "runs": [boot_fields(boot) for boot in summary.boots],
         "files": [asdict(file) for file in summary.files],
     }
 
 
-def run_text(run: RunFacts) -> str:
-    """One run in a line."""
-    lost = losses_text(run.losses)
-    weight = f", counted {run.weight} times" if run.weight > 1 else ""
-    return f"image {run.fsid}, kernel {run.kernel}, {run.epochs} epochs{weight}, lost: {lost}"
+def boot_text(boot: BootFacts) -> str:
+    """One boot in a line."""
+    lost = losses_text(boot.losses)
+    weight = f", counted {boot.weight} times" if boot.weight > 1 else ""
+    return f"image {boot.fsid}, kernel {boot.kernel}, {boot.epochs} epochs{weight}, lost: {lost}"
 
 
-def phase_lines(run: RunFacts) -> Iterator[str]:
+def phase_lines(boot: BootFacts) -> Iterator[str]:
     """A run's phases, a line each."""
-    for phase in run.phases:
+    for phase in boot.phases:
         name = phase.name or (
             "after it became steady" if phase.steady and phase.first > 1 else "the start"
         )
@@ -136,9 +136,9 @@ def phase_lines(run: RunFacts) -> Iterator[str]:
 
 def summary_lines(summary: Summary) -> Iterator[str]:
     """The text of `tinyprof report`, a line at a time."""
-    for run in summary.runs:
-        yield run_text(run)
-        yield from phase_lines(run)
+    for boot in summary.boots:
+        yield boot_text(boot)
+        yield from phase_lines(boot)
     yield (
         f"{summary.used} pages used in {len(summary.files)} files: {summary.hot} hot, "
         f"{summary.warm} warm, "

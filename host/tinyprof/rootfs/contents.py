@@ -21,7 +21,7 @@ from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.profile.model import FileUse
 from tinyprof.rootfs.elf_names import Names, read_names
-from tinyprof.segments.split import undone
+from tinyprof.segments.split import original_of
 
 Reader = Callable[[], bytes]
 NAMED_MAX = 64
@@ -53,7 +53,8 @@ class Contents:
             return None
         data = reader()
         return next(
-            (it for it in (data, undone(data)) if hashlib.sha256(it).hexdigest() == sha256), None
+            (it for it in (data, original_of(data)) if hashlib.sha256(it).hexdigest() == sha256),
+            None,
         )
 
     def head(self, file: FileUse) -> bytes | None:

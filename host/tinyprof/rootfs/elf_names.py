@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from tinyprof.cramfs.programs import ELF_MAGIC, PT_LOAD
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.profile.model import Symbol
+from tinyprof.profile.model import NamedRange
 
 SECTIONS_MAX = 4096
 SYMBOLS_MAX = 500_000
@@ -44,8 +44,8 @@ class Names:
     """Sections that have bytes in the file, and functions and objects, both sorted by their
     place."""
 
-    sections: tuple[Symbol, ...] = ()
-    functions: tuple[Symbol, ...] = ()
+    sections: tuple[NamedRange, ...] = ()
+    functions: tuple[NamedRange, ...] = ()
 
     def sections_on(self, page: int) -> Sequence[str]:
         """The sections that have bytes on a page of the file."""
@@ -67,7 +67,7 @@ class Names:
 NO_NAMES = Names()
 
 
-def _by_page(symbols: Iterable[Symbol]) -> Mapping[int, Sequence[str]]:
+def _by_page(symbols: Iterable[NamedRange]) -> Mapping[int, Sequence[str]]:
     found: dict[int, list[str]] = {}
     places = (
         (page, symbol.name)
@@ -126,20 +126,20 @@ def read_names(data: bytes, debug: bytes = b"") -> Names:
         sections = list(_sections(data))
     except BROKEN:
         return NO_NAMES
-    found: set[Symbol] = set()
+    found: set[NamedRange] = set()
     for source in (data, debug):
         with suppress(*BROKEN):
             found.update(_functions(source, loads, thumb, len(data)))
     table = _names_table(data, sections)
     named = (
-        Symbol(name, it.offset, it.size)
+        NamedRange(name, it.offset, it.size)
         for it in sections
         if _has_bytes(data, it) and (name := _name(data, table, it.name))
     )
     return Names(_sorted(named), _sorted(found))
 
 
-def _sorted(symbols: Iterable[Symbol]) -> tuple[Symbol, ...]:
+def _sorted(symbols: Iterable[NamedRange]) -> tuple[NamedRange, ...]:
     return tuple(sorted(symbols, key=lambda symbol: (symbol.offset, symbol.size, symbol.name)))
 
 
@@ -203,7 +203,9 @@ def _name(data: bytes, table: _Section | None, at: int) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-def _functions(data: bytes, loads: Sequence[_Load], thumb: bool, limit: int) -> Iterator[Symbol]:
+def _functions(
+    data: bytes, loads: Sequence[_Load], thumb: bool, limit: int
+) -> Iterator[NamedRange]:
     """What the symbol tables name, by its place in a file of `limit` bytes that is loaded so."""
     if not data.startswith(ELF_MAGIC):
         return
@@ -237,4 +239,4 @@ def _functions(data: bytes, loads: Sequence[_Load], thumb: bool, limit: int) -> 
                 continue
             offset = address - load.vaddr + load.offset
             if offset + length <= limit and (text := _name(data, strings, name)):
-                yield Symbol(text, offset, length)
+                yield NamedRange(text, offset, length)

@@ -9,7 +9,7 @@ from tinyprof.capture.index import PAGE_HASH_SIZE, ImageIndex, IndexedFile, Page
 from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.reading.reader import Image
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.segments.split import EHDR_SIZE, looks_split, undone
+from tinyprof.segments.split import EHDR_SIZE, looks_split, original_of
 
 
 def index_image(image: Image) -> ImageIndex:
@@ -22,7 +22,7 @@ def index_image(image: Image) -> ImageIndex:
         content = (entry.ino, entry.size)
         if content not in digests:
             data = image.read(entry)
-            source = undone(data) if looks_split(data[:EHDR_SIZE]) else data
+            source = original_of(data) if looks_split(data[:EHDR_SIZE]) else data
             hashes = page_hashes(source) + page_hashes(data)[-(-len(source) // PAGE_SIZE) :]
             before = (
                 Source(len(source), hashlib.sha256(source).hexdigest()) if source != data else None

@@ -17,7 +17,7 @@ from dataclasses import replace
 from heapq import nsmallest
 
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.profile.model import FileUse, Profile, Symbol
+from tinyprof.profile.model import FileUse, NamedRange, Profile
 from tinyprof.rootfs.elf_names import read_names
 
 NEAR_PAGES = 4
@@ -36,7 +36,7 @@ LANDMARK = "~"
 _IS_LANDMARK = re.compile(f"{LANDMARK}[0-9a-f]{{1,8}}", re.ASCII)
 
 
-def read_symbols(data: bytes, debug: bytes = b"") -> tuple[Symbol, ...]:
+def read_symbols(data: bytes, debug: bytes = b"") -> tuple[NamedRange, ...]:
     """The symbols of a file, sorted by their place; `debug` is its separate debug file, if there
     is one."""
     return read_names(data, debug).functions
@@ -54,14 +54,14 @@ def with_symbols(profile: Profile, contents: Mapping[str, tuple[bytes, bytes]]) 
     return replace(profile, files=files)
 
 
-def _landmarked(file: FileUse, content: bytes, debug: bytes) -> tuple[Symbol, ...]:
+def _landmarked(file: FileUse, content: bytes, debug: bytes) -> tuple[NamedRange, ...]:
     symbols = {*_near(read_names(content, debug).functions, file)}
     for page in file.pages:
         symbols.update(_landmarks_of(content, page))
     return tuple(sorted(symbols, key=lambda symbol: (symbol.offset, symbol.size, symbol.name)))
 
 
-def _landmarks_of(content: bytes, page: int) -> Iterator[Symbol]:
+def _landmarks_of(content: bytes, page: int) -> Iterator[NamedRange]:
     """The landmarks of a page, which may end in the next one."""
     crc = zlib.crc32
     end = min((page + 1) * PAGE_SIZE, len(content) - LANDMARK_SIZE + 1)
@@ -70,10 +70,10 @@ def _landmarks_of(content: bytes, page: int) -> Iterator[Symbol]:
         for at in range(page * PAGE_SIZE, end, LANDMARK_STEP)
     )
     for checksum, at in nsmallest(LANDMARKS, places):
-        yield Symbol(f"{LANDMARK}{checksum:x}", at, LANDMARK_SIZE)
+        yield NamedRange(f"{LANDMARK}{checksum:x}", at, LANDMARK_SIZE)
 
 
-def find_landmarks(content: bytes, wanted: Iterable[Symbol]) -> list[Symbol]:
+def find_landmarks(content: bytes, wanted: Iterable[NamedRange]) -> list[NamedRange]:
     """Where those landmarks stand in another content, wherever it is."""
     checksums = {
         int(symbol.name[1:], 16): symbol.name
@@ -84,13 +84,13 @@ def find_landmarks(content: bytes, wanted: Iterable[Symbol]) -> list[Symbol]:
     if not checksums:
         return []
     return [
-        Symbol(checksums[checksum], at, LANDMARK_SIZE)
+        NamedRange(checksums[checksum], at, LANDMARK_SIZE)
         for at in range(0, len(content) - LANDMARK_SIZE + 1, LANDMARK_STEP)
         if (checksum := crc(content[at : at + LANDMARK_SIZE])) in checksums
     ]
 
 
-def _near(symbols: Iterable[Symbol], file: FileUse) -> tuple[Symbol, ...]:
+def _near(symbols: Iterable[NamedRange], file: FileUse) -> tuple[NamedRange, ...]:
     near = {page + step for page in file.pages for step in range(-NEAR_PAGES, NEAR_PAGES + 1)}
     return tuple(
         symbol

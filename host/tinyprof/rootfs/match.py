@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 
 from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.profile.model import FileUse, PageUse, Profile, Symbol
+from tinyprof.profile.model import FileUse, NamedRange, PageUse, Profile
 from tinyprof.rootfs.indexing import page_hashes
 from tinyprof.rootfs.landmarks import find_landmarks, read_symbols
-from tinyprof.segments.split import EHDR_SIZE, looks_split, undone
+from tinyprof.segments.split import EHDR_SIZE, looks_split, original_of
 
 GROWTH_MAX = 1.15
 """Found by symbols, a file has at most so many times as many pages: what lay on one may lie on two
@@ -143,7 +143,7 @@ def _as_built(node: Node) -> Node:
     """A file as it was before its segments were split, which is what a profile speaks of."""
     if not looks_split(node.head(EHDR_SIZE)):
         return node
-    data = undone(node.content())
+    data = original_of(node.content())
     return replace(node, source=None, link=data, size=len(data), stamp=None)
 
 
@@ -205,7 +205,10 @@ def _carried(file: FileUse, node: Node, steady: int) -> Matched:
 
 
 def _by_symbol(
-    left: Mapping[int, PageUse], before: Sequence[Symbol], after: Sequence[Symbol], node: Node
+    left: Mapping[int, PageUse],
+    before: Sequence[NamedRange],
+    after: Sequence[NamedRange],
+    node: Node,
 ) -> tuple[dict[int, PageUse], int]:
     """Pages of the new file that hold what lay on used pages of the old one, and how many those
     were.
@@ -231,7 +234,9 @@ def _by_symbol(
 class _Moves:
     """Where the bytes of a file have gone, by the symbols that both versions name once."""
 
-    def __init__(self, before: Sequence[Symbol], after: Sequence[Symbol], size: int) -> None:
+    def __init__(
+        self, before: Sequence[NamedRange], after: Sequence[NamedRange], size: int
+    ) -> None:
         new = _named_once(after)
         pairs = [(old, new[name]) for name, old in _named_once(before).items() if name in new]
         pairs.sort(key=lambda pair: pair[0].offset)
@@ -264,9 +269,9 @@ class _Moves:
         return (start, end) if start < end else None
 
 
-def _named_once(symbols: Iterable[Symbol]) -> dict[str, Symbol]:
+def _named_once(symbols: Iterable[NamedRange]) -> dict[str, NamedRange]:
     """Symbols by name, without those of several; of the names of one place any will do."""
-    by_name: dict[str, Symbol | None] = {}
+    by_name: dict[str, NamedRange | None] = {}
     for symbol in symbols:
         by_name[symbol.name] = None if symbol.name in by_name else symbol
     return {name: symbol for name, symbol in by_name.items() if symbol}

@@ -13,11 +13,11 @@ from tinyprof.segments.split import (
     Run,
     Split,
     looks_split,
+    original_of,
     runs_of,
     split,
     splittable,
     undo,
-    undone,
 )
 
 __all__ = [
@@ -31,10 +31,10 @@ __all__ = [
     "check",
     "compare",
     "looks_split",
+    "original_of",
     "read_elf",
     "runs_of",
     "split",
     "splittable",
     "undo",
-    "undone",
 ]

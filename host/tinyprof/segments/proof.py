@@ -69,7 +69,7 @@ def _undo_differs(original: bytes, data: bytes) -> Iterator[str]:
         if undo(data) != original:
             yield "undoing the split does not give the original"
     except SplitError as error:
-        yield f"the split cannot be undone: {error}"
+        yield f"the split cannot be original_of: {error}"
 
 
 def _bytes_differ(before: Elf, after: Elf, table: Extent) -> Iterator[str]:

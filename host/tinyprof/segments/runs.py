@@ -18,7 +18,7 @@ NEVER = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RunChoice:
     """The pages in place in each segment, by their place in it, and the number of cuts that this
     takes."""
 
@@ -52,7 +52,7 @@ _Sum = tuple[float, tuple[_State, ...]]
 """What the segments so far are worth together, and the state of each."""
 
 
-def choose_runs(segments: Sequence[Sequence[float]], cut_prices: Sequence[float]) -> Choice:
+def choose_runs(segments: Sequence[Sequence[float]], cut_prices: Sequence[float]) -> RunChoice:
     """The best choice of pages in a file's segments.
 
     `segments` holds for each segment what its pages are worth in place: the RAM saved less the
@@ -66,10 +66,10 @@ def choose_runs(segments: Sequence[Sequence[float]], cut_prices: Sequence[float]
     """
     most = len(cut_prices) - 1
     whole = [_by_cuts(_blocks(worths), 0)[0] for worths in segments]
-    best = Choice(tuple(map(_pages_of, whole)), 0, sum(state.worth for state in whole))
+    best = RunChoice(tuple(map(_pages_of, whole)), 0, sum(state.worth for state in whole))
     for cuts, (worth, states) in enumerate(_sums(segments, most)):
         if cuts and worth - cut_prices[cuts] > best.worth:
-            best = Choice(tuple(map(_pages_of, states)), cuts, worth - cut_prices[cuts])
+            best = RunChoice(tuple(map(_pages_of, states)), cuts, worth - cut_prices[cuts])
     return best
 
 

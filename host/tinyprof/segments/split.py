@@ -30,7 +30,7 @@ from tinyprof.segments.elf import (
     read_elf,
     with_table,
 )
-from tinyprof.segments.table import RECORD_SIZE, Place, place_table
+from tinyprof.segments.table import RECORD_SIZE, TablePlace, place_table
 
 MAGIC = b"tpsplit1"
 RECORD = struct.Struct("<8sQQI")
@@ -59,7 +59,7 @@ class Split:
     elf: bytes
     leading: tuple[int, ...]
     mappings: int
-    table: Place | None
+    table: TablePlace | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def split(data: bytes, runs: Sequence[Run]) -> Split:
     Raises SplitError for a file that must be left whole, and for a run of other than loaded,
     read-only pages.
     """
-    elf = read_elf(undone(data))
+    elf = read_elf(original_of(data))
     _refuse_outside(elf, runs)
     merged = runs_of(page for run in runs for page in range(run.first, run.last + 1))
     cuts = _cuts(elf, merged)
@@ -124,7 +124,7 @@ def looks_split(head: bytes) -> bool:
     return phoff > (64 if wide else 52)
 
 
-def undone(data: bytes) -> bytes:
+def original_of(data: bytes) -> bytes:
     """What a file was before it was split; itself if it is not."""
     try:
         return undo(data)
@@ -190,7 +190,7 @@ def _meet(run: Run, load: Segment) -> bool:
     return not load.writable and run.first < load.pages.stop and run.last >= load.pages.start
 
 
-def _pieces(elf: Elf, cuts: Sequence[Sequence[int]], place: Place) -> list[Segment]:
+def _pieces(elf: Elf, cuts: Sequence[Sequence[int]], place: TablePlace) -> list[Segment]:
     """All segments, in order, the loaded ones cut and the one that holds the table grown or
     added."""
     out: list[Segment] = []
@@ -216,7 +216,7 @@ def _pieces(elf: Elf, cuts: Sequence[Sequence[int]], place: Place) -> list[Segme
     return out
 
 
-def _grown(parts: list[Segment], place: Place, size: int) -> list[Segment]:
+def _grown(parts: list[Segment], place: TablePlace, size: int) -> list[Segment]:
     """The pieces of a segment of which the first or the last reaches as far as the table."""
     first, last = parts[0], parts[-1]
     if place.offset < first.offset:
@@ -234,7 +234,7 @@ def _grown(parts: list[Segment], place: Place, size: int) -> list[Segment]:
     return [*parts[:-1], replace(last, filesz=length, memsz=length)]
 
 
-def _placed(segment: Segment, place: Place, size: int) -> Segment:
+def _placed(segment: Segment, place: TablePlace, size: int) -> Segment:
     """PT_PHDR tells where the table is, without the record behind it."""
     if segment.type != PT_PHDR:
         return segment

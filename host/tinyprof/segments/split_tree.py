@@ -23,7 +23,7 @@ from tinyprof.pages import PAGE_SIZE
 from tinyprof.segments.elf import Elf, Reason, SplitError, read_elf
 from tinyprof.segments.proof import check
 from tinyprof.segments.runs import choose_runs
-from tinyprof.segments.split import Split, runs_of, split, undone
+from tinyprof.segments.split import Split, original_of, runs_of, split
 from tinyprof.segments.table import place_table
 
 MAPPING_BYTES = 96
@@ -206,7 +206,7 @@ class _Planner:
         self._max_runs = max_runs
 
     def result(self, data: bytes, hot: set[int], signed: str, processes: int | None) -> _Result:
-        source = undone(data)
+        source = original_of(data)
         try:
             if signed:
                 raise SplitError(Reason.SIGNED, signed)

@@ -36,7 +36,7 @@ HOLE_MAX = 256 * PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TablePlace:
     """Where the table goes in the file and in memory, and the loaded segment that grows to hold
     it.
 
@@ -50,7 +50,7 @@ class Place:
     cached_anyway: bool = False
 
 
-def place_table(elf: Elf, count: int) -> Place:
+def place_table(elf: Elf, count: int) -> TablePlace:
     """The cheapest place for `count` program headers, or for one more in a segment of its own.
 
     Raises SplitError where the kernel takes no table as long, or where there is no place.
@@ -65,7 +65,7 @@ def place_table(elf: Elf, count: int) -> Place:
     return inside[0] if inside else _above(elf, size + elf.phentsize)
 
 
-def _inside(elf: Elf, size: int) -> Iterator[Place]:
+def _inside(elf: Elf, size: int) -> Iterator[TablePlace]:
     """Places in the unused space behind read-only segments, and before writable ones."""
     loads = elf.loads
     written = [extent for load in loads if load.writable for extent in [_file_pages(load)]]
@@ -80,7 +80,9 @@ def _inside(elf: Elf, size: int) -> Iterator[Place]:
         vaddr = load.vaddr - load.offset + offset
         if not elf.entry or vaddr - offset == loads[0].vaddr - loads[0].offset:
             table = Extent(offset, offset + size)
-            yield Place(offset, vaddr, index, any(table.overlaps(extent) for extent in written))
+            yield TablePlace(
+                offset, vaddr, index, any(table.overlaps(extent) for extent in written)
+            )
 
 
 def _file_pages(load: Segment) -> Extent:
@@ -132,7 +134,7 @@ def _in_one_page(offset: int, size: int) -> int:
     return page_ceil(offset) if offset % PAGE_SIZE + size > PAGE_SIZE else offset
 
 
-def _above(elf: Elf, size: int) -> Place:
+def _above(elf: Elf, size: int) -> TablePlace:
     """A place of its own behind the end of the file, mapped above all else.
 
     Kernels before 5.18, and ld.so for itself, take the table's address for the first segment's
@@ -159,4 +161,4 @@ def _above(elf: Elf, size: int) -> Place:
         raise SplitError(Reason.NO_PLACE, f"its bss would make the file grow by {grown} bytes")
     if vaddr + size > 1 << elf.bits:
         raise SplitError(Reason.NO_PLACE, "the address space ends above its last segment")
-    return Place(offset, vaddr, None)
+    return TablePlace(offset, vaddr, None)

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tinyprof.heat.losses import Losses
-from tinyprof.heat.totals import Totals, loss_counts
+from tinyprof.heat.totals import MissingRecords, Totals, loss_counts
 
 LOST = {
     "frames": "frames missing by their numbers",
@@ -63,9 +63,9 @@ def ledger_lines(totals: Totals) -> Iterator[str]:
             if counts[name]:
                 yield f"  {verdict:8} {counts[name]:10} {what}"
     for missing in sorted(totals.missing, key=lambda missing: -missing.records)[:EPOCHS_SHOWN]:
-        run = f"run {missing.run}, " if totals.runs > 1 else ""
+        boot = f"run {missing.boot}, " if totals.boots > 1 else ""
         yield (
-            f"  {run}volume {missing.volume}, epoch {missing.epoch} lacks "
+            f"  {boot}volume {missing.volume}, epoch {missing.epoch} lacks "
             f"{missing.records} records"
         )
 
@@ -75,7 +75,7 @@ def ledger_fields(totals: Totals) -> dict[str, Any]:
     return {
         "repeats": totals.repeats,
         "causes": loss_counts(totals),
-        "missing": [asdict(missing) for missing in totals.missing],
+        "missing": [_missing_fields(missing) for missing in totals.missing],
     }
 
 
@@ -99,3 +99,9 @@ def _counted(count: int, what: str) -> str:
     if count == 1:
         return f"1 {what}"
     return f"{count} {what}es" if what.endswith("ch") else f"{count} {what}s"
+
+
+def _missing_fields(missing: MissingRecords) -> dict[str, int]:
+    """The JSON calls a boot `run`, as it did before the word had one meaning."""
+    fields = asdict(missing)
+    return {"run": fields.pop("boot"), **fields}

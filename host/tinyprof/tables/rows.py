@@ -16,7 +16,7 @@ from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan.value import Candidate
 from tinyprof.plan.what_if import candidates_of
 from tinyprof.profile.model import FileUse, PageUse, Profile
-from tinyprof.profile.temperature import DEFAULT_LIMITS, Limits, Temperature, temperatures
+from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Temperature, Thresholds, temperatures
 from tinyprof.rootfs.elf_names import NO_NAMES, Names
 from tinyprof.rootfs.landmarks import LANDMARK
 
@@ -54,20 +54,20 @@ class FileRow:
 
 
 def file_rows(
-    profile: Profile, stored: StoredSizes, limits: Limits = DEFAULT_LIMITS
+    profile: Profile, stored: StoredSizes, thresholds: Thresholds = DEFAULT_THRESHOLDS
 ) -> list[FileRow]:
     """The rows, in the order of the profile's files."""
     candidates = candidates_of(profile, stored)
     return [
-        _row(profile, use, candidate, (use.sha256, use.size) in stored, limits)
+        _row(profile, use, candidate, (use.sha256, use.size) in stored, thresholds)
         for use, candidate in zip(profile.files, candidates, strict=True)
     ]
 
 
 def _row(
-    profile: Profile, use: FileUse, candidate: Candidate, exact: bool, limits: Limits
+    profile: Profile, use: FileUse, candidate: Candidate, exact: bool, thresholds: Thresholds
 ) -> FileRow:
-    classes = temperatures(profile, use, limits)
+    classes = temperatures(profile, use, thresholds)
     found = list(classes.values())
     worth = [(page, value) for page in use.pages if (value := candidate.value(page))]
     return FileRow(

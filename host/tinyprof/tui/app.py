@@ -46,7 +46,7 @@ PANES = ("map", "whatif", "console", "log")
 SWITCH_SECONDS = 0.0005
 STEERING = {"pane", "filter", "mark", "trace", "epoch_length", "rearm"}
 COMMANDS = (
-    ("Mark", "Begin a phase with a name", "mark"),
+    ("Mark", "BeginRecording a phase with a name", "mark"),
     ("Stop or start", "Have the target record no more, or again", "trace"),
     ("Epoch length", "Have epochs of another length", "epoch_length"),
     ("Re-arm", "End the epoch now: every page counts anew", "rearm"),
@@ -151,7 +151,7 @@ class LiveApp(LookingUpApp):
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Begin."""
+        """BeginRecording."""
         # A key must not wait while the recorder's thread counts.
         sys.setswitchinterval(SWITCH_SECONDS)
         self._show_tabs()
@@ -160,7 +160,7 @@ class LiveApp(LookingUpApp):
         self.set_interval(INTERVAL, self._leave_if_told)
 
     def _leave_if_told(self) -> None:
-        """A recording that runs ends by itself when it is told to; one that is over, or read,
+        """A recording that boots ends by itself when it is told to; one that is over, or read,
         would stay."""
         if self._told_to_leave():
             self.leave()
@@ -285,12 +285,12 @@ class LiveApp(LookingUpApp):
     def action_past_phase(self, by: int) -> None:
         """Show how it was when the phase before or after began."""
         profile = self._snapshot.profile
-        if profile is None or len(profile.runs) != 1:
+        if profile is None or len(profile.boots) != 1:
             self.notify("the phases of several boots have no order here", severity="warning")
             return
         here = self._snapshot.epoch if self._past is None else self._past
         # An epoch before the phase's first is over when the phase begins.
-        starts = [phase.first - 1 for phase in profile.runs[0].phases if phase.first > 1]
+        starts = [phase.first - 1 for phase in profile.boots[0].phases if phase.first > 1]
         ahead = [start for start in starts if (start - here) * by > 0]
         if ahead:
             self._go_to(min(ahead, key=lambda start: abs(start - here)))

@@ -96,8 +96,8 @@ class StatusHeader(Widget):
             words[-1] += f" and {it.unfinished} unfinished"
         if it.hello:
             words.append(epoch_text(it.hello.epoch_ms))
-        if it.runs > 1:
-            words.append(f"{it.runs} boots")
+        if it.boots > 1:
+            words.append(f"{it.boots} boots")
         words.append(f"{it.records:,} records")
         if not it.rates:
             return [Segment(" " + " · ".join(words), base)]

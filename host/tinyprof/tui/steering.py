@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from tinyprof.live.news import Feed
 from tinyprof.live.snapshot import Snapshot
 from tinyprof.tui.dialogs import EpochScreen, MarkScreen
-from tinyprof.wire.frames import HostMark, Order
+from tinyprof.wire.frames import Command, HostMark
 from tinyprof.wire.messages import EpochLength, Rearm, Trace
 
 STEERING_KEYS: list[BindingType] = [
@@ -35,8 +35,8 @@ class SteeringApp(App[None]):
         self._snapshot = Snapshot()
         self._over = False
 
-    def _order(self, order: Order, said: str) -> None:
-        self._feed.order(order)
+    def _command(self, command: Command, said: str) -> None:
+        self._feed.command(command)
         self.notify(said, timeout=3)
 
     def _is_deaf(self) -> bool:
@@ -47,10 +47,10 @@ class SteeringApp(App[None]):
         return True
 
     async def action_mark(self) -> None:
-        """Begin a phase with a name."""
+        """BeginRecording a phase with a name."""
         if not self._is_deaf():
             await self.push_screen(
-                MarkScreen(), lambda name: self._feed.order(HostMark(name)) if name else None
+                MarkScreen(), lambda name: self._feed.command(HostMark(name)) if name else None
             )
 
     async def action_epoch_length(self) -> None:
@@ -60,17 +60,17 @@ class SteeringApp(App[None]):
 
     def _take_epoch_length(self, ms: int | None) -> None:
         if ms is not None:
-            self._order(EpochLength(ms), "asked the target; the header says when it has obeyed")
+            self._command(EpochLength(ms), "asked the target; the header says when it has obeyed")
 
     def action_rearm(self) -> None:
         """End the epoch, so that every page counts anew."""
         if not self._is_deaf():
-            self._order(Rearm(), "asked the target to end its epoch")
+            self._command(Rearm(), "asked the target to end its epoch")
 
     def action_trace(self) -> None:
         """Have the target record no more, or again; the recording and its file stay open."""
         if not self._is_deaf():
             stopped = self._snapshot.is_stopped
-            self._order(
+            self._command(
                 Trace(stopped), f"asked the target to {'record again' if stopped else 'stop'}"
             )

@@ -48,7 +48,7 @@ from tinyprof.wire.messages import (
     parse_message,
     type_of,
 )
-from tinyprof.wire.sequence import Frame, FrameOrder
+from tinyprof.wire.sequence import Frame, FrameSequence
 
 __all__ = [
     "FRAME_MAX",
@@ -141,11 +141,11 @@ Event = Frame | ConsoleText | CorruptFrame | HostMark
 class FrameDecoder:
     """Cuts a byte stream at its zeros and classifies each run. Feed it pieces of any size.
 
-    `order` knows the numbers of its frames.
+    `sequence` knows the numbers of its frames.
     """
 
     def __init__(self) -> None:
-        self.order = FrameOrder()
+        self.sequence = FrameSequence()
         self._run = b""
         self._overlong = False
         self._last_frame = b""
@@ -180,7 +180,7 @@ class FrameDecoder:
         """
         events = self.feed(b"\0")
         kept = [event for event in events if line_ended or not isinstance(event, CorruptFrame)]
-        return [*kept, *self.order.flush()]
+        return [*kept, *self.sequence.flush()]
 
     def _end_run(self, run: bytes, events: list[Event]) -> None:
         if self._overlong or len(run) > FRAME_MAX + 1:
@@ -190,7 +190,7 @@ class FrameDecoder:
         if run == self._last_frame:
             # A sender whose port vanished in the middle of a frame sends it again, and both may
             # arrive.
-            self.order.same_again()
+            self.sequence.same_again()
             return
         body = _checked_body(run)
         if body is None:
@@ -216,12 +216,12 @@ class FrameDecoder:
             events.append(Frame(seq, 0, message))
         else:
             # One without sense came as well, and so is not missing.
-            events += self.order.take(seq, message, repeated=repeated)
+            events += self.sequence.take(seq, message, repeated=repeated)
 
     def _not_a_frame(self, run: bytes, reason: str, events: list[Event]) -> None:
         text = mostly_text(run) if self._overlong or len(run) > FRAME_MAX + 1 else is_text(run)
         events.append(
-            ConsoleText(run) if text else CorruptFrame(reason, run, self.order.may_repeat)
+            ConsoleText(run) if text else CorruptFrame(reason, run, self.sequence.may_repeat)
         )
 
 
@@ -271,15 +271,15 @@ def _unpack(body: bytes) -> list[Any]:
     return elements
 
 
-def primer(order: FrameOrder) -> bytes:
+def primer(sequence: FrameSequence) -> bytes:
     """Frames that tell a new decoder what this one has learned, so that it can read on from
     here."""
-    hello, begin, expected = order.whereabouts()
+    hello, begin, expected = sequence.whereabouts()
     frames = []
     if hello:
         # A target that could repeat and has not begun to will not: what is corrupt from here on is
         # lost.
-        hello = hello if order.may_repeat else replace(hello, window=0)
+        hello = hello if sequence.may_repeat else replace(hello, window=0)
         volumes = hello.volumes
         parts = [
             volumes[at : at + HELLO_VOLUMES] for at in range(0, len(volumes), HELLO_VOLUMES)
@@ -310,7 +310,7 @@ def encode_frame(body: bytes) -> bytes:
     return b"\0" + coded + b"\0"
 
 
-Order = HostMark | EpochLength | Rearm | Trace
+Command = HostMark | EpochLength | Rearm | Trace
 """What whoever records may want meanwhile: a phase to begin, epochs of another length, one to end
 now, and the target to record no more, or again. A mark ends an epoch, too, and alone works on a
 line of one way."""

@@ -62,16 +62,16 @@ def _signed(distance: int) -> int:
     return (distance + half) % SEQ_MODULO - half
 
 
-class FrameOrder:
+class FrameSequence:
     """The numbers of one line.
 
-    `heard` counts the repeated frames that came, each time, and `duplicates` those that were here
-    already. `astray`: repeated frames came, and the frame that says from where on they count did
-    not.
+    `received` counts the repeated frames that came, each time, and `duplicates` those that were
+    here already. `astray`: repeated frames came, and the frame that says from where on they count
+    did not.
     """
 
     def __init__(self) -> None:
-        self.heard = 0
+        self.received = 0
         self.duplicates = 0
         self.astray = False
         self._expected: int | None = None
@@ -130,7 +130,7 @@ class FrameOrder:
         ):
             # Nearly every frame: nothing is missing, nothing waits, nothing changes.
             if repeated:
-                self.heard += 1
+                self.received += 1
             else:
                 self._grow_old(message)
             return self._hand_on(seq, message)
@@ -141,7 +141,7 @@ class FrameOrder:
     def same_again(self) -> None:
         """The frame that came last came once more."""
         self.duplicates += 1
-        self.heard += 1
+        self.received += 1
 
     def flush(self) -> list[Frame]:
         """Nothing more will come: the frames that were held back, with what is missing before
@@ -214,7 +214,7 @@ class FrameOrder:
         return frames
 
     def _begin(self, seq: int, begin: Begin) -> list[Frame]:
-        self.heard += 1
+        self.received += 1
         self.astray = self._overheard = False
         if begin.session == self._session:
             return []
@@ -237,7 +237,7 @@ class FrameOrder:
         return self._distance(seq) <= WINDOW_MAX
 
     def _take_repeated(self, seq: int, message: Message | None) -> list[Frame]:
-        self.heard += 1
+        self.received += 1
         frames: list[Frame] = []
         if not self.repeats and len(self._held) >= OVERHEARD and seq not in self._held:
             # Another host is answered: nobody says here from where on they count, nor repeats what

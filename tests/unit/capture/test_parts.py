@@ -13,7 +13,7 @@ from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.heat.totals import Tally
 from tinyprof.record.diagnosis import LineWatch
-from tinyprof.record.recorder import Limits, Recording, record
+from tinyprof.record.recorder import Recording, StopAfter, record
 from tinyprof.wire.frames import FrameDecoder, encode_message
 from tinyprof.wire.messages import Begin, EpochEnd, Hello, Message, Pages
 from tinyprof.wire.sequence import EARLY
@@ -61,7 +61,7 @@ def recorded(line: bytes) -> tuple[Recording, list[CaptureReader]]:
         return CaptureWriter(files[-1], meta, None, primer)
 
     writer = RollingWriter(Meta(), begin_part, Roll(size=2000))
-    recording = record(Line(line, 777), writer, LineWatch("line", 1), Silent(), Limits())
+    recording = record(Line(line, 777), writer, LineWatch("line", 1), Silent(), StopAfter())
     assert recording.fault is None
     for file in files:
         file.seek(0)

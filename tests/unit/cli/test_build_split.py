@@ -14,7 +14,7 @@ import pytest
 from support.elf_cases import Shape, link
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.heat.losses import NO_LOSSES
-from tinyprof.profile.model import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
+from tinyprof.profile.model import BootFacts, FileUse, PageUse, PhaseFacts, Profile, Seen
 from tinyprof.profile.tprof import dump_profile
 from tinyprof.rootfs.indexing import page_hashes
 from tinyprof.segments.split import undo
@@ -75,7 +75,7 @@ def profile_of(top: Path, processes: int | None) -> Path:
     }
     digest = hashlib.sha256(content).hexdigest()
     file = FileUse("/program", len(content), digest, uses, (FSID,), processes=processes)
-    run = RunFacts(FSID, "6.1.192", 9, NO_LOSSES, (PhaseFacts("", 1, 9, 8, True),))
+    run = BootFacts(FSID, "6.1.192", 9, NO_LOSSES, (PhaseFacts("", 1, 9, 8, True),))
     (top / "it.tprof").write_text(dump_profile(Profile((run,), 0, (file,))))
     return top / "it.tprof"
 

@@ -46,7 +46,7 @@ def test_a_profile_and_a_capture_merge(tmp_path: Path, capture: Path) -> None:
         tinyprof("profile", whole, capture, "--weight", capture, "3", "-o", both).returncode == 0
     )
     (file,) = open_profile([both]).files
-    assert {page: (use.any.epochs, use.any.runs) for page, use in file.pages.items()} == {
+    assert {page: (use.any.epochs, use.any.boots) for page, use in file.pages.items()} == {
         0: (4, 2),
         3: (4, 2),
         5: (4, 2),
@@ -60,7 +60,7 @@ def test_a_weight_beyond_what_a_profile_holds_is_refused_and_nothing_written(
     assert tinyprof("profile", capture, "--weight", capture, "600", "-o", once).returncode == 0
     run = tinyprof("profile", once, "--weight", once, "2", "-o", again)
     assert (run.returncode, again.exists()) == (1, False)
-    assert "once.tprof: a run would count 1200 times" in run.stderr
+    assert "once.tprof: a boot would count 1200 times" in run.stderr
 
 
 def test_what_is_neither_profile_nor_capture_is_refused_by_name(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.cramfs_cases import Case, File
-from tinyprof.cramfs.format import ORDERS, EntryKind
+from tinyprof.cramfs.format import BYTE_ORDERS, EntryKind
 from tinyprof.cramfs.kernel import KERNEL_MODELS
 from tinyprof.cramfs.reading.checker import Rule, check_image
 from tinyprof.cramfs.reading.reader import read_image
@@ -38,7 +38,7 @@ NAMES = st.binary(min_size=1, max_size=12).filter(
 OPTIONS = st.builds(
     WriteOptions,
     level=st.sampled_from((1, 6, 12)),
-    byte_order=st.sampled_from(ORDERS),
+    byte_order=st.sampled_from(BYTE_ORDERS),
     kernel=st.sampled_from(KERNEL_MODELS),
     extended=st.booleans(),
     holes=st.booleans(),

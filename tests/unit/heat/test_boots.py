@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Epochs, runs and losses out of a line's events, from honest targets and from others."""
+"""Epochs, boots and losses out of a line's events, from honest targets and from others."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyprof.heat.boots import Run, split_runs
+from tinyprof.heat.boots import Boot, split_boots
 from tinyprof.heat.losses import Losses
-from tinyprof.heat.page_heat import ANY, MAPPED, Seen
+from tinyprof.heat.page_heat import ANY, MAPPED, Sightings
 from tinyprof.heat.volume_heat import WINDOW
 from tinyprof.heat.volume_pages import OPEN_EPOCHS_MAX
 from tinyprof.pages import Kind
@@ -24,13 +24,15 @@ KEYS = (*Kind, MAPPED, ANY)
 KINDS_OF_KEYS = ({0}, {1}, {2}, {3}, {0, 1}, {0, 1, 2, 3})
 
 
-def run_of(messages: list[Message]) -> Run:
-    (run,) = runs_of(messages)
-    return run
+def run_of(messages: list[Message]) -> Boot:
+    (boot,) = runs_of(messages)
+    return boot
 
 
-def runs_of(messages: list[Message], start: int = 0) -> list[Run]:
-    return list(split_runs(Frame(start + seq, 0, message) for seq, message in enumerate(messages)))
+def runs_of(messages: list[Message], start: int = 0) -> list[Boot]:
+    return list(
+        split_boots(Frame(start + seq, 0, message) for seq, message in enumerate(messages))
+    )
 
 
 def touches(epoch: int, ids: list[int], kind: Kind = Kind.EXEC, volume: int = 0) -> Pages:
@@ -49,7 +51,7 @@ def test_the_most_processes_of_a_file_are_kept_where_they_are_counted() -> None:
 
 
 def test_a_page_counts_once_an_epoch_and_by_kind() -> None:
-    run = run_of(
+    boot = run_of(
         [
             touches(2, [7]),
             touches(2, [7], Kind.READ),
@@ -59,54 +61,54 @@ def test_a_page_counts_once_an_epoch_and_by_kind() -> None:
             EpochEnd(0, 3, 0, (1, 0, 0, 0)),
         ]
     )
-    exec_, read, write, file, mapped, anything = map(run.volumes[0].pages[7].seen_as, KEYS)
+    exec_, read, write, file, mapped, anything = map(boot.volumes[0].pages[7].seen_as, KEYS)
     assert exec_
     assert read
     assert mapped
     assert anything
     assert (exec_.epochs, read.epochs, mapped.epochs, anything.epochs) == (2, 1, 2, 2)
     assert (exec_.first, exec_.last, read.last, write, file) == (2, 3, 2, None, None)
-    assert run.losses == Losses()
+    assert boot.losses == Losses()
 
 
 def epochs_of(*pages_of_epoch: list[int]) -> list[Message]:
-    """A run whose n-th epoch executes these pages."""
+    """A boot whose n-th epoch executes these pages."""
     messages: list[Message] = []
     for epoch, ids in enumerate(pages_of_epoch, 1):
         messages += [touches(epoch, ids), EpochEnd(0, epoch, 0, (len(ids), 0, 0, 0))]
     return messages
 
 
-def seen(run: Run, page: int) -> Seen:
-    found = run.volumes[0].pages[page].seen_as(ANY)
+def seen(boot: Boot, page: int) -> Sightings:
+    found = boot.volumes[0].pages[page].seen_as(ANY)
     assert found
     return found
 
 
 def test_epochs_that_follow_each_other_are_one_stretch() -> None:
-    run = run_of(epochs_of([1, 2], [1], [1, 2], [2], [], [1, 2]))
-    one, two = seen(run, 1), seen(run, 2)
+    boot = run_of(epochs_of([1, 2], [1], [1, 2], [2], [], [1, 2]))
+    one, two = seen(boot, 1), seen(boot, 2)
     assert (one.epochs, one.stretches, one.longest) == (4, 2, 3)
     assert (two.epochs, two.stretches, two.longest) == (4, 3, 2)
 
 
 def test_a_mark_begins_a_phase_with_the_next_epoch() -> None:
     first, end, second, second_end = epochs_of([1, 2], [2, 3])
-    run = run_of([first, Mark(1, 0, "steady"), end, second, second_end])
+    boot = run_of([first, Mark(1, 0, "steady"), end, second, second_end])
     phases = [
-        (phase.name, phase.first, phase.epochs, phase.fresh) for phase in run.volumes[0].phases
+        (phase.name, phase.first, phase.epochs, phase.fresh) for phase in boot.volumes[0].phases
     ]
     assert phases == [("", 1, 1, 2), ("steady", 2, 1, 1)]
-    assert [seen(run, page).phases for page in (1, 2, 3)] == [[1], [1, 1], [0, 1]]
+    assert [seen(boot, page).phases for page in (1, 2, 3)] == [[1], [1, 1], [0, 1]]
 
 
 def test_the_recorders_own_mark_begins_a_phase_as_well() -> None:
-    run = Run()
+    boot = Boot()
     frames = [Frame(n, 0, message) for n, message in enumerate(epochs_of([1], [1]))]
     events: list[Event] = [HostMark("steady"), *frames]
     for event in events:
-        run.take(event)
-    assert [(phase.name, phase.epochs) for phase in run.volumes[0].phases] == [
+        boot.take(event)
+    assert [(phase.name, phase.epochs) for phase in boot.volumes[0].phases] == [
         ("", 1),
         ("steady", 1),
     ]
@@ -114,16 +116,20 @@ def test_the_recorders_own_mark_begins_a_phase_as_well() -> None:
 
 def test_the_steady_state_begins_after_two_epochs_of_hardly_any_new_pages() -> None:
     everything = list(range(100))
-    run = run_of(
+    boot = run_of(
         epochs_of(everything[:50], [], everything, everything, everything, [*everything, 200])
     )
-    phases = [(phase.steady, phase.first, phase.epochs) for phase in run.volumes[0].phases]
+    phases = [(phase.steady, phase.first, phase.epochs) for phase in boot.volumes[0].phases]
     assert phases == [(False, 1, 5), (True, 6, 1)]
 
 
 def test_an_epoch_without_end_counts_as_seen() -> None:
-    run = run_of([touches(1, [1]), EpochEnd(0, 1, 0, (1, 0, 0, 0)), touches(2, [1])])
-    assert (run.volumes[0].ended, run.volumes[0].unfinished, run.volumes[0].pages[1].epochs) == (
+    boot = run_of([touches(1, [1]), EpochEnd(0, 1, 0, (1, 0, 0, 0)), touches(2, [1])])
+    assert (
+        boot.volumes[0].ended,
+        boot.volumes[0].unfinished,
+        boot.volumes[0].pages[1].epochs,
+    ) == (
         1,
         1,
         2,
@@ -138,8 +144,8 @@ def test_what_an_epoch_had_and_did_not_arrive_is_missing() -> None:
 
 def test_an_end_that_comes_twice_counts_once() -> None:
     end = EpochEnd(0, 1, 0, (1, 0, 0, 0))
-    run = run_of([touches(1, [1]), end, end])
-    assert (run.volumes[0].ended, run.losses) == (1, Losses())
+    boot = run_of([touches(1, [1]), end, end])
+    assert (boot.volumes[0].ended, boot.losses) == (1, Losses())
 
 
 def test_what_the_target_could_not_trace_or_write_is_a_loss() -> None:
@@ -158,40 +164,40 @@ def test_a_reboot_is_no_loss_whatever_the_number_before_it(hello: Hello, old: in
     line = (
         encode_message(hello, old) + encode_message(again, 0) + encode_message(touches(1, [1]), 1)
     )
-    runs = list(split_runs(FrameDecoder().feed(line)))
-    assert [run.losses for run in runs] == [Losses(), Losses()]
+    boots = list(split_boots(FrameDecoder().feed(line)))
+    assert [boot.losses for boot in boots] == [Losses(), Losses()]
 
 
 def test_a_reboot_whose_hello_was_lost_is_another_run_too(hello: Hello) -> None:
     again = replace(hello, boot_id=b"2nd boot")
     line = encode_message(hello, 50) + encode_message(touches(9, [1]), 51)
     line += encode_message(touches(1, [2]), 1) + encode_message(again, 2)
-    first, second = split_runs(FrameDecoder().feed(line))
+    first, second = split_boots(FrameDecoder().feed(line))
     assert (set(first.volumes[0].pages), set(second.volumes[0].pages)) == ({1}, {2})
     assert (first.hello, second.hello) == (hello, again)
     assert second.losses == Losses(frames=1)
 
 
 def test_epochs_that_never_end_are_closed_before_they_pile_up() -> None:
-    run = Run()
+    boot = Boot()
     tracemalloc.start()
     try:
         for epoch in range(1, 20_000):
-            run.take(Frame(0, 0, touches(epoch, [5])))
-            run.take(Frame(0, 0, touches(1, [5], volume=epoch)))
+            boot.take(Frame(0, 0, touches(epoch, [5])))
+            boot.take(Frame(0, 0, touches(1, [5], volume=epoch)))
         assert tracemalloc.get_traced_memory()[0] < 100_000
     finally:
         tracemalloc.stop()
-    assert run.volumes[0].unfinished == 19_999 - OPEN_EPOCHS_MAX
-    assert run.losses.beyond_limits == 19_999 - 7
+    assert boot.volumes[0].unfinished == 19_999 - OPEN_EPOCHS_MAX
+    assert boot.losses.beyond_limits == 19_999 - 7
 
 
 def test_pages_beyond_all_limits_are_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tinyprof.heat.volume_pages.PAGES_MAX", 3)
-    run = run_of(epochs_of([1, 2], [2, 3, 4], [4, 1]))
-    (dropped,) = {3, 4} - run.volumes[0].page_ids
-    assert set(run.volumes[0].pages) == {1, 2, 7 - dropped}
-    assert run.losses == Losses(beyond_limits=1 if dropped == 3 else 2)
+    boot = run_of(epochs_of([1, 2], [2, 3, 4], [4, 1]))
+    (dropped,) = {3, 4} - boot.volumes[0].page_ids
+    assert set(boot.volumes[0].pages) == {1, 2, 7 - dropped}
+    assert boot.losses == Losses(beyond_limits=1 if dropped == 3 else 2)
 
 
 @given(st.data())
@@ -199,20 +205,20 @@ def test_counts_are_what_the_epochs_say_one_by_one(data: st.DataObject) -> None:
     """Of one page, seen as any kinds in any epochs, with marks between them, and looked at now and
     then."""
     kinds_of_epochs = data.draw(st.lists(st.sets(st.sampled_from(Kind)), max_size=30))
-    run, epoch, phase, history = Run(), 0, 0, []
+    boot, epoch, phase, history = Boot(), 0, 0, []
     for kinds in kinds_of_epochs:
         epoch += data.draw(st.sampled_from((1, 1, 1, 1, 2, 3, WINDOW - 1, WINDOW)))
         for kind in kinds:
-            run.take(Frame(0, 0, touches(epoch, [7], kind)))
+            boot.take(Frame(0, 0, touches(epoch, [7], kind)))
         marked = data.draw(st.sampled_from((False, False, False, True)))
         if marked:
-            run.take(HostMark("steady"))
-        run.take(Frame(0, 0, EpochEnd(0, epoch, 0, (0, 0, 0, 0))))
+            boot.take(HostMark("steady"))
+        boot.take(Frame(0, 0, EpochEnd(0, epoch, 0, (0, 0, 0, 0))))
         history.append((epoch, phase, kinds))
-        phase = len(run.volumes[0].phases) - 1
+        phase = len(boot.volumes[0].phases) - 1
         if data.draw(st.booleans()):
-            assert set(run.volumes[0].pages) <= {7}
-    heat = run.volumes[0].pages.get(7) if history else None
+            assert set(boot.volumes[0].pages) <= {7}
+    heat = boot.volumes[0].pages.get(7) if history else None
     for key, of_key in zip(KEYS, KINDS_OF_KEYS, strict=True):
         expected = plain([(epoch, phase) for epoch, phase, kinds in history if kinds & of_key])
         assert facts(heat.seen_as(key) if heat else None) == expected
@@ -232,7 +238,7 @@ def plain(epochs: list[tuple[int, int]]) -> tuple[object, ...] | None:
     return len(epochs), numbers[0], numbers[-1], len(stretches), max(map(len, stretches)), phases
 
 
-def facts(seen: Seen | None) -> tuple[object, ...] | None:
+def facts(seen: Sightings | None) -> tuple[object, ...] | None:
     if seen is None:
         return None
     return seen.epochs, seen.first, seen.last, seen.stretches, seen.longest, seen.phases
@@ -247,10 +253,10 @@ def test_an_epoch_whose_very_end_is_lost_counts_by_the_total(first_seq: int, mis
         EpochEnd(0, 2, 0, (10, 0, 0, 0), 20),
         EpochEnd(0, 4, 0, (10, 0, 0, 0), 40),
     ]
-    run = Run()
+    boot = Boot()
     for number, message in enumerate(said):
-        run.take(Frame(first_seq + number, 0, message))
-    run.finish()
+        boot.take(Frame(first_seq + number, 0, message))
+    boot.finish()
     # A target that ran for long before has told its totals to nobody: the first one counts from
     # there.
-    assert run.losses.records == missing
+    assert boot.losses.records == missing

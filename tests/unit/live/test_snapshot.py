@@ -11,7 +11,7 @@ from itertools import count
 from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.heat.losses import Losses
-from tinyprof.live.snapshot import LOOK_SHARE, RATES, RUNS_MAX, LiveHeat
+from tinyprof.live.snapshot import BOOTS_MAX, LOOK_SHARE, RATES, LiveHeat
 from tinyprof.profile.resolve import make_profile
 from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages
 from tinyprof.wire.sequence import Frame
@@ -26,7 +26,7 @@ def test_the_last_snapshot_has_the_profile_of_the_capture(
 ) -> None:
     live = LiveHeat(index)
     for frame in frames(story):
-        live.heard([frame])
+        live.take([frame])
         live.snapshot(0.0)
     live.finish()
     last = live.snapshot(1.0, whole=True)
@@ -41,17 +41,17 @@ def test_boots_add_up_and_losses_with_them(
 ) -> None:
     again = [replace(hello, boot_id=b"2nd boot"), story[2]]
     live = LiveHeat(index)
-    live.heard(frames(story))
-    live.heard(frames(list(again)))
+    live.take(frames(story))
+    live.take(frames(list(again)))
     last = live.snapshot(1.0, whole=True)
-    assert (last.runs, last.epoch, last.records, last.losses) == (2, 2, 4, Losses(records=4))
+    assert (last.boots, last.epoch, last.records, last.losses) == (2, 2, 4, Losses(records=4))
     assert last.profile
-    assert len(last.profile.runs) == 2
+    assert len(last.profile.boots) == 2
 
 
 def test_without_an_image_it_counts_and_says_why_there_are_no_files(story: list[Message]) -> None:
     live = LiveHeat(None)
-    live.heard(frames(story))
+    live.take(frames(story))
     last = live.snapshot(1.0, whole=True)
     assert (last.records, last.rows, last.curve) == (4, (), None)
     assert "--image" in last.unresolved
@@ -59,7 +59,7 @@ def test_without_an_image_it_counts_and_says_why_there_are_no_files(story: list[
 
 def test_another_image_than_the_targets_is_named(story: list[Message], index: ImageIndex) -> None:
     live = LiveHeat(replace(index, fsid=replace(index.fsid, crc=1)))
-    live.heard(frames(story))
+    live.take(frames(story))
     last = live.snapshot(1.0, whole=True)
     assert str(index.fsid) in last.unresolved
     assert last.rows == ()
@@ -75,7 +75,7 @@ def test_pages_are_looked_at_when_an_epoch_ended_and_for_a_share_of_the_time(
     versions = []
 
     def epoch(number: int) -> None:
-        live.heard(
+        live.take(
             frames(
                 [
                     Pages(0, number, 0, (program_ids[0],), b"\0"),
@@ -86,7 +86,7 @@ def test_pages_are_looked_at_when_an_epoch_ended_and_for_a_share_of_the_time(
         # By the target's clock it is always long enough ago.
         versions.append(live.snapshot(1000.0 * number).version)
 
-    live.heard(frames([hello]))
+    live.take(frames([hello]))
     for number in range(1, 9):
         epoch(number)
     later = 1 / LOOK_SHARE
@@ -98,11 +98,11 @@ def test_pages_are_looked_at_when_an_epoch_ended_and_for_a_share_of_the_time(
 
 def test_a_target_that_boots_for_ever_costs_no_memory(hello: Hello, index: ImageIndex) -> None:
     live = LiveHeat(index)
-    for number in range(RUNS_MAX * 3):
-        live.heard(frames([replace(hello, boot_id=number.to_bytes(8, "big"))]))
+    for number in range(BOOTS_MAX * 3):
+        live.take(frames([replace(hello, boot_id=number.to_bytes(8, "big"))]))
         live.snapshot(float(number))
     last = live.snapshot(1000.0, whole=True)
-    assert last.runs == RUNS_MAX * 3 - 1
+    assert last.boots == BOOTS_MAX * 3 - 1
     assert last.profile
-    assert len(last.profile.runs) == RUNS_MAX + 1
+    assert len(last.profile.boots) == BOOTS_MAX + 1
     assert len(last.rates) == RATES

@@ -11,7 +11,14 @@ import pytest
 from support.elf_cases import for_riscv
 from support.profile_cases import STEADY, candidate, program_head, use
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.plan.offers import Hull, any_page, leading_runs, offered_by, split_runs, whole_parts
+from tinyprof.plan.offers import (
+    Hull,
+    any_page,
+    leading_runs,
+    offered_by,
+    split_segment_offers,
+    whole_parts,
+)
 from tinyprof.plan.selection import Target, select
 from tinyprof.plan.value import Candidate
 from tinyprof.segments.runs import choose_runs
@@ -39,7 +46,7 @@ def test_code_of_risc_v_programs_is_offered_to_no_kernel_that_would_crash_on_it(
     file = candidate({2: use(x=10), 5: use(x=10), 11: use(r=10)})
     file = replace(file, head=for_riscv(file.head))
     assert [[list(offer.pages) for offer in offers] for offers in any_page(file)] == [[[11]]]
-    assert leading_runs(file) == split_runs(lambda _: 2048)(file) == []
+    assert leading_runs(file) == split_segment_offers(lambda _: 2048)(file) == []
     assert len(whole_parts(file)) == 1
 
 
@@ -60,7 +67,7 @@ def test_what_a_large_file_is_not_offered_is_told(monkeypatch: pytest.MonkeyPatc
     stored = [rng.randrange(900, 4097) for _ in range(pages)]
     uses = {page: use(x=rng.randrange(1, 11)) for page in range(1, pages - 2)}
     file = Candidate("/f", pages * PAGE_SIZE, program_head(pages - 2), stored, uses, STEADY)
-    model = split_runs(lambda _: 500.0)
+    model = split_segment_offers(lambda _: 500.0)
     (whole,) = model(file)
     monkeypatch.setattr("tinyprof.plan.offers.WORK_MAX", 0)
     monkeypatch.setattr("tinyprof.plan.offers.CALLS_LEAST", 8)
@@ -84,7 +91,7 @@ def test_offers_of_runs_are_the_best_at_any_price_of_flash() -> None:
     stored = [rng.randrange(900, 4097) for _ in range(pages)]
     uses = {page: use(x=rng.randrange(11)) for page in rng.sample(range(pages - 2), 25)}
     file = Candidate("/f", pages * PAGE_SIZE, program_head(pages - 2), stored, uses, STEADY)
-    (offers,) = split_runs(lambda _: mapping)(file)
+    (offers,) = split_segment_offers(lambda _: mapping)(file)
     assert [offer.cost for offer in offers] == sorted({offer.cost for offer in offers})
     worth_of = [(file.value(page), file.cost(page)) for page in range(pages - 2)]
     prices = [cuts * mapping for cuts in range(30)]

@@ -15,9 +15,9 @@ from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.cache import DiskCache
 from tinyprof.cramfs.writing.compressor import choose_compressor
-from tinyprof.cramfs.writing.packer import stored_sizes
+from tinyprof.cramfs.writing.packer import compressed_size_of
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
-from tinyprof.plan.offers import split_runs
+from tinyprof.plan.offers import split_segment_offers
 from tinyprof.plan.planner import Budget, Planner
 from tinyprof.profile.resolve import make_profile
 from tinyprof.rootfs.indexing import index_image
@@ -51,7 +51,7 @@ def planner(tree: Tree, tmp_path: Path, capture_of: Callable[..., CaptureReader]
     profile = make_profile([capture_of(messages, index)])
     cache = DiskCache(tmp_path / "cache", "test")
     return Planner(
-        tree, match(profile, tree), LEVEL, cache, split_runs(lambda _: 100.0), split=True
+        tree, match(profile, tree), LEVEL, cache, split_segment_offers(lambda _: 100.0), split=True
     )
 
 
@@ -68,7 +68,7 @@ def test_a_budget_holds_and_the_build_is_what_was_predicted(
     assert plan.prediction.image <= planner.image_before + budget
     assert plan.pages
     made = split_tree(
-        tree, plan.pages, stored_sizes(choose_compressor(6, False), None), AS_PLANNED
+        tree, plan.pages, compressed_size_of(choose_compressor(6, False), None), AS_PLANNED
     )
     written = write_image(made.tree, made.pages, LEVEL)
     assert len(written.image) == plan.prediction.image

@@ -11,7 +11,7 @@ from tinyprof.heat.losses import NO_LOSSES
 from tinyprof.pages import Fsid
 from tinyprof.plan.value import PLACEMENT_COST
 from tinyprof.plan.what_if import KERNELS, WhatIf, what_if_mapped_by
-from tinyprof.profile.model import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
+from tinyprof.profile.model import BootFacts, FileUse, PageUse, PhaseFacts, Profile, Seen
 
 
 def test_a_split_file_has_its_sizes_under_the_program_and_without_added_pages() -> None:
@@ -33,7 +33,7 @@ def test_a_split_file_has_its_sizes_under_the_program_and_without_added_pages() 
 
 
 PAGE = 4096
-RUN = RunFacts("0000000a/1/2/3", "6.1.192", 9, NO_LOSSES, (PhaseFacts("", 1, 9, 3, True),))
+RUN = BootFacts("0000000a/1/2/3", "6.1.192", 9, NO_LOSSES, (PhaseFacts("", 1, 9, 3, True),))
 EVER = Seen(9, 9, 1, 9, 1, 9, 1)
 HOT = (2, 6)
 """Of a program with a page of headers, six of code, from page 1 on, and two of data that is only

@@ -18,12 +18,12 @@ from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.errors import TinyprofError
-from tinyprof.heat.boots import Run
+from tinyprof.heat.boots import Boot
 from tinyprof.heat.losses import Losses
 from tinyprof.pages import Kind
 from tinyprof.profile.merge import merge_profiles
 from tinyprof.profile.model import Profile, ProfileError, Seen
-from tinyprof.profile.resolve import make_profile, profile_of_run
+from tinyprof.profile.resolve import make_profile, profile_of_boot
 from tinyprof.profile.tprof import dump_profile, load_profile
 from tinyprof.rootfs.indexing import index_image
 from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages, Volume
@@ -138,7 +138,7 @@ def test_a_reboot_splits_runs(capture_of: CaptureOf, index: ImageIndex) -> None:
     profile = make_profile(
         [capture_of(boot_of(index, [1, 2]) + boot_of(index, [2, 3], boot=b"2nd boot"), index)]
     )
-    assert [run.epochs for run in profile.runs] == [1, 1]
+    assert [boot.epochs for boot in profile.boots] == [1, 1]
     assert {page: use.any.epochs for page, use in profile.files[0].pages.items()} == {
         1: 1,
         2: 2,
@@ -166,7 +166,7 @@ def test_builds_merge_where_files_have_the_same_content(
     ]
     assert profile.files[2].pages[1].any.epochs == 2
     assert profile.epochs_of(profile.files[2]) == 3
-    assert len({run.fsid for run in profile.runs}) == 3
+    assert len({boot.fsid for boot in profile.boots}) == 3
 
 
 def test_the_order_of_captures_does_not_matter(
@@ -194,16 +194,16 @@ def test_losses_and_unended_epochs_are_in_the_profile(
     assert isinstance(end, EpochEnd)
     more = replace(end, records=(3, 0, 0, 0))
     profile = make_profile([capture_of([hello, pages, more, replace(pages, epoch=2)], index)])
-    (run,) = profile.runs
-    assert (run.epochs, run.losses) == (2, Losses(records=2))
+    (boot,) = profile.boots
+    assert (boot.epochs, boot.losses) == (2, Losses(records=2))
 
 
 def test_what_a_running_epoch_has_seen_is_not_yet_in_a_profile(index: ImageIndex) -> None:
-    run = Run()
+    boot = Boot()
     later = Pages(1, 2, 12, (index.files[0].page_ids[7],), b"\0")
     for seq, message in enumerate([*boot_of(index, [2, 6]), later]):
-        run.take(Frame(seq, 0, message))
-    profile = profile_of_run(run, index)
+        boot.take(Frame(seq, 0, message))
+    profile = profile_of_boot(boot, index)
     assert (profile.epochs, list(profile.files[0].pages)) == (1, [2, 6])
     assert load_profile(dump_profile(profile)) == profile
 
@@ -363,7 +363,7 @@ def test_a_weight_counts_a_run_as_often(capture_of: CaptureOf, index: ImageIndex
     often = make_profile([capture_of(boot_of(index, [1]), index)], weights={"capture": 3})
     merged = merge_profiles([often, make_profile([capture_of(boot_of(index, [1, 2]), index)])])
     pages = merged.files[0].pages
-    assert [(pages[page].any.epochs, pages[page].any.runs) for page in (1, 2)] == [(4, 2), (1, 1)]
+    assert [(pages[page].any.epochs, pages[page].any.boots) for page in (1, 2)] == [(4, 2), (1, 1)]
     assert merged.epochs == 4
     assert load_profile(dump_profile(merged)) == merged
 

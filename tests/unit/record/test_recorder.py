@@ -20,12 +20,12 @@ from tinyprof.errors import TinyprofError
 from tinyprof.heat.losses import Losses
 from tinyprof.heat.totals import Totals, loss_counts
 from tinyprof.record.diagnosis import LineWatch, NoTracerError
-from tinyprof.record.recorder import REBOOTS_SAID, Limits, Recording, record
+from tinyprof.record.recorder import REBOOTS_SAID, Recording, StopAfter, record
 from tinyprof.wire.frames import (
+    Command,
     ConsoleText,
     FrameDecoder,
     HostMark,
-    Order,
     encode_frame,
     encode_message,
 )
@@ -92,16 +92,16 @@ class Recorded:
     def __init__(
         self,
         reads: list[bytes],
-        limits: Limits | None = None,
+        limits: StopAfter | None = None,
         index: ImageIndex | None = None,
         then: TinyprofError | None = None,
         epoch_ms: int | None = None,
-        orders: tuple[Order, ...] = (),
+        commands: tuple[Command, ...] = (),
         keep: bool = True,
         clock: Callable[[], float] = monotonic,
         one_way: bool = False,
     ) -> None:
-        left = list(orders)
+        left = list(commands)
         self.link, self.notes, file = Script(reads, then), Notes(), io.BytesIO()
         watch = LineWatch("port", 115_200, index)
         writer = CaptureWriter(file, index=index)
@@ -110,9 +110,9 @@ class Recorded:
             writer,
             watch,
             self.notes,
-            limits or Limits(),
+            limits or StopAfter(),
             epoch_ms=epoch_ms,
-            orders=lambda: [left.pop(0)] if left else [],
+            commands=lambda: [left.pop(0)] if left else [],
             clock=clock,
             one_way=one_way,
         )
@@ -136,7 +136,7 @@ def test_a_recording_holds_what_was_sent_and_counts_it(story: list[Message], hel
         None,
     )
     totals = it.totals
-    assert (totals.hello, totals.records, totals.pages, totals.epochs, totals.runs) == (
+    assert (totals.hello, totals.records, totals.pages, totals.epochs, totals.boots) == (
         hello,
         4,
         3,
@@ -172,7 +172,7 @@ def test_the_target_is_asked_for_a_hello_and_for_epochs(story: list[Message]) ->
 
 
 def test_a_mark_is_kept_at_its_place_and_ends_the_targets_epoch(story: list[Message]) -> None:
-    it = Recorded(line_of(story), orders=(HostMark("start"), HostMark("steady")))
+    it = Recorded(line_of(story), commands=(HostMark("start"), HostMark("steady")))
     kinds = [type(event).__name__ for event in it.events]
     assert kinds == ["HostMark", "Frame", "HostMark", "Frame", "Frame"]
     assert [event.text for event in it.events if isinstance(event, HostMark)] == [
@@ -188,7 +188,7 @@ def test_a_mark_is_kept_at_its_place_and_ends_the_targets_epoch(story: list[Mess
 def test_the_target_is_told_once_what_it_does_at_once(story: list[Message], hello: Hello) -> None:
     stopped = replace(hello, epoch_ms=250, volumes=(replace(hello.volumes[0], recording=False),))
     line = line_of([*story, stopped, Rearm()])
-    it = Recorded(line, orders=(EpochLength(250), Trace(False), Rearm()))
+    it = Recorded(line, commands=(EpochLength(250), Trace(False), Rearm()))
     asked = [
         event.message for event in FrameDecoder().feed(it.link.sent) if isinstance(event, Frame)
     ]
@@ -200,7 +200,7 @@ def test_the_target_is_told_once_what_it_does_at_once(story: list[Message], hell
 def test_a_target_that_does_not_stop_when_told_is_named(story: list[Message]) -> None:
     seconds = count()
     line = [*line_of(story), *[b"\0"] * 30]
-    it = Recorded(line, orders=(Trace(False),), clock=lambda: float(next(seconds)))
+    it = Recorded(line, commands=(Trace(False),), clock=lambda: float(next(seconds)))
     asked = [
         event.message for event in FrameDecoder().feed(it.link.sent) if isinstance(event, Frame)
     ]
@@ -210,7 +210,7 @@ def test_a_target_that_does_not_stop_when_told_is_named(story: list[Message]) ->
 
 
 def test_a_line_of_one_way_says_that_it_carries_no_order(story: list[Message]) -> None:
-    it = Recorded(line_of(story), orders=(Trace(False), HostMark("steady")), one_way=True)
+    it = Recorded(line_of(story), commands=(Trace(False), HostMark("steady")), one_way=True)
     assert not it.link.sent
     (warning,) = (warning for warning in it.notes.warnings if "carries nothing" in warning)
     assert "--one-way" in warning
@@ -248,7 +248,7 @@ def test_a_message_of_an_unknown_type_is_kept_and_counted(story: list[Message]) 
 def test_a_reboot_is_said_and_counts_another_run(story: list[Message], hello: Hello) -> None:
     again = [replace(hello, boot_id=b"2nd boot"), *story[1:]]
     it = Recorded(line_of(story) + line_of(list(again)))
-    assert (it.totals.runs, it.totals.epochs, it.totals.records, it.totals.pages) == (2, 2, 8, 3)
+    assert (it.totals.boots, it.totals.epochs, it.totals.records, it.totals.pages) == (2, 2, 8, 3)
     assert not it.totals.losses
     assert any("rebooted" in warning for warning in it.notes.warnings)
 
@@ -269,14 +269,14 @@ def test_a_target_that_reboots_for_ever_costs_no_memory(
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert it.totals.runs == 5_000
+    assert it.totals.boots == 5_000
     assert len(it.notes.warnings) == REBOOTS_SAID
     assert peak < 3_000_000
 
 
 def test_it_stops_after_so_many_epochs_in_the_middle_of_a_frame(story: list[Message]) -> None:
     line = line_of(story)
-    it = Recorded([b"".join(line) + line[1][:9], b"never read"], Limits(epochs=1))
+    it = Recorded([b"".join(line) + line[1][:9], b"never read"], StopAfter(epochs=1))
     assert it.recording.ending is it.capture.ending is Ending.EPOCHS
     assert it.link._reads == [b"never read"]
     assert not it.totals.losses
@@ -284,13 +284,13 @@ def test_it_stops_after_so_many_epochs_in_the_middle_of_a_frame(story: list[Mess
 
 def test_it_stops_when_it_is_told_to(story: list[Message]) -> None:
     answers = iter([False, False, True])
-    it = Recorded([*line_of(story)[:2], b"never read"], Limits(stop=lambda: next(answers)))
+    it = Recorded([*line_of(story)[:2], b"never read"], StopAfter(stop=lambda: next(answers)))
     assert it.recording.ending is it.capture.ending is Ending.INTERRUPTED
     assert it.totals.records == 4
 
 
 def test_it_stops_in_time() -> None:
-    assert Recorded([b""] * 10, Limits(seconds=0)).recording.ending is Ending.DURATION
+    assert Recorded([b""] * 10, StopAfter(seconds=0)).recording.ending is Ending.DURATION
 
 
 def without_tracer(hello: Hello, abi: int = 0, boot_id: bytes = NO_BOOT) -> Hello:
@@ -320,7 +320,7 @@ def test_a_tracer_that_appears_late_is_one_run_and_no_fault(
     story: list[Message], hello: Hello, index: ImageIndex
 ) -> None:
     it = Recorded(line_of([without_tracer(hello), *story]), index=index)
-    assert (it.recording.fault, it.totals.runs, it.totals.records) == (None, 1, 4)
+    assert (it.recording.fault, it.totals.boots, it.totals.records) == (None, 1, 4)
     assert it.totals.hello == hello
     assert not it.totals.losses
 
@@ -332,7 +332,7 @@ def test_hellos_that_each_name_some_volumes_add_up(
     others = [replace(ours, index=n, fsid=replace(ours.fsid, crc=n)) for n in range(1, 4)]
     hellos = [replace(hello, volumes=tuple(others[:2])), replace(hello, volumes=(ours, others[2]))]
     it = Recorded(line_of([*hellos, *story[1:]]), index=index)
-    assert (it.recording.fault, it.notes.warnings, it.totals.runs) == (None, [], 1)
+    assert (it.recording.fault, it.notes.warnings, it.totals.boots) == (None, [], 1)
     assert it.totals.hello is not None
     assert it.totals.hello.volumes == (ours, *others)
 
@@ -341,7 +341,7 @@ def test_hellos_that_each_name_some_volumes_add_up(
 def test_the_echo_of_what_the_host_says_is_no_loss(story: list[Message], echo: bytes) -> None:
     it = Recorded([echo, *line_of(story)])
     assert not it.totals.losses
-    assert (it.totals.runs, it.totals.records, it.totals.joined_late) == (1, 4, False)
+    assert (it.totals.boots, it.totals.records, it.totals.joined_late) == (1, 4, False)
 
 
 def test_another_image_is_a_fault_and_the_recording_is_whole(

@@ -31,7 +31,7 @@ class Host:
 
     def hears(self, now: float, *frames: bytes) -> list[type[Message]]:
         events = self._decoder.feed(b"".join(frames))
-        said = FrameDecoder().feed(self.path.due(now, events, self._decoder.order))
+        said = FrameDecoder().feed(self.path.due(now, events, self._decoder.sequence))
         return [type(event.message) for event in said if isinstance(event, Frame)]
 
 

@@ -20,7 +20,7 @@ from tinyprof.record.diagnosis import LineWatch
 from tinyprof.record.noise import Noise
 from tinyprof.record.recorder import Recording, record
 from tinyprof.record.sim import QUIET, SimError, open_sim
-from tinyprof.wire.frames import Event, Order
+from tinyprof.wire.frames import Command, Event
 from tinyprof.wire.messages import Hello, Trace
 from tinyprof.wire.sequence import Frame
 
@@ -91,14 +91,14 @@ def test_what_holds_no_target_is_refused(tmp_path: Path, content: type | None) -
 def test_it_stops_when_it_is_told_to_and_goes_on_where_it_was() -> None:
     link, index = open_sim("sim:", speed=0)
     said: list[bool] = []
-    orders: list[Order] = [Trace(False)]
+    commands: list[Command] = [Trace(False)]
 
-    def heard(events: Sequence[Event]) -> None:
+    def on_events(events: Sequence[Event]) -> None:
         for event in events:
             if isinstance(event, Frame) and isinstance(event.message, Hello):
                 said.append(event.message.volumes[0].recording)
                 if said[-2:] == [True, False]:
-                    orders.append(Trace(True))
+                    commands.append(Trace(True))
 
     try:
         recording = record(
@@ -106,8 +106,8 @@ def test_it_stops_when_it_is_told_to_and_goes_on_where_it_was() -> None:
             CaptureWriter(io.BytesIO(), index=index),
             LineWatch("sim:", 115_200),
             Silent(),
-            orders=lambda: [orders.pop()] if orders else [],
-            heard=heard,
+            commands=lambda: [commands.pop()] if commands else [],
+            on_events=on_events,
         )
     finally:
         link.close()

@@ -15,7 +15,7 @@ import pytest
 
 from tinyprof.capture.index import ImageIndex, stored_sizes
 from tinyprof.capture.reader import CaptureReader
-from tinyprof.profile.model import Profile, Symbol
+from tinyprof.profile.model import NamedRange, Profile
 from tinyprof.profile.resolve import make_profile
 from tinyprof.report.html.page import Programs, html_report
 from tinyprof.rootfs.elf_names import Names
@@ -55,7 +55,7 @@ def test_the_script_adds_the_filter_and_no_name_becomes_code(
     profile: Profile, index: ImageIndex, tmp_path: Path
 ) -> None:
     files = tuple(replace(file, path=HOSTILE) for file in profile.files)
-    names = Names((Symbol(HOSTILE, 0, 8 * 4096),), (Symbol(HOSTILE, 0, 8 * 4096),))
+    names = Names((NamedRange(HOSTILE, 0, 8 * 4096),), (NamedRange(HOSTILE, 0, 8 * 4096),))
     programs = Programs(lambda file: names, lambda file: b"")
     page = tmp_path / "report.html"
     page.write_text(

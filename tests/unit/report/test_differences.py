@@ -6,12 +6,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tinyprof.heat.losses import NO_LOSSES
-from tinyprof.profile.model import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
+from tinyprof.profile.model import BootFacts, FileUse, PageUse, PhaseFacts, Profile, Seen
 from tinyprof.report.axfs import axfs_lines
 from tinyprof.report.differences import difference_fields, difference_lines, differences
 
 FSID = "0000000a/1/2/3"
-RUN = RunFacts(
+RUN = BootFacts(
     FSID, "6.1.192", 10, NO_LOSSES, (PhaseFacts("", 1, 2, 3, False), PhaseFacts("", 3, 8, 0, True))
 )
 

@@ -15,7 +15,7 @@ import pytest
 from tinyprof.capture.index import ImageIndex, stored_sizes
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.plan.what_if import KERNELS, what_if
-from tinyprof.profile.model import Profile, Symbol
+from tinyprof.profile.model import NamedRange, Profile
 from tinyprof.profile.resolve import make_profile
 from tinyprof.report.html.page import Programs, html_report
 from tinyprof.rootfs.elf_names import Names
@@ -58,13 +58,16 @@ def profile(
 
 def hostile(profile: Profile) -> Profile:
     files = [
-        replace(file, path=HOSTILE, symbols=(Symbol(HOSTILE, 0, 99),)) for file in profile.files
+        replace(file, path=HOSTILE, symbols=(NamedRange(HOSTILE, 0, 99),))
+        for file in profile.files
     ]
-    runs = [
-        replace(run, kernel=HOSTILE, phases=tuple(replace(it, name=HOSTILE) for it in run.phases))
-        for run in profile.runs
+    boots = [
+        replace(
+            boot, kernel=HOSTILE, phases=tuple(replace(it, name=HOSTILE) for it in boot.phases)
+        )
+        for boot in profile.boots
     ]
-    return replace(profile, files=tuple(files), runs=tuple(runs))
+    return replace(profile, files=tuple(files), boots=tuple(boots))
 
 
 def test_it_says_what_the_profile_says_without_its_script(
@@ -123,7 +126,9 @@ def test_the_curve_holds_the_pages_that_pay_and_no_budget_is_exceeded(
 def test_what_is_hot_in_a_loss_free_run_is_not_called_lossy(profile: Profile) -> None:
     lossy = replace(
         profile,
-        runs=tuple(replace(run, losses=replace(run.losses, records=2)) for run in profile.runs),
+        boots=tuple(
+            replace(boot, losses=replace(boot.losses, records=2)) for boot in profile.boots
+        ),
     )
     assert "2 records" in Page(html_report(lossy, {})).text
     assert "Nothing was lost." not in Page(html_report(lossy, {})).text
@@ -136,7 +141,9 @@ def programs_of(names: Names | None, head: bytes | None) -> Programs:
 def test_with_the_files_at_hand_it_names_functions_and_sections_and_compares_kernels(
     profile: Profile, index: ImageIndex
 ) -> None:
-    names = Names((Symbol(".text", 0, 8 * 4096),), (Symbol("hot_function", 3 * 4096 + 8, 40),))
+    names = Names(
+        (NamedRange(".text", 0, 8 * 4096),), (NamedRange("hot_function", 3 * 4096 + 8, 40),)
+    )
     text = html_report(profile, stored_sizes(index), programs=programs_of(names, b"no program"))
     page = Page(text)
     assert ".text: hot_function" in json.loads(page.scripts[0])["0"]["3"]
@@ -147,7 +154,9 @@ def test_with_the_files_at_hand_it_names_functions_and_sections_and_compares_ker
 
 
 def test_landmarks_of_a_profile_are_no_functions(profile: Profile, index: ImageIndex) -> None:
-    marked = [replace(file, symbols=(Symbol("~1a2b3c", 3 * 4096, 24),)) for file in profile.files]
+    marked = [
+        replace(file, symbols=(NamedRange("~1a2b3c", 3 * 4096, 24),)) for file in profile.files
+    ]
     assert "~1a2b3c" not in html_report(replace(profile, files=tuple(marked)), stored_sizes(index))
 
 
@@ -161,13 +170,13 @@ def test_a_hundred_thousand_used_pages_with_the_longest_names_stay_below_two_meg
         replace(file, path=f"/lib/{n}", sha256=f"{n:064x}", size=4000 * 4096, pages=pages)
         for n in range(25)
     ]
-    names = Names((), tuple(Symbol("n" * 256, page * 4096, 4096) for page in range(4000)))
+    names = Names((), tuple(NamedRange("n" * 256, page * 4096, 4096) for page in range(4000)))
     page = html_report(replace(profile, files=tuple(many)), {}, programs=programs_of(names, None))
     assert len(page.encode()) < 2_000_000
 
 
 def test_no_name_of_a_program_becomes_markup(profile: Profile, index: ImageIndex) -> None:
-    names = Names((Symbol(HOSTILE, 0, 8 * 4096),), (Symbol(HOSTILE, 0, 8 * 4096),))
+    names = Names((NamedRange(HOSTILE, 0, 8 * 4096),), (NamedRange(HOSTILE, 0, 8 * 4096),))
     clean = Page(html_report(profile, stored_sizes(index)))
     dirty = html_report(profile, stored_sizes(index), programs=programs_of(names, None))
     page = Page(dirty)

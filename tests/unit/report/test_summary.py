@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from tinyprof.heat.losses import Losses
-from tinyprof.profile.model import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen
-from tinyprof.profile.temperature import Limits, Temperature
+from tinyprof.profile.model import BootFacts, FileUse, PageUse, PhaseFacts, Profile, Seen
+from tinyprof.profile.temperature import Temperature, Thresholds
 from tinyprof.report.summary import summarize, summary_fields, summary_lines
 from tinyprof.tables.strip import heat_strip
 
@@ -13,7 +13,7 @@ FSID = "0000000a/1/2/3"
 EVER, ONCE, LATER = Seen(4, 2, 1, 4, 1, 4, 1), Seen(1, 0, 1, 1, 1, 1, 1), Seen(2, 1, 2, 4, 2, 1, 1)
 PHASES = (PhaseFacts("start", 1, 2, 2, False), PhaseFacts("steady", 3, 2, 1, True))
 PROFILE = Profile(
-    (RunFacts(FSID, "6.1.192", 4, Losses(frames=2, records=9), PHASES),),
+    (BootFacts(FSID, "6.1.192", 4, Losses(frames=2, records=9), PHASES),),
     1,
     (
         FileUse(
@@ -63,7 +63,7 @@ def test_files_stand_by_hot_pages_with_counts_by_class_and_kind() -> None:
 
 
 def test_the_limits_can_be_moved() -> None:
-    fields = summary_fields(summarize(PROFILE, Limits(hot=0.6)))
+    fields = summary_fields(summarize(PROFILE, Thresholds(hot=0.6)))
     assert (fields["hot"], fields["warm"], fields["once"]) == (1, 1, 1)
 
 

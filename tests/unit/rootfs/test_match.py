@@ -16,7 +16,15 @@ from tinyprof.cli.stale import StaleProfileError, check_stale
 from tinyprof.cramfs.tree import Tree
 from tinyprof.heat.losses import NO_LOSSES
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.profile.model import FileUse, PageUse, PhaseFacts, Profile, RunFacts, Seen, Symbol
+from tinyprof.profile.model import (
+    BootFacts,
+    FileUse,
+    NamedRange,
+    PageUse,
+    PhaseFacts,
+    Profile,
+    Seen,
+)
 from tinyprof.report.plans import match_lines
 from tinyprof.rootfs.indexing import page_hashes
 from tinyprof.rootfs.landmarks import LANDMARK, read_symbols, with_symbols
@@ -24,7 +32,7 @@ from tinyprof.rootfs.match import Counts, Match, match
 
 SEED = 20261124
 FSID = "0000000a/1/2/3"
-RUN = RunFacts(FSID, "6.1.192", 9, NO_LOSSES, (PhaseFacts("", 1, 9, 3, True),))
+RUN = BootFacts(FSID, "6.1.192", 9, NO_LOSSES, (PhaseFacts("", 1, 9, 3, True),))
 EVER = Seen(9, 9, 1, 9, 1, 9, 1)
 
 
@@ -182,6 +190,6 @@ def test_the_present_content_of_a_path_goes_before_an_older_one(
 def test_a_symbol_may_be_named_like_a_landmark(tmp_path: Path, content: bytes) -> None:
     """Whatever a profile says, no name is taken for a number that it is not."""
     profile = profile_of(content, [4])
-    odd = replace(profile.files[0], symbols=(Symbol("~zz", 0, 4), Symbol("~", 1, 4)))
+    odd = replace(profile.files[0], symbols=(NamedRange("~zz", 0, 4), NamedRange("~", 1, 4)))
     (file,) = found_in(tmp_path, replace(profile, files=(odd,)), lib_so_1_2=content[9:]).changed
     assert file.counts == Counts(unmatched=1)

@@ -9,7 +9,7 @@ from itertools import pairwise, product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyprof.segments.runs import Choice, choose_runs
+from tinyprof.segments.runs import RunChoice, choose_runs
 
 small = st.lists(st.integers(-6, 9), min_size=1, max_size=6)
 
@@ -36,7 +36,9 @@ def every_choice(
         yield worth - prices[cuts], cuts
 
 
-def worth_of(choice: Choice, segments: Sequence[Sequence[int]], prices: Sequence[float]) -> float:
+def worth_of(
+    choice: RunChoice, segments: Sequence[Sequence[int]], prices: Sequence[float]
+) -> float:
     chosen = sum(
         worths[page]
         for worths, pages in zip(segments, choice.pages, strict=True)
@@ -73,12 +75,12 @@ def test_a_gap_is_bridged_where_its_flash_is_cheaper_than_a_mapping() -> None:
 
 
 def test_a_lonely_page_is_left_out_where_it_is_not_worth_a_mapping() -> None:
-    assert choose_runs([[9, -9, -9, 2]], [0, 3]) == Choice(((0,),), 0, 9)
+    assert choose_runs([[9, -9, -9, 2]], [0, 3]) == RunChoice(((0,),), 0, 9)
 
 
 def test_a_cold_first_page_goes_in_place_for_the_sake_of_what_follows() -> None:
-    assert choose_runs([[-2, -9, 9, 9]], [0, 1]) == Choice(((0, 2, 3),), 1, 15)
-    assert choose_runs([[-2, -2], [9, -9, 9]], [0, 1]) == Choice(((0,), (0, 2)), 1, 15)
+    assert choose_runs([[-2, -9, 9, 9]], [0, 1]) == RunChoice(((0, 2, 3),), 1, 15)
+    assert choose_runs([[-2, -2], [9, -9, 9]], [0, 1]) == RunChoice(((0,), (0, 2)), 1, 15)
 
 
 def test_the_number_of_cuts_stays_within_the_prices_given() -> None:
@@ -88,7 +90,7 @@ def test_the_number_of_cuts_stays_within_the_prices_given() -> None:
 
 
 def test_nothing_hot_is_nothing_in_place() -> None:
-    assert choose_runs([[-1, -1], [], [-3]], [0, 0]) == Choice(((), (), ()), 0, 0)
+    assert choose_runs([[-1, -1], [], [-3]], [0, 0]) == RunChoice(((), (), ()), 0, 0)
 
 
 def test_a_large_file_is_chosen_in_one_go() -> None:

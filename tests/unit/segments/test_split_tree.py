@@ -14,14 +14,14 @@ from support.elf_cases import PAGE, Shape, for_riscv, link
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.compressor import choose_compressor
-from tinyprof.cramfs.writing.packer import stored_sizes
+from tinyprof.cramfs.writing.packer import compressed_size_of
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.segments.split import Run, split, undo
 from tinyprof.segments.split_tree import Prices, SplitTree, split_tree
 
 ORDINARY = Shape(pages=40, separate=False, gap=1500)
 CHEAP = Prices(flash=0.5, processes=1, start=0)
-SIZES = stored_sizes(choose_compressor(6, False), None)
+SIZES = compressed_size_of(choose_compressor(6, False), None)
 
 
 def made(

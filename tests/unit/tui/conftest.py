@@ -28,7 +28,7 @@ from tinyprof.pages import Kind
 from tinyprof.rootfs.contents import contents_of_tree
 from tinyprof.rootfs.indexing import index_image
 from tinyprof.tui.app import LiveApp
-from tinyprof.wire.frames import Order, encode_message
+from tinyprof.wire.frames import Command, encode_message
 from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages, Volume
 
 PAGE = 4096
@@ -106,7 +106,7 @@ class Told:
 
     def __init__(self, news: list[News], capture: Path, *, live: bool = False) -> None:
         self.title, self.live, self.capture = "board.tpcap", live, capture
-        self.orders: list[Order] = []
+        self.commands: list[Command] = []
         self.stopped = False
         self._news = news
         self.post: Post = lambda news: None
@@ -119,8 +119,8 @@ class Told:
     def stop(self) -> None:
         self.stopped = True
 
-    def order(self, order: Order) -> None:
-        self.orders.append(order)
+    def command(self, command: Command) -> None:
+        self.commands.append(command)
 
     def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
         return snapshot_at([self.capture], None, epochs, wanted)

@@ -12,7 +12,7 @@ import pytest
 
 from tinyprof.errors import TinyprofError
 from tinyprof.live.news import News
-from tinyprof.profile.model import FileUse, Symbol
+from tinyprof.profile.model import FileUse, NamedRange
 from tinyprof.rootfs.contents import Contents, Reader
 from tinyprof.rootfs.elf_names import Names
 from tinyprof.tui.app import LiveApp
@@ -61,7 +61,7 @@ def test_every_size_shows_the_files_the_map_and_what_was_lost(
 def test_names_of_a_program_and_of_its_sections_are_spelt_out(
     news: News, capture: Path, size: tuple[int, int]
 ) -> None:
-    evil = Symbol("\x1b]0;owned\x07\u202e\udcff", 0, 1 << 20)
+    evil = NamedRange("\x1b]0;owned\x07\u202e\udcff", 0, 1 << 20)
 
     class Evil(Contents):
         def names(self, file: FileUse) -> Names:

@@ -200,7 +200,7 @@ def test_a_mark_reaches_the_recording_by_its_name(news: News, capture: Path) -> 
         await pilot.pause()
 
     drive(app, act)
-    assert feed.orders == [HostMark("steady")]
+    assert feed.commands == [HostMark("steady")]
 
 
 def test_help_opens_and_closes(app: LiveApp) -> None:

@@ -22,12 +22,12 @@ from tinyprof.live.news import News
 from tinyprof.live.playback import FinishedCapture, snapshot_at
 from tinyprof.live.recording import LiveRecording
 from tinyprof.record.diagnosis import LineWatch
-from tinyprof.record.recorder import Limits, Observer, Recording, record
-from tinyprof.wire.frames import Event, HostMark, Order
+from tinyprof.record.recorder import Observer, Recording, StopAfter, record
+from tinyprof.wire.frames import Command, Event, HostMark
 from tinyprof.wire.messages import Trace
 from unit.tui.conftest import EPOCHS, HOSTILE, all_news
 
-NO_LIMITS = Limits()
+NO_LIMITS = StopAfter()
 
 
 class Held:
@@ -59,21 +59,25 @@ class Held:
 class Live:
     """A recording of a line, followed to its end."""
 
-    def __init__(self, line: bytes, index: ImageIndex | None, limits: Limits = NO_LIMITS) -> None:
+    def __init__(
+        self, line: bytes, index: ImageIndex | None, limits: StopAfter = NO_LIMITS
+    ) -> None:
         self.link, self.file = Held(line), io.BytesIO()
         self.posted: list[News] = []
         self.over, self.marked = threading.Event(), threading.Event()
 
         def begin(
             observer: Observer,
-            heard: Callable[[Sequence[Event]], None],
-            orders: Callable[[], Iterable[Order]],
+            on_events: Callable[[Sequence[Event]], None],
+            commands: Callable[[], Iterable[Command]],
             stop: Callable[[], bool],
         ) -> Recording:
             writer = CaptureWriter(self.file, index=index)
-            ends = Limits(limits.seconds, limits.epochs, stop)
+            ends = StopAfter(limits.seconds, limits.epochs, stop)
             watch = LineWatch("port", 115_200, index)
-            return record(self.link, writer, watch, observer, ends, orders=orders, heard=heard)
+            return record(
+                self.link, writer, watch, observer, ends, commands=commands, on_events=on_events
+            )
 
         self.feed = LiveRecording("port", Path("it.tpcap"), index, begin)
         self.feed.start(self._take)
@@ -107,7 +111,7 @@ def test_leaving_ends_the_recording_and_the_capture_is_whole(
 
 def test_a_mark_is_stored_and_said(line: bytes, index: ImageIndex) -> None:
     live = Live(line, index)
-    live.feed.order(HostMark("steady"))
+    live.feed.command(HostMark("steady"))
     assert live.marked.wait(60)
     events = live.leave()
     assert [event.text for event in events if isinstance(event, HostMark)] == ["steady"]
@@ -115,7 +119,7 @@ def test_a_mark_is_stored_and_said(line: bytes, index: ImageIndex) -> None:
 
 
 def test_a_limit_that_is_reached_leaves_the_view(line: bytes, index: ImageIndex) -> None:
-    live = Live(line, index, Limits(epochs=3))
+    live = Live(line, index, StopAfter(epochs=3))
     assert live.over.wait(60)
     assert live.posted[-1].leave
     assert live.feed.recording
@@ -147,8 +151,8 @@ def test_what_breaks_in_the_recorder_is_told_and_kept_for_whoever_waits(index: I
 
 def test_what_the_target_is_told_stands_in_the_log(line: bytes, index: ImageIndex) -> None:
     live = Live(line, index)
-    live.feed.order(Trace(False))
-    live.feed.order(HostMark("after"))
+    live.feed.command(Trace(False))
+    live.feed.command(HostMark("after"))
     assert live.marked.wait(60)
     live.leave()
     said = [text for news in live.posted for text in news.log]
@@ -177,7 +181,7 @@ def rolled(folder: Path, line: bytes, index: ImageIndex) -> Path:
         )
 
     writer = RollingWriter(Meta("0.1.0", "port", 115_200), begin, Roll(size=500))
-    record(Whole(line), writer, LineWatch("port", 115_200), Silent(), Limits())
+    record(Whole(line), writer, LineWatch("port", 115_200), Silent(), StopAfter())
     return first
 
 

@@ -26,7 +26,7 @@ from tinyprof.cramfs.writing.cache import DiskCache
 from tinyprof.cramfs.writing.compressor import choose_compressor
 from tinyprof.cramfs.writing.device_table import apply_device_table
 from tinyprof.cramfs.writing.explain import explain
-from tinyprof.cramfs.writing.packer import stored_sizes
+from tinyprof.cramfs.writing.packer import compressed_size_of
 from tinyprof.cramfs.writing.writer import WriteOptions, Written, write_image
 from tinyprof.disk import replace_file
 from tinyprof.errors import TinyprofError
@@ -363,7 +363,7 @@ def command(
         if no_cache
         else contextlib.closing(open_cache(level, zopfli)) as cache
     ):
-        sizes = stored_sizes(choose_compressor(level, zopfli), cache)
+        sizes = compressed_size_of(choose_compressor(level, zopfli), cache)
         if profile:
             chooser = None if how else options.kernel
             wanted = _profiled(tree, profile, max_stale, processes, chooser, sizes)

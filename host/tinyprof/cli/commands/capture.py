@@ -110,7 +110,7 @@ def _read(path: Path) -> tuple[CaptureReader, Totals]:
             tally.take(event)
     tally.bytes, tally.gaps = reader.line_bytes, len(reader.gaps)
     tally.overruns = (reader.losses or {}).get("overruns", 0)
-    return reader, tally.totals(reader.seconds, reader.decoder.order)
+    return reader, tally.totals(reader.seconds, reader.decoder.sequence)
 
 
 def _verdict(reader: CaptureReader) -> Exit:
@@ -145,7 +145,7 @@ def _info_fields(reader: CaptureReader, totals: Totals) -> dict[str, Any]:
         "recorder": asdict(reader.meta),
         "image": str(reader.index.fsid) if reader.index else None,
         "seconds": totals.seconds,
-        "runs": totals.runs,
+        "runs": totals.boots,
         "records": totals.records,
         "pages": totals.pages,
         "epochs": totals.epochs,
@@ -164,7 +164,7 @@ def _info_lines(reader: CaptureReader, totals: Totals) -> Iterator[str]:
         f"{meta.tinyprof or '?'}"
     )
     yield f"  image {reader.index.fsid if reader.index else 'unknown'}"
-    over = f"in {totals.epochs} epochs and {totals.runs} runs"
+    over = f"in {totals.epochs} epochs and {totals.boots} runs"
     yield f"  {totals.records} records of {totals.pages} pages {over}"
     yield f"  {totals.bytes} bytes in {totals.seconds:.1f} s"
     yield from ledger_lines(totals)

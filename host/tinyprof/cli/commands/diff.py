@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from tinyprof.cli.opening import HOT, limits_of, open_profile
+from tinyprof.cli.opening import HOT, open_profile, thresholds_of
 from tinyprof.report.differences import difference_fields, difference_lines, differences
 from tinyprof.text import shown
 
@@ -21,7 +21,7 @@ from tinyprof.text import shown
 @HOT
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(one: Path, other: Path, hot: float, as_json: bool) -> None:
-    found = differences(open_profile([one]), open_profile([other]), limits_of(hot))
+    found = differences(open_profile([one]), open_profile([other]), thresholds_of(hot))
     if as_json:
         click.echo(json.dumps(difference_fields(found)))
         return

@@ -19,7 +19,7 @@ from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions
 from tinyprof.disk import replace_file
-from tinyprof.plan.offers import split_runs
+from tinyprof.plan.offers import split_segment_offers
 from tinyprof.plan.plan_file import dump_plan
 from tinyprof.plan.planner import Budget, Plan, Planner
 from tinyprof.report.plans import curve_fields, curve_lines, plan_document, plan_lines
@@ -105,7 +105,7 @@ def command(
         options = WriteOptions(
             level=level, kernel=kernel or ("mainline" if splitting else "patched")
         )
-        model = split_runs(Prices().mapping) if splitting else None
+        model = split_segment_offers(Prices().mapping) if splitting else None
         planner = Planner(tree, found, options, cache, model, split=splitting)
         plans = (
             _curve(planner)

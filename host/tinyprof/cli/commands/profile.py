@@ -14,7 +14,7 @@ from tinyprof.cramfs.tree import Tree
 from tinyprof.disk import replace_file
 from tinyprof.profile.model import WEIGHT_MAX, Profile
 from tinyprof.profile.tprof import dump_profile
-from tinyprof.report.summary import run_text
+from tinyprof.report.summary import boot_text
 from tinyprof.rootfs.landmarks import with_symbols
 from tinyprof.text import shown
 
@@ -22,7 +22,7 @@ FILE = click.Path(path_type=Path)
 
 
 @click.command(
-    help="Resolve and merge CAPTURES, and profiles, into one, a run for each boot of a target."
+    help="Resolve and merge CAPTURES, and profiles, into one, a boot for each boot of a target."
 )
 @click.argument("captures", nargs=-1, required=True, type=FILE)
 @click.option("--image", type=FILE, help="The image in flash, for captures recorded without it.")
@@ -32,7 +32,7 @@ FILE = click.Path(path_type=Path)
     type=(FILE, click.IntRange(1, WEIGHT_MAX)),
     multiple=True,
     metavar="FILE N",
-    help="Count the runs of this one N times.",
+    help="Count the boots of this one N times.",
 )
 @click.option(
     "--symbols",
@@ -60,15 +60,15 @@ def command(
     if symbols:
         profile = _with_symbols(profile, Tree.from_directory(symbols), debug)
     replace_file(output, dump_profile(profile).encode())
-    for run in profile.runs:
-        if run.losses:
-            click.echo(f"tinyprof: {shown(run_text(run))}", err=True)
+    for boot in profile.boots:
+        if boot.losses:
+            click.echo(f"tinyprof: {shown(boot_text(boot))}", err=True)
     pages = sum(len(file.pages) for file in profile.files)
-    images = len({run.fsid for run in profile.runs})
+    images = len({boot.fsid for boot in profile.boots})
     click.echo(
         f"{shown(str(output))}: {pages} pages of {len(profile.files)} files, "
         f"{profile.epochs} epochs in "
-        f"{len(profile.runs)} runs"
+        f"{len(profile.boots)} runs"
         + (f" of {images} images, merged by content" if images > 1 else ""),
         err=True,
     )

@@ -28,12 +28,19 @@ from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Totals
 from tinyprof.record.diagnosis import LineWatch
 from tinyprof.record.noise import Noise
-from tinyprof.record.recorder import Limits, Observer, Recording, no_orders, nobody_listens, record
+from tinyprof.record.recorder import (
+    Observer,
+    Recording,
+    StopAfter,
+    no_commands,
+    nobody_listens,
+    record,
+)
 from tinyprof.record.session import NAMED_PARTS, _due, _open, _writer
 from tinyprof.record.sim import QUIET, open_sim
 from tinyprof.tables.ledger import ledger_fields, ledger_lines, losses_text
 from tinyprof.text import EPOCH_MS_LIMIT, shown
-from tinyprof.wire.frames import Event, Order
+from tinyprof.wire.frames import Command, Event
 from tinyprof.wire.messages import MARK_MAX, Hello
 from tinyprof.wire.port import Link
 
@@ -187,8 +194,8 @@ def command(
 
             def begin(
                 observer: Observer,
-                heard: Callable[[Sequence[Event]], None] = nobody_listens,
-                orders: Callable[[], Iterable[Order]] = no_orders,
+                on_events: Callable[[Sequence[Event]], None] = nobody_listens,
+                commands: Callable[[], Iterable[Command]] = no_commands,
                 stop: Callable[[], bool] = lambda: False,
             ) -> Recording:
                 return record(
@@ -196,10 +203,10 @@ def command(
                     writer,
                     LineWatch(port, baud, index),
                     observer,
-                    Limits(duration, epochs, lambda: signalled() or stop()),
+                    StopAfter(duration, epochs, lambda: signalled() or stop()),
                     epoch_ms=None if epoch is None else round(epoch * 1000),
-                    orders=lambda: [*due(), *orders()],
-                    heard=heard,
+                    commands=lambda: [*due(), *commands()],
+                    on_events=on_events,
                     one_way=one_way,
                 )
 
@@ -235,13 +242,13 @@ def _columns() -> int | None:
 
 
 def _text(totals: Totals) -> str:
-    runs = f" and {totals.runs} runs" if totals.runs > 1 else ""
+    boots = f" and {totals.boots} runs" if totals.boots > 1 else ""
     late = (
         ", what its first epoch had before this recording included" if totals.joined_late else ""
     )
     cost = f" ({per_record:.2f} a record)" if (per_record := _bytes_per_record(totals)) else ""
     return (
-        f"{totals.records} records of {totals.pages} pages in {totals.epochs} epochs{runs}, "
+        f"{totals.records} records of {totals.pages} pages in {totals.epochs} epochs{boots}, "
         f"{totals.bytes} bytes{cost}; lost: "
         f"{losses_text(totals.losses) if totals.hello else 'unknown'}"
         + (late if totals.losses.records else "")
@@ -268,7 +275,7 @@ def _summary(
         "ended": ending.name.lower() if ending is not None else None,
         "error": str(recording.fault) if recording.fault else None,
         "seconds": round(totals.seconds, 3),
-        "runs": totals.runs,
+        "runs": totals.boots,
         "records": totals.records,
         "pages": totals.pages,
         "epochs": totals.epochs,

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import click
 
-from tinyprof.cli.opening import HOT, ROOTFS, contents_of, limits_of, open_profile, stored_sizes_of
+from tinyprof.cli.opening import (
+    HOT,
+    ROOTFS,
+    contents_of,
+    open_profile,
+    stored_sizes_of,
+    thresholds_of,
+)
 from tinyprof.disk import replace_file
 from tinyprof.report.html.page import Programs, html_report
 from tinyprof.report.summary import summarize, summary_fields, summary_lines
@@ -44,11 +51,11 @@ def command(
     if rootfs and not html:
         raise click.UsageError("--rootfs goes with --html")
     found = open_profile(profile, image)
-    summary = summarize(found, limits_of(hot))
+    summary = summarize(found, thresholds_of(hot))
     if html:
         contents = contents_of(image, rootfs)
         programs = Programs(contents.names, contents.head) if contents else None
-        page = html_report(found, stored_sizes_of(profile, image), limits_of(hot), programs)
+        page = html_report(found, stored_sizes_of(profile, image), thresholds_of(hot), programs)
         replace_file(html, page.encode())
     if as_json:
         click.echo(json.dumps(summary_fields(summary)))

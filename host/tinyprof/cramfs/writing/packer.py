@@ -36,7 +36,7 @@ class BlockCache(Protocol):
     def put(self, key: bytes, block: bytes) -> None: ...
 
 
-def stored_sizes(compress: Compress, cache: BlockCache | None) -> Callable[[bytes], int]:
+def compressed_size_of(compress: Compress, cache: BlockCache | None) -> Callable[[bytes], int]:
     """A function from a page to its size compressed; it fills the cache for the build to come."""
 
     def size(page: bytes) -> int:

@@ -20,7 +20,7 @@ from tinyprof.cramfs.programs import head_of
 from tinyprof.cramfs.tree import Node
 from tinyprof.pages import PAGE_SIZE
 
-Plan = Mapping[str, Collection[int]]
+Placement = Mapping[str, Collection[int]]
 """Which pages go in place: page indices by absolute path."""
 
 
@@ -70,7 +70,7 @@ class Survey:
         return counts
 
 
-def survey(nodes: Iterable[Node], plan: Plan, kernel: KernelModel, *, keyed: bool) -> Survey:
+def survey(nodes: Iterable[Node], plan: Placement, kernel: KernelModel, *, keyed: bool) -> Survey:
     """Find the distinct contents; with `keyed`, the digest of every page too. Raises TreeError.
 
     Without, only files that may have twins are read.
@@ -118,7 +118,7 @@ def page_key(page: bytes) -> bytes:
     return hashlib.sha256(page).digest()
 
 
-def _of_no_file(plan: Plan, stored: Mapping[str, Node]) -> Iterable[Refusal]:
+def _of_no_file(plan: Placement, stored: Mapping[str, Node]) -> Iterable[Refusal]:
     for path in sorted(plan):
         node = stored.get(path)
         if node is None or node.kind is not EntryKind.FILE:

@@ -36,7 +36,7 @@ from tinyprof.cramfs.writing.compressor import choose_compressor
 from tinyprof.cramfs.writing.layout import Layout
 from tinyprof.cramfs.writing.packer import BlockCache, Wish, pack
 from tinyprof.cramfs.writing.region import Region
-from tinyprof.cramfs.writing.survey import Plan, Refusal, Survey, survey
+from tinyprof.cramfs.writing.survey import Placement, Refusal, Survey, survey
 from tinyprof.pages import PAGE_SIZE, Fsid
 
 Progress = Callable[[int, int], None]
@@ -89,7 +89,7 @@ class Written:
 
 def write_image(
     tree: Tree,
-    plan: Plan,
+    plan: Placement,
     options: WriteOptions,
     progress: Progress | None = None,
     cache: BlockCache | None = None,

@@ -19,8 +19,8 @@ from itertools import groupby
 
 from tinyprof.capture.index import StoredSizes
 from tinyprof.plan.what_if import KERNELS, HeadOf, WhatIf, what_if, what_if_mapped_by
-from tinyprof.profile.model import FileUse, Profile, RunFacts
-from tinyprof.profile.temperature import DEFAULT_LIMITS, Limits, Temperature
+from tinyprof.profile.model import BootFacts, FileUse, Profile
+from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Temperature, Thresholds
 from tinyprof.report.html.svg import LETTERS, curve_svg, map_svg, phases_svg, strip_svg
 from tinyprof.report.summary import phase_lines
 from tinyprof.rootfs.elf_names import Names
@@ -51,12 +51,12 @@ class Programs:
 def html_report(
     profile: Profile,
     stored: StoredSizes,
-    limits: Limits = DEFAULT_LIMITS,
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
     programs: Programs | None = None,
 ) -> str:
     """The page. Without `programs` it has the functions of a profile that was made with symbols,
     and knows what XIP would save on a kernel that maps any page."""
-    rows = file_rows(profile, stored, limits)
+    rows = file_rows(profile, stored, thresholds)
     rows.sort(key=lambda row: (-row.hot, -row.used, row.path, row.use.sha256))
     curve = what_if(profile, stored)
     style, script = _part("report.css"), _part("report.js")
@@ -68,7 +68,7 @@ def html_report(
             *_files(rows),
             *_maps(rows),
             *_functions(rows, programs),
-            *_runs(profile.runs),
+            *_boots(profile.boots),
             '<script type="application/json" '
             f'id="pages">{_pages(profile, rows, programs)}</script>',
             f"<script>{script}</script>",
@@ -107,8 +107,8 @@ def _tile(value: str, what: str, key: str = "") -> str:
 
 
 def _head(profile: Profile, rows: Sequence[FileRow], curve: WhatIf) -> Iterator[str]:
-    images = sorted({run.fsid for run in profile.runs})
-    kernels = sorted({run.kernel for run in profile.runs})
+    images = sorted({boot.fsid for boot in profile.boots})
+    kernels = sorted({boot.kernel for boot in profile.boots})
     yield "<h1>tinyprof report</h1>"
     yield (
         f'<p class="dim">image {_safe(", ".join(images))} · kernel {_safe(", ".join(kernels))}</p>'
@@ -118,18 +118,18 @@ def _head(profile: Profile, rows: Sequence[FileRow], curve: WhatIf) -> Iterator[
         for name in ("used", "hot", "warm", "once", "ram")
     }
     yield '<div class="tiles">'
-    yield _tile(f"{len(profile.runs)}", "run" if len(profile.runs) == 1 else "runs")
+    yield _tile(f"{len(profile.boots)}", "run" if len(profile.boots) == 1 else "runs")
     yield _tile(f"{profile.epochs}", "epochs")
     yield _tile(f"{sums['used']:,}", f"pages used, in {len(rows)} files")
     for name in ("hot", "warm", "once"):
         yield _tile(f"{sums[name]:,}", name, name[0])
     yield _tile(_kib(sums["ram"]), "page cache they take")
     yield "</div>"
-    lost = [run for run in profile.runs if run.losses]
+    lost = [boot for boot in profile.boots if boot.losses]
     if lost:
         yield (
-            f'<p class="bad">{len(lost)} of {len(profile.runs)} runs lost something: see '
-            "the runs.</p>"
+            f'<p class="bad">{len(lost)} of {len(profile.boots)} boots lost something: see '
+            "the boots.</p>"
         )
     else:
         yield '<p class="good">Nothing was lost.</p>'
@@ -280,20 +280,20 @@ def _functions_on(row: FileRow, page: int, names: Names | None) -> Iterable[str]
     return names.functions_on(page) if names else functions_on(row.use, page)
 
 
-def _runs(runs: Sequence[RunFacts]) -> Iterator[str]:
+def _boots(boots: Sequence[BootFacts]) -> Iterator[str]:
     yield "<h2>Runs, phases and losses</h2>"
-    for run in runs:
-        weight = f", counted {run.weight} times" if run.weight > 1 else ""
-        lost = "bad" if run.losses else "good"
+    for boot in boots:
+        weight = f", counted {boot.weight} times" if boot.weight > 1 else ""
+        lost = "bad" if boot.losses else "good"
         yield (
-            f"<p>image {_safe(run.fsid)}, kernel {_safe(run.kernel)}, {run.epochs} "
+            f"<p>image {_safe(boot.fsid)}, kernel {_safe(boot.kernel)}, {boot.epochs} "
             f"epochs{weight}; lost: "
-            f'<span class="{lost}">{losses_text(run.losses)}</span></p>'
+            f'<span class="{lost}">{losses_text(boot.losses)}</span></p>'
         )
-        yield phases_svg(run)
+        yield phases_svg(boot)
         yield (
             "<ul>"
-            + "".join(f"<li>{_safe(line.strip())}</li>" for line in phase_lines(run))
+            + "".join(f"<li>{_safe(line.strip())}</li>" for line in phase_lines(boot))
             + "</ul>"
         )
 

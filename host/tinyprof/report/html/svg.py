@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from tinyprof.plan.what_if import Point
-from tinyprof.profile.model import RunFacts
+from tinyprof.profile.model import BootFacts
 from tinyprof.profile.temperature import Temperature
 from tinyprof.tables.rows import FileRow
 from tinyprof.tables.strip import hottest
@@ -107,7 +107,7 @@ def curve_svg(points: Sequence[Point]) -> str:
     )
 
 
-def phases_svg(run: RunFacts) -> str:
+def phases_svg(run: BootFacts) -> str:
     """The run from its first epoch to its last; the steady state in the colour of hot pages."""
     total = sum(phase.epochs for phase in run.phases) or 1
     parts, x = [], 0

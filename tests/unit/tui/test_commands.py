@@ -29,7 +29,7 @@ def test_keys_that_speak_to_the_target_become_orders(live_app: LiveApp, live_fee
     press(
         live_app, "S", "R", "E", *"250ms", "enter", "E", *"soon", "enter", "escape", "E", "escape"
     )
-    assert live_feed.orders == [Trace(False), Rearm(), EpochLength(250)]
+    assert live_feed.commands == [Trace(False), Rearm(), EpochLength(250)]
 
 
 def test_the_target_says_that_it_has_stopped_and_the_key_starts_it_again(
@@ -47,7 +47,7 @@ def test_the_target_says_that_it_has_stopped_and_the_key_starts_it_again(
         await pilot.press("S")
 
     drive(app, act)
-    assert feed.orders == [Trace(True)]
+    assert feed.commands == [Trace(True)]
 
 
 @pytest.mark.parametrize("key", ["m", "S", "R", "E"])
@@ -60,7 +60,7 @@ def test_a_capture_takes_no_orders(news: News, capture: Path, key: str) -> None:
         assert len(app.screen_stack) == 1
 
     drive(app, act)
-    assert not feed.orders
+    assert not feed.commands
 
 
 def test_letters_of_a_filter_are_no_orders(live_app: LiveApp, live_feed: Told) -> None:
@@ -69,7 +69,7 @@ def test_letters_of_a_filter_are_no_orders(live_app: LiveApp, live_feed: Told) -
         assert live_app.query_one("#filter", Input).value == "SREm"
 
     drive(live_app, act)
-    assert not live_feed.orders
+    assert not live_feed.commands
 
 
 def test_a_port_that_is_away_is_told_in_the_header_until_it_is_back(
@@ -143,4 +143,4 @@ def test_the_palette_has_what_the_keys_do(live_app: LiveApp, live_feed: Told) ->
         await pilot.pause()
 
     drive(live_app, act)
-    assert live_feed.orders == [Rearm()]
+    assert live_feed.commands == [Rearm()]
