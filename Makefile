@@ -1,32 +1,42 @@
 # SPDX-License-Identifier: MIT
-# demo and test set up what they need: Debian packages (as root), the virtual environment, the kernels.
+# check needs Python with venv and no more. demo, test and bench set up what they need: Debian packages (as root),
+# the virtual environment, the kernels.
 VENV  := .venv
 PY    := $(VENV)/bin/python
 BOARD := firmware/board/board
 
-# Beside what the board names itself (firmware/board/board packages): the environment, and what the tests hold us to.
-PACKAGES := python3 python3-venv gcc libc6-dev make util-linux-extra p7zip-full clang-tidy tmux
+# What the tests need beside the packages that the board names (firmware/board/board packages).
+PACKAGES := python3 python3-venv gcc libc6-dev make util-linux-extra p7zip-full clang-tidy tmux locales qemu-user
 
-# Their stock kernels are booted by tests, beside the reference.
+# Machines whose stock kernels the tests boot beside the reference.
 MACHINES := arm64 riscv64
 
-.PHONY: demo test bench lint packages browser later-kernels machines kernels venv clean
+# Most tests wait for a guest, a line or a screen, so more of them than cores run side by side.
+WORKERS := $(shell echo $$(( $$(nproc) + 2 )))
+PYTEST   = $(PY) -m pytest -n $(WORKERS) --dist loadgroup
+
+.PHONY: check demo test bench lint style packages browser later-kernels machines kernels venv clean
+
+check: style
+	$(PYTEST) tests/unit
 
 demo: venv
 	firmware/board/demo build/demo --tinyprof $(VENV)/bin/tinyprof
 
 test: lint browser kernels
-	$(PY) -m pytest
+	$(PYTEST)
 
 bench: venv
 	$(PY) tests/bench/all.py
 
-lint: venv
+lint: venv style
+	$(MAKE) -s -C agent tidy
+
+style: $(VENV)/.ready
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(MAKE) -s -C agent tidy
 
 venv: packages $(VENV)/.ready
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The command line. A command's module is imported when the command runs, so that help stays
-quick.
+"""The command line.
 
-This module alone turns errors into one line on stderr and an exit code.
+A command's module is imported when the command runs, so that help stays quick. This module alone
+turns errors into one line on stderr and an exit code.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -15,6 +16,7 @@ from enum import IntEnum
 import click
 
 from tinyprof import __version__
+from tinyprof.cli import process
 from tinyprof.errors import TinyprofError
 from tinyprof.text import shown
 
@@ -61,32 +63,60 @@ class _Commands(click.Group):
 
 
 @click.command(cls=_Commands)
-@click.version_option(__version__)
+@click.version_option(__version__, prog_name="tinyprof")
 def cli() -> None:
     """Find the pages of a CramFS root filesystem that are used, and execute exactly those in
     place."""
 
 
 def main() -> None:
-    """The program: every error ends in one line and an exit code."""
+    """The program: every error ends in one line on stderr and an exit code."""
+    process.prepare()
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
     try:
-        sys.exit(cli.main(standalone_mode=False) or Exit.OK)
+        code = cli.main(prog_name="tinyprof", standalone_mode=False) or Exit.OK
+        sys.stdout.flush()
     except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
-    except click.UsageError as error:
-        _fail(error.format_message(), Exit.USAGE)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted", Exit.INTERRUPTED)
-    except TinyprofError as error:
-        _fail(str(error), Exit.FAILED)
+        return error.exit_code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(Exit.FAILED)
-    except OSError as error:
-        _fail(f"{error.filename or 'input or output'}: {error.strerror}", Exit.FAILED)
+        return _give_up_stdout()
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted", Exit.INTERRUPTED)
+    except process.Ended as ended:
+        return _fail(f"ended by {ended}", Exit.INTERRUPTED)
+    except (click.UsageError, TinyprofError, OSError, MemoryError) as error:
+        usage = isinstance(error, click.UsageError)
+        return _fail(_told(error), Exit.USAGE if usage else Exit.FAILED)
+    return code
 
 
-def _fail(message: str, code: Exit) -> None:
+def _told(error: Exception) -> str:
+    match error:
+        case click.UsageError():
+            # Click lists choices in lines of their own.
+            return " ".join(error.format_message().split())
+        case OSError():
+            return f"{error.filename or 'input or output'}: {error.strerror or error}"
+        case MemoryError():
+            return "there is not enough memory"
+    return str(error)
+
+
+def _give_up_stdout() -> Exit:
+    """Nobody reads on. What is still buffered must not fail once more at the interpreter's end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return Exit.FAILED
+
+
+def _fail(message: str, code: Exit) -> Exit:
     # A message may quote a target or a file.
-    click.echo(f"tinyprof: {shown(message)}", err=True)
-    sys.exit(code)
+    with contextlib.suppress(OSError):
+        click.echo(f"tinyprof: {shown(message)}", err=True)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _give_up_stdout()
+    return code

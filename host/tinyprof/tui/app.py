@@ -41,7 +41,7 @@ from tinyprof.tui.panes.what_if import WhatIfPane
 from tinyprof.tui.steering import STEERING_KEYS
 from tinyprof.tui.tabs import PaneTabs
 
-Save = Callable[[Path, bytes], None]
+Save = Callable[[Path, bytes], object]
 PANES = ("map", "whatif", "console", "log")
 SWITCH_SECONDS = 0.0005
 STEERING = {"pane", "filter", "mark", "trace", "epoch_length", "rearm"}

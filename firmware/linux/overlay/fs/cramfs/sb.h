@@ -27,14 +27,23 @@ struct cramfs_sb_info {
 
 #ifdef CONFIG_CRAMFS_XIP_FAULT
 extern const struct file_operations cramfs_xip_fops;
+extern const struct inode_operations cramfs_xip_link_ops;
 
 /* Give a regular file the operations that map each of its blocks in place. */
 static inline void cramfs_xip_inode(struct inode *inode)
 {
 	inode->i_fop = &cramfs_xip_fops;
 }
+
+/* Give a symbolic link the operations that tell the tracer of its page. */
+static inline void cramfs_xip_link(struct inode *inode)
+{
+	inode->i_op = &cramfs_xip_link_ops;
+}
 #else
 static inline void cramfs_xip_inode(struct inode *inode) { }
+
+static inline void cramfs_xip_link(struct inode *inode) { }
 #endif
 
 #ifdef CONFIG_CRAMFS_TINYPROF
@@ -44,8 +53,8 @@ void tinyprof_mounted(struct super_block *sb, const struct cramfs_super *super);
 void tinyprof_unmount(struct super_block *sb);
 
 /*
- * Note the first touch of the pages first to last of a regular file, kind one
- * of TINYPROF_EXEC and so on. Returns the epoch that it counts for, or 0 where
+ * Note the first touch of the pages first to last of a regular file, or of the
+ * page of a symbolic link, kind one of TINYPROF_EXEC and so on. Returns the epoch that it counts for, or 0 where
  * the volume is not being recorded. During an epoch nothing may be mapped that
  * was not touched.
  */

@@ -272,3 +272,22 @@ const struct file_operations cramfs_xip_fops = {
 	.splice_read	= cramfs_xip_splice_read,
 	.mmap		= cramfs_xip_mmap,
 };
+
+/*
+ * A link that is followed has its target in the page cache, a page for each
+ * link. To the tracer that is a read of its only page.
+ */
+static const char *cramfs_xip_get_link(struct dentry *dentry,
+				       struct inode *inode,
+				       struct delayed_call *done)
+{
+	const char *target = page_get_link(dentry, inode, done);
+
+	if (!IS_ERR_OR_NULL(target))
+		tinyprof_touch(inode, 0, 0, TINYPROF_FILE);
+	return target;
+}
+
+const struct inode_operations cramfs_xip_link_ops = {
+	.get_link	= cramfs_xip_get_link,
+};

@@ -30,7 +30,7 @@
 #define TINYPROF_EXEC			0	/* mapped for execution */
 #define TINYPROF_READ			1	/* mapped, not for execution */
 #define TINYPROF_WRITE			2	/* private page about to be copied */
-#define TINYPROF_FILE			3	/* read(), splice(), sendfile() */
+#define TINYPROF_FILE			3	/* read(), splice(), sendfile(); a link followed */
 #define TINYPROF_KINDS			4
 
 /* What precedes the records of one read(). */
