@@ -11,18 +11,24 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tinyprof.cramfs.elf import (
+    ELF_MAGIC,
+    PF_W,
+    PF_X,
+    PT_LOAD,
+    TABLE_MAX,
+    SegmentHeader,
+    read_header,
+)
 from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.pages import PAGE_SIZE, pages_in
 
-ELF_MAGIC = b"\x7fELF"
 FLAT_MAGIC = b"bFLT"
 HEAD_SIZE = 4096
 """Bytes. Linkers put the program headers right after the ELF header, in a file's first page."""
 
 EM_RISCV = 243
-PT_LOAD = 1
-PF_X, PF_W, PF_R = 1, 2, 4
 FLAT_LOADED = 1 | 2
 """FLAT_FLAG_RAM and FLAT_FLAG_GZIP of linux/flat.h. A loader copies such text to RAM."""
 
@@ -58,13 +64,11 @@ def head_in(data: bytes) -> bytes:
 
 def _head(first: Callable[[int], bytes], size: int) -> bytes:
     head = first(HEAD_SIZE)
-    if not head.startswith(ELF_MAGIC):
+    found = read_header(head)
+    if found is None:
         return head
-    try:
-        _, _, at, entry_size, count = _elf_table(head)
-    except (KeyError, IndexError, struct.error):
-        return head
-    end = at + entry_size * count
+    _, header = found
+    end = header.phoff + header.phentsize * header.phnum
     return first(end) if HEAD_SIZE < end <= size else head
 
 
@@ -86,38 +90,32 @@ def mapped_parts(head: bytes, size: int) -> tuple[Part, ...] | None:
 
 
 def _elf_parts(head: bytes, size: int) -> tuple[Part, ...] | None:
-    try:
-        prefix, wide, at, entry_size, count = _elf_table(head)
-        parts = [
-            _elf_part(head, at + number * entry_size, prefix, wide, size)
-            for number in range(count)
-        ]
-    except (KeyError, IndexError, struct.error, OverflowError):
+    found = read_header(head)
+    if found is None:
         return ()
+    layout, header = found
+    if header.phentsize * header.phnum > TABLE_MAX:
+        return ()
+    try:
+        segments = [
+            layout.segment_at(head, header.phoff + number * header.phentsize)
+            for number in range(header.phnum)
+        ]
+    except (struct.error, OverflowError):
+        return ()
+    parts = [_elf_part(segment, size) for segment in segments]
     loads = tuple(part for part in parts if part is not None)
     # An object file, such as a kernel module, is read like any other file.
     return loads or None
 
 
-def _elf_table(head: bytes) -> tuple[str, bool, int, int, int]:
-    """Byte order, class, and e_phoff, e_phentsize and e_phnum of Elf32_Ehdr or Elf64_Ehdr
-    (elf.h)."""
-    prefix = {1: "<", 2: ">"}[head[5]]
-    wide = {1: False, 2: True}[head[4]]
-    (at,) = struct.unpack_from(f"{prefix}{'Q' if wide else 'I'}", head, 32 if wide else 28)
-    entry_size, count = struct.unpack_from(f"{prefix}2H", head, 54 if wide else 42)
-    return prefix, wide, at, entry_size, count
-
-
-def _elf_part(head: bytes, at: int, prefix: str, wide: bool, size: int) -> Part | None:
-    if wide:
-        kind, flags, offset, _, _, length = struct.unpack_from(f"{prefix}2I4Q", head, at)
-    else:
-        kind, offset, _, _, length, _, flags = struct.unpack_from(f"{prefix}7I", head, at)
-    if kind != PT_LOAD or not length or offset + length > size:
+def _elf_part(segment: SegmentHeader, size: int) -> Part | None:
+    end = segment.offset + segment.filesz
+    if segment.type != PT_LOAD or not segment.filesz or end > size:
         return None
-    first, end = offset // PAGE_SIZE, pages_in(offset + length)
-    return Part(first, end, bool(flags & PF_W), bool(flags & PF_X))
+    flags = segment.flags
+    first = segment.offset // PAGE_SIZE
+    return Part(first, pages_in(end), bool(flags & PF_W), bool(flags & PF_X))
 
 
 def _flat_parts(head: bytes, size: int) -> tuple[Part, ...]:
