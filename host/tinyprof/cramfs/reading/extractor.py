@@ -157,7 +157,7 @@ class _Extraction:
             self._make_special(entry, name, at)
 
     def _make_link(self, entry: Entry, name: bytes, at: int) -> None:
-        link = self._image.read(entry)
+        link = self._image.link(entry)
         if not link or b"\0" in link:
             self.skipped.append((entry.path, NO_LINK))
             return
@@ -191,8 +191,8 @@ class _Extraction:
                 _write_all(handle, piece, start)
             self.bytes += entry.size
             self._finish(entry, handle, self._mode(entry))
-        except OSError:
-            # A file that is not whole must not look as if it were.
+        except BaseException:
+            # A file that is not whole must not look as if it were, nor when a signal ends this.
             os.unlink(name, dir_fd=at)
             raise
         finally:

@@ -96,6 +96,15 @@ class Image:
                 pages[index] = ZEROS if index < last else bytes(entry.size - last * PAGE_SIZE)
         return b"".join(pages)
 
+    def link(self, entry: Entry) -> bytes:
+        """The target of a symlink. Raises ImageError for a link that no kernel shows whole.
+
+        The kernel ends it within the first page (page_get_link(), nd_terminate_link()).
+        """
+        if entry.size >= PAGE_SIZE:
+            raise ImageError(f"{entry.path}: a link of {entry.size} bytes is cut to one page")
+        return self.read(entry)
+
     def pages(self, entry: Entry) -> Iterator[bytes | bytearray]:
         """The pages of a file or symlink. A page that takes no space, a hole, is empty.
 

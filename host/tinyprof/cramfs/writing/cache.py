@@ -66,17 +66,21 @@ ABANDONED_AFTER = 86_400
 class DiskCache:
     """The blocks of one compressor, whose `name` tells them from others.
 
-    `limit` is in bytes, over all compressors. `hits` counts the blocks that were found.
+    `limit` is in bytes, over all compressors. `hits` counts the blocks that were found. Without a
+    `folder` nothing is kept.
     """
 
-    def __init__(self, folder: Path, name: str, limit: int = LIMIT) -> None:
-        self._all = folder / "blocks"
+    def __init__(self, folder: Path | None, name: str, limit: int = LIMIT) -> None:
+        self._all = (folder or Path()) / "blocks"
         self._folder = self._all / name
         self._limit = limit
         self._packs: list[_Pack] = []
         self._new: _NewPack | None = None
         self.problem = ""
         self.hits = 0
+        if folder is None:
+            self.problem = "there is no folder for it; set HOME or XDG_CACHE_HOME"
+            return
         with self._noting():
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._open_packs()
