@@ -40,6 +40,9 @@ ones."""
 LINK_MAX = PAGE_SIZE - 1
 """Bytes. The kernel ends a link's target within its first page (nd_terminate_link())."""
 
+BRIEF_MAX = 600
+"""Characters of a path that a message shows."""
+
 Stamp = tuple[int, int]
 """The times of a file's last change, of its content and of its inode, in nanoseconds. A program
 may set the first, but not the second."""
@@ -268,14 +271,17 @@ class _Scan:
         try:
             with os.scandir(source) as listing:
                 found = sorted(listing, key=lambda item: item.name)
-            statuses = [(item, item.stat(follow_symlinks=False)) for item in found]
+            for item in found:
+                child = prefix + name_text(item.name)
+                refuse_over(child, "length of the name in bytes", len(item.name), NAME_MAX)
+                refuse_over(child, "length of the path", len(child), PATH_MAX)
+            statuses = [item.stat(follow_symlinks=False) for item in found]
         except OSError as error:
-            raise TreeError(f"{path}: cannot be listed: {error.strerror}", "build again") from None
-        for item, status in statuses:
-            child = prefix + name_text(item.name)
-            refuse_over(child, "length of the name in bytes", len(item.name), NAME_MAX)
-            refuse_over(child, "length of the path", len(child), PATH_MAX)
-            yield item.path, child, status
+            raise TreeError(
+                f"{brief(path)}: cannot be listed: {error.strerror}", "build again"
+            ) from None
+        for item, status in zip(found, statuses, strict=True):
+            yield item.path, prefix + name_text(item.name), status
 
     def _note_attributes(self, source: bytes, path: str) -> None:
         # A file system that has no attributes says so by an error.
@@ -316,6 +322,11 @@ def refuse_over(path: str, quantity: str, value: int, limit: int) -> None:
     """Raise TreeError, naming the path, for a value that CramFS has no room for."""
     if value > limit:
         raise TreeError(
-            f"{path}: {quantity} is {value}, cramfs holds at most {limit}",
+            f"{brief(path)}: {quantity} is {value}, cramfs holds at most {limit}",
             "change or leave out this file",
         )
+
+
+def brief(path: str) -> str:
+    """A path for a message, without its middle where it is very long."""
+    return path if len(path) <= BRIEF_MAX else f"{path[:100]}…{path[100 - BRIEF_MAX :]}"

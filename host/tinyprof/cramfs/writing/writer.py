@@ -140,10 +140,9 @@ def refuse_node(node: Node) -> None:
     """Raise TreeError for a node that CramFS cannot hold, or that no reader of ours would take."""
     refuse_owner(node.path, node.uid, node.gid)
     refuse_over(node.path, "size in bytes", node.size, FILE_MAX)
-    if len(node.path) > PATH_MAX or node.path.count("/") > DEPTH_MAX:
-        refuse_over(node.path, "length of the path", len(node.path), PATH_MAX)
-        if node.kind is EntryKind.DIRECTORY:
-            refuse_over(node.path, "depth in directories", node.path.count("/"), DEPTH_MAX)
+    refuse_over(node.path, "length of the path", len(node.path), PATH_MAX)
+    if node.kind is EntryKind.DIRECTORY:
+        refuse_over(node.path, "depth in directories", node.path.count("/"), DEPTH_MAX)
 
 
 def _refuse_long(nodes: list[Node], size: int) -> None:
