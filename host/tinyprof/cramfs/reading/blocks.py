@@ -30,6 +30,9 @@ from tinyprof.cramfs.format import (
 )
 from tinyprof.pages import PAGE_SIZE, pages_in
 
+BLOCK_MAX = PAGE_SIZE + 64
+"""Bytes. No compressor makes a larger block of a page: it can store the page as it is."""
+
 LARGER_BLOCKS = (8192, 16384, 32768, 65536)
 """Bytes. Sizes of blocks that mkfs.cramfs makes with -b, or on machines with such pages."""
 
@@ -167,8 +170,8 @@ def inflates_whole(stored: memoryview) -> bool:
 
 
 def unpacks_to(block: bytes, page: bytes) -> bool:
-    """Whether a compressed block unpacks to this very page."""
-    if len(block) > 2 * PAGE_SIZE:
+    """Whether a compressed block unpacks to this very page, and ends with its checksum."""
+    if len(block) > BLOCK_MAX or block[-4:] != deflate.adler32(page).to_bytes(4, "big"):
         return False
     try:
         return bool(deflate.zlib_decompress(block, PAGE_SIZE) == page)
