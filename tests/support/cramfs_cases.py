@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Random trees, plans and options, made from a seed: the same seed gives the same case everywhere.
 
-A case has all that goes wrong with images: sizes at the edges of pages, holes, noise, twins that
-differ in their mode only, deep and long names, links, devices, programs with segments. `tree()`
-makes it in memory, `plant()` on disk for other builders; a device table makes what only root may.
+A case has the properties with which images go wrong: sizes at the edges of pages, holes, noise,
+equal files that differ in their mode only, deep and long names, links, devices, programs with
+segments. `tree()` makes it in memory, `plant()` on disk for other builders. Devices, which only
+root may make, are in a device table.
 """
 
 from __future__ import annotations

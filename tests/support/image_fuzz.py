@@ -6,7 +6,7 @@
 3. No case may take more than SECONDS_MAX of processor time or memory_limit() of its size; every
    case runs in a process whose memory ends there. Every STEPS_EVERY-th case has its calls counted,
    too.
-4. The messages of a check are bounded by FINDINGS_MAX, and the bytes read by its own pointers.
+4. A check lists at most FINDINGS_MAX findings.
 
 Run as a program it takes a number of cases and of cores: `python tests/support/image_fuzz.py
 200000 2`.
@@ -153,7 +153,7 @@ def steps_limit(size: int) -> int:
 
 
 def try_image(image: bytes, target: Path | None) -> str:
-    """A sentence about what is wrong with how an image is treated; empty if nothing is."""
+    """A sentence about a fault in the way an image is treated; empty if there is none."""
     try:
         report = check_image(image)
         if len(report.findings) > FINDINGS_MAX:
@@ -178,7 +178,7 @@ def _read(image: Image, entry: Entry) -> None:
 
 
 def run(numbers: range) -> tuple[int, list[Failure]]:
-    """Try these cases; how many there were, and those that failed."""
+    """Try these cases. Gives their number, and the failures."""
     images = bases()
     failures: list[Failure] = []
     limit_memory(memory_limit(2 * max(map(len, images))))
@@ -213,7 +213,7 @@ def make(number: int, images: list[bytes]) -> bytes:
 
 
 def limit_memory(room: int) -> None:
-    """Let this process have so many bytes more than it has now. Going beyond is a MemoryError."""
+    """Let this process have `room` bytes more than it has now. Going beyond is a MemoryError."""
     pages = int(Path("/proc/self/statm").read_text().split()[5])
     limit = pages * resource.getpagesize() + room
     resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))

@@ -4,7 +4,7 @@
 1. A case is made from its number alone, so any of them can be made again.
 2. The checksums of two of three packs are made right again.
 3. A table must be refused by TreeError or give a tree. A pack must never change the content of an
-   image; another block of the same page is all that it can smuggle in.
+   image; it may only replace a block by another one of the same page.
 4. Calls are counted for every STEPS_EVERY-th case, and the memory of the process is limited.
 """
 
@@ -51,7 +51,7 @@ STEPS_OF_PACK = 40_000
 
 
 def run_tables(numbers: range) -> tuple[int, list[Failure]]:
-    """Try these tables; how many there were, and the failures."""
+    """Try these tables. Gives their number, and the failures."""
     failures: list[Failure] = []
     base = _tree()
     limit_memory(memory_limit(10_000))
@@ -110,7 +110,7 @@ CONTENT = b"".join(b"%d pages " % number for number in range(4_000))
 
 
 def run_packs(numbers: range) -> tuple[int, list[Failure]]:
-    """Try these packs; how many there were, and the failures."""
+    """Try these packs. Gives their number, and the failures."""
     failures: list[Failure] = []
     tree = Case(0, files={"/file": File(CONTENT)}).tree()
     options = WriteOptions(threads=1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The account of a build: the files that go in, the pages in place, and what was left out."""
+"""The account of a build: the files that go in, the pages in place, and the pages left out."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Reads, checks, extracts and builds CramFS images, with any pages stored to be executed in place.
 
-A library for other programs too: it knows nothing of the rest of tinyprof but what a page is and
-the root of all errors. docs/cramfs-library.md describes it.
+A library for other programs too. It imports nothing of the rest of tinyprof but the size of a page
+and the root of all errors. docs/cramfs-library.md describes it.
 
 >>> import tempfile
 >>> from pathlib import Path

@@ -281,7 +281,7 @@ def _unpack_at(
 
 
 def cut_short(superblock: Superblock, available: int) -> ImageError | None:
-    """The error about an image of which only `available` bytes are there. None: it is whole."""
+    """The error about an image that has only `available` bytes here. None: it is whole."""
     if superblock.size <= available:
         return None
     return ImageError(

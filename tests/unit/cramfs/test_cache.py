@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The cache gives back what was put, survives other builds and broken files, and stays within its
-limit."""
+"""The cache gives back the blocks that were put, survives other builds and broken files, and stays
+within its limit. No build believes it."""
 
 from __future__ import annotations
 

@@ -86,6 +86,12 @@ def test_a_size_that_no_image_has_is_refused_before_it_is_read(tmp_path: Path) -
         read_image_bytes(tmp_path / "dump")
 
 
+def test_a_disk_that_fails_is_named() -> None:
+    """Reading this file always fails: nothing is mapped at its begin."""
+    with pytest.raises(OSError, match="/proc/self/mem"):
+        read_image_bytes(Path("/proc/self/mem"))
+
+
 def test_an_image_comes_through_a_pipe(tmp_path: Path) -> None:
     image = image_of()
     os.mkfifo(tmp_path / "pipe")

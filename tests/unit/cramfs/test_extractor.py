@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Extraction makes what the image holds, and never anything outside its directory."""
+"""Extraction makes the files of an image, and never anything outside its directory."""
 
 from __future__ import annotations
 

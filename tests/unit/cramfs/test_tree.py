@@ -28,7 +28,7 @@ def top(tmp_path: Path) -> Iterator[Path]:
 
 
 def deepen(top: Path, depth: int) -> None:
-    """Make so many folders in one another, further than a path can name."""
+    """Make `depth` folders in one another, further than a path can name."""
     handle = os.open(top, os.O_RDONLY)
     for _ in range(depth):
         os.mkdir("d", dir_fd=handle)

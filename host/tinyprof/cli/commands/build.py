@@ -38,6 +38,7 @@ from tinyprof.cramfs.format import IMAGE_MAX, name_text
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
 from tinyprof.cramfs.links import with_hard_links
 from tinyprof.cramfs.programs import program_pages
+from tinyprof.cramfs.reading.dump import naming
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.cache import DiskCache
 from tinyprof.cramfs.writing.compressor import choose_compressor
@@ -225,7 +226,7 @@ def _tree(rootfs: Path, words: Words) -> Tree:
 
 def _read(path: Path, limit: int) -> bytes:
     """The bytes of a file. Raises TinyprofError for more than `limit` of them."""
-    with path.open("rb") as file:
+    with path.open("rb") as file, naming(path):
         data = file.read(limit + 1)
     if len(data) > limit:
         raise TinyprofError(f"has more than {limit} bytes", "give another file")
@@ -315,7 +316,7 @@ def _build(
 
 
 def _deliver(image: Path, built: Built, words: Words) -> Exit:
-    """Write the image, and say what is in it.
+    """Write the image, and print the account of it.
 
     The text on standard output comes first: if nobody can take it, the old image stays as it was.
     """

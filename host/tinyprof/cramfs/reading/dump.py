@@ -8,6 +8,7 @@ its superblock says.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -40,7 +41,7 @@ PIECE = 4 << 20
 """Bytes of a dump that are searched at once."""
 
 PLACES_MAX = 8
-"""Images. The search ends when so many have been found; each may cost one CRC over its bytes."""
+"""Images. The search ends after this number; each may cost one CRC over its bytes."""
 
 ReadAt = Callable[[int, int], bytes | memoryview]
 """Called with a byte and a number of bytes. Gives fewer bytes at the end only."""
@@ -69,7 +70,7 @@ def read_image_bytes(path: Path, offset: int = 0) -> bytes:
     shorter if the file is. Raises NoImageError, naming the places where images begin, ImageError
     for a broken superblock, and OSError.
     """
-    with path.open("rb", buffering=0) as file:
+    with path.open("rb", buffering=0) as file, naming(path):
         _skip(file, offset)
         head = _read(file, HEAD_SIZE)
         try:
@@ -77,6 +78,15 @@ def read_image_bytes(path: Path, offset: int = 0) -> bytes:
         except NoImageError as error:
             raise not_at(error, offset, _places_in(file)) from None
         return head[: superblock.size] + _read(file, superblock.size - len(head))
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the path into an error of the system that has none, such as that of a failing disk."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, error.filename or str(path)) from None
 
 
 def _skip(file: IO[bytes], count: int) -> None:

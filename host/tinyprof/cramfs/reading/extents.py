@@ -31,7 +31,7 @@ class Extents:
         """For each overlap: the byte at which it begins, the owner, and the owner before it.
 
         1. Equal stretches are one block that is shared: no overlap.
-        2. Pages stored as they are that begin together are one page, of which one file has less.
+        2. Pages stored as they are that begin together are one page, which one file ends earlier.
         """
         self._stretches.sort()
         mask = (1 << _BITS) - 1

@@ -87,7 +87,7 @@ class DiskCache:
 
     @contextlib.contextmanager
     def _noting(self) -> Iterator[None]:
-        """Take note of what the system refuses."""
+        """Take note of an error of the system."""
         try:
             yield
         except OSError as error:

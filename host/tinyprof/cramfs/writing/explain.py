@@ -14,7 +14,7 @@ class Explanation:
     """One file that has pages in place, by the plan or by an equal file, or pages refused.
 
     `pages` counts the file's pages. `refused` has the pages left out by reason. `unplanned` counts
-    the pages of which the plan says nothing.
+    the pages that the plan does not name.
     """
 
     path: str
