@@ -33,7 +33,7 @@ def test_only_the_bytes_of_the_image_are_read(tmp_path: Path) -> None:
         file.seek(70_000)
         file.write(image)
         file.truncate(3 << 30)
-    read: list[bytes] = []
+    read: list[memoryview] = []
     peak = peak_memory(lambda: read.append(read_image_bytes(tmp_path / "dump", 70_000)))
     assert read == [image]
     assert peak < 16 << 20

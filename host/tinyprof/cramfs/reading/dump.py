@@ -9,7 +9,6 @@ its superblock says.
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import re
 import stat
@@ -63,7 +62,7 @@ def not_at(error: NoImageError, offset: int, places: list[int]) -> ImageError:
     )
 
 
-def read_image_bytes(path: Path, offset: int = 0) -> bytes:
+def read_image_bytes(path: Path, offset: int = 0) -> memoryview:
     """The bytes of the image that begins at byte `offset` of a file, device or pipe.
 
     Reads the superblock first, then as many bytes as it says, at most IMAGE_MAX. The result is
@@ -72,12 +71,14 @@ def read_image_bytes(path: Path, offset: int = 0) -> bytes:
     """
     with path.open("rb", buffering=0) as file, naming(path):
         _skip(file, offset)
-        head = _read(file, HEAD_SIZE)
+        data = bytearray()
+        _read(file, data, HEAD_SIZE)
         try:
-            superblock = unpack_superblock(head, IMAGE_MAX)
+            superblock = unpack_superblock(bytes(data), IMAGE_MAX)
         except NoImageError as error:
             raise not_at(error, offset, _places_in(file)) from None
-        return head[: superblock.size] + _read(file, superblock.size - len(head))
+        _read(file, data, superblock.size)
+        return memoryview(data)[: superblock.size].toreadonly()
 
 
 @contextlib.contextmanager
@@ -97,12 +98,10 @@ def _skip(file: IO[bytes], count: int) -> None:
         count -= len(piece)
 
 
-def _read(file: IO[bytes], count: int) -> bytes:
-    pieces = io.BytesIO()
-    while count > 0 and (piece := file.read(min(count, PIECE))):
-        pieces.write(piece)
-        count -= len(piece)
-    return pieces.getvalue()
+def _read(file: IO[bytes], data: bytearray, size: int) -> None:
+    """Read on until `data` has `size` bytes or the file ends."""
+    while len(data) < size and (piece := file.read(min(size - len(data), PIECE))):
+        data += piece
 
 
 def _places_in(file: IO[bytes]) -> list[int]:
