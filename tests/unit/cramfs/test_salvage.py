@@ -13,7 +13,8 @@ import pytest
 
 from support.cramfs_cases import Case, File
 from tinyprof.cramfs.format import ImageError
-from tinyprof.cramfs.reading.checker import Rule, check_image
+from tinyprof.cramfs.reading.checker import check_image
+from tinyprof.cramfs.reading.findings import Rule
 from tinyprof.cramfs.reading.measure import measure
 from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image

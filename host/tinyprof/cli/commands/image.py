@@ -16,10 +16,11 @@ from tinyprof.cli.bar import Bar
 from tinyprof.cli.types import Bytes
 from tinyprof.cramfs.format import EntryKind, ImageError, SuperFlag, name_text
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
-from tinyprof.cramfs.reading.checker import Finding, Report, check_image, no_image
+from tinyprof.cramfs.reading.checker import check_image
 from tinyprof.cramfs.reading.directory import Entry
 from tinyprof.cramfs.reading.dump import read_image_bytes
 from tinyprof.cramfs.reading.extractor import extract_image
+from tinyprof.cramfs.reading.findings import Finding, Report, no_image
 from tinyprof.cramfs.reading.measure import measure
 from tinyprof.cramfs.reading.reader import Image, open_image
 from tinyprof.text import counted, shown
