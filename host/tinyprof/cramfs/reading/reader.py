@@ -7,10 +7,9 @@ taken note of, with work and memory bounded by the size of the image. Nothing is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from tinyprof.cramfs.format import (
     EntryKind,
@@ -37,9 +36,8 @@ from tinyprof.cramfs.reading.directory import (
     walk_directories,
 )
 from tinyprof.cramfs.reading.dump import find_images, not_at, read_image_bytes
+from tinyprof.errors import about
 from tinyprof.pages import PAGE_SIZE
-
-_T = TypeVar("_T")
 
 ZEROS = bytes(PAGE_SIZE)
 LISTED_MAX = 1_000
@@ -85,7 +83,8 @@ class Image:
         """
         if not entry.has_content:
             return ()
-        return _about(entry, lambda: tuple(self._locate(entry)))
+        with about(entry.path):
+            return tuple(self._locate(entry))
 
     def read(self, entry: Entry) -> bytes:
         """The whole content of a file or symlink. Raises ImageError where a page is broken."""
@@ -112,10 +111,8 @@ class Image:
         """
         if not entry.has_content:
             return
-        try:
+        with about(entry.path):
             yield from self._pages(entry)
-        except ImageError as error:
-            raise ImageError(f"{entry.path}: {error.message}", error.hint) from None
 
     def _pages(self, entry: Entry) -> Iterator[bytes | bytearray]:
         data = self._data
@@ -143,23 +140,13 @@ class Image:
         return read_pointers(self._data, self.superblock.byte_order, entry.ino, entry.size)
 
 
-def _about(entry: Entry, action: Callable[[], _T]) -> _T:
-    """Name the file that an error is about."""
-    try:
-        return action()
-    except ImageError as error:
-        raise ImageError(f"{entry.path}: {error.message}", error.hint) from None
-
-
 def open_image(path: Path | str, offset: int = 0, *, salvage: bool = False) -> Image:
     """The image at byte `offset` of a file. No more of the file is read than the image has.
 
     Raises ImageError, with the path in front of its message, and OSError.
     """
-    try:
+    with about(path):
         return read_image(read_image_bytes(Path(path), offset), salvage=salvage)
-    except ImageError as error:
-        raise type(error)(f"{path}: {error.message}", error.hint) from None
 
 
 def read_image(data: bytes | memoryview, offset: int = 0, *, salvage: bool = False) -> Image:
