@@ -216,7 +216,7 @@ def memory_row(what: str, run: Run, size: int) -> Row:
 
 
 def placement(tree: Path) -> list[Row]:
-    """What pages in place cost above what is unavoidable, for plans of all densities.
+    """The cost of pages in place above the unavoidable, for plans of all densities.
 
     An image is whole pages and the region of pages in place begins on one, so what is compared is
     where the compressed part ends: it must shrink by what the pages in place had taken there.

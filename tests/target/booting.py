@@ -64,7 +64,7 @@ def boot(image: Path, *words: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What `tinyprof record` did with a boot, and what the guest said meanwhile."""
+    """The result of `tinyprof record` on a boot, and the words of the guest meanwhile."""
 
     capture: Path
     code: int
@@ -120,7 +120,7 @@ def pattern_of(image: Path) -> Entry:
 
 
 def messages(capture: Path) -> list[Message]:
-    """What a capture's frames say, in their order."""
+    """The messages of a capture's frames, in their sequence."""
     with capture.open("rb") as file:
         return [
             event.message for event in CaptureReader(file).events() if isinstance(event, Frame)
@@ -129,7 +129,7 @@ def messages(capture: Path) -> list[Message]:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What `make demo` leaves behind, and what it printed."""
+    """The folder that `make demo` leaves behind, and the words that it printed."""
 
     folder: Path
     printed: str

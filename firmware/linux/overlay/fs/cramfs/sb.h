@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the parts of cramfs share: the super block data in memory, and the
- * entry points of mapping in place (xip.c) and of the tracer (tinyprof.c).
+ * Shared by the parts of cramfs: the super block data in memory, and the entry
+ * points of mapping in place (xip.c) and of the tracer (tinyprof.c).
  */
 #ifndef _CRAMFS_SB_H
 #define _CRAMFS_SB_H
