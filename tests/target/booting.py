@@ -23,6 +23,9 @@ from tinyprof.wire.sequence import Frame
 ROOT = Path(__file__).resolve().parents[2]
 BOARD = ROOT / "firmware/board/board"
 TINYPROF = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+TIMEOUT = ("--timeout", "600")
+"""Ends a guest that hangs. No guest takes as long, however slow the machine."""
+
 RECORD_FROM_THE_START = "init=/sbin/tinyprof-agent cramfs.tinyprof=1"
 
 
@@ -52,7 +55,7 @@ def board(*words: str | Path) -> str:
 def boot(image: Path, *words: str) -> str:
     """Boot until the guest reboots; what it printed on its console."""
     run = subprocess.run(
-        [BOARD, "run", image, "--icount", *words],
+        [BOARD, "run", image, "--icount", *TIMEOUT, *words],
         capture_output=True,
         text=True,
         errors="replace",
@@ -76,7 +79,8 @@ def record(
     image: Path, capture: Path, *words: str, options: tuple[str | Path, ...] = ()
 ) -> Recording:
     """Boot an image and record it over a pty; `words` go to the board, `options` to tinyprof."""
-    command: list[str | Path] = [BOARD, "run", image, "--icount", "--serial", "pty", *words]
+    command: list[str | Path] = [BOARD, "run", image, "--icount", *TIMEOUT, "--serial", "pty"]
+    command += words
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
     ) as running:

@@ -90,7 +90,7 @@ def add_tests(root: Path) -> None:
 
 
 def run_all(image: Path, version: str) -> str:
-    words = ["--stock", "--version", version, "--mem", "128", "--timeout", "120"]
+    words = ["--stock", "--version", version, "--mem", "128", "--timeout", "600"]
     console = boot(image, *words, "--append", "init=/sbin/run-all")
     ran = console[console.index("== ") :].replace("\r", "")
     # Process numbers differ, and so do times of the kernel's own lines.

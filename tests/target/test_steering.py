@@ -76,7 +76,7 @@ def test_what_runs_while_stopped_leaves_no_record_and_costs_none(
     # In real time, unlike other boots: a guest that skips its idle time would not wait for a host.
     words = ["--version", version, "--append", f"{RECORD_FROM_THE_START} TINYPROF_EPOCH=250"]
     with subprocess.Popen(
-        [BOARD, "run", image, "--serial", "pty", *words],
+        [BOARD, "run", image, "--timeout", "600", "--serial", "pty", *words],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

@@ -46,7 +46,7 @@ class Settings:
 
     mem: int = 64
     append: str = ""
-    timeout: float = 60.0
+    timeout: float = 0.0
     icount: bool = False
 
 
