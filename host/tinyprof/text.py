@@ -38,3 +38,12 @@ def epoch_text(ms: int) -> str:
     if not ms:
         return "epochs without end"
     return f"epochs of {ms / 1000:g} s" if ms >= 1000 else f"epochs of {ms} ms"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, in the plural unless it is 1: 1 epoch, 2 epochs."""
+    return f"{count} {noun if count == 1 else _plural(noun)}"
+
+
+def _plural(noun: str) -> str:
+    return f"{noun}es" if noun.endswith(("tch", "s")) else f"{noun}s"

@@ -16,8 +16,8 @@ from dataclasses import replace
 from support.elf_cases import any_shape, link
 from support.image_fuzz import Failure, run_parallel
 from tinyprof.segments.elf import SplitError
-from tinyprof.segments.proof import check
-from tinyprof.segments.split import Run, split
+from tinyprof.segments.proof import prove
+from tinyprof.segments.split import Run, split, undo
 
 BASES = 60
 SECONDS_MAX = 2.0
@@ -91,15 +91,15 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
 def try_file(data: bytes, rng: random.Random) -> str:
     """What is wrong with how a file is treated; empty if nothing is."""
     try:
-        check(data)
+        prove(undo(data), data)
     except SplitError:
         pass
     except Exception as error:
-        return f"check: {error!r}"
+        return f"prove: {error!r}"
     first = rng.randrange(4)
     try:
         done = split(data, [Run(0, 0), Run(first, first + rng.randrange(2))])
-        if done.table and (differences := check(done.elf).differences):
+        if done.table and (differences := prove(undo(done.elf), done.elf).differences):
             return f"split, and {differences[0]}"
     except SplitError:
         pass

@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 
 from tinyprof.segments.elf import SplitError, read_elf
-from tinyprof.segments.proof import check
-from tinyprof.segments.split import runs_of, split, splittable
+from tinyprof.segments.proof import prove
+from tinyprof.segments.split import runs_of, split, splittable, undo
 
 SEED = 20261124
 GUEST = Path(__file__).with_name("guest")
@@ -58,7 +58,7 @@ def split_all(root: Path) -> tuple[dict[str, list[int]], int]:
             print(f"whole: {path.name}: {error}")
             continue
         if done.table:
-            assert check(done.elf).differences == (), path
+            assert prove(undo(done.elf), done.elf).differences == (), path
             mode = path.stat().st_mode
             path.write_bytes(done.elf)
             path.chmod(mode)

@@ -13,11 +13,10 @@ Programs can see the difference:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tinyprof.cramfs.format import EntryKind
+from tinyprof.cramfs.format import EntryKind, name_text
 from tinyprof.cramfs.tree import Node, Tree
 
 LINKS_MAX = 40
@@ -45,7 +44,7 @@ def with_hard_links(tree: Tree) -> tuple[Tree, dict[str, str]]:
             made[path] = replace(node, children=tuple(made[it.path] for it in node.children))
         else:
             made[path] = node
-    return Tree(made[tree.root.path]), targets
+    return replace(tree, root=made[tree.root.path]), targets
 
 
 def _target(link: Node, nodes: Mapping[str, Node]) -> str | None:
@@ -76,4 +75,4 @@ def _target(link: Node, nodes: Mapping[str, Node]) -> str | None:
 
 def _parts(link: Node) -> list[str]:
     """The names of a link's target, the first one last."""
-    return os.fsdecode(link.link).split("/")[::-1]
+    return name_text(link.link).split("/")[::-1]

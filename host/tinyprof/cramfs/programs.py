@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a loader maps of a program: the first bytes of a file in, the parts that are mapped out.
+"""Finds the parts of a program that a loader maps: the first bytes of a file in, parts out.
 
-Knows ELF of both classes and byte orders, and bFLT of systems without an MMU. A file is untrusted:
-one that is broken has no parts, as it has for a loader.
+It knows ELF of both classes and byte orders, and bFLT of systems without an MMU. A file is
+untrusted. A broken one has no parts, because a loader refuses it.
 """
 
 from __future__ import annotations
@@ -11,20 +11,26 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tinyprof.cramfs.elf import (
+    ELF_MAGIC,
+    PF_W,
+    PF_X,
+    PT_LOAD,
+    TABLE_MAX,
+    SegmentHeader,
+    read_header,
+)
 from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.tree import Node, Tree
-from tinyprof.pages import PAGE_SIZE
+from tinyprof.pages import PAGE_SIZE, pages_in
 
-ELF_MAGIC = b"\x7fELF"
 FLAT_MAGIC = b"bFLT"
 HEAD_SIZE = 4096
-"""Linkers put the program headers right after the ELF header, in a file's first page."""
+"""Bytes. Linkers put the program headers right after the ELF header, in a file's first page."""
 
 EM_RISCV = 243
-PT_LOAD = 1
-PF_X, PF_W, PF_R = 1, 2, 4
 FLAT_LOADED = 1 | 2
-"""FLAT_FLAG_RAM, FLAT_FLAG_GZIP: such text is copied to RAM."""
+"""FLAT_FLAG_RAM and FLAT_FLAG_GZIP of linux/flat.h. A loader copies such text to RAM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +47,28 @@ class Part:
         return range(self.first, self.end)
 
     def goes_on_in(self, other: Part) -> bool:
-        """Whether `other` begins at the page where this one ends, and may be used alike."""
+        """Whether `other` begins at the page where this part ends, with equal permissions."""
         alike = (self.writable, self.executable) == (other.writable, other.executable)
         return alike and self.end == other.first
 
 
 def head_of(node: Node) -> bytes:
-    """The first bytes of a file, as many as mapped_parts() needs: to the end of its program
-    headers."""
+    """The first bytes of a file, up to the end of its program headers, for mapped_parts()."""
     return _head(node.head, node.size)
 
 
 def head_in(data: bytes) -> bytes:
-    """The same of a file's bytes."""
+    """The first bytes of a file whose bytes are `data`, for mapped_parts()."""
     return _head(lambda count: data[:count], len(data))
 
 
 def _head(first: Callable[[int], bytes], size: int) -> bytes:
     head = first(HEAD_SIZE)
-    if not head.startswith(ELF_MAGIC):
+    found = read_header(head)
+    if found is None:
         return head
-    try:
-        _, _, at, entry_size, count = _elf_table(head)
-    except (KeyError, IndexError, struct.error):
-        return head
-    end = at + entry_size * count
+    _, header = found
+    end = header.phoff + header.phentsize * header.phnum
     return first(end) if HEAD_SIZE < end <= size else head
 
 
@@ -77,8 +80,8 @@ def machine_of(head: bytes) -> int:
 
 
 def mapped_parts(head: bytes, size: int) -> tuple[Part, ...] | None:
-    """The parts of a file of `size` bytes that begins with `head`; None if it is no program at
-    all."""
+    """The mapped parts of a file of `size` bytes that begins with `head`. None: it is no
+    program."""
     if head.startswith(ELF_MAGIC):
         return _elf_parts(head, size)
     if head.startswith(FLAT_MAGIC) and len(head) >= 40:
@@ -87,52 +90,47 @@ def mapped_parts(head: bytes, size: int) -> tuple[Part, ...] | None:
 
 
 def _elf_parts(head: bytes, size: int) -> tuple[Part, ...] | None:
-    try:
-        prefix, wide, at, entry_size, count = _elf_table(head)
-        parts = [
-            _elf_part(head, at + number * entry_size, prefix, wide, size)
-            for number in range(count)
-        ]
-    except (KeyError, IndexError, struct.error, OverflowError):
+    found = read_header(head)
+    if found is None:
         return ()
+    layout, header = found
+    if header.phentsize * header.phnum > TABLE_MAX:
+        return ()
+    try:
+        segments = [
+            layout.segment_at(head, header.phoff + number * header.phentsize)
+            for number in range(header.phnum)
+        ]
+    except (struct.error, OverflowError):
+        return ()
+    parts = [_elf_part(segment, size) for segment in segments]
     loads = tuple(part for part in parts if part is not None)
     # An object file, such as a kernel module, is read like any other file.
     return loads or None
 
 
-def _elf_table(head: bytes) -> tuple[str, bool, int, int, int]:
-    """Byte order, class, and e_phoff, e_phentsize and e_phnum of Elf32_Ehdr or Elf64_Ehdr
-    (elf.h)."""
-    prefix = {1: "<", 2: ">"}[head[5]]
-    wide = {1: False, 2: True}[head[4]]
-    (at,) = struct.unpack_from(f"{prefix}{'Q' if wide else 'I'}", head, 32 if wide else 28)
-    entry_size, count = struct.unpack_from(f"{prefix}2H", head, 54 if wide else 42)
-    return prefix, wide, at, entry_size, count
-
-
-def _elf_part(head: bytes, at: int, prefix: str, wide: bool, size: int) -> Part | None:
-    if wide:
-        kind, flags, offset, _, _, length = struct.unpack_from(f"{prefix}2I4Q", head, at)
-    else:
-        kind, offset, _, _, length, _, flags = struct.unpack_from(f"{prefix}7I", head, at)
-    if kind != PT_LOAD or not length or offset + length > size:
+def _elf_part(segment: SegmentHeader, size: int) -> Part | None:
+    end = segment.offset + segment.filesz
+    if segment.type != PT_LOAD or not segment.filesz or end > size:
         return None
-    first, end = offset // PAGE_SIZE, -(-(offset + length) // PAGE_SIZE)
-    return Part(first, end, bool(flags & PF_W), bool(flags & PF_X))
+    flags = segment.flags
+    first = segment.offset // PAGE_SIZE
+    return Part(first, pages_in(end), bool(flags & PF_W), bool(flags & PF_X))
 
 
 def _flat_parts(head: bytes, size: int) -> tuple[Part, ...]:
-    """struct flat_hdr of linux/flat.h: the text is mapped from the file's begin to data_start."""
+    """The parts of a bFLT file (struct flat_hdr of linux/flat.h): its text, from the file's begin
+    to data_start."""
     (data_start,) = struct.unpack_from(">I", head, 12)
     (flags,) = struct.unpack_from(">I", head, 36)
     if flags & FLAT_LOADED or not 0 < data_start <= size:
         return ()
-    return (Part(0, -(-data_start // PAGE_SIZE), False, True),)
+    return (Part(0, pages_in(data_start), False, True),)
 
 
 def executable_pages(node: Node) -> list[int]:
-    """The pages of a program's loadable segments that are not writable, as mkcramfs -X chooses
-    them."""
+    """The pages of a program's loadable segments that are not writable. mkcramfs -X chooses the
+    same."""
     if node.size < len(ELF_MAGIC):
         return []
     parts = mapped_parts(head_of(node), node.size) or ()
@@ -140,7 +138,7 @@ def executable_pages(node: Node) -> list[int]:
 
 
 def program_pages(tree: Tree) -> dict[str, list[int]]:
-    """Those of all programs of a tree, by path: the most that can be in place."""
+    """The executable_pages() of all programs of a tree, by path."""
     pages = {
         node.path: executable_pages(node) for node in tree.walk() if node.kind is EntryKind.FILE
     }

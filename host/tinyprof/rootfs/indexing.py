@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Indexes every regular file of an image."""
+"""Indexes every regular file of an image: an image in, the index for a capture out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import hashlib
 from tinyprof.capture.index import PAGE_HASH_SIZE, ImageIndex, IndexedFile, PageFlag, Source
 from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.reading.reader import Image
-from tinyprof.pages import PAGE_SIZE
+from tinyprof.pages import PAGE_SIZE, pages_in
 from tinyprof.segments.split import EHDR_SIZE, looks_split, original_of
 
 
@@ -23,7 +23,7 @@ def index_image(image: Image) -> ImageIndex:
         if content not in digests:
             data = image.read(entry)
             source = original_of(data) if looks_split(data[:EHDR_SIZE]) else data
-            hashes = page_hashes(source) + page_hashes(data)[-(-len(source) // PAGE_SIZE) :]
+            hashes = page_hashes(source) + page_hashes(data)[pages_in(len(source)) :]
             before = (
                 Source(len(source), hashlib.sha256(source).hexdigest()) if source != data else None
             )

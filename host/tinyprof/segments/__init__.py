@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""PT_LOADs split so that a stock kernel maps scattered runs of pages in place.
+"""Programs whose segments are split, so that a stock kernel maps scattered runs of pages in place.
 
-A file is described (elf), its longer program header table gets a place (place), its segments are
-cut (split), and what came out is loaded on paper (loader) and held against what went in (check).
-Bytes in, bytes out.
+Bytes in, bytes out, in these steps:
+
+1. `elf` describes a file.
+2. `runs` chooses the runs of pages that are worth a mapping.
+3. `table` finds a place for the longer program header table.
+4. `split` cuts the segments.
+5. `loader` maps the result on paper, and `proof` compares it with the original.
+
+`split_tree` does all of it for the programs of a tree. docs/split-segments.md tells why.
 """
 
 from tinyprof.segments.elf import Elf, Reason, SplitError, read_elf
-from tinyprof.segments.proof import Check, check, compare
+from tinyprof.segments.proof import Proof, prove
 from tinyprof.segments.split import (
     EHDR_SIZE,
     Run,
@@ -22,16 +28,15 @@ from tinyprof.segments.split import (
 
 __all__ = [
     "EHDR_SIZE",
-    "Check",
     "Elf",
+    "Proof",
     "Reason",
     "Run",
     "Split",
     "SplitError",
-    "check",
-    "compare",
     "looks_split",
     "original_of",
+    "prove",
     "read_elf",
     "runs_of",
     "split",

@@ -1,43 +1,57 @@
 # SPDX-License-Identifier: MIT
-"""What the splitter has to know of an ELF file: bytes in, a frozen description out, and headers
-packed again.
+"""Describes an ELF file for the splitter: bytes in, a frozen description out.
 
-Files are untrusted: what contradicts itself, or what this project does not understand, is refused
-with a reason. Nothing here decides what to split.
+A file is untrusted. A file is refused with a reason where its headers contradict one another, and
+where this project does not understand them. Nothing here decides which segments to split.
 """
 
 from __future__ import annotations
 
-import io
-import struct
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
-from tinyprof.cramfs.programs import ELF_MAGIC
+from tinyprof.cramfs.elf import (
+    DF_1_PIE,
+    DF_TEXTREL,
+    DT_FLAGS,
+    DT_FLAGS_1,
+    DT_NEEDED,
+    DT_NULL,
+    DT_TEXTREL,
+    ELF_MAGIC,
+    ET_DYN,
+    ET_EXEC,
+    PF_W,
+    PT_DYNAMIC,
+    PT_INTERP,
+    PT_LOAD,
+    SECTIONS_MAX,
+    SHT_NOBITS,
+    SHT_NULL,
+    TABLE_MAX,
+    Header,
+    Layout,
+    SectionHeader,
+    SegmentHeader,
+    name_at,
+    read_header,
+    section_names,
+    section_table,
+)
 from tinyprof.errors import TinyprofError
-from tinyprof.pages import PAGE_SIZE
-
-if TYPE_CHECKING:
-    from elftools.elf.elffile import ELFFile
-
-
-PF_X, PF_W, PF_R = 1, 2, 4
+from tinyprof.pages import PAGE_SIZE, pages_in
 
 APPENDED_SIGNATURE = b"~Module signature appended~\n"
-"""What the kernel's scripts/sign-file leaves at the end of a file, IMA's appended signatures
-included."""
+"""The end of a file that the kernel's scripts/sign-file signed. IMA's appended signatures end
+like this too."""
 
 SIGNATURE_SECTIONS = frozenset(
     {"signature", ".signature", ".sig", ".elfsig", ".pkcs7", ".note.fdo.integrity"}
 )
-"""Sections that hold a signature or a checksum over the file: bsign, elfsign, libgcrypt's FIPS
-check."""
-
-PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_PHDR, PT_GNU_RELRO = 1, 2, 3, 6, 0x6474E552
-DT_NULL, DT_NEEDED, DT_TEXTREL, DT_FLAGS, DT_FLAGS_1 = 0, 1, 22, 30, 0x6FFFFFFB
-DF_TEXTREL, DF_1_PIE = 4, 0x08000000
+"""Names of sections with a signature or a checksum over the file, as bsign, elfsign and
+libgcrypt's FIPS check make them."""
 
 
 class Reason(Enum):
@@ -58,7 +72,7 @@ class Reason(Enum):
 
 
 class SplitError(TinyprofError):
-    """A file that is not split, and why."""
+    """A file that is left whole, and the reason."""
 
     def __init__(self, reason: Reason, detail: str, hint: str = "") -> None:
         super().__init__(f"{reason.value}: {detail}", hint)
@@ -66,9 +80,9 @@ class SplitError(TinyprofError):
         self.detail = detail
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Extent:
-    """A range of bytes or addresses, `end` not included."""
+    """A range of bytes or addresses; `end` is not included."""
 
     start: int
     end: int
@@ -79,7 +93,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One program header, its fields under their own names without the p_."""
+    """A program header. The fields have the names of elf.h without p_."""
 
     type: int
     flags: int
@@ -104,17 +118,16 @@ class Segment:
 
     @property
     def in_memory(self) -> Extent:
-        """The pages that it occupies, in bytes."""
+        """The addresses of the pages that the segment occupies."""
         return Extent(page_floor(self.vaddr), page_ceil(self.vaddr + self.memsz))
 
     @property
     def pages(self) -> range:
-        """The pages of the file that a loader maps for it."""
-        return range(self.offset // PAGE_SIZE, page_ceil(self.offset + self.filesz) // PAGE_SIZE)
+        """The pages of the file that a loader maps for the segment."""
+        return range(self.offset // PAGE_SIZE, pages_in(self.offset + self.filesz))
 
     def part(self, start: int, end: int) -> Segment:
-        """The part between two of its file offsets; what it has beyond the file stays with its
-        last byte."""
+        """The part between two file offsets. The bss stays with the part that ends the segment."""
         shift = start - self.offset
         last = end == self.offset + self.filesz
         memsz = self.memsz - shift if last else end - start
@@ -130,22 +143,23 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section header as far as a reader of the file can tell, and the bytes that are its
-    own."""
+    """A section: its name, its header, and its bytes in the file."""
 
     name: str
-    header: tuple[tuple[str, Any], ...]
+    header: SectionHeader
     in_file: Extent
 
 
 @dataclass(frozen=True, slots=True)
 class Elf:
-    """A program or library: `phoff` is where its program headers are, `used` what bytes have an
-    owner."""
+    """A program or library.
+
+    `phoff` is the offset of its program headers. `used` are the bytes that headers, sections and
+    segments own, as extents that do not overlap, sorted. `needs`: it names libraries to load.
+    """
 
     data: bytes
-    bits: Literal[32, 64]
-    order: Literal["little", "big"]
+    layout: Layout
     entry: int
     phoff: int
     segments: tuple[Segment, ...]
@@ -155,12 +169,16 @@ class Elf:
     pie: bool
 
     @property
+    def bits(self) -> Literal[32, 64]:
+        return 64 if self.layout.wide else 32
+
+    @property
     def loads(self) -> tuple[Segment, ...]:
         return tuple(segment for segment in self.segments if segment.loads)
 
     @property
     def phentsize(self) -> int:
-        return 32 if self.bits == 32 else 56
+        return self.layout.segment.size
 
     @property
     def has_interpreter(self) -> bool:
@@ -168,7 +186,10 @@ class Elf:
 
     @property
     def may_be_loader(self) -> bool:
-        """Whether a kernel may load it as another program's interpreter: ld.so and musl's libc."""
+        """Whether a kernel may load it as the interpreter of another program.
+
+        ld.so and musl's libc are such files.
+        """
         dynamic = any(segment.type == PT_DYNAMIC for segment in self.segments)
         return (
             bool(self.entry) and dynamic and not (self.has_interpreter or self.needs or self.pie)
@@ -180,149 +201,145 @@ def page_floor(value: int) -> int:
 
 
 def page_ceil(value: int) -> int:
-    return -(-value // PAGE_SIZE) * PAGE_SIZE
+    return pages_in(value) * PAGE_SIZE
 
 
 def read_elf(data: bytes) -> Elf:
-    """Describe a file. Raises SplitError for what no loader would take, and for what we do not
-    understand."""
+    """Describe a file.
+
+    Raises SplitError for a file that no loader would take, and for one that is not understood.
+    """
     if not data.startswith(ELF_MAGIC):
         raise SplitError(Reason.NOT_ELF, "it does not begin with ELF's magic number")
-    try:
-        elf = _described(data)
-    except SplitError:
-        raise
-    # pyelftools promises ELFError; contradictory headers make it raise whatever its parts do.
-    except Exception as error:
-        raise SplitError(
-            Reason.ODD_HEADERS, f"they cannot be read ({type(error).__name__})"
-        ) from None
+    found = read_header(data)
+    if found is None:
+        raise SplitError(Reason.ODD_HEADERS, "the ELF header is of no known kind, or cut short")
+    elf = _described(data, *found)
+    _refuse_signed(elf)
     _refuse_odd(elf)
     return elf
 
 
-def _described(data: bytes) -> Elf:
-    from elftools.elf.elffile import ELFFile  # noqa: PLC0415 - takes longer than most commands
-
-    file = ELFFile(io.BytesIO(data))
-    header: Mapping[str, Any] = file.header
-    if header["e_type"] not in ("ET_EXEC", "ET_DYN"):
-        raise SplitError(Reason.NOT_LOADABLE, f"its type is {header['e_type']}")
-    bits: Literal[32, 64] = 32 if file.elfclass == 32 else 64
-    entry_size = 32 if bits == 32 else 56
-    count = header["e_phnum"]
-    if header["e_ehsize"] != (52 if bits == 32 else 64):
-        raise SplitError(Reason.ODD_HEADERS, f"an ELF header of {header['e_ehsize']} bytes")
-    if header["e_phentsize"] != entry_size or not 0 < count < 0xFFFF:
-        raise SplitError(
-            Reason.ODD_HEADERS, f"{count} program headers of {header['e_phentsize']} bytes"
-        )
-    table = Extent(header["e_phoff"], header["e_phoff"] + count * entry_size)
-    _refuse_beyond(data, table, "the program headers")
-    order: Literal["little", "big"] = "little" if file.little_endian else "big"
-    segments = tuple(_segments(data[table.start : table.end], bits, order))
-    sections, section_table = _sections(data, file)
-    dynamic = _dynamic(data, segments, bits, order)
-    flags = dynamic.get(DT_FLAGS, 0)
-    if DT_TEXTREL in dynamic or flags & DF_TEXTREL:
+def _described(data: bytes, layout: Layout, header: Header) -> Elf:
+    if header.type not in (ET_EXEC, ET_DYN):
+        raise SplitError(Reason.NOT_LOADABLE, f"its type (e_type) is {header.type}")
+    table = _segment_table(data, layout, header)
+    segments = tuple(Segment(*fields) for fields in layout.segments(data[table.start : table.end]))
+    sections, section_headers = _sections(data, layout, header)
+    dynamic = _dynamic(data, segments, layout)
+    if DT_TEXTREL in dynamic or dynamic.get(DT_FLAGS, 0) & DF_TEXTREL:
         raise SplitError(Reason.TEXT_RELOCATIONS, "its code is written to when it is loaded")
-    used = [Extent(0, header["e_ehsize"]), table, *section_table]
+    used = [Extent(0, header.ehsize), table, section_headers]
     used += [section.in_file for section in sections]
     used += [segment.in_file for segment in segments]
     return Elf(
         data,
-        bits,
-        order,
-        header["e_entry"],
-        header["e_phoff"],
+        layout,
+        header.entry,
+        header.phoff,
         segments,
         sections,
-        tuple(extent for extent in used if extent.start < extent.end),
+        tuple(_joined(used)),
         DT_NEEDED in dynamic,
         bool(dynamic.get(DT_FLAGS_1, 0) & DF_1_PIE),
     )
 
 
-def _layout(bits: int, order: str) -> tuple[struct.Struct, tuple[str, ...]]:
-    """How a program header stands in the file, and its fields in that order."""
-    prefix = "<" if order == "little" else ">"
-    if bits == 32:
-        fields = ("type", "offset", "vaddr", "paddr", "filesz", "memsz", "flags", "align")
-        return struct.Struct(prefix + "8I"), fields
-    fields = ("type", "flags", "offset", "vaddr", "paddr", "filesz", "memsz", "align")
-    return struct.Struct(prefix + "2I6Q"), fields
+def _segment_table(data: bytes, layout: Layout, header: Header) -> Extent:
+    """Where the program headers are."""
+    if header.ehsize != layout.ehsize:
+        raise SplitError(Reason.ODD_HEADERS, f"an ELF header of {header.ehsize} bytes")
+    size = layout.segment.size
+    if header.phentsize != size or not header.phnum:
+        raise SplitError(
+            Reason.ODD_HEADERS, f"{header.phnum} program headers of {header.phentsize} bytes"
+        )
+    if header.phnum * size > TABLE_MAX:
+        raise SplitError(
+            Reason.ODD_HEADERS,
+            f"{header.phnum} program headers; a kernel takes at most {TABLE_MAX // size}",
+        )
+    table = Extent(header.phoff, header.phoff + header.phnum * size)
+    _refuse_beyond(data, table, "the program headers")
+    return table
 
 
-def _segments(table: bytes, bits: int, order: str) -> Iterator[Segment]:
-    layout, fields = _layout(bits, order)
-    for values in layout.iter_unpack(table):
-        yield Segment(**dict(zip(fields, values, strict=True)))
-
-
-def _sections(data: bytes, file: ELFFile) -> tuple[tuple[Section, ...], list[Extent]]:
-    """The sections, and where their headers are; neither where the file has none."""
-    if not file.header["e_shoff"] or not file.header["e_shnum"]:
-        return (), []
-    count = file.num_sections()
-    size = file.header["e_shentsize"]
-    if size != (40 if file.elfclass == 32 else 64):
-        raise SplitError(Reason.ODD_HEADERS, f"section headers of {size} bytes")
-    table = Extent(file.header["e_shoff"], file.header["e_shoff"] + count * size)
+def _sections(data: bytes, layout: Layout, header: Header) -> tuple[tuple[Section, ...], Extent]:
+    """The sections, and the bytes of their headers; no bytes where the file has none."""
+    size = layout.section.size
+    if not header.shoff or not header.shnum:
+        return (), Extent(0, 0)
+    if header.shentsize != size:
+        raise SplitError(Reason.ODD_HEADERS, f"section headers of {header.shentsize} bytes")
+    start, count = section_table(data, layout, header)
+    if count > SECTIONS_MAX:
+        raise SplitError(Reason.ODD_HEADERS, f"{count} sections; at most {SECTIONS_MAX} are read")
+    table = Extent(start, start + count * size)
     _refuse_beyond(data, table, "the section headers")
-    if table.start < file.header["e_ehsize"]:
+    if table.start < header.ehsize:
         raise SplitError(Reason.ODD_HEADERS, "the section headers overlap the ELF header")
+    headers = list(layout.sections(data[table.start : table.end]))
+    strings = section_names(header, headers)
     sections = []
-    for index in range(count):
-        section = file.get_section(index)
-        header = section.header
-        has_bytes = header["sh_type"] not in ("SHT_NOBITS", "SHT_NULL")
-        extent = Extent(header["sh_offset"], header["sh_offset"] + header["sh_size"] * has_bytes)
+    for index, found in enumerate(headers):
+        has_bytes = found.type not in (SHT_NOBITS, SHT_NULL)
+        extent = Extent(found.offset, found.offset + found.size * has_bytes)
         if has_bytes:
             _refuse_beyond(data, extent, f"section {index}")
-        sections.append(Section(section.name, tuple(header.items()), extent))
-    return tuple(sections), [table]
+        sections.append(Section(name_at(data, strings, found.name), found, extent))
+    return tuple(sections), table
 
 
-def _dynamic(
-    data: bytes, segments: tuple[Segment, ...], bits: int, order: Literal["little", "big"]
-) -> dict[int, int]:
-    """Tags and values of the dynamic table; the last value of a tag that comes more than once."""
+def _dynamic(data: bytes, segments: Iterable[Segment], layout: Layout) -> dict[int, int]:
+    """The values of the dynamic table by their tags; of a tag that comes twice the last value."""
+    tables = [segment for segment in segments if segment.type == PT_DYNAMIC]
+    if len(tables) > 1:
+        raise SplitError(Reason.ODD_HEADERS, f"{len(tables)} dynamic tables")
     tags: dict[int, int] = {}
-    entry = struct.Struct(("<" if order == "little" else ">") + ("II" if bits == 32 else "QQ"))
-    for segment in segments:
-        if segment.type == PT_DYNAMIC:
-            _refuse_beyond(data, segment.in_file, "the dynamic table")
-            table = data[
-                segment.offset : segment.offset + segment.filesz - segment.filesz % entry.size
-            ]
-            for tag, value in entry.iter_unpack(table):
-                if tag == DT_NULL:
-                    break
-                tags[tag] = value
+    for segment in tables:
+        _refuse_beyond(data, segment.in_file, "the dynamic table")
+        table = data[segment.offset : segment.offset + segment.filesz]
+        for tag, value in layout.dynamic_entries(table):
+            if tag == DT_NULL:
+                break
+            tags[tag] = value
     return tags
 
 
-def _refuse_beyond(data: bytes, extent: Extent, what: str) -> None:
+def _joined(extents: Iterable[Extent]) -> list[Extent]:
+    """The same bytes as extents that neither overlap nor touch, sorted."""
+    found: list[Extent] = []
+    for extent in sorted(extents):
+        if extent.start >= extent.end:
+            continue
+        if found and extent.start <= found[-1].end:
+            found[-1] = Extent(found[-1].start, max(found[-1].end, extent.end))
+        else:
+            found.append(extent)
+    return found
+
+
+def _refuse_beyond(data: bytes, extent: Extent, part: str) -> None:
     if extent.end > len(data):
         raise SplitError(
             Reason.TRUNCATED,
-            f"{what} would end at byte {extent.end} of {len(data)}",
+            f"{part} would end at byte {extent.end} of {len(data)}",
             "copy the file again",
         )
 
 
-def _refuse_odd(elf: Elf) -> None:
-    """Refuse what loaders disagree on, and what would be wrong after a change of the file's
-    bytes."""
-    if elf.data.endswith(APPENDED_SIGNATURE):
-        raise SplitError(
-            Reason.SIGNED, "a signature is appended", "split the file before signing it"
-        )
+def _refuse_signed(elf: Elf) -> None:
+    """Refuse a file with a signature, which would be wrong after any change of its bytes."""
+    found = "a signature is appended" if elf.data.endswith(APPENDED_SIGNATURE) else ""
     for section in elf.sections:
         if section.name in SIGNATURE_SECTIONS:
-            raise SplitError(
-                Reason.SIGNED, f"section {section.name}", "split the file before signing it"
-            )
+            found = found or f"section {section.name}"
+    if found:
+        raise SplitError(Reason.SIGNED, found, "split the file before signing it")
+
+
+def _refuse_odd(elf: Elf) -> None:
+    """Refuse headers on which loaders disagree."""
     if not elf.loads:
         raise SplitError(Reason.NOT_LOADABLE, "nothing of it is loaded")
     for index, segment in enumerate(elf.segments):
@@ -345,16 +362,6 @@ def _refuse_odd(elf: Elf) -> None:
 
 def pack_segments(elf: Elf, segments: Sequence[Segment]) -> bytes:
     """A program header table in the file's class and byte order."""
-    layout, fields = _layout(elf.bits, elf.order)
     return b"".join(
-        layout.pack(*(getattr(segment, name) for name in fields)) for segment in segments
+        elf.layout.pack_segment(SegmentHeader(*astuple(segment))) for segment in segments
     )
-
-
-def with_table(elf: Elf, data: bytearray, phoff: int, phnum: int) -> None:
-    """Point the header in `data` at a program header table; e_phoff and e_phnum are all that
-    changes."""
-    prefix = "<" if elf.order == "little" else ">"
-    at, kind, count_at = (28, "I", 44) if elf.bits == 32 else (32, "Q", 56)
-    struct.pack_into(prefix + kind, data, at, phoff)
-    struct.pack_into(prefix + "H", data, count_at, phnum)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Proves that a split file is what it was: the bytes of both in, a list of differences out.
+"""Proves that a split file equals its original: the bytes of both in, a list of differences out.
 
-The file is read anew, and loaded on paper by loader.py, so a mistake of the splitter shows here.
-Every difference that a program, a loader, or a reader of sections and symbols could notice is
-listed.
+The split file is read anew and loaded on paper (loader.py), so a mistake of the splitter shows
+here. The list has every difference that a program, a loader, or a reader of sections and symbols
+could notice.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from tinyprof.cramfs.elf import PT_PHDR
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.segments.elf import (
-    PT_PHDR,
     Elf,
     Extent,
     Segment,
@@ -21,7 +21,6 @@ from tinyprof.segments.elf import (
     page_ceil,
     page_floor,
     read_elf,
-    with_table,
 )
 from tinyprof.segments.loader import MappedPage, Memory, memory_of
 from tinyprof.segments.split import undo
@@ -29,8 +28,11 @@ from tinyprof.segments.table import RECORD_SIZE
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """What was compared, in pages of memory and sections, and every difference found, as text."""
+class Proof:
+    """The number of pages of memory and of sections compared, and every difference, as text.
+
+    `mappings`: loaded segments that the split file has more than its original.
+    """
 
     pages: int
     sections: int
@@ -38,30 +40,24 @@ class Check:
     differences: tuple[str, ...]
 
 
-def check(data: bytes) -> Check:
-    """Hold a split file against what it was. Raises SplitError for one that is not split."""
-    return compare(undo(data), data)
-
-
-def compare(original: bytes, data: bytes) -> Check:
-    """Hold a file against what it is said to be made from. Raises SplitError where one cannot be
-    read."""
+def prove(original: bytes, data: bytes) -> Proof:
+    """Compare a split file with its original. Raises SplitError where one cannot be read."""
     before, after = read_elf(original), read_elf(data)
     table = Extent(after.phoff, after.phoff + len(after.segments) * after.phentsize + RECORD_SIZE)
-    # Two fields of the header say where the table is; all else has to be as it was.
+    # Two fields of the ELF header tell where the table is. All other bytes have to be the same.
     unmarked = bytearray(data)
-    with_table(after, unmarked, before.phoff, len(before.segments))
+    after.layout.point_to_table(unmarked, before.phoff, len(before.segments))
     after_unmarked = replace(after, data=bytes(unmarked))
     memory = memory_of(before)
     differences = [
         *_undo_differs(original, data),
         *_bytes_differ(before, after_unmarked, table),
-        *_memory_differs(memory, memory_of(after_unmarked), table),
+        *_memory_differs(before, memory, after_unmarked, table),
         *_sections_differ(before, after_unmarked),
         *_segments_differ(before, after, table),
     ]
     mappings = len(after.loads) - len(before.loads)
-    return Check(len(memory.pages), len(before.sections), mappings, tuple(differences))
+    return Proof(len(memory.pages), len(before.sections), mappings, tuple(differences))
 
 
 def _undo_differs(original: bytes, data: bytes) -> Iterator[str]:
@@ -69,11 +65,11 @@ def _undo_differs(original: bytes, data: bytes) -> Iterator[str]:
         if undo(data) != original:
             yield "undoing the split does not give the original"
     except SplitError as error:
-        yield f"the split cannot be original_of: {error}"
+        yield f"the split cannot be undone: {error}"
 
 
 def _bytes_differ(before: Elf, after: Elf, table: Extent) -> Iterator[str]:
-    """All bytes of the file stay, and the new table stands on zeros of nobody's."""
+    """Compare the bytes of the file. The new table may stand only on zeros that nobody owns."""
     for extent in before.used:
         if extent.overlaps(table):
             yield f"the table lies on bytes {extent.start:#x} to {extent.end:#x}, which are in use"
@@ -87,7 +83,8 @@ def _bytes_differ(before: Elf, after: Elf, table: Extent) -> Iterator[str]:
         yield "there is more than the table behind the original's end"
 
 
-def _memory_differs(memory: Memory, other: Memory, table: Extent) -> Iterator[str]:
+def _memory_differs(before: Elf, memory: Memory, after: Elf, table: Extent) -> Iterator[str]:
+    other = memory_of(after)
     if memory.zeros != other.zeros:
         yield "the bss is another"
     for address, page in memory.pages.items():
@@ -98,7 +95,7 @@ def _memory_differs(memory: Memory, other: Memory, table: Extent) -> Iterator[st
             yield f"address {address:#x} has flags {now.flags:#x} instead of {page.flags:#x}"
         elif now.offset != page.offset:
             yield f"address {address:#x} shows another page of the file"
-        elif _outside(now, table) != _outside(page, table):
+        elif _outside(now, after, table) != _outside(page, before, table):
             yield f"the page at address {address:#x} has other bytes"
     for address in other.pages.keys() - memory.pages.keys():
         offset = other.pages[address].offset
@@ -106,14 +103,18 @@ def _memory_differs(memory: Memory, other: Memory, table: Extent) -> Iterator[st
             yield f"address {address:#x} is mapped, and was not"
 
 
-def _outside(page: MappedPage, table: Extent) -> bytes:
+def _outside(page: MappedPage, elf: Elf, table: Extent) -> bytes:
     """A page's bytes without those that the table may take."""
     start, end = (min(max(edge - page.offset, 0), PAGE_SIZE) for edge in (table.start, table.end))
-    return page.data[:start] + page.data[end:]
+    data = page.bytes_in(elf.data)
+    return data[:start] + data[end:]
 
 
 def _sections_differ(before: Elf, after: Elf) -> Iterator[str]:
-    """Headers and bytes of every section; symbols, notes and unwind tables are bytes of such."""
+    """Compare the header and the bytes of every section.
+
+    Symbols, notes and unwind tables are bytes of sections.
+    """
     if len(before.sections) != len(after.sections):
         yield f"there are {len(after.sections)} sections instead of {len(before.sections)}"
         return
@@ -128,7 +129,7 @@ def _sections_differ(before: Elf, after: Elf) -> Iterator[str]:
 
 
 def _segments_differ(before: Elf, after: Elf, table: Extent) -> Iterator[str]:
-    """What loaders find by program headers, and the rules that they hold them to."""
+    """Compare the other program headers, and hold the loaded ones to the rules of loaders."""
     kept = [
         segment for segment in before.segments if not segment.loads and segment.type != PT_PHDR
     ]
@@ -161,6 +162,6 @@ def _phdrs(elf: Elf) -> list[Segment]:
 
 
 def _moved(segment: Segment, offset: int, vaddr: int, elf: Elf) -> Segment:
-    """PT_PHDR as it has to be for a table elsewhere."""
+    """PT_PHDR as it has to be for a table at `offset` and `vaddr`."""
     size = len(elf.segments) * elf.phentsize
     return replace(segment, offset=offset, vaddr=vaddr, paddr=vaddr, filesz=size, memsz=size)

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Which runs of pages to map in place: what each page is worth in, the runs that are worth most
-together out.
+"""Chooses the runs of pages to map in place: the worth of each page in, the best runs out.
 
-A stock kernel maps the leading run of each loaded segment in place, and every further run takes a
-cut, which is one more mapping in every process. So a gap of cold pages may be worth bridging, and
-a lonely hot page may not be worth a cut. The choice is exact, by a dynamic programme over each
+A stock kernel maps the leading run of each loaded segment in place. Every further run takes a cut,
+and a cut is one more mapping in every process. So it may pay to bridge a gap of cold pages, and a
+lonely hot page may not be worth a cut. The choice is exact, by dynamic programming over each
 segment. Nothing here knows ELF.
 """
 
@@ -19,8 +18,10 @@ NEVER = float("-inf")
 
 @dataclass(frozen=True, slots=True)
 class RunChoice:
-    """The pages in place in each segment, by their place in it, and the number of cuts that this
-    takes."""
+    """The pages in place in each segment, counted from its first, and the number of cuts.
+
+    `worth`: the worth of the pages less the price of the cuts.
+    """
 
     pages: tuple[tuple[int, ...], ...]
     cuts: int
@@ -29,8 +30,10 @@ class RunChoice:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Pages that no best choice tells apart: all that pay on their own, or all that do not, in a
-    row."""
+    """Neighbouring pages that all pay on their own, or that all do not.
+
+    No best choice takes only a part of them.
+    """
 
     pages: range
     worth: float
@@ -38,7 +41,7 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """The most that the blocks so far are worth, and those in place, as a chain from the last one
+    """The best worth of the blocks so far, and the blocks in place, as a chain from the last one
     back."""
 
     worth: float = NEVER
@@ -49,20 +52,22 @@ class _State:
 
 
 _Sum = tuple[float, tuple[_State, ...]]
-"""What the segments so far are worth together, and the state of each."""
+"""The worth of the segments so far together, and the state of each."""
 
 
 def choose_runs(segments: Sequence[Sequence[float]], cut_prices: Sequence[float]) -> RunChoice:
     """The best choice of pages in a file's segments.
 
-    `segments` holds for each segment what its pages are worth in place: the RAM saved less the
-    price of the flash, negative for a cold page. `cut_prices[n]` is the price of n cuts in the
-    file altogether, [0] being 0; there are no more cuts than it has prices for. All in one
-    currency, such as bytes of RAM.
+    `segments` has for each segment the worth of its pages in place: the RAM saved less the price
+    of the flash, negative for a cold page. `cut_prices[n]` is the price of n cuts in the file
+    together; [0] is 0. There are no more cuts than prices. All figures are in one unit, such as
+    bytes of RAM.
 
-    A segment that is cut has its first page in place, and so has the first segment where any is
-    cut, or pieces would merge: see docs/split-segments.md. Of equal choices it is the one with
-    fewer cuts.
+    The rules (docs/split-segments.md tells why):
+
+    1. A segment that is cut has its first page in place.
+    2. Where any segment is cut, the first segment has its first page in place too.
+    3. Of choices of equal worth, the one with fewer cuts is taken.
     """
     most = len(cut_prices) - 1
     whole = [_by_cuts(_blocks(worths), 0)[0] for worths in segments]
@@ -74,7 +79,7 @@ def choose_runs(segments: Sequence[Sequence[float]], cut_prices: Sequence[float]
 
 
 def _sums(segments: Sequence[Sequence[float]], most: int) -> list[_Sum]:
-    """For each number of cuts the most that all segments are worth, the first page being in
+    """The best worth of all segments for each number of cuts, with the file's first page in
     place."""
     sums: list[_Sum] = [(0.0, ())]
     for index, worths in enumerate(segments):
@@ -83,8 +88,8 @@ def _sums(segments: Sequence[Sequence[float]], most: int) -> list[_Sum]:
 
 
 def _blocks(worths: Sequence[float]) -> list[_Block]:
-    """The pages in a row that pay, those that do not, and the first on its own: a cut may want
-    it."""
+    """The blocks of a segment, in order. The first page is a block of its own: a cut may need it
+    in place."""
     blocks: list[_Block] = []
     at = 0
     for _, group in groupby(enumerate(worths), key=lambda item: (item[0] == 0, item[1] > 0)):
@@ -97,7 +102,7 @@ def _blocks(worths: Sequence[float]) -> list[_Block]:
 def _by_cuts(blocks: Sequence[_Block], most: int, *, begun: bool = False) -> list[_State]:
     """The best state of a segment for each number of cuts, up to the last number that can help.
 
-    `begun` asks for its first page in place even where it is not cut.
+    `begun`: its first page is in place even where the segment is not cut.
     """
     if not blocks:
         return [_State(0.0)]
@@ -124,7 +129,7 @@ def _better(one: _State, other: _State) -> _State:
 
 
 def _combined(sums: Sequence[_Sum], states: Sequence[_State], most: int) -> list[_Sum]:
-    """The best sums for each number of cuts, over the segments so far and one more."""
+    """The best sums for each number of cuts, over the segments so far and the next one."""
     count = min(most, len(sums) + len(states) - 2) + 1
     longer: list[_Sum] = [(NEVER, ())] * count
     for cuts, (worth, chosen) in enumerate(sums):

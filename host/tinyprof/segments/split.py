@@ -2,10 +2,10 @@
 """Splits an ELF file's loaded segments: bytes and runs of pages in, bytes with other program
 headers out.
 
-A stock kernel maps of each loaded segment the leading run of pages in place and no other. So each
-run becomes the beginning of a segment: a piece is a run with the cold pages behind it. Addresses,
-offsets, sections and every byte that has an owner stay as they are. What a change back needs
-stands behind the new table.
+A stock kernel maps only the leading run of pages of each loaded segment in place. So each run
+becomes the beginning of a segment: a piece is a run with the cold pages behind it. Addresses,
+offsets, sections and every byte that has an owner stay as they are. A record behind the new table
+has all that undo() needs.
 """
 
 from __future__ import annotations
@@ -16,36 +16,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from tinyprof.cramfs.programs import ELF_MAGIC
+from tinyprof.cramfs.elf import EHDR_MAX, PF_R, PT_LOAD, PT_PHDR, read_header
 from tinyprof.pages import PAGE_SIZE, page_runs
-from tinyprof.segments.elf import (
-    PF_R,
-    PT_LOAD,
-    PT_PHDR,
-    Elf,
-    Reason,
-    Segment,
-    SplitError,
-    pack_segments,
-    read_elf,
-    with_table,
-)
+from tinyprof.segments.elf import Elf, Reason, Segment, SplitError, pack_segments, read_elf
 from tinyprof.segments.table import RECORD_SIZE, TablePlace, place_table
 
 MAGIC = b"tpsplit1"
 RECORD = struct.Struct("<8sQQI")
-"""Magic, and of the original: size, e_phoff, e_phnum; a CRC-32 of these follows. Little endian
-everywhere."""
+"""A magic number, then the original's size, e_phoff and e_phnum. A CRC-32 of these follows. The
+record is little endian in every file."""
 
 TABLE_SEGMENT_ALIGN = PAGE_SIZE
 
-EHDR_SIZE = 64
-"""The longer ELF header's size; linkers put the program headers right behind it."""
+EHDR_SIZE = EHDR_MAX
+"""Bytes of a file that looks_split() needs. Linkers put the program headers right behind them."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Run:
-    """Pages of a file that are to be mapped in place together, by number; `last` is included."""
+    """A run of a file's pages that is to be mapped in place, by number; `last` is included."""
 
     first: int
     last: int
@@ -53,8 +42,8 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A split file: `leading` must be in place besides the runs, `mappings` are those that it has
-    more."""
+    """A split file. `leading` are pages that must be in place besides the runs. `mappings` are the
+    loaded segments that it has more than before. `table` is None where nothing had to change."""
 
     elf: bytes
     leading: tuple[int, ...]
@@ -64,6 +53,8 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
+    """The original's size, e_phoff and e_phnum."""
+
     size: int
     phoff: int
     phnum: int
@@ -75,11 +66,11 @@ def runs_of(pages: Iterable[int]) -> tuple[Run, ...]:
 
 
 def split(data: bytes, runs: Sequence[Run]) -> Split:
-    """Let each run begin a segment of its own. A file already split is split anew, from what it
-    was.
+    """Let each run begin a segment of its own. A file that is split already is split anew, from
+    its original.
 
-    Raises SplitError for a file that must be left whole, and for a run of other than loaded,
-    read-only pages.
+    Raises SplitError for a file that must be left whole, and for a run that has pages outside the
+    loaded, read-only segments.
     """
     elf = read_elf(original_of(data))
     _refuse_outside(elf, runs)
@@ -95,10 +86,10 @@ def split(data: bytes, runs: Sequence[Run]) -> Split:
     out = bytearray(elf.data)
     out.extend(bytes(max(0, place.offset + size - len(out))))
     out[place.offset : place.offset + size] = table + _record(elf)
-    with_table(elf, out, place.offset, len(pieces))
+    elf.layout.point_to_table(out, place.offset, len(pieces))
     leading = {load.pages[0] for load, cut in zip(elf.loads, cuts, strict=True) if cut}
-    # ld.so maps the first segment over the place of all, and what comes there later must not merge
-    # with it.
+    # ld.so first maps the whole library with the rights of the first segment. The pieces that it
+    # maps over that must not merge with the rest of it (docs/split-segments.md).
     leading.add(elf.loads[0].pages[0])
     leading -= {page for run in merged for page in range(run.first, run.last + 1)}
     return Split(
@@ -107,25 +98,21 @@ def split(data: bytes, runs: Sequence[Run]) -> Split:
 
 
 def splittable(elf: Elf) -> list[range]:
-    """The file pages of each loaded segment that can be split: those that programs do not write
-    to."""
+    """The file's pages in each loaded segment that can be split: those that are not writable."""
     return [load.pages for load in elf.loads if not load.writable and load.filesz]
 
 
 def looks_split(head: bytes) -> bool:
-    """Whether a file that begins with these bytes (EHDR_SIZE) may be one that was split; undo()
-    tells."""
-    if len(head) < EHDR_SIZE or not head.startswith(ELF_MAGIC) or head[4] not in (1, 2):
+    """Whether a file that begins with these EHDR_SIZE bytes may have been split; undo() tells."""
+    found = read_header(head) if len(head) >= EHDR_SIZE else None
+    if found is None:
         return False
-    wide = head[4] == 2
-    phoff = int.from_bytes(
-        head[32:40] if wide else head[28:32], "big" if head[5] == 2 else "little"
-    )
-    return phoff > (64 if wide else 52)
+    layout, header = found
+    return header.phoff > layout.ehsize
 
 
 def original_of(data: bytes) -> bytes:
-    """What a file was before it was split; itself if it is not."""
+    """The original of a split file; any other file's own bytes."""
     try:
         return undo(data)
     except SplitError:
@@ -133,7 +120,8 @@ def original_of(data: bytes) -> bytes:
 
 
 def undo(data: bytes) -> bytes:
-    """What a split file was, byte for byte. Raises SplitError for one that is not split."""
+    """The original of a split file, byte for byte. Raises SplitError for a file that is not
+    split."""
     elf = read_elf(data)
     end = elf.phoff + len(elf.segments) * elf.phentsize
     record = _read_record(data[end : end + RECORD_SIZE])
@@ -141,7 +129,7 @@ def undo(data: bytes) -> bytes:
         raise SplitError(Reason.NOT_SPLIT, "there is no record behind its program headers")
     out = bytearray(data)
     out[elf.phoff : end + RECORD_SIZE] = bytes(end + RECORD_SIZE - elf.phoff)
-    with_table(elf, out, record.phoff, record.phnum)
+    elf.layout.point_to_table(out, record.phoff, record.phnum)
     return bytes(out[: record.size])
 
 
@@ -159,7 +147,8 @@ def _read_record(data: bytes) -> _Record | None:
 
 
 def _possible(record: _Record, elf: Elf) -> bool:
-    """Whether the original that it speaks of fits into this file; a record may be forged."""
+    """Whether the original that the record describes fits into this file; a record may be
+    forged."""
     end = record.phoff + record.phnum * elf.phentsize
     return 0 < record.phnum <= len(elf.segments) and end <= record.size <= len(elf.data)
 
@@ -178,7 +167,7 @@ def _refuse_outside(elf: Elf, runs: Sequence[Run]) -> None:
 
 
 def _cuts(elf: Elf, runs: Sequence[Run]) -> list[list[int]]:
-    """For each loaded segment the pages that begin a further piece of it."""
+    """The pages that begin a further piece, for each loaded segment."""
     cuts = []
     for load in elf.loads:
         starts = [max(run.first, load.pages.start) for run in runs if _meet(run, load)]
@@ -191,8 +180,8 @@ def _meet(run: Run, load: Segment) -> bool:
 
 
 def _pieces(elf: Elf, cuts: Sequence[Sequence[int]], place: TablePlace) -> list[Segment]:
-    """All segments, in order, the loaded ones cut and the one that holds the table grown or
-    added."""
+    """All segments in order. The loaded ones are cut. The one that holds the table has grown, or
+    is new."""
     out: list[Segment] = []
     loads = zip(elf.loads, cuts, range(len(cuts)), strict=True)
     size = RECORD_SIZE + elf.phentsize * (
@@ -217,7 +206,7 @@ def _pieces(elf: Elf, cuts: Sequence[Sequence[int]], place: TablePlace) -> list[
 
 
 def _grown(parts: list[Segment], place: TablePlace, size: int) -> list[Segment]:
-    """The pieces of a segment of which the first or the last reaches as far as the table."""
+    """The pieces of the segment that holds the table: the first or the last reaches to it."""
     first, last = parts[0], parts[-1]
     if place.offset < first.offset:
         down = first.offset - place.offset
@@ -235,7 +224,7 @@ def _grown(parts: list[Segment], place: TablePlace, size: int) -> list[Segment]:
 
 
 def _placed(segment: Segment, place: TablePlace, size: int) -> Segment:
-    """PT_PHDR tells where the table is, without the record behind it."""
+    """The segment; a PT_PHDR with the table's new place, without the record behind it."""
     if segment.type != PT_PHDR:
         return segment
     length, at = size - RECORD_SIZE, place.vaddr

@@ -15,13 +15,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from tinyprof.cramfs.elf import ELF_MAGIC
 from tinyprof.cramfs.format import FILE_MAX
 from tinyprof.cramfs.kernel import NO_CODE_FROM_FLASH, maps_no_code
-from tinyprof.cramfs.programs import ELF_MAGIC, mapped_parts
+from tinyprof.cramfs.programs import mapped_parts
 from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.segments.elf import Elf, Reason, SplitError, read_elf
-from tinyprof.segments.proof import check
+from tinyprof.segments.proof import prove
 from tinyprof.segments.runs import choose_runs
 from tinyprof.segments.split import Split, original_of, runs_of, split
 from tinyprof.segments.table import place_table
@@ -215,7 +216,7 @@ class _Planner:
             elf = read_elf(source)
             pages, cuts = self._choice(source, hot, self._cut_prices(elf, processes))
             done = split(source, runs_of(pages)) if cuts else Split(source, (), 0, None)
-            _prove(done)
+            _refuse_unproved(source, done)
         except SplitError as error:
             pages, _ = self._choice(data, hot, [0.0])
             return _Result((*pages, *_elsewhere(data, hot)), whole=error.message)
@@ -293,12 +294,11 @@ def _elsewhere(data: bytes, hot: set[int]) -> list[int]:
     return sorted(hot - _mapped(data))
 
 
-def _prove(done: Split) -> None:
-    """Leave a file whole rather than ship one that is not what it was, or that cramfs cannot
-    hold."""
+def _refuse_unproved(source: bytes, done: Split) -> None:
+    """Leave a file whole whose split file is not proved equal, or is larger than CramFS holds."""
     if len(done.elf) > FILE_MAX:
         raise SplitError(
             Reason.NO_PLACE, f"it would have {len(done.elf)} bytes, cramfs holds {FILE_MAX}"
         )
-    if done.table and (differences := check(done.elf).differences):
+    if done.table and (differences := prove(source, done.elf).differences):
         raise SplitError(Reason.UNPROVED, differences[0], "please report this")

@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""Where a longer program header table can stand: a file in, a place for a number of headers out.
+"""Finds a place for a longer program header table: a file and a number of headers in, a place out.
 
-The table must be mapped, since ld.so, unwinders and debuggers read it from memory, and it is read
-from the file too, so a page that it alone needs is one more of the page cache. The best place is
-therefore unused space in a page that is read anyway: where the code ends and the writable data
-begins. Only zeros that belong to nobody are taken.
+The table must be mapped, since ld.so, unwinders and debuggers read it from memory. The kernel
+reads it from the file too, so a page that only the table needs takes a page of the page cache. The
+best place is therefore unused space in a page that is read anyway: where the code ends and the
+writable data begins. Only zeros that nobody owns are taken.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tinyprof.cramfs.elf import PT_GNU_RELRO, TABLE_MAX
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.segments.elf import (
-    PT_GNU_RELRO,
     Elf,
     Extent,
     Reason,
@@ -24,24 +25,23 @@ from tinyprof.segments.elf import (
     page_floor,
 )
 
-TABLE_MAX = PAGE_SIZE
-"""load_elf_phdrs() of the kernel takes no table longer than ELF_MIN_ALIGN."""
-
 RECORD_SIZE = 32
-"""Behind the table stands what --undo needs to know, see record.py."""
+"""Bytes of the record behind the table (split.RECORD and its CRC-32), which undo() reads."""
 
 TABLE_ALIGN = 8
+"""Bytes."""
+
 HOLE_MAX = 256 * PAGE_SIZE
-"""How far a file may grow, in zeros, so that a program's table stands above its bss."""
+"""Bytes of zeros by which a file may grow, so that a program's table stands above its bss."""
 
 
 @dataclass(frozen=True, slots=True)
 class TablePlace:
-    """Where the table goes in the file and in memory, and the loaded segment that grows to hold
-    it.
+    """The table's place in the file and in memory.
 
-    `segment` is None where the table gets a segment of its own. `cached_anyway` tells that the
-    page is in the page cache without the table, because writable data begins in it.
+    `segment` is the number of the loaded segment that grows to hold it; None where the table gets
+    a segment of its own. `cached_anyway`: the page is in the page cache without the table too,
+    because writable data begins in it.
     """
 
     offset: int
@@ -51,9 +51,10 @@ class TablePlace:
 
 
 def place_table(elf: Elf, count: int) -> TablePlace:
-    """The cheapest place for `count` program headers, or for one more in a segment of its own.
+    """The cheapest place for `count` program headers.
 
-    Raises SplitError where the kernel takes no table as long, or where there is no place.
+    Where only a segment of its own is left, the place has room for the header of that one too.
+    Raises SplitError where no kernel takes so long a table, and where there is no place.
     """
     if (count + 1) * elf.phentsize > TABLE_MAX:
         most = TABLE_MAX // elf.phentsize - 1
@@ -90,7 +91,7 @@ def _file_pages(load: Segment) -> Extent:
 
 
 def _space_behind(elf: Elf, index: int) -> Extent:
-    """Bytes behind a segment that it could grow over before it meets the next, in the file or in
+    """The bytes behind a segment up to the next segment or owned byte, in the file and in
     memory."""
     load = elf.loads[index]
     start = load.offset + load.filesz
@@ -98,12 +99,15 @@ def _space_behind(elf: Elf, index: int) -> Extent:
         return Extent(start, start)
     above = [other.in_memory.start for other in elf.loads[index + 1 :]]
     room = (min(above) if above else page_ceil(load.vaddr + load.filesz)) - load.vaddr
-    owned = [extent.start for extent in elf.used if extent.end > start]
-    return Extent(start, min(load.offset + room, len(elf.data), *owned, len(elf.data)))
+    end = min(load.offset + room, len(elf.data))
+    following = bisect_right(elf.used, start, key=lambda extent: extent.end)
+    if following < len(elf.used):
+        end = min(end, elf.used[following].start)
+    return Extent(start, end)
 
 
 def _space_before(elf: Elf, load: Segment) -> Extent:
-    """Bytes before a segment in its first page, if that is read-only once the program runs."""
+    """The free bytes before a segment in its first page, if RELRO makes that page read-only."""
     relro = any(
         other.type == PT_GNU_RELRO
         and other.vaddr == load.vaddr
@@ -115,8 +119,11 @@ def _space_before(elf: Elf, load: Segment) -> Extent:
     )
     if not relro or below > page_floor(load.vaddr):
         return Extent(load.offset, load.offset)
-    owned = [extent.end for extent in elf.used if extent.start < load.offset]
-    return Extent(max(page_floor(load.offset), *owned, 0), load.offset)
+    start = page_floor(load.offset)
+    before = bisect_left(elf.used, load.offset, key=lambda extent: extent.start)
+    if before:
+        start = max(start, elf.used[before - 1].end)
+    return Extent(start, load.offset)
 
 
 def _fit(elf: Elf, space: Extent, size: int, end_first: bool) -> int | None:
@@ -130,21 +137,22 @@ def _fit(elf: Elf, space: Extent, size: int, end_first: bool) -> int | None:
 
 
 def _in_one_page(offset: int, size: int) -> int:
-    """The first offset from this one on where a table does not cross the end of a page."""
+    """The first offset from `offset` on at which a table of `size` bytes lies in one page."""
     return page_ceil(offset) if offset % PAGE_SIZE + size > PAGE_SIZE else offset
 
 
 def _above(elf: Elf, size: int) -> TablePlace:
-    """A place of its own behind the end of the file, mapped above all else.
+    """A place behind the end of the file, in a segment of its own above all others.
 
-    Kernels before 5.18, and ld.so for itself, take the table's address for the first segment's
-    plus e_phoff, so for whatever a kernel may start the offset has to follow the address.
+    Kernels before 5.18, and ld.so for its own headers, compute the table's address as the first
+    segment's address plus e_phoff. So for every file with an entry point the offset has to follow
+    the address.
     """
     last = elf.loads[-1]
     if elf.may_be_loader and last.memsz > last.filesz:
-        # load_elf_interp() takes the end of the topmost segment for the beginning of the bss.
+        # load_elf_interp() lets the bss begin at the end of the topmost segment.
         raise SplitError(Reason.NO_PLACE, "a program interpreter's bss must stay on top")
-    if any(elf.data[max(extent.end for extent in elf.used) :]):
+    if any(elf.data[elf.used[-1].end :]):
         raise SplitError(Reason.NO_PLACE, "other data is appended to the file")
     end = -(-len(elf.data) // TABLE_ALIGN) * TABLE_ALIGN
     top = max(load.in_memory.end for load in elf.loads)

@@ -16,7 +16,7 @@ import pytest
 
 from support.debian_files import PACKAGES, debian_files, elf_files
 from tinyprof.segments.elf import Reason, SplitError, read_elf
-from tinyprof.segments.proof import compare
+from tinyprof.segments.proof import prove
 from tinyprof.segments.split import runs_of, split, splittable
 
 SEED = 20261124
@@ -54,7 +54,7 @@ def test_every_file_is_split_and_proved_or_left_whole_for_a_reason(
         original = path.read_bytes()
         if data == original:
             continue
-        assert compare(original, data).differences == (), path
+        assert prove(original, data).differences == (), path
         copy = tmp_path / "split"
         copy.write_bytes(data)
         # Complaints of the original are the original's.

@@ -15,8 +15,8 @@ from tinyprof.disk import replace_file
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import page_ranges
 from tinyprof.segments.elf import Reason, SplitError
-from tinyprof.segments.proof import Check, check, compare
-from tinyprof.segments.split import Run, split, undo
+from tinyprof.segments.proof import Proof, prove
+from tinyprof.segments.split import Run, original_of, split, undo
 from tinyprof.text import shown
 
 FILE = click.Path(path_type=Path)
@@ -89,8 +89,8 @@ def _split(file: Path, output: Path, runs: tuple[Run, ...], as_json: bool) -> Ex
     if maps_no_code("mainline", data):
         raise SplitError(Reason.ARCHITECTURE, NO_CODE_FROM_FLASH, "see docs/split-segments.md")
     done = split(data, runs)
-    # What leaves this program is proved to be what came in, whatever the splitter may believe.
-    proof = check(done.elf) if done.table else None
+    # No split file leaves this program unproved, whatever the splitter may believe.
+    proof = prove(original_of(data), done.elf) if done.table else None
     if proof and proof.differences:
         raise TinyprofError(f"{file}: not split: {proof.differences[0]}", "please report this")
     _write(file, output, done.elf)
@@ -122,7 +122,7 @@ def _undo(file: Path, output: Path, as_json: bool) -> Exit:
 
 def _check(file: Path, as_json: bool) -> Exit:
     data = file.read_bytes()
-    proof = compare(undo(data), data)
+    proof = prove(undo(data), data)
     if as_json:
         click.echo(json.dumps(_proof_fields(file, proof)))
     for difference in proof.differences[:SHOWN_MAX]:
@@ -135,7 +135,7 @@ def _check(file: Path, as_json: bool) -> Exit:
     return Exit.OK
 
 
-def _proof_fields(file: Path, proof: Check) -> dict[str, object]:
+def _proof_fields(file: Path, proof: Proof) -> dict[str, object]:
     return {
         "file": str(file),
         "pages": proof.pages,
