@@ -69,7 +69,7 @@ static bool is_recorded(struct agent *a, uint32_t index, bool recorded)
 
 /*
  * Running the agent asks for a recording of every volume, also of one mounted
- * later, until the host says otherwise. What has changed is told at once.
+ * later, until the host says otherwise. A change is told at once.
  */
 static void look_at_volumes(struct agent *a)
 {
@@ -177,8 +177,8 @@ static int ms_until_repeat(const struct agent *a)
 }
 
 /*
- * Without an answer for so long, the oldest frame is sent once more. What else
- * is missing, the answer to that will tell.
+ * Without an answer for so long, the oldest frame is sent once more. The
+ * answer to that tells which other frames are missing.
  */
 static void repeat_oldest(struct agent *a)
 {
@@ -217,7 +217,10 @@ static void take_ack(struct agent *a, uint16_t next, uint32_t beyond)
 	}
 }
 
-/* What was sent last is still here, though it was meant to be sent once. */
+/*
+ * The frame that was sent last is still here, though it was meant to be sent
+ * once.
+ */
 static void keep_what_was_sent(struct agent *a)
 {
 	while (count_kept(a) < AGENT_WINDOW && kept(a, a->oldest - 1)->len)
@@ -365,8 +368,9 @@ static void drain(struct agent *a)
 }
 
 /*
- * Those of a volume's processes that the next epoch end tells. All anew only
- * when the round before is over, or the last files' turn might never come.
+ * The files whose processes the next epoch end tells. All are told anew only
+ * when the round before is over. Otherwise the last files' turn might never
+ * come.
  */
 static bool count_processes(struct agent *a, uint32_t index, struct tinyprof_processes *processes)
 {
@@ -450,7 +454,7 @@ static void say_hello(struct agent *a)
 		said = true;
 	} while (next < a->info.volumes);
 	a->said_hello = sys_now_ms();
-	/* Who has only now begun to listen is to know all. */
+	/* A host that has only now begun to listen is told everything. */
 	a->anew = UINT32_MAX;
 }
 

@@ -53,13 +53,16 @@ struct agent {
 	uint32_t epoch_began, said_hello, said_status;	/* ms */
 	bool say_hello, say_begin;
 
-	/* What is large comes last: all else is near then, in less code. */
+	/*
+	 * Large members come last: the others are near then, and the code is
+	 * smaller.
+	 */
 	struct wire_receiver receiver;
 	struct wire_frame window[AGENT_WINDOW];	/* by seq, modulo its size */
 };
 
 /*
- * Opens the tracer and starts every volume that is not being recorded. Where
+ * Opens the tracer and starts every volume that is not being recorded. If
  * there is no tracer, agent_run() looks for it again.
  */
 void agent_find_tracer(struct agent *a);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* What the compiler itself calls, even in a freestanding program. */
+/*
+ * The functions that the compiler itself calls, even in a freestanding
+ * program.
+ */
 #include <stddef.h>
 
 void *memset(void *to, int value, size_t size);

@@ -114,7 +114,7 @@ bool msgpack_read_uint(struct msgpack_reader *r, uint32_t *value)
 	for (*value = 0; size; size--)
 		*value = *value << 8 | *r->at++;
 
-	/* What a shorter form could hold is another sender's mistake. */
+	/* A longer form than the value needs is another sender's mistake. */
 	if (tag == UINT8)
 		return *value >= 0x80;
 	return *value > (tag == UINT16 ? UINT8_MAX : UINT16_MAX);

@@ -11,7 +11,7 @@
 
 /*
  * Opens a tty as a raw line of that many baud; 0 leaves its rate and its
- * control flags as they are. What is no tty is taken as it is.
+ * control flags as they are. A path that is no tty is opened as it is.
  *
  * Returns a descriptor, or a negative errno.
  */

@@ -4,7 +4,7 @@
 
 #include "settings.h"
 
-/* What follows prefix in word, or NULL where word begins otherwise. */
+/* The text behind prefix in word, or NULL if word does not begin with prefix. */
 static const char *after(const char *word, const char *prefix)
 {
 	while (word && *prefix)

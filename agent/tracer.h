@@ -11,7 +11,7 @@
 
 #include <linux/cramfs_tinyprof.h>
 
-/* As many as fill the kernel's own buffer, where a page has 4 KiB. */
+/* Records that fill the kernel's own buffer of one page of 4 KiB. */
 #define TRACER_BATCH_RECORDS	1020
 
 struct tracer_batch {

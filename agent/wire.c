@@ -110,8 +110,8 @@ void wire_hello(struct wire_frame *f, const struct wire_hello *hello)
 }
 
 /*
- * Where the program was: a record is told by its distance from one of these,
- * from the first if that is near, else from the nearest.
+ * Recent places. A record is told by its distance from one of them: from the
+ * first place if that is near, else from the nearest.
  */
 #define PLACES			4
 #define NEAR_MIN		(-128)

@@ -111,7 +111,7 @@ struct wire_command {
 
 /* Bytes since the last zero. Start with all zero. */
 struct wire_receiver {
-	/* One more than any frame has: if it is full, the run is none. */
+	/* One byte more than any frame has. A full buffer holds no frame. */
 	uint8_t run[WIRE_FRAME_MAX + 2];
 	size_t len;
 };

@@ -2,8 +2,8 @@
 """The agent's C encoder and receiver, under sanitizers, against the shared vectors and fuzzed
 lines.
 
-Both programs are built here from agent/tests. What should come out is worked out with msgpack,
-cobs and zlib alone, never with tinyprof.
+Both programs are built here from agent/tests. The expected output is computed with msgpack, cobs
+and zlib alone, never with tinyprof.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def obeyed(kind: int, arguments: list[int]) -> str:
 
 
 def verdict(run: bytes) -> str:
-    """What the format says of the bytes between two zeros, as receive.c says it."""
+    """The format's verdict on the bytes between two zeros, in the words of receive.c."""
     try:
         plain = cobs.decode(run) if len(run) <= 255 else b""
     except cobs.DecodeError:

@@ -29,7 +29,7 @@ def growth(plan: dict[str, list[int]], demo: Path, image: Path) -> int:
 
 
 def by_fault_count(demo: Path, image: Path, budget: int) -> int:
-    """As many pages of AXFS's list as fit, found by halving; the growth."""
+    """The pages of AXFS's list that fit, found by halving, and the growth."""
     lines = run(*TINYPROF, "export", demo / "boot.tprof", "--format", "axfs-csv").splitlines()
     pages = [
         (path[1:], int(offset) // 4096)

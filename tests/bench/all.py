@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """`make bench`: every figure that this project is held to, one line each, `name value unit`.
 
-Sizes and counts are what they are; times are given as ratios to a peer in the same run, on the
-same tree. What was made for it stays in build/bench.
+Sizes and counts are absolute. Times are ratios to a peer in the same run, on the same tree. What
+was made for it stays in build/bench.
 """
 
 from __future__ import annotations

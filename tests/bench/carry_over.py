@@ -2,7 +2,7 @@
 """A profile of one version of Debian's packages applied to another, against a recording of that
 one.
 
-Of OpenSSL and OpenSSH both versions that Debian 12 offers for armhf are put into the reference
+Both versions of OpenSSL and OpenSSH that Debian 12 offers for armhf are put into the reference
 root filesystem and recorded under one workload. What the old profile makes hot in the new tree is
 compared with what the new recording finds hot: covered, and how many more. The files that changed
 are counted alone too.

@@ -35,7 +35,7 @@ ROUNDS = 5
 
 
 def rate(work: Callable[[], int]) -> float:
-    """What `work` returns, a second of processor time; the best of some rounds."""
+    """The result of `work`, divided by its seconds of processor time; the best of some rounds."""
     best = 0.0
     for _ in range(ROUNDS):
         began = process_time()

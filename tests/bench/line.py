@@ -40,7 +40,7 @@ WINDOW = 32
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What one epoch says, whatever its number: packed records in frames, and how many of each
+    """The content of one epoch, without its number: packed records in frames, and their count by
     kind."""
 
     packed: tuple[bytes, ...]

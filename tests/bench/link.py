@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a slow line carries: prints one line a figure, `name value unit`.
+"""Measures a slow line. Prints one line a figure, `name value unit`.
 
 `goodput`: what the reference board's UART carries at 115,200 baud while the target has more to say
 than that, as a share of the line's rate: bytes of all frames that are new, and of those alone that

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is chosen on the reference profile against the best there is, found in another way: byte by
+"""Compares the choice for the reference profile with the optimum, found in another way: byte by
 byte.
 
 For each kernel and budget the most that any choice of its offers is worth is found by a dynamic

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What recording at epochs of 1 s costs the reference workload's steady state, in guest
+"""The cost of recording at epochs of 1 s, for the reference workload's steady state, in guest
 instructions.
 
 Two boots that differ by rounds of the steady state alone say what a round takes, once without and

@@ -41,7 +41,7 @@ def candidates(rng: random.Random) -> list[Candidate]:
 
 
 def profile(rng: random.Random, number: int) -> str:
-    """What a recording of the reference workload becomes, in files, pages and epochs."""
+    """The size of a recording of the reference workload, in files, pages and epochs."""
     fsid = f"{number:08x}/0/11560/1128"
     phases = (PhaseFacts("", 1, 10, 9, False), PhaseFacts("steady", 11, STEADY, 9, True))
     run = BootFacts(fsid, "6.1.192", 10 + STEADY, NO_LOSSES, phases)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a recording takes of one core, and of memory: prints one line a figure, `name value unit`.
+"""Measures the processor time and the memory of a recording. Prints one line a figure, `name value
+unit`.
 
 `pty`: a recording from a pty, by the recorder's processor time, against a line of 3 Mbaud.
 `replay`: one line of 100 million records, or $TINYPROF_REPLAY million, through the recorder and

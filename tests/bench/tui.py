@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the live view costs: prints one line a figure, `name value unit`.
+"""Measures the live view. Prints one line a figure, `name value unit`.
 
 A synthetic target: 20,000 pages in 2,000 files, 10,000 records a second in epochs of a second,
 drawn without a terminal at 120 x 40. `core` is the process's time over wall time while that
@@ -192,8 +192,7 @@ async def live(index: ImageIndex) -> None:
 
 
 def memory(index: ImageIndex) -> None:
-    """What an hour of epochs of a second, one after the other, adds to what the first minutes
-    took.
+    """The memory that an hour of epochs of a second adds to that of the first minutes.
 
     Each epoch brings EPOCH_RECORDS records, and the view looks at all pages once a minute.
     """

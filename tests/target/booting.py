@@ -23,6 +23,9 @@ from tinyprof.wire.sequence import Frame
 ROOT = Path(__file__).resolve().parents[2]
 BOARD = ROOT / "firmware/board/board"
 TINYPROF = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+TIMEOUT = ("--timeout", "600")
+"""Ends a guest that hangs. No guest takes as long, however slow the machine."""
+
 RECORD_FROM_THE_START = "init=/sbin/tinyprof-agent cramfs.tinyprof=1"
 
 
@@ -52,7 +55,7 @@ def board(*words: str | Path) -> str:
 def boot(image: Path, *words: str) -> str:
     """Boot until the guest reboots; what it printed on its console."""
     run = subprocess.run(
-        [BOARD, "run", image, "--icount", *words],
+        [BOARD, "run", image, "--icount", *TIMEOUT, *words],
         capture_output=True,
         text=True,
         errors="replace",
@@ -64,7 +67,7 @@ def boot(image: Path, *words: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What `tinyprof record` did with a boot, and what the guest said meanwhile."""
+    """The result of `tinyprof record` on a boot, and the words of the guest meanwhile."""
 
     capture: Path
     code: int
@@ -76,7 +79,8 @@ def record(
     image: Path, capture: Path, *words: str, options: tuple[str | Path, ...] = ()
 ) -> Recording:
     """Boot an image and record it over a pty; `words` go to the board, `options` to tinyprof."""
-    command: list[str | Path] = [BOARD, "run", image, "--icount", "--serial", "pty", *words]
+    command: list[str | Path] = [BOARD, "run", image, "--icount", *TIMEOUT, "--serial", "pty"]
+    command += words
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
     ) as running:
@@ -120,7 +124,7 @@ def pattern_of(image: Path) -> Entry:
 
 
 def messages(capture: Path) -> list[Message]:
-    """What a capture's frames say, in their order."""
+    """The messages of a capture's frames, in their sequence."""
     with capture.open("rb") as file:
         return [
             event.message for event in CaptureReader(file).events() if isinstance(event, Frame)
@@ -129,7 +133,7 @@ def messages(capture: Path) -> list[Message]:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What `make demo` leaves behind, and what it printed."""
+    """The folder that `make demo` leaves behind, and the words that it printed."""
 
     folder: Path
     printed: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the target tests share: guest programs, the agent, and one run of the demo."""
+"""Shared by the target tests: guest programs, the agent, and one run of the demo."""
 
 from __future__ import annotations
 

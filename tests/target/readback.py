@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a guest sees of its images: the console of tests/target/guest/readback.c in, entries by
-path out.
+"""A guest's view of its images: the console of tests/target/guest/readback.c in, entries by path
+out.
 
 Many images go into one flash, each a partition of its own, and one boot looks at all of them.
 """
@@ -22,7 +22,7 @@ from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.pages import PAGE_SIZE
 
 FLASH_NAME = "40000000.flash"
-"""What the kernel calls the board's flash (drivers/mtd/maps/physmap-core.c)."""
+"""The kernel's name of the board's flash (drivers/mtd/maps/physmap-core.c)."""
 
 PARTITIONS_MAX = 90
 """The kernel's newpart() (drivers/mtd/parsers/cmdlinepart.c) calls itself for each partition:
@@ -30,7 +30,7 @@ about a hundred overflow its stack, before the console can say so."""
 
 PROGRAM = "/sbin/readback"
 COVERED = ("/dev", "/proc")
-"""Where the booted volume has others mounted on it."""
+"""The folder of the booted volume on which the others are mounted."""
 
 LINE = re.compile(r"entry (\d+) (\d+) (\d+) (\S+) (\w{8}) (\w{8}) (\d+) (\S+)")
 INODE_SIZE = 12
@@ -85,7 +85,7 @@ def _volume(said: str) -> Volume:
 
 
 def expected(tree: Tree, image: bytes, kernel: KernelModel) -> Volume:
-    """What a kernel must show of an image of this tree."""
+    """The entries that a kernel must show for an image of this tree."""
     in_place = in_place_of(image, kernel)
     return {
         node.path: replace(_expected(node), in_place=in_place.get(node.path, 0))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What tests of split files on kernels share: files split at random, and a program that
+"""Shared by the tests of split files on kernels: files split at random, and a program that
 unwinds."""
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ PACKAGES = (
 CROSS_GCC = "aarch64-linux-gnu-gcc"
 LIBRARIES = "lib/aarch64-linux-gnu"
 FLASH = 0x0400_0000
-"""Where the board has its flash: firmware/board/virt-arm64.dts."""
+"""The address of the board's flash: firmware/board/machines/virt-arm64.dts."""
 
 GUARDED = ("-mbranch-protection=standard", "-Wl,-z,force-bti", "-nostartfiles")
 """The loader guards the jumps into code of such a file, piece by piece, after it mapped it."""
@@ -64,7 +64,7 @@ class Boot:
 
     @property
     def said(self) -> str:
-        """What the programs printed."""
+        """The words of the programs."""
         return self.console[self.console.index("== programs") : self.console.index("== end")]
 
     @property
@@ -91,7 +91,7 @@ class Boot:
         return flags
 
     def code(self, path: str) -> list[str]:
-        """Those of its mappings that may be run."""
+        """The mappings of a process that may be executed."""
         return [words for words in self.mappings[path] if words.startswith("r-xp")]
 
     @property
@@ -110,7 +110,7 @@ def booted(image: Path) -> Boot:
 
 
 def stored_at(image: bytes, plan: Mapping[str, Collection[int]]) -> dict[str, set[int]]:
-    """Where the image has in place what mappings show read-only of a plan's pages, by path."""
+    """The places in the image of a plan's pages that mappings show read-only, by path."""
     read = read_image(image)
     places = {}
     for entry in read.entries:
@@ -215,7 +215,7 @@ def test_files_split_at_random_run_as_before(root: Path, compressed: Boot, tmp_p
 def test_pieces_of_which_none_is_in_place_merge_and_run_as_before(
     root: Path, compressed: Boot, tmp_path: Path
 ) -> None:
-    """What would become of the others without the rule that each begins in place."""
+    """The other runs, as they would be without the rule that each begins in place."""
     top = tmp_path / "rootfs"
     shutil.copytree(root, top, symlinks=True)
     split_all(top)

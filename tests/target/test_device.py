@@ -18,7 +18,7 @@ LONGER_PAGES = 64
 
 
 def inode_before(image: bytes | bytearray, name: str) -> int:
-    """Where the inode stands whose name follows it, padded with zeros, in a directory of the
+    """The place of the inode whose name follows it, padded with zeros, in a directory of the
     image."""
     padded = name.encode().ljust((len(name) + 3) & ~3, b"\0")
     found = image.index(padded) - INODE.size

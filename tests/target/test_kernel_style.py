@@ -17,7 +17,7 @@ PATCHES = sorted((LINUX / "patches").rglob("*.patch"))
 
 
 def checkpatch(*words: str, patch: bytes = b"") -> str:
-    """What it complains of, a line each."""
+    """Its complaints, a line each."""
     source = Path(board("source"))
     command: list[str | Path] = [
         "perl",

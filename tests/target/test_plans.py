@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What plans predict of an image, and what kernels make of it; bench/predictions.py tries more of
-them."""
+"""Predictions of plans, held against booted kernels. bench/predictions.py tries more of them."""
 
 from __future__ import annotations
 

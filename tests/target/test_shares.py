@@ -27,7 +27,8 @@ from tinyprof.wire.messages import Pages as PagesMessage
 
 EPOCHS = 16
 EVERYBODY = {0: [0, 17, 18, 40], 1: [3, 5, 6, 10, 11], 2: [9], 3: [17, 20, 21, 22]}
-"""What the first epoch is to have, in which all act for the first time, by kind."""
+"""The records by kind that the first epoch must have. All programs act for the first time in
+it."""
 
 IN_PLACE = {
     "all compressed": [],

@@ -38,7 +38,7 @@ WORDS = {
     # An error of gdbserver is a C++ exception, thrown and caught through libstdc++ and libgcc_s.
     "gdbserver": ":1234 /bin/true",
 }
-"""What programs are run with; others with --version."""
+"""The arguments of programs. Other programs get --version."""
 
 RUN_ALL = """#!/bin/sh
 export PATH=/sbin:/usr/sbin:/bin:/usr/bin HOME=/tmp
@@ -71,7 +71,7 @@ for path in open("/usr/share/libraries").read().split():
 
 
 def add_tests(root: Path) -> None:
-    """What runs every program, opens every library, and unwinds."""
+    """The init that runs every program, opens every library, and unwinds."""
     add_unwinds(root, CROSS_GCC, "lib/arm-linux-gnueabihf")
     found = [path for folder in PROGRAM_FOLDERS for path in sorted((root / folder).iterdir())]
     names = [
@@ -90,7 +90,7 @@ def add_tests(root: Path) -> None:
 
 
 def run_all(image: Path, version: str) -> str:
-    words = ["--stock", "--version", version, "--mem", "128", "--timeout", "120"]
+    words = ["--stock", "--version", version, "--mem", "128", "--timeout", "600"]
     console = boot(image, *words, "--append", "init=/sbin/run-all")
     ran = console[console.index("== ") :].replace("\r", "")
     # Process numbers differ, and so do times of the kernel's own lines.

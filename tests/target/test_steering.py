@@ -32,7 +32,7 @@ class Host(Silent):
         next(self._turns)
 
     def touches(self, message: Message | None) -> bool:
-        """Whether the program's pages are in it."""
+        """True if the program's pages are in it."""
         return isinstance(message, Pages) and any(
             page_id in self.pattern for page_id in message.page_ids
         )
@@ -76,7 +76,7 @@ def test_what_runs_while_stopped_leaves_no_record_and_costs_none(
     # In real time, unlike other boots: a guest that skips its idle time would not wait for a host.
     words = ["--version", version, "--append", f"{RECORD_FROM_THE_START} TINYPROF_EPOCH=250"]
     with subprocess.Popen(
-        [BOARD, "run", image, "--serial", "pty", *words],
+        [BOARD, "run", image, "--timeout", "600", "--serial", "pty", *words],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -90,7 +90,7 @@ def test_what_runs_while_stopped_leaves_no_record_and_costs_none(
     stop = next(n for n, message in enumerate(said) if is_recording(message, False))
     start = next(n for n, message in enumerate(said[stop:], stop) if is_recording(message, True))
     assert any(map(host.touches, said[:stop]))
-    # What was queued still comes, and the end of its epoch; then nothing.
+    # Queued records still come, and the end of their epoch. Then nothing comes.
     late = [message for message in said[stop:start] if isinstance(message, Pages | EpochEnd)]
     assert [type(message) for message in late].count(EpochEnd) <= 1
     assert not late or isinstance(late[-1], EpochEnd)

@@ -45,7 +45,7 @@ def touches_of(image: Path, capture: Path) -> dict[int, dict[int, int]]:
 
 
 def touches_told(console: str) -> dict[int, list[int]]:
-    """What the guest says that it touched, by kind."""
+    """The pages that the guest says it touched, by kind."""
     lines = re.findall(r"^touch (\d) ([\d ]+)$", console, re.MULTILINE)
     return {int(kind): [int(page) for page in pages.split()] for kind, pages in lines}
 

@@ -45,7 +45,7 @@ def touched_offsets(witness: Path, image: Path, *words: str) -> set[int]:
 def watched(witness: Path, image: Path, *words: str) -> str:
     """Boot an image under a plugin; what the plugin wrote."""
     environment = {**os.environ, "PATH": f"{witness}:{os.environ['PATH']}"}
-    command: list[str | Path] = [BOARD, "run", image, "--icount", "--timeout", "300", *words]
+    command: list[str | Path] = [BOARD, "run", image, "--icount", "--timeout", "600", *words]
     run = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert run.returncode == 0, run.stderr.decode(errors="replace")
     return (witness / "seen").read_text()

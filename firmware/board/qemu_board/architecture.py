@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The machines that the board can be: one description for each architecture, and nothing done with
-it.
+"""The machines that the board can be: one description for each architecture.
 
 32-bit ARM is the reference, with our kernel part and the agent. The others are QEMU's `virt`
 machines: they show on stock kernels what images do there.
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What differs from one machine to another. `name` is Debian's for the architecture.
+    """The differences between machines. `name` is Debian's name of the architecture.
 
     `linux` is the kernel's own (ARCH=), `image` the make target that QEMU boots, `objects` the
     folder that it is compiled in, `configs` and `device_tree` the names of our sources. `flash`

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What took long to make, kept under ${XDG_CACHE_HOME:-~/.cache}/tinyprof.
+"""The cache of results that took long to make, ${XDG_CACHE_HOME:-~/.cache}/tinyprof.
 
 Every result is a folder named after all that went into it. It appears whole or not at all, and two
 commands that want the same one wait for each other.

@@ -26,7 +26,7 @@ PTY_BYTES = 4000
 
 PTY_SECONDS = 0.01
 NAME_MAX = 107
-"""What the kernel takes for a unix socket's path, in bytes."""
+"""Bytes that the kernel takes for a unix socket's path, at most."""
 
 
 SLICE_SECONDS = 0.01
@@ -51,7 +51,7 @@ class Pace:
         return max(0, int((now - self._until) * self._bytes_per_second))
 
     def sent(self, count: int) -> None:
-        """So many bytes went."""
+        """Count bytes as sent."""
         if self._bytes_per_second:
             self._until += count / self._bytes_per_second
 
@@ -148,8 +148,8 @@ class PtyLine(_Kept):
 
     def _in_pty(self) -> int:
         """Bytes that wait in the pty itself, which closing it would throw away."""
-        # What was just written may still be on its way to the slave, where FIONREAD does not see
-        # it yet; n_tty_poll() waits for that (tty_buffer_flush_work()).
+        # Bytes that were just written may still be on their way to the slave. FIONREAD does not
+        # see them yet; n_tty_poll() waits for that (tty_buffer_flush_work()).
         select.select([self._slave], [], [], 0)
         count = bytearray(4)
         ioctl(self._slave, termios.FIONREAD, count)

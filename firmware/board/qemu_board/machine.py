@@ -28,8 +28,8 @@ from qemu_board.packages import need
 
 SEED_PLACE = b"random bytes of each run go here"
 MEMORY_PLACE = b"mem size"
-"""What stands in a device tree where the seed belongs, and the bytes of RAM where QEMU does not
-put them."""
+"""Placeholders in a device tree: for the seed, and for the bytes of RAM, which QEMU does not fill
+in there."""
 
 TIMED_OUT = 124
 PANIC = b"Kernel panic - not syncing"
@@ -46,7 +46,7 @@ class Settings:
 
     mem: int = 64
     append: str = ""
-    timeout: float = 60.0
+    timeout: float = 0.0
     icount: bool = False
 
 
@@ -201,8 +201,7 @@ def _attend(
 
 
 def _ready(takers: Iterable[int], line: Line, seconds: float) -> list[int]:
-    """Which of QEMU's descriptors have something; returns early as well when the line can go
-    on."""
+    """The descriptors of QEMU that have data. Returns early when the line can go on."""
     with selectors.DefaultSelector() as selector:
         for fd in takers:
             selector.register(fd, selectors.EVENT_READ)

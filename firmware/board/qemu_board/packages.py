@@ -61,7 +61,7 @@ def download(packages: Sequence[str], architecture: str, state: Path, into: Path
         "-oAPT::Sandbox::User=root",
     ]
     for pause in (*PAUSES, 0):
-        # Where one of several lists could not be had, the others may hold all that is wanted.
+        # If one of several lists cannot be had, the others may still hold all packages.
         update = _run([*apt, "update"], into)
         said = _run([*apt, "download", *packages], into)
         if not said:

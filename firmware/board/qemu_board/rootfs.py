@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The reference root filesystem: Debian armhf packages, our agent and a workload in, a folder out.
 
-It is what a small device carries: a shell, a web server, a database, two scripting languages, of
-which the workload uses a part. Nothing of the packages is installed on this machine or kept in the
-repository.
+It has the software of a small device: a shell, a web server, a database, two scripting languages.
+The workload uses a part of them. Nothing of the packages is installed on this machine or kept in
+the repository.
 """
 
 from __future__ import annotations
@@ -23,122 +23,27 @@ from qemu_board.packages import download, need
 ARCHITECTURE = "armhf"
 RECIPE = FIRMWARE / "board/rootfs"
 
-PACKAGES = (
-    # What the workload runs.
-    *("busybox", "libc6", "libgcc-s1", "libcrypt1"),
-    *("lua5.4", "liblua5.4-0", "libreadline8", "libtinfo6"),
-    *("sqlite3", "libsqlite3-0", "zlib1g"),
-    *("lighttpd", "libpcre2-8-0", "libxxhash0", "libnettle8"),
-    # What a device carries and seldom runs: a second scripting language,
-    *("python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "media-types"),
-    *("libexpat1", "libffi8", "libbz2-1.0", "liblzma5", "libuuid1", "libncursesw6", "libdb5.3"),
-    *("libnsl2", "libtirpc3", "libgssapi-krb5-2", "libkrb5-3", "libk5crypto3", "libkrb5support0"),
-    *("libcom-err2", "libkeyutils1", "libssl3"),
-    # the tools of its network,
-    *("openssl", "dropbear-bin", "libtomcrypt1", "libtommath1", "libgmp10"),
-    *(
-        "wpasupplicant",
-        "libdbus-1-3",
-        "libnl-3-200",
-        "libnl-genl-3-200",
-        "libnl-route-3-200",
-        "libpcsclite1",
-    ),
-    *("libsystemd0", "libcap2", "libgcrypt20", "libgpg-error0", "liblz4-1", "libzstd1"),
-    *(
-        "iproute2",
-        "libbpf1",
-        "libelf1",
-        "libmnl0",
-        "libxtables12",
-        "libselinux1",
-        "libcap2-bin",
-        "libbsd0",
-    ),
-    *("libmd0", "libatm1"),
-    *("tcpdump", "libpcap0.8"),
-    # and those of its maintenance.
-    *("gdbserver", "libstdc++6", "strace", "libunwind8"),
+PACKAGES = tuple(
+    name
+    for line in (FIRMWARE / "board/packages").read_text().splitlines()
+    for name in line.partition("#")[0].split()
 )
+"""Names of the Debian packages."""
 
-LEFT_OUT = (
-    "usr/share/doc",
-    "usr/share/man",
-    "usr/share/lintian",
-    "usr/share/gcc",
-    "usr/share/gdb",
-)
-"""What nobody puts in flash, and libc's converters between character sets."""
+LEFT_OUT = tuple(f"usr/share/{name}" for name in ("doc", "man", "lintian", "gcc", "gdb"))
+"""Folders that nobody puts in flash."""
 
 LEFT_OUT_ANYWHERE = ("gconv", "__pycache__")
+"""Folders of these names: libc's converters between character sets, and Python's cache."""
 
 APPLETS = {
-    "bin": (
-        *(
-            "sh",
-            "cat",
-            "ls",
-            "grep",
-            "sed",
-            "sleep",
-            "mount",
-            "umount",
-            "mkdir",
-            "rm",
-            "cp",
-            "mv",
-            "ln",
-            "df",
-        ),
-        *(
-            "ps",
-            "date",
-            "dd",
-            "chmod",
-            "hostname",
-            "kill",
-            "sync",
-            "touch",
-            "true",
-            "false",
-            "uname",
-            "vi",
-            "mkfifo",
-        ),
-    ),
-    "sbin": ("ifconfig", "reboot", "poweroff", "sysctl"),
-    "usr/bin": (
-        *(
-            "awk",
-            "sort",
-            "tail",
-            "head",
-            "wc",
-            "free",
-            "wget",
-            "find",
-            "cut",
-            "tr",
-            "test",
-            "[",
-            "env",
-            "top",
-        ),
-        *(
-            "sha256sum",
-            "md5sum",
-            "cmp",
-            "du",
-            "id",
-            "logger",
-            "tee",
-            "xargs",
-            "seq",
-            "printf",
-            "expr",
-        ),
-    ),
+    "bin": "sh cat ls grep sed sleep mount umount mkdir rm cp mv ln df ps date dd chmod hostname "
+    "kill sync touch true false uname vi mkfifo",
+    "sbin": "ifconfig reboot poweroff sysctl",
+    "usr/bin": "awk sort tail head wc free wget find cut tr test [ env top sha256sum md5sum cmp "
+    "du id logger tee xargs seq printf expr",
 }
+"""Names of busybox by their folder."""
 
 FOLDERS = ("dev", "proc", "sys", "tmp", "var", "run", "root", "mnt")
 
@@ -191,7 +96,7 @@ def _leave_out(top: Path) -> None:
 def _link_applets(top: Path) -> None:
     for folder, applets in APPLETS.items():
         (top / folder).mkdir(parents=True, exist_ok=True)
-        for applet in applets:
+        for applet in applets.split():
             link = top / folder / applet
             if not os.path.lexists(link):
                 link.symlink_to("/bin/busybox")

@@ -72,10 +72,11 @@ def cli() -> None:
 def main() -> None:
     """The program: every error ends in one line on stderr and an exit code."""
     process.prepare()
-    sys.exit(_exit_code())
+    sys.exit(exit_code())
 
 
-def _exit_code() -> int:
+def exit_code() -> int:
+    """Run the command that sys.argv names. Returns its exit code; errors are told on stderr."""
     try:
         code = cli.main(prog_name="tinyprof", standalone_mode=False) or Exit.OK
         sys.stdout.flush()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the parts of cramfs share: the super block data in memory, and the
- * entry points of mapping in place (xip.c) and of the tracer (tinyprof.c).
+ * Shared by the parts of cramfs: the super block data in memory, and the entry
+ * points of mapping in place (xip.c) and of the tracer (tinyprof.c).
  */
 #ifndef _CRAMFS_SB_H
 #define _CRAMFS_SB_H
@@ -54,9 +54,9 @@ void tinyprof_unmount(struct super_block *sb);
 
 /*
  * Note the first touch of the pages first to last of a regular file, or of the
- * page of a symbolic link, kind one of TINYPROF_EXEC and so on. Returns the epoch that it counts for, or 0 where
- * the volume is not being recorded. During an epoch nothing may be mapped that
- * was not touched.
+ * page of a symbolic link, kind one of TINYPROF_EXEC and so on. Returns the
+ * epoch that it counts for, or 0 where the volume is not being recorded. During
+ * an epoch nothing may be mapped that was not touched.
  */
 u32 tinyprof_touch(struct inode *inode, pgoff_t first, pgoff_t last,
 		   unsigned int kind);

@@ -415,7 +415,7 @@ static void note_processes(struct tinyprof_trace *t, struct inode *inode)
 	spin_unlock(&t->lock);
 }
 
-/* What the reader does not know yet of how many processes map each file. */
+/* Fill in the files whose number of processes the reader does not know yet. */
 static void tell_processes(struct tinyprof_trace *t,
 			   struct tinyprof_processes *told)
 {
@@ -441,8 +441,8 @@ static void tell_processes(struct tinyprof_trace *t,
 
 /*
  * Make every page of the volume fault again. Entries that map the flash go
- * too, and private copies stay: unmap_mapping_range() without even_cows. Who
- * maps what is counted on the way.
+ * too, and private copies stay: unmap_mapping_range() without even_cows. The
+ * processes that map each file are counted on the way.
  */
 static void unmap_volume(struct tinyprof_trace *t)
 {

@@ -33,7 +33,7 @@
 #define TINYPROF_FILE			3	/* read(), splice(), sendfile(); a link followed */
 #define TINYPROF_KINDS			4
 
-/* What precedes the records of one read(). */
+/* The head of the records of one read(). */
 struct tinyprof_batch {
 	__u32 volume;			/* index of the volume */
 	__u32 epoch;			/* epoch the records belong to */
@@ -79,13 +79,13 @@ struct tinyprof_epoch {
 	__u32 records[TINYPROF_KINDS];	/* how many records it had, by kind */
 };
 
-/* So many files are told at once; what is left, the next call tells. */
+/* Files told by one call. The next call tells the rest. */
 #define TINYPROF_PROCESSES_MAX		16
 
 /*
- * Files that more processes were seen to map at once than was told before. At
- * each re-arm it is counted how many map a file's page 0. What no call has told
- * of, no two processes were seen to map.
+ * Files that more processes map at once than was told before. Each re-arm
+ * counts the processes that map a file's page 0. A file that no call has told
+ * of was never mapped by two processes at once.
  */
 struct tinyprof_processes {
 	__u32 volume;			/* in: which */
