@@ -16,6 +16,7 @@ import pytest
 
 from support.cramfs_cases import Case, File, make_case
 from tinyprof.cramfs.format import ImageError
+from tinyprof.cramfs.reading import extractor
 from tinyprof.cramfs.reading.extractor import extract_image
 from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
@@ -191,3 +192,21 @@ def test_zeros_become_holes_only_where_that_saves_something(tmp_path: Path) -> N
     out = tmp_path / "out/file"
     assert out.read_bytes() == content
     assert out.stat().st_blocks * 512 < len(content) - 30 * PAGE_SIZE
+
+
+def test_a_signal_in_the_middle_of_a_file_leaves_no_half_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = b"x" * (3 * extractor.CHUNK)
+    written: list[int] = []
+
+    def interrupt(handle: int, data: bytes, start: int) -> None:
+        written.append(start)
+        if len(written) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(extractor, "_write_all", interrupt)
+    case = Case(0, files={"/file": File(content)})
+    with pytest.raises(KeyboardInterrupt):
+        extract_image(image_of(case), tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
