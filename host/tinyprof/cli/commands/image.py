@@ -249,11 +249,14 @@ def extract(image: Path, directory: Path, offset: int, owners: bool, devices: bo
     _show_damages(parsed)
     for path, reason in extracted.failed:
         click.echo(f"tinyprof: {shown(path)}: not extracted: {shown(reason)}", err=True)
+    for path, reason in extracted.unowned:
+        click.echo(f"tinyprof: {shown(path)}: without its owner: {shown(reason)}", err=True)
     skipped = len(extracted.skipped)
     left = f", {counted(skipped, 'device')} and sockets left out" if skipped else ""
     names, size = counted(extracted.entries, "name"), counted(extracted.bytes, "byte")
     click.echo(f"{shown(str(directory))}: {names}, {size}{left}", err=True)
-    return Exit.FAILED if extracted.failed or parsed.damage_count else Exit.OK
+    complete = not (extracted.failed or extracted.unowned or parsed.damage_count)
+    return Exit.OK if complete else Exit.FAILED
 
 
 @command.command(
