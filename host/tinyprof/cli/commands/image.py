@@ -97,7 +97,7 @@ def _facts(image: Image) -> dict[str, object]:
         "pages": sum(entry.pages for entry in files),
         "pages_in_place": share.in_place_pages,
         "in_place_bytes": share.in_place,
-        "in_place_percent": round(100 * share.in_place / superblock.size, 1),
+        "in_place_percent": round(100 * share.in_place / max(superblock.size, 1), 1),
         "compressed_bytes": share.compressed,
         "uncompressed_bytes": share.uncompressed,
         "pointer_bytes": share.pointers,

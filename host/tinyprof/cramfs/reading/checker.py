@@ -21,9 +21,9 @@ from tinyprof.cramfs.format import (
     NoImageError,
     Superblock,
     SuperFlag,
-    cut_short,
     image_crc,
     name_bytes,
+    superblock_fault,
     unpack_superblock,
 )
 from tinyprof.cramfs.kernel import KernelModel
@@ -103,19 +103,19 @@ def check_image(
     view = memoryview(data)[offset:]
     try:
         superblock = unpack_superblock(view)
-        short = cut_short(superblock, len(view))
-        if short:
-            raise short
     except NoImageError as error:
         return no_image(not_at(error, offset, find_images(data)), offset)
     except ImageError as error:
         return no_image(error, offset)
+    fault = superblock_fault(superblock, len(view))
+    if fault:
+        return no_image(fault, offset)
     check = _Check(view[: superblock.size], superblock, kernel)
     _check_superblock(check)
     entries = _check_directories(check)
     distinct = distinct_contents(entries)
     if not _check_block_size(check, entries):
-        clashing = clashing_tables(entries, superblock.size)
+        clashing = clashing_tables(entries, len(check.data))
         for done, entry in enumerate(distinct, 1):
             _check_content(check, entry, clashing.get((entry.ino, entry.size)), contents)
             if progress:

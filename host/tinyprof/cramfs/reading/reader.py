@@ -16,7 +16,8 @@ from tinyprof.cramfs.format import (
     ImageError,
     NoImageError,
     Superblock,
-    cut_short,
+    image_size,
+    superblock_fault,
     unpack_superblock,
 )
 from tinyprof.cramfs.reading.blocks import (
@@ -70,7 +71,7 @@ class Image:
         damage_count: int = 0,
     ) -> None:
         self._data = data
-        self._clashing = clashing_tables(entries, superblock.size)
+        self._clashing = clashing_tables(entries, len(data))
         self.superblock = superblock
         self.entries = entries
         self.damages = damages
@@ -146,7 +147,7 @@ def open_image(path: Path | str, offset: int = 0, *, salvage: bool = False) -> I
     Raises ImageError, with the path in front of its message, and OSError.
     """
     with about(path):
-        return read_image(read_image_bytes(Path(path), offset), salvage=salvage)
+        return read_image(read_image_bytes(Path(path), offset, salvage=salvage), salvage=salvage)
 
 
 def read_image(data: bytes | memoryview, offset: int = 0, *, salvage: bool = False) -> Image:
@@ -155,7 +156,7 @@ def read_image(data: bytes | memoryview, offset: int = 0, *, salvage: bool = Fal
     Contents are read on demand. With `salvage`, entries that are broken are left out, pages behind
     the end of `data` are missing, and each fault becomes a Damage.
 
-    Raises ImageError for the first fault; with `salvage` only for a broken superblock. Where there
+    Raises ImageError for the first fault; with `salvage` only for a wrong signature. Where there
     is no image, the error names the places in `data` where images begin.
     """
     view = memoryview(data)[offset:]
@@ -163,7 +164,6 @@ def read_image(data: bytes | memoryview, offset: int = 0, *, salvage: bool = Fal
         superblock = unpack_superblock(view)
     except NoImageError as error:
         raise not_at(error, offset, find_images(data)) from None
-    view = view[: superblock.size]
     damages: list[Damage] = []
     count = 0
 
@@ -173,17 +173,16 @@ def read_image(data: bytes | memoryview, offset: int = 0, *, salvage: bool = Fal
         if len(damages) < LISTED_MAX:
             damages.append(Damage(path, at, message))
 
-    short = cut_short(superblock, len(view))
-    if short and not salvage:
-        raise short
-    if short:
-        note("/", superblock.offset, short.message)
+    def judge(fault: ImageError | None) -> None:
+        if fault and not salvage:
+            raise fault
+        if fault:
+            note("/", superblock.offset, fault.message)
+
+    judge(superblock_fault(superblock, len(view)))
+    view = view[: image_size(superblock)]
     entries = tuple(walk_directories(view, superblock, note if salvage else refuse))
-    fault = other_blocks(view, superblock, entries)
-    if fault and not salvage:
-        raise fault
-    if fault:
-        note("/", superblock.offset, fault.message)
+    judge(other_blocks(view, superblock, entries))
     return Image(view, superblock, entries, tuple(damages), count)
 
 
