@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The plan file (docs/images.md): its text in, the pages to store in place by path out, and the
-way back.
+"""The plan file (docs/images.md): its text in, the pages to store in place by path out, and back.
 
-A plan file comes from anywhere. Whatever else stands in one is not looked at.
+A plan file is untrusted. Fields other than `format` and `pages` are ignored.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ class PlanError(TinyprofError):
 
 
 PAGES_MAX = 4096
-"""No file has more (format.FILE_MAX)."""
+"""Pages of a file, at most (cramfs.format.FILE_MAX)."""
 
 
 def load_plan(text: str) -> dict[str, list[int]]:
-    """Read a plan file: sorted pages by path. Raises PlanError naming what is wrong in it, and
-    where."""
+    """Read a plan file: sorted pages by path. Raises PlanError that names the fault and its
+    place."""
     try:
         fields = json.loads(text, object_pairs_hook=unique)
         if not isinstance(fields, dict) or "format" not in fields:
@@ -67,7 +66,7 @@ def _spelled_out(path: str, items: object) -> list[int]:
 
 
 def dump_plan(plan: Mapping[str, Collection[int]]) -> str:
-    """A plan's text: one line a file, sorted."""
+    """A plan's text: a line for each file, sorted by path."""
     lines = [
         f"{json.dumps(path)}: {json.dumps(pages)}"
         for path, pages in plan_fields(plan)["pages"].items()
@@ -76,7 +75,7 @@ def dump_plan(plan: Mapping[str, Collection[int]]) -> str:
 
 
 def plan_fields(plan: Mapping[str, Collection[int]]) -> dict[str, Any]:
-    """What a plan file has to have; whatever else stands in one is not looked at."""
+    """The fields that a plan file must have."""
     return {
         "format": FORMAT,
         "pages": {path: _ranges(pages) for path, pages in sorted(plan.items())},

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The choice among all files' offers: they and a target in; the pages chosen and their worth out.
+"""Chooses among the offers of all files: offers and a target in, the chosen pages out.
 
-Costs are what pages take by themselves, so this is about sums of them, and plan.py about images.
+Costs are the bytes that pages take one by one. planner.py turns them into sizes of images.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from tinyprof.plan.knapsack import Choice, Option, choose, choose_for
 from tinyprof.plan.offers import Hull, Offer, Offered, Offers
 
 RAM_PRICE = 64
-"""Without a budget an option is taken if a byte of RAM is worth at least this many bytes of
-flash."""
+"""Bytes of flash. Without a budget an offer is taken if each byte of RAM that it saves costs no
+more than this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is asked for: at most so many bytes of flash for pages in place, or at least so many of
-    RAM saved.
+    """The aim of a choice, one of
 
-    Neither: everything that pays at `ram_price` bytes of flash for a byte of RAM.
+    1. `flash`: spend at most this many bytes of flash on pages in place;
+    2. `ram`: save at least this many bytes of RAM;
+    3. neither: take everything that pays at `ram_price` bytes of flash for a byte of RAM.
     """
 
     flash: int | None = None
@@ -32,11 +33,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What was chosen: pages by path, and their offers' costs and values.
+    """The chosen pages by path, and the sums of their offers' costs and values.
 
-    `bound`: the fractional optimum, where parts of offers could be had; `ceiling`: what no choice
-    of offers can exceed. Where RAM was asked for, both are costs that none can stay below. Not
-    `reached`: all pages together save less RAM than was asked for; then everything is chosen.
+    - `bound`: the fractional optimum, the value if parts of offers could be taken.
+    - `ceiling`: a value that no choice of offers exceeds.
+    - `for_ram`: RAM was asked for. Then `bound` and `ceiling` are costs, and no choice costs less.
+    - `reached`: false if all pages together save less RAM than asked for. Then all are chosen.
     """
 
     pages: Mapping[str, frozenset[int]]
@@ -50,12 +52,12 @@ class Selection:
 
     @property
     def of_bound(self) -> float:
-        """What it reaches of the fractional optimum, 1 being all."""
+        """The share of the fractional optimum that the choice reaches; 1 is all of it."""
         return self._of(self.bound)
 
     @property
     def of_best(self) -> float:
-        """What it reaches of the best choice of offers, at least: 1 where none is better."""
+        """The share of the best choice that this one reaches at least; 1 if none is better."""
         return self._of(self.ceiling)
 
     def _of(self, limit: float) -> float:
@@ -86,7 +88,7 @@ def select(offered: Offered, target: Target) -> Selection:
 
 
 def _paying(offers: Offers, price: float) -> Offers:
-    """The offers up to the last whose every byte beyond the one before is worth its price."""
+    """The offers whose bytes beyond the one before are worth their price."""
     best: list[Offer] = []
     for offer in offers:
         gain, paid = (offer.value, offer.cost)

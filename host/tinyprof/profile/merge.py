@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""How several profiles become one."""
+"""Merges profiles: several in, one out.
+
+Files with the same content are one file, whatever their images and paths. Counts add up. The
+result does not depend on the order of the profiles.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,7 @@ from tinyprof.profile.model import (
 
 
 def _without_repetition(seen: dict[str, Seen]) -> dict[str, Seen]:
-    """Keep "xr" only beside both, and "*" only where nothing else says the same."""
+    """Keep "xr" only beside "x" and "r", and "*" only where no other key says the same."""
     letters = [key for key in seen if key not in (EITHER, AS_ANYTHING)]
     if not {"x", "r"} <= seen.keys():
         seen.pop(EITHER, None)
@@ -35,13 +39,15 @@ def _without_repetition(seen: dict[str, Seen]) -> dict[str, Seen]:
 
 
 def _most(one: int | None, other: int | None) -> int | None:
-    """The larger of two numbers of processes, of which either may be unknown."""
+    """The larger of two numbers of processes; either may be unknown."""
     return max(one or 0, other or 0) or None
 
 
 def either_file(one: FileUse, other: FileUse) -> FileUse:
-    """Two inodes of one content in one image, maybe seen in the same epochs: the larger
-    numbers."""
+    """Two inodes of one content in one image as one file.
+
+    They may have been seen in the same epochs, so the larger counts are taken.
+    """
     pages = _joined(one.pages, other.pages, _either)
     return replace(one, pages=pages, processes=_most(one.processes, other.processes))
 
@@ -56,7 +62,7 @@ def _sum(one: PageUse, other: PageUse) -> PageUse:
 
 def _combined(one: PageUse, other: PageUse, join: Any) -> PageUse:
     if one.seen.keys() == other.seen.keys() and len(one.seen) == 1:
-        # Most pages are only executed: this is what merging many profiles spends its time on.
+        # Most pages are only executed, so most of the time of a merge is spent here.
         ((key, seen),) = one.seen.items()
         return PageUse(one.hash or other.hash, {key: join(seen, other.seen[key])})
     both: dict[str, Seen] = {}
@@ -87,14 +93,14 @@ def _joined(
 def weighted(profile: Profile, weight: int) -> Profile:
     """The profile with each of its boots counted `weight` times as often.
 
-    Raises ProfileError where one would then count more than WEIGHT_MAX times.
+    Raises ProfileError where a boot would count more than WEIGHT_MAX times.
     """
     if weight == 1:
         return profile
     most = max((boot.weight * weight for boot in profile.boots), default=0)
     if most > WEIGHT_MAX:
         raise ProfileError(
-            f"a boot would count {most} times, for it has a weight already; at most "
+            f"a boot would count {most} times, as it has a weight already; at most "
             f"{WEIGHT_MAX} can be kept",
             "give a smaller --weight",
         )

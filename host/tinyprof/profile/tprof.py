@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The profile's text (`*.tprof`, docs/profile-format.md): a profile in, canonical JSON out, and
-back.
+"""The text of a profile (`*.tprof`, docs/profile-format.md): a profile in, JSON out, and back.
 
-One line a boot and one a file, sorted, with no time or machine in it: the same profile gives the
-same bytes. A text that is read is untrusted; what a later version added to it is kept and written
-again.
+Each boot and each file has a line. The lines are sorted and hold no time and no machine, so the
+same profile gives the same bytes. A text that is read is untrusted. Fields that a later version
+added are kept and written again.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any
 from tinyprof.heat.losses import Losses
 from tinyprof.heat.volume_heat import PHASES_MAX
 from tinyprof.json_text import Broken, fault_in, unique, version_for
-from tinyprof.pages import PAGE_SIZE, PROCESSES_MAX
+from tinyprof.pages import PROCESSES_MAX, pages_in
 from tinyprof.profile.model import (
     AS_ANYTHING,
     EITHER,
@@ -37,10 +36,20 @@ from tinyprof.profile.model import (
 FORMAT = 2
 
 _FILE_SIZE_LIMIT = 1 << 24
+"""Bytes. CramFS files are smaller than this."""
+
 _COUNT_LIMIT = 1 << 53
+"""Counts are below this number, so that every JSON reader keeps them exactly."""
+
 _EPOCH_LIMIT = 1 << 32
+"""Numbers of epochs are below this number: the target counts them in 32 bits."""
+
 _PATH_MAX = 0xFFFF
+"""Characters of a path or a symbol's name."""
+
 _TEXT_MAX = 255
+"""Characters of any other text."""
+
 _KEYS = (*KIND_LETTERS.values(), EITHER, AS_ANYTHING)
 _FSID = re.compile(r"[0-9a-f]{8}(/[0-9]{1,10}){3}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -52,7 +61,7 @@ _FILE_NAMES = {"path", "size", "sha256", "images", "processes", "pages", "symbol
 
 
 def dump_profile(profile: Profile) -> str:
-    """The profile's text."""
+    """The profile's text, in ASCII."""
     top = {"format": FORMAT, "unknown_pages": profile.unknown_pages, **_sorted(profile.extra)}
     boots = ",\n".join(_line(boot_fields(boot)) for boot in profile.boots)
     files = ",\n".join(_line(_file_fields(file)) for file in profile.files)
@@ -60,7 +69,7 @@ def dump_profile(profile: Profile) -> str:
 
 
 def boot_fields(boot: BootFacts) -> dict[str, Any]:
-    """A boot as JSON has it."""
+    """The JSON fields of a boot."""
     return {
         "image": boot.fsid,
         "kernel": boot.kernel,
@@ -107,7 +116,7 @@ def _line(value: object) -> str:
 
 
 def load_profile(text: str) -> Profile:
-    """Read a profile. Raises ProfileError naming what is wrong in it, and where."""
+    """Read a profile. Raises ProfileError that names the fault and its place."""
     try:
         fields = json.loads(text, object_pairs_hook=unique)
         if not isinstance(fields, dict) or "format" not in fields:
@@ -136,7 +145,7 @@ def _check_format(fields: Mapping[str, Any]) -> None:
         return
     if found == 1 and type(found) is int:
         raise ProfileError(
-            "profile format 1, of before the first release", "make it again from its captures"
+            "profile format 1, from before the first release", "make it again from its captures"
         )
     raise ProfileError(
         f"profile format {found!r:.20}, this reads {FORMAT}", f"use {version_for(fields)} or newer"
@@ -224,7 +233,7 @@ def _load_file(fields: Any, where: str) -> FileUse:
     size = _whole(_get(fields, "size", where), 1, _FILE_SIZE_LIMIT, f"{where} size")
     images = tuple(_fsid(item, f"{where} images") for item in _list(fields, "images", where))
     rows = _list(fields, "pages", where)
-    pages = dict(_load_pages(rows, -(-size // PAGE_SIZE), f"{where} ({path:.60})"))
+    pages = dict(_load_pages(rows, pages_in(size), f"{where} ({path:.60})"))
     if len(pages) < len(rows):
         raise Broken(f"{where} has a page twice")
     symbols: tuple[NamedRange, ...] = ()
@@ -265,7 +274,7 @@ def _load_pages(rows: list[Any], limit: int, where: str) -> Iterator[tuple[int, 
 
 
 def _load_seen(row: Any, where: str, page: int) -> Seen:
-    # The commonest thing in a profile: no message is made before something is wrong.
+    # A profile has more of these rows than of anything else, so their messages are made late.
     if (
         type(row) is list
         and len(row) == 7

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""By what the places of a file are known again in its next version: bytes in, symbols by their
-place out.
+"""Finds names by which the places of a file are known again in its next version.
 
-An ELF file's functions and objects are, also those of a separate debug file (names.py). So that a
-stripped file has some too, a few stretches of each page are landmarks: those with the least
-checksums, which are the same stretches wherever they have moved. A file is untrusted: a broken one
-has no functions.
+A file's bytes come in, symbols sorted by their place go out. There are two kinds:
+
+1. The functions and objects of an ELF file and of its separate debug file (elf_names.py).
+2. Landmarks, so that a stripped file has some too. They are the few stretches of each page with
+   the least checksums. The same stretches are chosen wherever they have moved.
+
+A file is untrusted: a broken one has no functions.
 """
 
 from __future__ import annotations
@@ -21,30 +23,32 @@ from tinyprof.profile.model import FileUse, NamedRange, Profile
 from tinyprof.rootfs.elf_names import read_names
 
 NEAR_PAGES = 4
-"""Symbols so far from a used page are kept too, to place what has no symbol of its own."""
+"""Pages. Symbols up to this far from a used page are kept, to place bytes without a symbol."""
 
 LANDMARKS = 6
-"""How many a page has."""
+"""Landmarks of a page."""
 
 LANDMARK_SIZE, LANDMARK_STEP = 24, 2
-"""Bytes of a landmark: a few instructions; and between places where one may begin: the shortest of
-them."""
+"""Bytes of a landmark, which is a few instructions, and bytes between the places where one may
+begin, which is the shortest instruction."""
 
 LANDMARK = "~"
-"""A landmark's name is this and its checksum."""
+"""The first character of a landmark's name. Its checksum in hexadecimal digits follows."""
 
 _IS_LANDMARK = re.compile(f"{LANDMARK}[0-9a-f]{{1,8}}", re.ASCII)
 
 
 def read_symbols(data: bytes, debug: bytes = b"") -> tuple[NamedRange, ...]:
-    """The symbols of a file, sorted by their place; `debug` is its separate debug file, if there
-    is one."""
+    """The functions and objects of a file, sorted by their place; `debug` is its separate debug
+    file, if there is one."""
     return read_names(data, debug).functions
 
 
 def with_symbols(profile: Profile, contents: Mapping[str, tuple[bytes, bytes]]) -> Profile:
-    """The profile with the symbols near used pages; `contents` has file and debug file by
-    SHA-256."""
+    """The profile with the symbols near used pages and with landmarks.
+
+    `contents` has the bytes of each file and of its debug file, by the file's SHA-256.
+    """
     files = tuple(
         replace(file, symbols=_landmarked(file, *contents[file.sha256]))
         if file.sha256 in contents
@@ -62,7 +66,7 @@ def _landmarked(file: FileUse, content: bytes, debug: bytes) -> tuple[NamedRange
 
 
 def _landmarks_of(content: bytes, page: int) -> Iterator[NamedRange]:
-    """The landmarks of a page, which may end in the next one."""
+    """The landmarks that begin on a page; the last may end on the next one."""
     crc = zlib.crc32
     end = min((page + 1) * PAGE_SIZE, len(content) - LANDMARK_SIZE + 1)
     places = (
@@ -74,7 +78,7 @@ def _landmarks_of(content: bytes, page: int) -> Iterator[NamedRange]:
 
 
 def find_landmarks(content: bytes, wanted: Iterable[NamedRange]) -> list[NamedRange]:
-    """Where those landmarks stand in another content, wherever it is."""
+    """All places in another content at which these landmarks stand."""
     checksums = {
         int(symbol.name[1:], 16): symbol.name
         for symbol in wanted

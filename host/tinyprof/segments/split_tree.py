@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Splits a tree's hot programs for a stock kernel: a tree and the pages wanted in place in,
+"""Splits the hot programs of a tree for a stock kernel: a tree and the pages wanted in place in,
 another tree out.
 
-For each program it weighs what its pages save in RAM against flash and mappings (runs.py), splits
-what is worth it (segments), and proves every file that it changed. What cannot be split keeps its
-best leading runs, and the reason is told. Nothing is written: split files are in memory.
+For each program:
+
+1. Weigh the RAM that its pages save against flash and mappings (runs.py).
+2. Split the segments where that is worth it (split.py).
+3. Prove that the split file equals its original (proof.py).
+4. Leave a program whole where one of these fails. Its best leading runs go in place all the same,
+   and the reason is told.
+
+Nothing is written: split files are in memory.
 """
 
 from __future__ import annotations
@@ -28,24 +34,27 @@ from tinyprof.segments.split import Split, original_of, runs_of, split
 from tinyprof.segments.table import place_table
 
 MAPPING_BYTES = 96
-"""What one more mapping costs in kernel memory in each process: a vm_area_struct and its share of
-the tree that holds them (6.1 on 32-bit ARM; tests/target/test_split_segments.py measures it)."""
+"""Bytes of kernel memory that one more mapping costs in each process: a vm_area_struct and its
+share of the tree that holds them (6.1 on 32-bit ARM; tests/target/test_split_segments.py measures
+it)."""
 
 NEVER = -1e12
 """The worth of a page that must not be in place."""
 
 StoredSize = Callable[[bytes], int]
-"""How many bytes a page takes in the image if it is not in place."""
+"""Gives the bytes that a page takes in the image if it is not in place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What things are worth, in bytes of RAM.
+    """Prices in bytes of RAM.
 
-    `flash` is for one byte of flash. A mapping costs its kernel memory in each process that maps
-    the file, which are `processes` where nobody knows better, and `start` for the time that it
-    takes whenever a program starts, which is about 0.1 ms on the reference board. `table` is for a
-    page of program headers that would not be read anyway.
+    - `flash`: a byte of flash.
+    - `processes`: number of processes that map a file where nobody counted them. A mapping costs
+      its kernel memory in each.
+    - `start`: the time that a mapping takes at each start of a program, about 0.1 ms on the
+      reference board.
+    - `table`: a page of program headers that would not be read anyway.
     """
 
     flash: float = 0.125
@@ -54,31 +63,35 @@ class Prices:
     table: float = PAGE_SIZE
 
     def mapping(self, processes: int | None) -> float:
-        """What one more mapping costs of a file that so many processes map; None: that is not
-        known."""
+        """The price of one more mapping of a file that `processes` processes map; None: their
+        number is not known."""
         return (self.processes if processes is None else processes) * MAPPING_BYTES + self.start
 
     def weighing(self, processes: int | None) -> str:
-        """For how many processes a mapping was weighed, in words."""
+        """The number of processes for which a mapping was weighed, in words."""
         if processes is None:
             return (
                 f"a mapping weighed for {self.processes} processes: how many map the file "
                 "is not known"
             )
-        return f"a mapping weighed for {processes} processes"
+        plural = "process" if processes == 1 else "processes"
+        return f"a mapping weighed for {processes} {plural}"
 
 
 AS_PLANNED = Prices(flash=1e-6, processes=0, start=0, table=0)
-"""All pages wanted go in place, and no other: they have been weighed already."""
+"""Prices at which all pages wanted go in place, and no others: a plan has weighed them already."""
 
 
 @dataclass(frozen=True, slots=True)
 class SplitFile:
-    """A file that was split: its sizes before and after, and how many mappings it has more.
+    """A file that was split.
 
-    `bridged` are cold pages that go in place to save a mapping, `lonely` hot ones that are not
-    worth one. `processes`: how many map it at once, for which a mapping was weighed; None where
-    that was not known.
+    - `source_size`, `size`: bytes before and after.
+    - `mappings`: loaded segments that it has more than before.
+    - `bridged`: cold pages that go in place to save a mapping.
+    - `lonely`: hot pages that are not worth a mapping.
+    - `processes`: the number of processes for which a mapping was weighed; None where it was not
+      known.
     """
 
     path: str
@@ -92,8 +105,10 @@ class SplitFile:
 
 @dataclass(frozen=True, slots=True)
 class SplitTree:
-    """The tree with split files, the pages to store in place, and why hot files were left whole,
-    by path."""
+    """The tree with split files and the pages to store in place.
+
+    `whole`: the reason for each hot file that was left whole, by path.
+    """
 
     tree: Tree
     pages: Mapping[str, Collection[int]]
@@ -103,7 +118,7 @@ class SplitTree:
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """What becomes of one content; `data` is None where its bytes stay as they are."""
+    """The result for one content; `data` is None where its bytes stay the same."""
 
     pages: tuple[int, ...]
     data: bytes | None = None
@@ -122,10 +137,11 @@ def split_tree(
     max_runs: int | None = None,
     processes: Mapping[str, int] | None = None,
 ) -> SplitTree:
-    """Split what is worth it, with at most `max_runs` runs in place in a file. Raises TreeError.
+    """Split the programs that are worth it, with at most `max_runs` runs in place in a file.
 
-    `processes` has how many map a file at once, by path, where that is known. Files that are no
-    programs keep their pages. Files of equal content stay equal.
+    `processes`: the number of processes that map a file at once, by path, where it is known.
+    Files that are no programs keep their pages. Files of equal content stay equal. Raises
+    TreeError.
     """
     nodes = {node.path: node for node in tree.files()}
     planner = _Planner(stored_size, prices, max_runs)
@@ -187,7 +203,8 @@ def _changed(node: Node, changed: Mapping[str, bytes]) -> Node:
 
 
 def _signed_beside(node: Node, nodes: Mapping[str, Node]) -> str:
-    """What outside of a file holds a signature or checksum of its bytes; empty if nothing does."""
+    """The place of a signature or checksum of a file that is kept outside of it; empty if there is
+    none."""
     folder, _, name = node.path.rpartition("/")
     beside = f"{folder}/.{name}.hmac"
     if beside in nodes:
@@ -199,7 +216,7 @@ def _signed_beside(node: Node, nodes: Mapping[str, Node]) -> str:
 
 
 class _Planner:
-    """Decides for one content after another."""
+    """Decides on one content after another."""
 
     def __init__(self, stored_size: StoredSize, prices: Prices, max_runs: int | None) -> None:
         self._stored_size = stored_size
@@ -260,8 +277,8 @@ class _Planner:
         return (PAGE_SIZE if page in hot else 0) - price
 
     def _cut_prices(self, elf: Elf, processes: int | None) -> list[float]:
-        """What each number of cuts costs, up to the last that can be had. Raises SplitError if
-        none can."""
+        """The price of each number of cuts, up to the last that is possible. Raises SplitError
+        where not even one is."""
         prices = [0.0]
         most = self._max_runs - 1 if self._max_runs is not None else len(elf.data)
         while len(prices) <= most:
@@ -289,8 +306,7 @@ def _mapped(data: bytes) -> set[int]:
 
 
 def _elsewhere(data: bytes, hot: set[int]) -> list[int]:
-    """Hot pages that no read-only mapping shows; the image's writer says why they are of no
-    use."""
+    """Hot pages that no read-only mapping shows. The image's writer tells why each is refused."""
     return sorted(hot - _mapped(data))
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A profile's files as a table shows them: with their classes, the RAM they take, and what XIP
-would cost.
+"""A profile's files as rows of a table: their classes, the RAM that they take, and the cost and
+saving of XIP.
 
 A profile and an image's stored sizes come in; rows go out. The live view and the HTML report show
-the same.
+the same rows.
 """
 
 from __future__ import annotations
@@ -21,17 +21,21 @@ from tinyprof.rootfs.elf_names import NO_NAMES, Names
 from tinyprof.rootfs.landmarks import LANDMARK
 
 SECTIONS_SHOWN, FUNCTIONS_SHOWN = 3, 5
+"""Names of a page in a line of text, at most."""
+
 NAME_SHOWN = 48
-"""Characters of a name in a line of text; C++ has longer ones."""
+"""Characters of a name in a line of text, at most. C++ has longer names."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One file. `ram`: bytes of page cache that its used pages take while nothing is dropped.
+    """One file.
 
-    `cost` and `saves`: bytes of flash, and of page cache in the steady state, if all that is worth
-    anything went in place; the cost is an upper bound where `exact` is not set. `classes` has the
-    used pages.
+    - `pages`, `used`, `hot`, `warm`, `once`: number of its pages, of used ones, and by class.
+    - `ram`: bytes of page cache that its used pages take while nothing is dropped.
+    - `cost`, `saves`: bytes of flash, and of page cache in the steady state, if all pages with a
+      value went in place. Where `exact` is not set the cost is an upper bound.
+    - `classes`: the class of each used page.
     """
 
     path: str
@@ -49,7 +53,7 @@ class FileRow:
 
     @property
     def hot_share(self) -> float:
-        """Hot pages of all its pages."""
+        """The share of hot pages among all its pages."""
         return self.hot / self.pages if self.pages else 0.0
 
 
@@ -77,7 +81,7 @@ def _row(
         found.count(Temperature.HOT),
         found.count(Temperature.WARM),
         found.count(Temperature.ONCE),
-        # A page that is in place already is still in the profile, and takes no page cache.
+        # A page that is in place already is in the profile too, and takes no page cache.
         sum(PAGE_SIZE for page in use.pages if candidate.stored[page] != PAGE_SIZE),
         sum(candidate.cost(page) for page, _ in worth),
         sum(value for _, value in worth),
@@ -88,8 +92,7 @@ def _row(
 
 
 def page_text(row: FileRow, profile: Profile, page: int) -> str:
-    """What is known of one page, in words: where it is, its class, when it was used and as
-    what."""
+    """One page in words: its place, its class, the epochs that saw it, and its kinds."""
     use = row.use.pages.get(page)
     where = f"page {page}, offset {page * PAGE_SIZE:#x}"
     if use is None:
@@ -107,13 +110,12 @@ _KIND_NAMES = {"x": "executed", "r": "read", "w": "written", "f": "read()"}
 
 
 def kind_names(use: PageUse) -> str:
-    """The ways in which a page was used."""
+    """The kinds that a page was used as, in words."""
     return "+".join(_KIND_NAMES[letter] for letter in use.kinds)
 
 
 def functions_on(use: FileUse, page: int) -> list[str]:
-    """The functions and objects that lie on a page, where someone looked them up for the
-    profile."""
+    """The functions and objects on a page, of a profile that was made with symbols."""
     start = page * PAGE_SIZE
     return [
         it.name

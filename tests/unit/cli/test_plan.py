@@ -131,7 +131,7 @@ def test_a_profile_of_another_tree_or_with_more_in_it_is_of_use(
     (tmp_path / "other.tprof").write_text(json.dumps(fields))
     run = tinyprof("profile", profile, tmp_path / "other.tprof", "-o", merged)
     assert run.returncode == 0
-    assert "6 pages of 2 files, 2 epochs in 2 runs of 2 images, merged by content" in run.stderr
+    assert "6 pages of 2 files, 2 epochs in 2 boots of 2 images, merged by content" in run.stderr
     both = json.loads(merged.read_text())
     assert [file["path"] for file in both["files"]] == ["/program", "/program"]
     assert [file["owner"] for file in both["files"]] == ["someone", "someone"]

@@ -71,7 +71,7 @@ def test_the_text_names_runs_phases_losses_and_files() -> None:
     run, start, steady, sums, _, first, strip, second, _ = summary_lines(summarize(PROFILE))
     assert run == "image 0000000a/1/2/3, kernel 6.1.192, 4 epochs, lost: 2 frames, 9 records"
     assert start == "  from epoch 1: start, 2 epochs, 2 new pages"
-    assert steady == "  from epoch 3: steady, 2 epochs, 1 new pages, steady state"
+    assert steady == "  from epoch 3: steady, 2 epochs, 1 new page, steady state"
     assert (
         sums
         == "3 pages used in 2 files: 2 hot, 0 warm, 1 once; 1 of them worth storing in place; "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tinyprof plan"""
+"""tinyprof plan: the pages that a budget of flash should buy."""
 
 from __future__ import annotations
 
@@ -35,30 +35,49 @@ BYTES = Bytes()
 
 
 @click.command(
-    help="Choose the pages of ROOTFS to store in place by a profile, and say what becomes of it."
+    help="Choose the pages of ROOTFS to store in place by a profile, and predict the image's size "
+    "and page cache.",
+    epilog="Example: tinyprof plan rootfs/ -p boot.tprof --flash-budget 600K -o boot.plan",
 )
 @click.argument("rootfs", type=FILE)
 @click.option(
-    "-p", "--profile", "profiles", type=FILE, multiple=True, required=True, help="Or captures."
+    "-p",
+    "--profile",
+    "profiles",
+    type=FILE,
+    multiple=True,
+    required=True,
+    help="Profile, or a capture in its place. Several are merged.",
 )
 @click.option(
-    "--kernel", type=click.Choice(KERNEL_MODELS), help="Who maps the pages.  [default: patched]"
+    "--kernel",
+    type=click.Choice(KERNEL_MODELS),
+    help="Kernel that maps the pages.  [default: patched]",
 )
 @click.option(
-    "--split-segments", "splitting", is_flag=True, help="Let a stock kernel map scattered pages."
+    "--split-segments",
+    "splitting",
+    is_flag=True,
+    help="Split the segments of programs, so that a stock kernel maps scattered pages.",
 )
 @click.option(
     "--processes",
     type=click.IntRange(1),
-    help="That map each file.  [as the profile counted, else 10]",
-)
-@click.option("--flash-budget", type=BYTES, help="The image may grow by so much: 300K, 1M.")
-@click.option("--image-size", type=BYTES, help="The image may have so many bytes.")
-@click.option(
-    "--save-ram", type=BYTES, help="The steady state is to need so much less page cache."
+    help="Number of processes that map each file.  [default: as the profile counted, else 10]",
 )
 @click.option(
-    "--curve", is_flag=True, help="Flash against RAM saved, for budgets from nothing to all."
+    "--flash-budget", type=BYTES, help="Bytes by which the image may grow, at most: 300K, 1M."
+)
+@click.option("--image-size", type=BYTES, help="Bytes of the image, at most: 300K, 1M.")
+@click.option(
+    "--save-ram",
+    type=BYTES,
+    help="Bytes of page cache that the steady state is to need less, at least.",
+)
+@click.option(
+    "--curve",
+    is_flag=True,
+    help="Show the RAM that flash saves, for budgets from nothing to all.",
 )
 @MAX_STALE
 @click.option(
@@ -66,10 +85,12 @@ BYTES = Bytes()
     type=click.IntRange(1, 12),
     default=6,
     show_default=True,
-    help="Effort, as in build.",
+    help="Compression level, as in build.",
 )
-@click.option("-o", "output", type=FILE, help="Write the plan here, for 'tinyprof build --plan'.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option(
+    "-o", "output", type=FILE, help="Write the plan to this file, for 'tinyprof build --plan'."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def command(
     rootfs: Path,
     profiles: tuple[Path, ...],
@@ -92,7 +113,7 @@ def command(
     if splitting and kernel not in (None, "mainline"):
         raise click.UsageError(f"--split-segments is for --kernel mainline, not for {kernel}")
     if processes is not None and not splitting:
-        raise click.UsageError("--processes says how to --split-segments")
+        raise click.UsageError("--processes goes with --split-segments")
     if curve and output:
         raise click.UsageError("--curve makes several plans; -o writes one")
     tree = Tree.from_directory(rootfs)

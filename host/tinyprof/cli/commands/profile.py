@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tinyprof profile"""
+"""tinyprof profile: captures resolved and merged into a profile."""
 
 from __future__ import annotations
 
@@ -16,34 +16,39 @@ from tinyprof.profile.model import WEIGHT_MAX, Profile
 from tinyprof.profile.tprof import dump_profile
 from tinyprof.report.summary import boot_text
 from tinyprof.rootfs.landmarks import with_symbols
-from tinyprof.text import shown
+from tinyprof.text import counted, shown
 
 FILE = click.Path(path_type=Path)
 
 
 @click.command(
-    help="Resolve and merge CAPTURES, and profiles, into one, a boot for each boot of a target."
+    help="Resolve CAPTURES into one profile. Profiles among them are merged into it.",
+    epilog="Example: tinyprof profile boot.tpcap -o boot.tprof",
 )
 @click.argument("captures", nargs=-1, required=True, type=FILE)
-@click.option("--image", type=FILE, help="The image in flash, for captures recorded without it.")
+@click.option("--image", type=FILE, help="Image in flash, for captures recorded without it.")
 @click.option(
     "--weight",
     "weights",
     type=(FILE, click.IntRange(1, WEIGHT_MAX)),
     multiple=True,
     metavar="FILE N",
-    help="Count the boots of this one N times.",
+    help="Count the boots of this capture or profile N times.",
 )
 @click.option(
     "--symbols",
     type=FILE,
     metavar="ROOTFS",
-    help="Keep where the functions of its files lie, for later builds.",
+    help="Keep the places of functions in the files of this tree, so that later versions of the "
+    "files can be planned too.",
 )
 @click.option(
-    "--debug", type=FILE, metavar="DIR", help="With --symbols: separate debug files, PATH.debug."
+    "--debug",
+    type=FILE,
+    metavar="DIR",
+    help="With --symbols: folder of separate debug files, PATH.debug.",
 )
-@click.option("-o", "output", required=True, type=FILE)
+@click.option("-o", "output", required=True, type=FILE, help="Write the profile to this file.")
 def command(
     captures: tuple[Path, ...],
     image: Path | None,
@@ -65,10 +70,10 @@ def command(
             click.echo(f"tinyprof: {shown(boot_text(boot))}", err=True)
     pages = sum(len(file.pages) for file in profile.files)
     images = len({boot.fsid for boot in profile.boots})
+    files = counted(len(profile.files), "file")
     click.echo(
-        f"{shown(str(output))}: {pages} pages of {len(profile.files)} files, "
-        f"{profile.epochs} epochs in "
-        f"{len(profile.boots)} runs"
+        f"{shown(str(output))}: {counted(pages, 'page')} of {files}, "
+        f"{counted(profile.epochs, 'epoch')} in {counted(len(profile.boots), 'boot')}"
         + (f" of {images} images, merged by content" if images > 1 else ""),
         err=True,
     )

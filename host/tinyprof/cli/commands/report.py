@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tinyprof report"""
+"""tinyprof report: the contents of a profile, for people and programs."""
 
 from __future__ import annotations
 
@@ -23,23 +23,25 @@ from tinyprof.text import shown
 
 
 @click.command(
-    help="Show what PROFILE, or captures in its place, says: runs, losses, files by used pages."
+    help="Show the contents of PROFILE, or of captures in its place: boots, losses, and files by "
+    "their used pages.",
+    epilog="Example: tinyprof report boot.tprof --html boot.html",
 )
 @click.argument("profile", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--image",
     type=click.Path(path_type=Path),
-    help="The image in flash: for captures recorded without it, for exact costs, and for names "
-    "with --html.",
+    help="Image in flash. It is needed for captures recorded without it, for exact costs, and for "
+    "names with --html.",
 )
 @ROOTFS
 @HOT
 @click.option(
     "--html",
     type=click.Path(path_type=Path),
-    help="Write the report here, as one page for a browser.",
+    help="Write the report to this file, as one page for a browser.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def command(
     profile: tuple[Path, ...],
     image: Path | None,
