@@ -17,7 +17,7 @@ from math import ceil, inf
 from tinyprof.cramfs.kernel import KernelModel, judge
 from tinyprof.cramfs.programs import mapped_parts
 from tinyprof.plan.value import Candidate
-from tinyprof.segments.runs import choose_runs
+from tinyprof.segments.runs import choose_items, choose_runs, items_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def leading_runs(file: Candidate) -> list[Offers]:
     return [offers for offers in groups if offers]
 
 
-CUTS_MAX = 60
+CUTS_MAX = 59
 """Cuts in one file, at most."""
 
 WORK_MAX = 1 << 17
@@ -75,11 +75,14 @@ NEARLY_NOTHING = 1e-6
 ways to save the same RAM the one with less flash."""
 
 
-def split_segment_offers(mapping: Callable[[int | None], float]) -> Model:
+def split_segment_offers(
+    mapping: Callable[[int | None], float], max_runs: int | None = None
+) -> Model:
     """Offers of runs of pages, for a stock kernel and split segments (docs/split-segments.md).
 
     `mapping` gives the RAM that one more mapping of a file costs, in bytes, for the number of
-    processes that map it; None if that number is not known.
+    processes that map it; None if that number is not known. A file has at most `max_runs` runs in
+    place.
 
     Each offer is the best choice of runs at some price of flash. Together they are the convex hull
     of all choices, so their fractional optimum is that of all choices. Choices below the hull are
@@ -87,32 +90,53 @@ def split_segment_offers(mapping: Callable[[int | None], float]) -> Model:
     `Hull.missed` bounds the loss.
     """
 
+    cuts_max = CUTS_MAX if max_runs is None else min(CUTS_MAX, max_runs - 1)
+
     def offers(file: Candidate) -> list[Offers]:
         if mapped_parts(file.head, file.size) is None:
             return leading_runs(file)
         parts = _parts(file, "mainline")
-        price = mapping(file.processes)
-        prices = [price * cuts for cuts in range(CUTS_MAX)]
-        costs = [[file.cost(page) for page in part] for part in parts]
-        values = [[file.value(page) for page in part] for part in parts]
-
-        def best_at(flash: float) -> Offer:
-            worths = [
-                [value - flash * cost for value, cost in zip(of_part, paid, strict=True)]
-                for of_part, paid in zip(values, costs, strict=True)
-            ]
-            choice = choose_runs(worths, prices)
-            chosen = [(n, at) for n, found in enumerate(choice.pages) for at in found]
-            return Offer(
-                tuple(parts[n][at] for n, at in chosen),
-                sum(costs[n][at] for n, at in chosen),
-                sum(values[n][at] for n, at in chosen) - round(prices[choice.cuts]),
-            )
-
-        hull = _hull(best_at, max(CALLS_LEAST, WORK_MAX // max(1, sum(map(len, parts)))))
+        if not any(file.value(page) for page in file.uses):
+            return []
+        pricing = _Pricing(file, parts, mapping(file.processes), cuts_max)
+        hull = _hull(pricing.best_at, max(CALLS_LEAST, WORK_MAX // max(1, pricing.pages)))
         return [hull] if hull else []
 
     return offers
+
+
+class _Pricing:
+    """Finds the best runs of one file at any price of flash."""
+
+    def __init__(
+        self, file: Candidate, parts: Sequence[Sequence[int]], mapping: float, cuts_max: int
+    ) -> None:
+        self._parts, self._mapping, self._cuts_max = parts, mapping, cuts_max
+        self._costs = [[file.cost(page) for page in part] for part in parts]
+        self._values = [[file.value(page) for page in part] for part in parts]
+        self._items = [
+            items_of(values, costs)
+            for values, costs in zip(self._values, self._costs, strict=True)
+        ]
+        self.pages = sum(map(len, parts))
+
+    def best_at(self, flash: float) -> Offer:
+        """The best runs at a price of `flash` bytes of RAM for a byte of flash."""
+        choice = choose_items(self._items, flash, self._mapping, self._cuts_max)
+        if choice is None:
+            choice = choose_runs(
+                [
+                    [value - flash * cost for value, cost in zip(values, costs, strict=True)]
+                    for values, costs in zip(self._values, self._costs, strict=True)
+                ],
+                [self._mapping * cuts for cuts in range(self._cuts_max + 1)],
+            )
+        chosen = [(n, at) for n, found in enumerate(choice.pages) for at in found]
+        return Offer(
+            tuple(self._parts[n][at] for n, at in chosen),
+            sum(self._costs[n][at] for n, at in chosen),
+            sum(self._values[n][at] for n, at in chosen) - round(self._mapping * choice.cuts),
+        )
 
 
 class Hull(list[Offer]):

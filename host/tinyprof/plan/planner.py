@@ -26,11 +26,18 @@ from tinyprof.cramfs.writing.writer import WriteOptions, Written, write_image
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan.offers import MODELS, Model, offered_by
-from tinyprof.plan.selection import Selection, Target, select
+from tinyprof.plan.selection import (
+    Selection,
+    Splitting,
+    Target,
+    select,
+    select_all,
+    split_all,
+)
 from tinyprof.plan.value import Candidate, candidates_in
 from tinyprof.profile.model import PageUse
 from tinyprof.rootfs.match import Match
-from tinyprof.segments.split_tree import AS_PLANNED, split_tree
+from tinyprof.segments.split_tree import AS_PLANNED, Known, split_tree
 
 ROUNDS_MAX = 6
 """Rounds of selecting and building, at most. Two or three are enough in practice."""
@@ -134,13 +141,14 @@ class Planner:
         cache: BlockCache,
         model: Model | None = None,
         *,
-        split: bool = False,
+        splitting: Splitting | None = None,
     ) -> None:
-        """`model` tells which pages can be had; without it, the model of the kernel in `options`.
+        """`splitting`: the segments of files are split at the chosen runs, for kernel mainline.
 
-        `split`: the segments of files are split at the chosen runs, for kernel mainline.
+        `model` tells which pages can be had. Without it, `splitting` or the kernel in `options`
+        decides.
         """
-        self._split = split
+        self._splitting, self._known = splitting, Known()
         self._sizes = compressed_size_of(choose_compressor(options.level, options.zopfli), cache)
         self._tree, self._match, self._options, self._cache = tree, match, options, cache
         self.image_before = len(self._write({}, options).image)
@@ -148,11 +156,12 @@ class Planner:
         compressed = self._write({}, replace(options, extended=True)).image
         self._end = _compressed_end(read_image(compressed))
         self.candidates = candidates_in(match, self._sizes)
-        self._offered = offered_by(self.candidates, model or MODELS[options.kernel])
+        of_kernel = splitting.model if splitting else MODELS[options.kernel]
+        self._offered = offered_by(self.candidates, model or of_kernel)
 
     def _write(self, pages: Mapping[str, frozenset[int]], options: WriteOptions) -> Written:
-        if self._split and pages:
-            made = split_tree(self._tree, pages, self._sizes, AS_PLANNED)
+        if self._splitting and pages:
+            made = split_tree(self._tree, pages, self._sizes, AS_PLANNED, known=self._known)
             return write_image(made.tree, made.pages, options, cache=self._cache)
         return write_image(self._tree, pages, options, cache=self._cache)
 
@@ -164,8 +173,27 @@ class Planner:
             return self._within(budget.image, budget)
         if budget.flash is not None:
             return self._within(self.image_before + budget.flash, budget)
-        selection = select(self._offered, Target())
+        if self._splitting:
+            return self._all_split(self._splitting)
+        selection = select_all(self._offered)
         return self._plan(selection, self._write(selection.pages, self._options))
+
+    def _all_split(self, splitting: Splitting) -> Plan:
+        """The plan of all pages that pay, with the bound for as much flash as they cost."""
+        made = split_all(self._tree, self._match, self._sizes, splitting)
+        written = write_image(made.tree, made.pages, self._options, cache=self._cache)
+        cost = value = 0
+        for file in self.candidates:
+            chosen = written.in_place.get(file.path, frozenset())
+            cost += sum(map(file.cost, chosen))
+            value += sum(map(file.value, chosen))
+        for split in made.split_once:
+            value -= round(splitting.prices.mapping(split.processes) * split.mappings)
+        bound = max(select(self._offered, Target(flash=cost)).bound, value)
+        selection = Selection(
+            written.in_place, cost, value, bound, int(bound), offers=self._offered
+        )
+        return self._plan(selection, written)
 
     def plan_or_nothing(self, budget: Budget) -> Plan:
         """The best plan for a budget, without any page in place where none fits."""
@@ -253,9 +281,9 @@ class Planner:
             selection.value,
             selection.of_bound,
             # For split segments not every choice was offered, so nothing is proved.
-            selection.of_bound if self._split else selection.of_best,
+            selection.of_bound if self._splitting else selection.of_best,
             self._match,
-            self._split,
+            self._splitting is not None,
         )
 
     def _prediction(self, written: Written) -> Prediction:

@@ -9,8 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from tinyprof.cramfs.kernel import KernelModel
+from tinyprof.cramfs.tree import Tree
 from tinyprof.plan.knapsack import Choice, Option, choose, choose_for
-from tinyprof.plan.offers import Hull, Offer, Offered, Offers
+from tinyprof.plan.offers import (
+    MODELS,
+    Hull,
+    Model,
+    Offer,
+    Offered,
+    Offers,
+    offered_by,
+    split_segment_offers,
+)
+from tinyprof.plan.value import candidates_in, pages_that_pay
+from tinyprof.rootfs.match import Match
+from tinyprof.segments.split_tree import Prices, SplitTree, StoredSize, split_tree
 
 RAM_PRICE = 64
 """Bytes of flash. Without a budget an offer is taken if each byte of RAM that it saves costs no
@@ -29,6 +43,19 @@ class Target:
     flash: int | None = None
     ram: int | None = None
     ram_price: float = RAM_PRICE
+
+
+@dataclass(frozen=True, slots=True)
+class Splitting:
+    """How segments are split: the prices, and the runs in place of a file, at most."""
+
+    prices: Prices
+    max_runs: int | None = None
+
+    @property
+    def model(self) -> Model:
+        """The offers of a file that may be split."""
+        return split_segment_offers(self.prices.mapping, self.max_runs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +91,37 @@ class Selection:
         if self.for_ram:
             return limit / self.cost if self.cost else 1.0
         return self.value / limit if limit else 1.0
+
+
+def choose_by_profile(
+    tree: Tree,
+    match: Match,
+    sizes: StoredSize,
+    kernel: KernelModel,
+    splitting: Splitting | None = None,
+) -> SplitTree:
+    """The pages to store in place without a budget, and the tree to build: split or as it is.
+
+    1. Without `splitting`: all offers that pay at RAM_PRICE (select_all()).
+    2. With `splitting`: all runs of pages that pay at its prices (split_all()).
+
+    `tinyprof plan` and `tinyprof build --profile` choose by these two rules. Raises TreeError.
+    """
+    if splitting:
+        return split_all(tree, match, sizes, splitting)
+    offered = offered_by(candidates_in(match, sizes), MODELS[kernel])
+    return SplitTree(tree, select_all(offered).pages)
+
+
+def select_all(offered: Offered) -> Selection:
+    """All offers that pay."""
+    return select(offered, Target())
+
+
+def split_all(tree: Tree, match: Match, sizes: StoredSize, splitting: Splitting) -> SplitTree:
+    """The tree with segments split for all pages that pay."""
+    pages, how = pages_that_pay(match), (splitting.prices, splitting.max_runs)
+    return split_tree(tree, pages, sizes, *how, match.processes)
 
 
 def select(offered: Offered, target: Target) -> Selection:

@@ -26,7 +26,7 @@ from tinyprof.cramfs.format import FILE_MAX
 from tinyprof.cramfs.kernel import NO_CODE_FROM_FLASH, maps_no_code
 from tinyprof.cramfs.programs import mapped_parts
 from tinyprof.cramfs.tree import Node, Tree
-from tinyprof.pages import PAGE_SIZE
+from tinyprof.pages import PAGE_SIZE, page_runs
 from tinyprof.segments.elf import Elf, Reason, SplitError, read_elf
 from tinyprof.segments.proof import prove
 from tinyprof.segments.runs import choose_runs
@@ -107,13 +107,27 @@ class SplitFile:
 class SplitTree:
     """The tree with split files and the pages to store in place.
 
-    `whole`: the reason for each hot file that was left whole, by path.
+    - `files`: the files that were split.
+    - `whole`: the reason for each hot file that was left whole, by path.
+    - `again`: the paths among both whose content stands under a path before them, such as hard
+      links.
     """
 
     tree: Tree
     pages: Mapping[str, Collection[int]]
     files: tuple[SplitFile, ...] = ()
     whole: Mapping[str, str] = field(default_factory=dict)
+    again: frozenset[str] = frozenset()
+
+    @property
+    def split_once(self) -> tuple[SplitFile, ...]:
+        """The split files, one for each content."""
+        return tuple(file for file in self.files if file.path not in self.again)
+
+    @property
+    def whole_once(self) -> tuple[str, ...]:
+        """The paths of hot files left whole, one for each content."""
+        return tuple(path for path in self.whole if path not in self.again)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +143,13 @@ class _Result:
     processes: int | None = None
 
 
+_Content = tuple[int, bytes]
+"""The size and the digest of a file."""
+
+Known = dict[tuple[_Content, frozenset[int], str, int | None], _Result]
+"""Results by content, pages wanted, signature beside it, and number of processes."""
+
+
 def split_tree(
     tree: Tree,
     wanted: Mapping[str, Collection[int]],
@@ -136,28 +157,38 @@ def split_tree(
     prices: Prices,
     max_runs: int | None = None,
     processes: Mapping[str, int] | None = None,
+    known: Known | None = None,
 ) -> SplitTree:
     """Split the programs that are worth it, with at most `max_runs` runs in place in a file.
 
     `processes`: the number of processes that map a file at once, by path, where it is known.
-    Files that are no programs keep their pages. Files of equal content stay equal. Raises
-    TreeError.
+    `known` keeps results for further calls with the same prices and `max_runs`. Files that are no
+    programs keep their pages. Files of equal content stay equal. Raises TreeError.
     """
     nodes = {node.path: node for node in tree.files()}
     planner = _Planner(stored_size, prices, max_runs)
+    known = {} if known is None else known
     results: dict[_Content, _Result] = {}
     for path in sorted(wanted):
         node = nodes.get(path)
         if node and node.head(len(ELF_MAGIC)) == ELF_MAGIC:
             data = node.content()
+            content, hot = _content_of(data), frozenset(wanted[path])
             signed = _signed_beside(node, nodes)
-            known = (processes or {}).get(path)
-            results[_content_of(data)] = planner.result(data, set(wanted[path]), signed, known)
+            key = content, hot, signed, (processes or {}).get(path)
+            if key not in known:
+                known[key] = planner.result(data, *key[1:])
+            results[content] = known[key]
     pages: dict[str, Collection[int]] = dict(wanted)
     changed: dict[str, bytes] = {}
     files: list[SplitFile] = []
     whole: dict[str, str] = {}
+    seen: set[int] = set()
+    again: set[str] = set()
     for node, result in _with_results(nodes.values(), results):
+        if id(result) in seen:
+            again.add(node.path)
+        seen.add(id(result))
         pages[node.path] = result.pages
         if result.whole:
             whole[node.path] = result.whole
@@ -169,11 +200,9 @@ def split_tree(
             files.append(
                 SplitFile(node.path, node.size, len(result.data), *cuts, result.processes)
             )
-    return SplitTree(Tree(_changed(tree.root, changed)), pages, tuple(files), whole)
-
-
-_Content = tuple[int, bytes]
-"""Size and digest."""
+    return SplitTree(
+        Tree(_changed(tree.root, changed)), pages, tuple(files), whole, frozenset(again)
+    )
 
 
 def _content_of(data: bytes) -> _Content:
@@ -223,7 +252,9 @@ class _Planner:
         self._prices = prices
         self._max_runs = max_runs
 
-    def result(self, data: bytes, hot: set[int], signed: str, processes: int | None) -> _Result:
+    def result(
+        self, data: bytes, hot: frozenset[int], signed: str, processes: int | None
+    ) -> _Result:
         source = original_of(data)
         try:
             if signed:
@@ -231,7 +262,7 @@ class _Planner:
             if maps_no_code("mainline", source):
                 raise SplitError(Reason.ARCHITECTURE, NO_CODE_FROM_FLASH)
             elf = read_elf(source)
-            pages, cuts = self._choice(source, hot, self._cut_prices(elf, processes))
+            pages, cuts = self._choice(source, hot, self._cut_prices(elf, hot, processes))
             done = split(source, runs_of(pages)) if cuts else Split(source, (), 0, None)
             _refuse_unproved(source, done)
         except SplitError as error:
@@ -248,7 +279,7 @@ class _Planner:
         )
 
     def _choice(
-        self, data: bytes, hot: set[int], prices: Sequence[float]
+        self, data: bytes, hot: frozenset[int], prices: Sequence[float]
     ) -> tuple[tuple[int, ...], int]:
         """The pages of the best choice, and its cuts."""
         segments = _segments(data)
@@ -268,7 +299,7 @@ class _Planner:
         }
         return tuple(sorted(chosen)), choice.cuts
 
-    def _worth(self, data: bytes, page: int, hot: set[int]) -> float:
+    def _worth(self, data: bytes, page: int, hot: frozenset[int]) -> float:
         content = data[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
         if len(data) == (page + 1) * PAGE_SIZE:
             # cramfs_read_folio() of a stock kernel reads such a page as zeros.
@@ -276,11 +307,15 @@ class _Planner:
         price = self._prices.flash * (PAGE_SIZE - min(self._stored_size(content), PAGE_SIZE))
         return (PAGE_SIZE if page in hot else 0) - price
 
-    def _cut_prices(self, elf: Elf, processes: int | None) -> list[float]:
-        """The price of each number of cuts, up to the last that is possible. Raises SplitError
-        where not even one is."""
+    def _cut_prices(self, elf: Elf, hot: frozenset[int], processes: int | None) -> list[float]:
+        """The price of each number of cuts, up to the last that is of use and possible.
+
+        Each cut begins a run, so there are no more cuts than runs of hot pages. Raises SplitError
+        where cuts are of use and not even one is possible.
+        """
         prices = [0.0]
-        most = self._max_runs - 1 if self._max_runs is not None else len(elf.data)
+        runs = sum(len(page_runs(hot.intersection(load.pages))) for load in elf.loads)
+        most = runs if self._max_runs is None else min(runs, self._max_runs - 1)
         while len(prices) <= most:
             cuts = len(prices)
             try:
@@ -305,7 +340,7 @@ def _mapped(data: bytes) -> set[int]:
     return {page for segment in _segments(data) for page in segment}
 
 
-def _elsewhere(data: bytes, hot: set[int]) -> list[int]:
+def _elsewhere(data: bytes, hot: frozenset[int]) -> list[int]:
     """Hot pages that no read-only mapping shows. The image's writer tells why each is refused."""
     return sorted(hot - _mapped(data))
 

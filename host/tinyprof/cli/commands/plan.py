@@ -19,9 +19,9 @@ from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions
 from tinyprof.disk import replace_file
-from tinyprof.plan.offers import split_segment_offers
 from tinyprof.plan.plan_file import dump_plan
 from tinyprof.plan.planner import Budget, Plan, Planner
+from tinyprof.plan.selection import Splitting
 from tinyprof.report.plans import curve_fields, curve_lines, plan_document, plan_lines
 from tinyprof.rootfs.match import match
 from tinyprof.segments.split_tree import Prices
@@ -66,6 +66,9 @@ BYTES = Bytes()
     help="Number of processes that map each file.  [default: as the profile counted, else 10]",
 )
 @click.option(
+    "--max-runs", type=click.IntRange(1), help="Runs of pages in place in each file, at most."
+)
+@click.option(
     "--flash-budget", type=BYTES, help="Bytes by which the image may grow, at most: 300K, 1M."
 )
 @click.option("--image-size", type=BYTES, help="Bytes of the image, at most: 300K, 1M.")
@@ -97,6 +100,7 @@ def command(
     kernel: KernelModel | None,
     splitting: bool,
     processes: int | None,
+    max_runs: int | None,
     flash_budget: int | None,
     image_size: int | None,
     save_ram: int | None,
@@ -112,8 +116,8 @@ def command(
         )
     if splitting and kernel not in (None, "mainline"):
         raise click.UsageError(f"--split-segments is for --kernel mainline, not for {kernel}")
-    if processes is not None and not splitting:
-        raise click.UsageError("--processes goes with --split-segments")
+    if (processes is not None or max_runs is not None) and not splitting:
+        raise click.UsageError("--max-runs and --processes go with --split-segments")
     if curve and output:
         raise click.UsageError("--curve makes several plans; -o writes one")
     tree = Tree.from_directory(rootfs)
@@ -126,8 +130,8 @@ def command(
         options = WriteOptions(
             level=level, kernel=kernel or ("mainline" if splitting else "patched")
         )
-        model = split_segment_offers(Prices().mapping) if splitting else None
-        planner = Planner(tree, found, options, cache, model, split=splitting)
+        how = Splitting(Prices(), max_runs) if splitting else None
+        planner = Planner(tree, found, options, cache, splitting=how)
         plans = (
             _curve(planner)
             if curve
