@@ -45,7 +45,7 @@ def test_the_image_holds_split_files_and_the_folder_does_not(top: Path) -> None:
     before = (top / "root/program").read_bytes()
     run = build(top, "--plan", str(top / "plan"), "--split-segments")
     assert run.returncode == 0, run.stderr
-    assert "1 files split, 1 mappings more; 1 hot files left whole" in run.stderr
+    assert "1 file split, 1 mapping more; 1 hot file left whole" in run.stderr
     image = read_image((top / "image").read_bytes())
     (entry,) = (entry for entry in image.entries if entry.path == "/program")
     assert undo(image.read(entry)) == before == (top / "root/program").read_bytes()
@@ -54,7 +54,7 @@ def test_the_image_holds_split_files_and_the_folder_does_not(top: Path) -> None:
 def test_explain_says_what_was_split_and_why_not_more(top: Path) -> None:
     run = build(top, "--plan", str(top / "plan"), "--split-segments", "--explain")
     assert "/program: 3 of 42 pages in place: 0, 15-16\n" in run.stdout
-    assert "    split: 1 mappings more\n" in run.stdout
+    assert "    split: 1 mapping more\n" in run.stdout
     assert "    left whole: signed: a signature is appended\n" in run.stdout
 
 

@@ -9,7 +9,7 @@ import json
 import os
 import stat
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -40,7 +40,7 @@ from tinyprof.segments.split_tree import (
     StoredSize,
     split_tree,
 )
-from tinyprof.text import shown
+from tinyprof.text import counted, shown
 
 FILE = click.Path(path_type=Path)
 LISTED_MAX = 20
@@ -49,24 +49,12 @@ BYTE_ORDERS: dict[str, ByteOrder] = {"L": "little", "B": "big"}
 
 
 @dataclass(frozen=True, slots=True)
-class Splitting:
-    """How segments are to be split."""
-
-    prices: Prices
-    max_runs: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Wanted:
-    """Pages to store in place by path, and the profiled files that the tree has not, or not the
-    same.
+    """The tree to build with the pages to store in place, and the profiled files that the tree
+    does not have as they were recorded."""
 
-    `processes`: how many map a file at once, by path, where that is known.
-    """
-
-    pages: Mapping[str, Collection[int]]
+    made: SplitTree
     stale: tuple[str, ...] = ()
-    processes: Mapping[str, int] = field(default_factory=dict)
 
 
 def _splitting(
@@ -75,8 +63,8 @@ def _splitting(
     plan: bool,
     max_runs: int | None,
     processes: int | None,
-) -> Splitting:
-    """How to split. Raises click.UsageError for options that contradict one another."""
+) -> Prices:
+    """The prices of splitting. Raises click.UsageError for options that contradict one another."""
     if kernel not in (None, "mainline"):
         raise click.UsageError(f"--split-segments is for --kernel mainline, not for {kernel}")
     if plan and (max_runs is not None or processes is not None):
@@ -84,12 +72,12 @@ def _splitting(
             "--plan lists the pages; --max-runs and --processes choose them by --profile"
         )
     if plan:
-        return Splitting(AS_PLANNED, None)
+        return AS_PLANNED
     if not profile:
         raise click.UsageError(
             "--split-segments needs --profile or --plan to know the pages to map in place"
         )
-    return Splitting(Prices(), max_runs)
+    return Prices()
 
 
 def _profiled(
@@ -97,34 +85,37 @@ def _profiled(
     profile: Path,
     max_stale: float | None,
     processes: int | None,
-    kernel: KernelModel | None,
+    kernel: KernelModel,
     sizes: StoredSize,
+    prices: Prices | None,
+    max_runs: int | None,
 ) -> Wanted:
-    """What plans choose without a budget for this kernel; for none, all that pays."""
+    """The choice of a plan without a budget."""
     # What reads profiles takes longer to import than a small image to build.
     from tinyprof.cli.opening import open_profile  # noqa: PLC0415
-    from tinyprof.plan.offers import MODELS, offered_by  # noqa: PLC0415
-    from tinyprof.plan.selection import Target, select  # noqa: PLC0415
-    from tinyprof.plan.value import candidates_in, pages_that_pay  # noqa: PLC0415
+    from tinyprof.plan.selection import Splitting, choose_by_profile  # noqa: PLC0415
     from tinyprof.rootfs.match import match  # noqa: PLC0415
 
     found = match(open_profile([profile]), tree)
     check_stale(found, max_stale)
     if processes is not None:
         found = found.with_processes(processes)
-    if kernel is None:
-        return Wanted(pages_that_pay(found), found.stale, found.processes)
-    offered = offered_by(candidates_in(found, sizes), MODELS[kernel])
-    return Wanted(select(offered, Target()).pages, found.stale, found.processes)
+    splitting = Splitting(prices, max_runs) if prices else None
+    return Wanted(choose_by_profile(tree, found, sizes, kernel, splitting), found.stale)
 
 
-def _listed(tree: Tree, plan: Path | None, programs: int) -> Wanted:
+def _listed(
+    tree: Tree, plan: Path | None, programs: int, sizes: StoredSize, prices: Prices | None
+) -> Wanted:
+    pages: Mapping[str, Collection[int]] = program_pages(tree) if programs else {}
     if plan:
         try:
-            return Wanted(load_plan(plan.read_text(errors="replace")))
+            pages = load_plan(plan.read_text(errors="replace"))
         except PlanError as error:
             raise PlanError(f"{plan}: {error.message}", error.hint) from None
-    return Wanted(program_pages(tree) if programs else {})
+    if prices:
+        return Wanted(split_tree(tree, pages, sizes, prices))
+    return Wanted(SplitTree(tree, pages))
 
 
 def _tree(rootfs: Path, table: Path | None, squash: bool) -> Tree:
@@ -133,24 +124,12 @@ def _tree(rootfs: Path, table: Path | None, squash: bool) -> Tree:
     return apply_device_table(tree, table.read_text(errors="surrogateescape")) if table else tree
 
 
-def _build(
-    tree: Tree,
-    wanted: Wanted,
-    options: WriteOptions,
-    cache: DiskCache | None,
-    sizes: StoredSize,
-    splitting: Splitting | None,
-) -> tuple[SplitTree, Written]:
-    """The image, and the tree that it is made of: with split files, if they are to be split."""
+def _build(made: SplitTree, options: WriteOptions, cache: DiskCache | None) -> Written:
     with contextlib.closing(Bar("compressing")) as bar:
-        made = SplitTree(tree, wanted.pages)
-        if splitting:
-            how = splitting.prices, splitting.max_runs, wanted.processes
-            made = split_tree(tree, wanted.pages, sizes, *how)
         written = write_image(made.tree, made.pages, options, bar, cache)
     if cache:
         cache.save()
-    return made, written
+    return written
 
 
 def _complaints(wanted: Wanted, written: Written) -> list[str]:
@@ -175,7 +154,7 @@ def _show_nodes(tree: Tree) -> None:
         click.echo(f"{stat.filemode(node.mode)} {device} {owner} {shown(node.path)}", err=True)
 
 
-def _show_explanation(made: SplitTree, written: Written, splitting: Splitting | None) -> None:
+def _show_explanation(made: SplitTree, written: Written, prices: Prices | None) -> None:
     tree = made.tree
     explained = explain(tree, written)
     split = {file.path: file for file in made.files}
@@ -188,24 +167,24 @@ def _show_explanation(made: SplitTree, written: Written, splitting: Splitting | 
             click.echo(f"    {page_ranges(refused)}: {reason}")
         if file.unplanned:
             click.echo(f"    {file.unplanned} others are not in the plan")
-        _show_split(split.get(file.path), made.whole.get(file.path), splitting)
+        _show_split(split.get(file.path), made.whole.get(file.path), prices)
     paths = {file.path for file in explained}
     others = [node for node in tree.files() if node.path not in paths]
     pages = sum(node.pages for node in others)
     click.echo(f"{len(others)} other files of {pages} pages are not in the plan")
 
 
-def _show_split(file: SplitFile | None, whole: str | None, splitting: Splitting | None) -> None:
+def _show_split(file: SplitFile | None, whole: str | None, prices: Prices | None) -> None:
     if whole:
         click.echo(f"    left whole: {shown(whole)}")
-    if not file or not splitting:
+    if not file or not prices:
         return
     grown = (
         f", {file.size - file.source_size} bytes longer" if file.size > file.source_size else ""
     )
-    click.echo(f"    split: {file.mappings} mappings more{grown}")
-    if splitting.prices != AS_PLANNED:
-        click.echo(f"    {splitting.prices.weighing(file.processes)}")
+    click.echo(f"    split: {counted(file.mappings, 'mapping')} more{grown}")
+    if prices != AS_PLANNED:
+        click.echo(f"    {prices.weighing(file.processes)}")
     if file.bridged:
         click.echo(f"    {page_ranges(file.bridged)}: cold, in place to save mappings")
     if file.lonely:
@@ -365,11 +344,13 @@ def command(
     ):
         sizes = compressed_size_of(choose_compressor(level, zopfli), cache)
         if profile:
-            chooser = None if how else options.kernel
-            wanted = _profiled(tree, profile, max_stale, processes, chooser, sizes)
+            wanted = _profiled(
+                tree, profile, max_stale, processes, options.kernel, sizes, how, max_runs
+            )
         else:
-            wanted = _listed(tree, plan_file, programs)
-        made, written = _build(tree, wanted, options, cache, sizes, how)
+            wanted = _listed(tree, plan_file, programs, sizes, how)
+        made = wanted.made
+        written = _build(made, options, cache)
     if cache and cache.problem:
         click.echo(f"tinyprof: cache unused: {cache.problem}", err=True)
     complaints = _complaints(wanted, written)
@@ -403,10 +384,11 @@ def _show_result(image: Path, made: SplitTree, written: Written) -> None:
         f"{image}: {len(written.image)} bytes, {written.xip_pages} pages in place{left}", err=True
     )
     if made.files or made.whole:
-        mappings = sum(file.mappings for file in made.files)
-        whole = (
-            f"; {len(made.whole)} hot files left whole, --explain says why" if made.whole else ""
-        )
+        mappings = sum(file.mappings for file in made.split_once)
+        left = counted(len(made.whole_once), "hot file")
+        whole = f"; {left} left whole, --explain says why" if made.whole else ""
         click.echo(
-            f"{image}: {len(made.files)} files split, {mappings} mappings more{whole}", err=True
+            f"{image}: {counted(len(made.split_once), 'file')} split, "
+            f"{counted(mappings, 'mapping')} more{whole}",
+            err=True,
         )
