@@ -7,6 +7,7 @@ result does not depend on the order of the profiles.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from operator import attrgetter
@@ -15,6 +16,7 @@ from typing import Any
 from tinyprof.pages import Content
 from tinyprof.profile.model import (
     AS_ANYTHING,
+    COUNT_LIMIT,
     EITHER,
     KIND_LETTERS,
     LOSSES,
@@ -64,7 +66,7 @@ def _combined(one: PageUse, other: PageUse, join: Any) -> PageUse:
     if one.seen.keys() == other.seen.keys() and len(one.seen) == 1:
         # Most pages are only executed, so most of the time of a merge is spent here.
         ((key, seen),) = one.seen.items()
-        return PageUse(one.hash or other.hash, {key: join(seen, other.seen[key])})
+        return PageUse(max(one.hash, other.hash), {key: join(seen, other.seen[key])})
     both: dict[str, Seen] = {}
     for key in (*KIND_LETTERS.values(), EITHER, AS_ANYTHING):
         mine, theirs = _as(one, key), _as(other, key)
@@ -72,7 +74,7 @@ def _combined(one: PageUse, other: PageUse, join: Any) -> PageUse:
             both[key] = join(mine, theirs)
         elif mine or theirs:
             both[key] = mine or theirs  # type: ignore[assignment]
-    return PageUse(one.hash or other.hash, _without_repetition(both))
+    return PageUse(max(one.hash, other.hash), _without_repetition(both))
 
 
 def _as(use: PageUse, key: str) -> Seen | None:
@@ -117,12 +119,20 @@ def weighted(profile: Profile, weight: int) -> Profile:
         for f in profile.files
     )
     boots = (replace(boot, weight=boot.weight * weight) for boot in profile.boots)
-    return replace(profile, boots=tuple(boots), files=tuple(files))
+    return _countable(replace(profile, boots=tuple(boots), files=tuple(files)))
 
 
 def merge_profiles(profiles: Iterable[Profile]) -> Profile:
-    """One profile of all boots. Uses of one content add up; the path is the first in the order of
-    names."""
+    """One profile of all boots, the same in whatever order the profiles come.
+
+    1. Uses of one content add up.
+    2. Of paths, the first in the order of characters is taken.
+    3. Of page hashes that differ, the greatest is taken.
+    4. Of fields that this version does not know, the one whose JSON text is the first in the order
+       of characters is taken.
+
+    Raises ProfileError where the epochs add up to more than a profile can hold.
+    """
     boots: list[BootFacts] = []
     merged: dict[Content, FileUse] = {}
     unknown = 0
@@ -130,7 +140,7 @@ def merge_profiles(profiles: Iterable[Profile]) -> Profile:
     for profile in profiles:
         boots += profile.boots
         unknown += profile.unknown_pages
-        extra = {**profile.extra, **extra}
+        extra = _either_extra(extra, profile.extra)
         for file in profile.files:
             content = (file.sha256, file.size)
             before = merged.get(content)
@@ -144,9 +154,36 @@ def merge_profiles(profiles: Iterable[Profile]) -> Profile:
             boot.weight,
             _losses(boot),
             _names(boot),
+            _text(boot.extra),
         )
     )
-    return Profile(tuple(boots), unknown, tuple(files), extra)
+    return _countable(Profile(tuple(boots), unknown, tuple(files), extra))
+
+
+def _countable(profile: Profile) -> Profile:
+    """The profile, if its counts can be written down.
+
+    No count of a page is greater than the epochs of all boots. Raises ProfileError.
+    """
+    for count, noun in ((profile.epochs, "epochs"), (profile.unknown_pages, "unknown pages")):
+        if count >= COUNT_LIMIT:
+            raise ProfileError(
+                f"the {noun} add up to {count}; a profile holds at most {COUNT_LIMIT - 1}",
+                "merge fewer profiles, or give smaller weights",
+            )
+    return profile
+
+
+def _either_extra(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of both; of a name in both, the value whose JSON text is the first."""
+    found = {**other, **one}
+    for name in one.keys() & other.keys():
+        found[name] = min(one[name], other[name], key=_text)
+    return found
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _losses(boot: BootFacts) -> tuple[int, ...]:
@@ -161,7 +198,7 @@ def _names(boot: BootFacts) -> list[tuple[Any, ...]]:
 
 def _merged_file(one: FileUse, other: FileUse) -> FileUse:
     symbols = one.symbols
-    if other.symbols and other.symbols != symbols:
+    if other.symbols != symbols:
         symbols = tuple(
             sorted({*symbols, *other.symbols}, key=attrgetter("offset", "name", "size"))
         )
@@ -174,5 +211,5 @@ def _merged_file(one: FileUse, other: FileUse) -> FileUse:
         else tuple(sorted({*one.images, *other.images})),
         symbols=symbols,
         processes=_most(one.processes, other.processes),
-        extra={**other.extra, **one.extra},
+        extra=_either_extra(one.extra, other.extra),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from tinyprof.errors import TinyprofError
@@ -20,6 +21,9 @@ EITHER, AS_ANYTHING = "xr", "*"
 
 WEIGHT_MAX = 1000
 """A boot counts at most this many times."""
+
+COUNT_LIMIT = 1 << 53
+"""Counts are below this number, so that every JSON reader keeps them exactly."""
 
 LOSSES = ("frames", "corrupt", "records", "untraced", "write_errors", "beyond_limits")
 """The fields of a boot's losses, in the order of heat.losses.Losses."""
@@ -181,7 +185,7 @@ class BootFacts:
         return sum(phase.epochs for phase in self.phases if phase.steady)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Profile:
     """Boots and files. `unknown_pages`: number of page ids that no file of the boot's image has.
 
@@ -200,8 +204,28 @@ class Profile:
 
     def epochs_of(self, file: FileUse) -> int:
         """Number of epochs, times their weights, of the boots whose image holds this file."""
-        return sum(boot.epochs * boot.weight for boot in self.boots if boot.fsid in file.images)
+        return self._total(file, 0)
 
     def steady_of(self, file: FileUse) -> int:
         """Number of epochs in the steady state of these boots, times their weights."""
-        return sum(boot.steady * boot.weight for boot in self.boots if boot.fsid in file.images)
+        return self._total(file, 1)
+
+    def _total(self, file: FileUse, which: int) -> int:
+        return sum(
+            self._by_image[fsid][which] for fsid in set(file.images) & self._by_image.keys()
+        )
+
+    @cached_property
+    def _by_image(self) -> Mapping[str, tuple[int, int]]:
+        """Number of epochs and of steady epochs of each image's boots, times their weights.
+
+        Adding boots up again for every file would take boots times files.
+        """
+        found: dict[str, tuple[int, int]] = {}
+        for boot in self.boots:
+            epochs, steady = found.get(boot.fsid, (0, 0))
+            found[boot.fsid] = (
+                epochs + boot.epochs * boot.weight,
+                steady + boot.steady * boot.weight,
+            )
+        return found

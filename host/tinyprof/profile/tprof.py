@@ -15,10 +15,11 @@ from typing import Any
 
 from tinyprof.heat.losses import Losses
 from tinyprof.heat.volume_heat import PHASES_MAX
-from tinyprof.json_text import Broken, fault_in, unique, version_for
+from tinyprof.json_text import Broken, fault_in, read_json, refuse_deep, version_for
 from tinyprof.pages import PROCESSES_MAX, pages_in
 from tinyprof.profile.model import (
     AS_ANYTHING,
+    COUNT_LIMIT,
     EITHER,
     KIND_LETTERS,
     LOSSES,
@@ -35,11 +36,12 @@ from tinyprof.profile.model import (
 
 FORMAT = 2
 
+PROFILE_MAX = 32 << 20
+"""Bytes of a profile's text. A page takes about 60, and an image has at most 69,632 of them."""
+
 _FILE_SIZE_LIMIT = 1 << 24
 """Bytes. CramFS files are smaller than this."""
 
-_COUNT_LIMIT = 1 << 53
-"""Counts are below this number, so that every JSON reader keeps them exactly."""
 
 _EPOCH_LIMIT = 1 << 32
 """Numbers of epochs are below this number: the target counts them in 32 bits."""
@@ -118,9 +120,10 @@ def _line(value: object) -> str:
 def load_profile(text: str) -> Profile:
     """Read a profile. Raises ProfileError that names the fault and its place."""
     try:
-        fields = json.loads(text, object_pairs_hook=unique)
+        fields = read_json(text, PROFILE_MAX)
         if not isinstance(fields, dict) or "format" not in fields:
             raise Broken("no format")
+        _refuse_plan(fields)
         _check_format(fields)
         boots = tuple(
             _load_boot(item, f"run {i}") for i, item in enumerate(_list(fields, "runs", ""))
@@ -139,6 +142,15 @@ def load_profile(text: str) -> Profile:
         ) from None
 
 
+def _refuse_plan(fields: Mapping[str, Any]) -> None:
+    """A plan has pages by path, and no boots."""
+    if "pages" in fields and "runs" not in fields:
+        raise ProfileError(
+            "this is a plan, not a profile",
+            "give the profile that it was made from; 'tinyprof build --plan' takes plans",
+        )
+
+
 def _check_format(fields: Mapping[str, Any]) -> None:
     found = fields["format"]
     if found == FORMAT and type(found) is int:
@@ -153,7 +165,9 @@ def _check_format(fields: Mapping[str, Any]) -> None:
 
 
 def _extra(fields: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if name not in known}
+    extra = {name: value for name, value in fields.items() if name not in known}
+    refuse_deep(extra)
+    return extra
 
 
 def _get(fields: Any, name: str, where: str) -> Any:
@@ -176,7 +190,7 @@ def _whole(value: Any, least: int, limit: int, what: str) -> int:
 
 
 def _count(fields: Any, name: str, where: str) -> int:
-    return _whole(_get(fields, name, where), 0, _COUNT_LIMIT, f"{where} {name}".strip())
+    return _whole(_get(fields, name, where), 0, COUNT_LIMIT, f"{where} {name}".strip())
 
 
 def _text(value: Any, what: str, limit: int) -> str:
@@ -217,8 +231,8 @@ def _load_phase(row: Any, where: str) -> PhaseFacts:
     return PhaseFacts(
         _text(row[0], f"{where} name", _TEXT_MAX),
         _whole(row[1], 1, _EPOCH_LIMIT + 1, f"{where} first epoch"),
-        _whole(row[2], 0, _COUNT_LIMIT, f"{where} epochs"),
-        _whole(row[3], 0, _COUNT_LIMIT, f"{where} pages"),
+        _whole(row[2], 0, COUNT_LIMIT, f"{where} epochs"),
+        _whole(row[3], 0, COUNT_LIMIT, f"{where} pages"),
         row[4],
     )
 
@@ -278,7 +292,7 @@ def _load_seen(row: Any, where: str, page: int) -> Seen:
     if (
         type(row) is list
         and len(row) == 7
-        and all(type(n) is int and 0 <= n < _COUNT_LIMIT for n in row)
+        and all(type(n) is int and 0 <= n < COUNT_LIMIT for n in row)
     ):
         epochs, steady, first, last, stretches, longest, boots = row
         possible = steady <= epochs and 1 <= first <= last < _EPOCH_LIMIT
