@@ -12,6 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -98,13 +99,19 @@ def candidates_of(profile: Profile, stored: StoredSizes) -> list[Candidate]:
             file.path,
             file.size,
             b"",
-            stored.get((file.sha256, file.size)) or (0,) * pages_in(file.size),
+            stored.get((file.sha256, file.size)) or _zeros(pages_in(file.size)),
             file.pages,
             profile.steady_of(file),
             file.processes,
         )
         for file in profile.files
     ]
+
+
+@cache
+def _zeros(count: int) -> Sequence[int]:
+    """As many zeros, in a byte each: a small profile may name many large files."""
+    return bytes(count)
 
 
 class WhatIf:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from heapq import nsmallest
@@ -95,14 +96,13 @@ def find_landmarks(content: bytes, wanted: Iterable[NamedRange]) -> list[NamedRa
 
 
 def _near(symbols: Iterable[NamedRange], file: FileUse) -> tuple[NamedRange, ...]:
-    near = {page + step for page in file.pages for step in range(-NEAR_PAGES, NEAR_PAGES + 1)}
-    return tuple(
-        symbol
-        for symbol in symbols
-        if any(
-            page in near
-            for page in range(
-                symbol.offset // PAGE_SIZE, (symbol.offset + symbol.size - 1) // PAGE_SIZE + 1
-            )
-        )
-    )
+    """The symbols that lie at most NEAR_PAGES from a used page."""
+    used = sorted(file.pages)
+
+    def is_near(symbol: NamedRange) -> bool:
+        first = symbol.offset // PAGE_SIZE - NEAR_PAGES
+        last = (symbol.offset + symbol.size - 1) // PAGE_SIZE + NEAR_PAGES
+        at = bisect_left(used, first)
+        return at < len(used) and used[at] <= last
+
+    return tuple(filter(is_near, symbols))

@@ -210,7 +210,7 @@ def _carried(file: FileUse, node: Node, steady: int) -> FoundFile:
             uses[page] = use
             counts["by_place"] += 1
         elif use.hash in places:
-            uses[min(places[use.hash], key=lambda place, page=page: abs(place - page))] = use  # type: ignore[misc]
+            uses[_nearest(places[use.hash], page)] = use
             counts["by_content"] += 1
         else:
             left[page] = use
@@ -219,6 +219,12 @@ def _carried(file: FileUse, node: Node, steady: int) -> FoundFile:
     uses = {**moved, **uses}
     counts["by_symbol"], counts["unmatched"] = found, len(left) - found
     return FoundFile(node, uses, steady, Counts(**counts), file.processes)
+
+
+def _nearest(places: Sequence[int], page: int) -> int:
+    """The place nearest to a page; of two as near, the first. The places are sorted."""
+    at = bisect_right(places, page)
+    return min(places[max(0, at - 1) : at + 1], key=lambda place: abs(place - page))
 
 
 def _by_symbol(

@@ -75,7 +75,7 @@ def test_the_text_names_runs_phases_losses_and_files() -> None:
     assert (
         sums
         == "3 pages used in 2 files: 2 hot, 0 warm, 1 once; 1 of them worth storing in place; "
-        "1 of no file"
+        "1 page of no file"
     )
     assert first.split() == ["2", "0", "0", "3", "1", "1", "0", "1", "/b"]
     assert strip.strip() == "██·"

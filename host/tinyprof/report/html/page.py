@@ -12,10 +12,12 @@ import base64
 import hashlib
 import html
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from importlib.resources import files
-from itertools import groupby
+from itertools import groupby, islice
+from operator import itemgetter
 
 from tinyprof.capture.index import StoredSizes
 from tinyprof.plan.what_if import KERNELS, HeadOf, WhatIf, what_if, what_if_mapped_by
@@ -25,11 +27,14 @@ from tinyprof.report.html.svg import LETTERS, curve_svg, map_svg, phases_svg, st
 from tinyprof.report.summary import phase_lines
 from tinyprof.rootfs.elf_names import Names
 from tinyprof.tables.ledger import losses_text
-from tinyprof.tables.rows import FileRow, file_rows, functions_on, names_text, page_text
+from tinyprof.tables.rows import FileRow, file_rows, names_text, page_text
 from tinyprof.text import counted, shown
 
 HOT_FUNCTIONS = 40
 """Functions in the list. The profile has all of them."""
+
+PLACES_MAX = 200_000
+"""Pairs of a function and a hot page that are looked at for this list, the hottest files first."""
 
 MAPS_MAX = 300
 """Files with a whole map. All files stand in the table, with their strips."""
@@ -72,8 +77,7 @@ def html_report(
             *_maps(rows),
             *_functions(rows, programs),
             *_boots(profile.boots),
-            '<script type="application/json" '
-            f'id="pages">{_pages(profile, rows, programs)}</script>',
+            f'<script type="application/json" id="pages">{_pages(rows, programs)}</script>',
             f"<script>{script}</script>",
         ]
     )
@@ -255,15 +259,19 @@ def _maps(rows: Sequence[FileRow]) -> Iterator[str]:
 
 
 def _functions(rows: Sequence[FileRow], programs: Programs | None) -> Iterator[str]:
-    found = []
+    found: list[tuple[int, str, str, int]] = []
+    left = PLACES_MAX
     for row in rows:
         hot = [page for page, it in row.classes.items() if it is Temperature.HOT]
-        names = programs.names(row.use) if programs and hot else None
-        by_page = ((name, page) for page in hot for name in _functions_on(row, page, names))
-        for name, group in groupby(sorted(by_page), key=lambda pair: pair[0]):
+        names = (programs.names(row.use) if programs and hot else None) or row.names
+        by_page = ((name, page) for page in hot for name in names.functions_on(page))
+        places = sorted(islice(by_page, left))
+        left -= len(places)
+        for name, group in groupby(places, key=itemgetter(0)):
             listed = [page for _, page in group]
             epochs = max(row.use.pages[page].any.epochs for page in listed)
             found.append((-epochs, row.path, name, len(listed)))
+        found = nsmallest(HOT_FUNCTIONS, found)
     if not found:
         return
     yield (
@@ -275,16 +283,12 @@ def _functions(rows: Sequence[FileRow], programs: Programs | None) -> Iterator[s
         'class="left">file</th><th>epochs</th>'
     )
     yield "<th>hot pages</th></tr></thead><tbody>"
-    for epochs, path, name, pages in sorted(found)[:HOT_FUNCTIONS]:
+    for epochs, path, name, pages in found:
         yield (
             f'<tr><td class="path">{_safe(name)}</td><td class="path left">{_safe(path)}</td>'
             f"<td>{-epochs}</td><td>{pages}</td></tr>"
         )
     yield "</tbody></table></div>"
-
-
-def _functions_on(row: FileRow, page: int, names: Names | None) -> Iterable[str]:
-    return names.functions_on(page) if names else functions_on(row.use, page)
 
 
 def _boots(boots: Sequence[BootFacts]) -> Iterator[str]:
@@ -305,7 +309,7 @@ def _boots(boots: Sequence[BootFacts]) -> Iterator[str]:
         )
 
 
-def _pages(profile: Profile, rows: Sequence[FileRow], programs: Programs | None) -> str:
+def _pages(rows: Sequence[FileRow], programs: Programs | None) -> str:
     """The texts of used pages for the script, by file and page, as JSON that cannot end its
     element."""
     left = HOVER_CHARACTERS_MAX
@@ -316,9 +320,7 @@ def _pages(profile: Profile, rows: Sequence[FileRow], programs: Programs | None)
         for page in sorted(row.use.pages):
             if left <= 0:
                 break
-            text = page_text(row, profile, page) + (
-                f"; {names_text(names, page)}" if names else ""
-            )
+            text = page_text(row, page) + (f"; {names_text(names, page)}" if names else "")
             said[number][page] = shown(text)
             left -= len(said[number][page])
     return json.dumps(said, separators=(",", ":")).replace("<", "\\u003c")

@@ -47,4 +47,4 @@ class Subject:
     def text(self, page: int) -> str:
         """What is known of a page."""
         found = self.at(page)
-        return shown(page_text(found[0], self.profile, found[1])) if found else ""
+        return shown(page_text(found[0], found[1])) if found else ""
