@@ -58,18 +58,21 @@ def fuzz() -> None:
     """Lines, messages and captures, mutated, and the agent's commands: the tests' share many times
     over."""
     inputs = 2_000_000
-    for name, each, test in (
-        ("fuzzed", -(-inputs // 3), "tests/unit/test_fuzz.py"),
+    for name, count, each, test in (
+        ("fuzzed", inputs, -(-inputs // 3), "tests/unit/test_fuzz.py"),
         (
             "fuzzed-commands",
             inputs,
+            inputs,
             "tests/agent/test_wire_vectors.py::test_fuzzed_lines_are_judged_as_the_format_says",
         ),
+        # 600,000 images, a third as many device tables and as many packs of the block cache.
+        ("fuzzed-images", 1_000_000, 600_000, "tests/unit/cramfs/test_fuzz.py"),
     ):
         words = [sys.executable, "-m", "pytest", "-q", "--timeout", "0", str(ROOT / test)]
         environment = os.environ | {"TINYPROF_FUZZ": str(each)}
         subprocess.run(words, cwd=ROOT, env=environment, stdout=sys.stderr, check=True)
-        show(name, inputs, "inputs")
+        show(name, count, "inputs")
 
 
 def main() -> None:

@@ -5,10 +5,10 @@ util-linux.
     .venv/bin/python tests/bench/images.py ROOTFS [--files 20000] [--bytes 250000000] [--runs 3]
         [--markdown]
 
-ROOTFS is a directory with a real root filesystem. All is measured in one run on one machine, each
-time the best of the runs; mkcramfs of cramfs-tools is measured too if MKCRAMFS names it. Prints
-`name value unit`, and what is to be reached; a figure that does not is marked. With --markdown,
-tables.
+ROOTFS is a directory with a real root filesystem. All figures are of one run on one machine, each
+the best of several. mkcramfs of cramfs-tools is measured too if MKCRAMFS names it. Prints
+`name value unit` and the limit to reach; a figure that misses it is marked. With --markdown,
+prints tables.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ TINYPROF = str(Path(sys.executable).with_name("tinyprof"))
 SEED = 20261124
 LARGE = 320_000_000
 NOISE_EVERY = 2
-"""Of so many bytes, half of them noise, mkfs.cramfs still makes an image: about 240 MB."""
+"""Every second file is noise. Of LARGE bytes like that mkfs.cramfs still makes an image, of about
+240 MB."""
 
 CHANGED_EVERY = 600
 """Bytes between two that are changed in a generated file, so that it is like a real one and no
@@ -51,7 +52,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; `limit` is what has to be reached, and `value` what was."""
+    """One line of the table: a figure, its value, and the limit that it has to reach."""
 
     what: str
     value: str
@@ -216,10 +217,10 @@ def memory_row(what: str, run: Run, size: int) -> Row:
 
 
 def placement(tree: Path) -> list[Row]:
-    """What pages in place cost above what is unavoidable, for plans of all densities.
+    """The cost of pages in place above the unavoidable one, for plans of all densities.
 
-    An image is whole pages and the region of pages in place begins on one, so what is compared is
-    where the compressed part ends: it must shrink by what the pages in place had taken there.
+    An image is whole pages, and the region of pages in place begins on one. So the ends of the
+    compressed parts are compared: the part must shrink by the bytes of the pages now in place.
     """
     rng = random.Random(SEED)
     stock = Tree.from_directory(tree)
@@ -259,7 +260,7 @@ def _some(pages: range, share: float, rng: random.Random) -> list[int]:
 def generate(source: Path, target: Path, files: int, size: int, noise_every: int = 0) -> int:
     """Make a tree of files of all sizes from the bytes of a real one; how many bytes it has.
 
-    With `noise_every`, each so many-th file does not compress.
+    With `noise_every` N, each N-th file does not compress.
     """
     rng = random.Random(SEED)
     files_there = (

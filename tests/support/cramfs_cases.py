@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Random trees, plans and options, made from a seed: the same seed gives the same case everywhere.
 
-A case has all that goes wrong with images: sizes at the edges of pages, holes, noise, twins that
-differ in their mode only, deep and long names, links, devices, programs with segments. `tree()`
-makes it in memory, `plant()` on disk for other builders; a device table makes what only root may.
+A case has the properties with which images go wrong: sizes at the edges of pages, holes, noise,
+equal files that differ in their mode only, deep and long names, links, devices, programs with
+segments. `tree()` makes it in memory, `plant()` on disk for other builders. Devices, which only
+root may make, are in a device table.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import random
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tinyprof.cramfs.format import EntryKind
@@ -20,7 +21,7 @@ from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.cramfs.writing.device_table import apply_device_table
 from tinyprof.cramfs.writing.writer import WriteOptions
-from tinyprof.pages import PAGE_SIZE
+from tinyprof.pages import PAGE_SIZE, pages_in
 
 ODD_NAMES = (
     "n" * 252,
@@ -69,7 +70,7 @@ class Case:
         for path, target in self.links.items():
             mode = EntryKind.SYMLINK.value | 0o777
             nodes[path] = Node(path, EntryKind.SYMLINK, mode, 0, 0, len(target), link=target)
-        return apply_device_table(Tree(_assembled("/", nodes)), self.table)
+        return apply_device_table(Tree(_assembled(nodes)), self.table)
 
     def plant(self, top: Path) -> Tree:
         """The case as a tree read from the directory `top`, which gets all but the devices."""
@@ -87,15 +88,20 @@ def _directory(path: str) -> Node:
     return Node(path, EntryKind.DIRECTORY, EntryKind.DIRECTORY.value | 0o755, 0, 0, 0)
 
 
-def _assembled(path: str, nodes: dict[str, Node]) -> Node:
-    node = nodes[path]
-    if node.kind is not EntryKind.DIRECTORY:
-        return node
-    names = [
-        other for other in nodes if other != "/" and (other.rpartition("/")[0] or "/") == path
-    ]
-    children = sorted((_assembled(name, nodes) for name in names), key=lambda child: child.name)
-    return Node(path, node.kind, node.mode, 0, 0, 0, children=tuple(children))
+def _assembled(nodes: dict[str, Node]) -> Node:
+    """The root, with every node below its parent. The deepest directories are made first."""
+    below: dict[str, list[Node]] = {}
+    for path in sorted(
+        nodes, key=lambda path: path.count("/") if path != "/" else 0, reverse=True
+    ):
+        node = nodes[path]
+        if node.kind is EntryKind.DIRECTORY:
+            children = sorted(below.pop(path, []), key=lambda child: child.name)
+            node = replace(node, children=tuple(children))
+        if path == "/":
+            return node
+        below.setdefault(path.rpartition("/")[0] or "/", []).append(node)
+    raise AssertionError("a tree has a root")
 
 
 def make_case(
@@ -157,7 +163,7 @@ def _content(case: Case, rng: random.Random) -> bytes:
     size = rng.randrange(5) * PAGE_SIZE + rng.choice(
         (0, 0, 1, PAGE_SIZE - 1, rng.randrange(PAGE_SIZE))
     )
-    pages = b"".join(_page(case, rng) for _ in range(-(-size // PAGE_SIZE)))[:size]
+    pages = b"".join(_page(case, rng) for _ in range(pages_in(size)))[:size]
     return _program(pages, rng) if len(pages) > 2 * PAGE_SIZE and rng.random() < 0.3 else pages
 
 
@@ -212,7 +218,7 @@ def _plan(case: Case, rng: random.Random) -> dict[str, list[int]]:
     share = rng.choice((0.0, 0.1, 0.5, 1.0))
     plan: dict[str, list[int]] = {}
     for path, file in case.files.items():
-        pages = range(-(-len(file.content) // PAGE_SIZE))
+        pages = range(pages_in(len(file.content)))
         chosen = [page for page in pages if rng.random() < share]
         if chosen:
             plan[path] = chosen

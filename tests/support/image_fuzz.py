@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Feeds mutated images to the reader, the checker and the extractor: seeds in, the cases that
-misbehave out.
+"""Feeds mutated images to the reader, the checker and the extractor: seeds in, failures out.
 
-A case is made from its number alone, so any of them can be made again. Run as a program it takes
-as many cases and cores as it is given: `python tests/image_fuzz.py 200000 2`.
+1. A case is made from its number alone, so any of them can be made again.
+2. Two of three cases have their CRC made right again, so that they get as far as they can.
+3. No case may take more than SECONDS_MAX of processor time or memory_limit() of its size; every
+   case runs in a process whose memory ends there. Every STEPS_EVERY-th case has its calls counted,
+   too.
+4. A check lists at most FINDINGS_MAX findings.
+
+Run as a program it takes a number of cases and of cores: `python tests/support/image_fuzz.py
+200000 2`.
 """
 
 from __future__ import annotations
@@ -11,20 +17,22 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import resource
 import shutil
 import struct
 import sys
 import tempfile
 import time
-import tracemalloc
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.cost import peak_memory, steps
 from support.cramfs_cases import Case, make_case
 from tinyprof.cramfs.format import ImageError
-from tinyprof.cramfs.reading.checker import check_image
+from tinyprof.cramfs.reading.checker import FINDINGS_MAX, check_image
 from tinyprof.cramfs.reading.directory import Entry
 from tinyprof.cramfs.reading.extractor import extract_image
 from tinyprof.cramfs.reading.reader import Image, read_image
@@ -32,9 +40,17 @@ from tinyprof.cramfs.writing.writer import write_image
 
 BASES = 24
 EXTRACT_EVERY = 20
+STEPS_EVERY = 97
 BATCH = 2_000
 SECONDS_MAX = 2.0
-"""No image of a few pages may take longer than this, however it is made."""
+"""Seconds of processor time. No image of a few pages may take longer, however it is made."""
+
+STEPS_A_BYTE = 40
+"""Calls for each byte of an image, beyond STEPS_FREE of them."""
+
+STEPS_FREE = 200_000
+MEMORY_FREE = 64 << 20
+"""Bytes. An image may take this and eight times its own size."""
 
 WORDS = (
     0,
@@ -113,18 +129,45 @@ def mutate(image: bytes, rng: random.Random) -> bytes:
     return bytes(broken)
 
 
+def sealed(image: bytes) -> bytes:
+    """The image with the CRC and the size that it now has, as far as it has a superblock."""
+    for at in (0, 512):
+        for order in "<>":
+            if image[at : at + 4] == struct.pack(order + "I", 0x28CD3D45) and len(image) > at + 76:
+                fixed = bytearray(image)
+                struct.pack_into(order + "I", fixed, at + 4, len(image))
+                fixed[at + 32 : at + 36] = bytes(4)
+                struct.pack_into(order + "I", fixed, at + 32, zlib.crc32(fixed[at:]))
+                return bytes(fixed)
+    return image
+
+
+def memory_limit(size: int) -> int:
+    """The bytes of memory that an image of `size` bytes may take."""
+    return MEMORY_FREE + 8 * size
+
+
+def steps_limit(size: int) -> int:
+    """The calls that an image of `size` bytes may take."""
+    return STEPS_FREE + STEPS_A_BYTE * size
+
+
 def try_image(image: bytes, target: Path | None) -> str:
-    """What is wrong with how an image is treated; empty if nothing is."""
+    """A sentence about a fault in the way an image is treated; empty if there is none."""
     try:
-        check_image(image)
-        parsed = read_image(image)
+        report = check_image(image)
+        if len(report.findings) > FINDINGS_MAX:
+            return f"{len(report.findings)} findings"
+        with contextlib.suppress(ImageError):
+            read_image(image)
+        parsed = read_image(image, salvage=True)
         for entry in {(entry.ino, entry.size): entry for entry in parsed.entries}.values():
             _read(parsed, entry)
         if target is not None:
             extract_image(parsed, target)
     except ImageError:
         return ""
-    except Exception as error:
+    except (Exception, MemoryError) as error:
         return repr(error)
     return ""
 
@@ -135,9 +178,10 @@ def _read(image: Image, entry: Entry) -> None:
 
 
 def run(numbers: range) -> tuple[int, list[Failure]]:
-    """Try these cases; how many there were, and those that failed."""
+    """Try these cases. Gives their number, and the failures."""
     images = bases()
     failures: list[Failure] = []
+    limit_memory(memory_limit(2 * max(map(len, images))))
     in_memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(dir=in_memory) as scratch:
         outside = _witness(Path(scratch))
@@ -148,6 +192,10 @@ def run(numbers: range) -> tuple[int, list[Failure]]:
             what = try_image(image, target)
             if time.process_time() - began > SECONDS_MAX:
                 what = what or f"took {time.process_time() - began:.1f} s"
+            if number % STEPS_EVERY == 0:
+                count = steps(lambda image=image: try_image(image, None))  # type: ignore[misc]
+                if count > steps_limit(len(image)):
+                    what = what or f"took {count} calls for {len(image)} bytes"
             if target is not None:
                 shutil.rmtree(target, ignore_errors=True)
                 if _witness_of(Path(scratch)) != outside:
@@ -160,7 +208,15 @@ def run(numbers: range) -> tuple[int, list[Failure]]:
 def make(number: int, images: list[bytes]) -> bytes:
     """The image of a case."""
     rng = random.Random(number)
-    return mutate(images[rng.randrange(len(images))], rng)
+    image = mutate(images[rng.randrange(len(images))], rng)
+    return sealed(image) if number % 3 else image
+
+
+def limit_memory(room: int) -> None:
+    """Let this process have `room` bytes more than it has now. Going beyond is a MemoryError."""
+    pages = int(Path("/proc/self/statm").read_text().split()[5])
+    limit = pages * resource.getpagesize() + room
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
 
 
 def _witness(scratch: Path) -> object:
@@ -197,12 +253,8 @@ def run_parallel(
 
 
 def memory_peak(image: bytes) -> int:
-    """Bytes that treating an image takes at most."""
-    tracemalloc.start()
-    try_image(image, None)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return peak
+    """The most bytes that treating an image takes at once."""
+    return peak_memory(lambda: try_image(image, None))
 
 
 def corpus(folder: Path) -> list[Path]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A progress bar on stderr."""
+"""Draws a progress bar on stderr."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ import time
 
 
 class Bar:
-    """A progress bar on stderr, if that is a terminal; call it with what is done and what there is
-    in all."""
+    """A progress bar on stderr, if that is a terminal.
+
+    Call it with the number of things that are done and the number of all things.
+    """
 
     WIDTH = 40
+    """Characters of the bar itself."""
+
     INTERVAL = 0.1
+    """Seconds between two drawings."""
 
     def __init__(self, title: str) -> None:
         self._title = title
@@ -29,6 +34,6 @@ class Bar:
         sys.stderr.flush()
 
     def close(self) -> None:
-        """Leave the line as it was."""
+        """Clear the line."""
         if self._shown:
             sys.stderr.write("\r\x1b[K")

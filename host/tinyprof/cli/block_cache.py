@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where compressed blocks of earlier builds are kept."""
+"""Opens the cache of compressed blocks in the folder in which the user keeps such things."""
 
 from __future__ import annotations
 
@@ -11,8 +11,20 @@ from tinyprof.cramfs.writing.compressor import compressor_name
 
 
 def open_cache(level: int, zopfli: bool = False) -> DiskCache:
-    """The compressed blocks of earlier builds, where the user keeps such things."""
+    """The compressed blocks of earlier builds."""
+    return DiskCache(cache_folder(), compressor_name(level, zopfli))
+
+
+def cache_folder() -> Path | None:
+    """tinyprof's folder for things that can be made again; it need not exist.
+
+    1. $XDG_CACHE_HOME/tinyprof, if that is an absolute path;
+    2. else ~/.cache/tinyprof;
+    3. else none. Without HOME and without an entry in /etc/passwd there is no home directory, and
+       a folder of the name ~ must not be made.
+    """
     base = os.environ.get("XDG_CACHE_HOME", "")
-    # Unlike Path.home() this never fails, and a folder that cannot be made is a cache unused.
-    folder = Path(base) if base.startswith("/") else Path(os.path.expanduser("~/.cache"))  # noqa: PTH111
-    return DiskCache(folder / "tinyprof", compressor_name(level, zopfli))
+    # Unlike Path.home() this never fails.
+    home = os.path.expanduser("~/.cache")  # noqa: PTH111
+    folder = base if base.startswith("/") else home
+    return Path(folder) / "tinyprof" if folder.startswith("/") else None

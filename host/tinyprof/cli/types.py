@@ -1,15 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Times, sizes and shares as words of a command."""
+"""Parses times, sizes and shares on the command line."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
 
 import click
-
-if TYPE_CHECKING:
-    pass
-import re
 
 from tinyprof.text import seconds_of
 
@@ -33,7 +29,7 @@ class Percent(click.ParamType[float]):
 
 
 class Time(click.ParamType[float]):
-    """A time with its unit, in seconds."""
+    """A time with its unit. Gives seconds."""
 
     name = "time"
 
@@ -51,18 +47,21 @@ UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 class Bytes(click.ParamType[int]):
-    """A number of bytes, perhaps with K, M or G for powers of 1,024."""
+    """A number of bytes: decimal, perhaps with K, M or G for powers of 1,024, or hexadecimal."""
 
     name = "bytes"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> int:
-        found = re.fullmatch(
-            r"([0-9]{1,12})(?:\.([0-9]{1,3}))?([kmg]?)(?:i?b)?", str(value).lower()
-        )
+        text = str(value).lower()
+        if re.fullmatch("0x[0-9a-f]{1,12}", text):
+            return int(text, 16)
+        found = re.fullmatch(r"([0-9]{1,12})(?:\.([0-9]{1,3}))?([kmg]?)(?:i?b)?", text)
         if not found:
-            self.fail(f"{value!r} is no number of bytes; write 300000, 512K, 1.5M", param, ctx)
+            self.fail(
+                f"{value!r} is no number of bytes; write 300000, 512K, 1.5M or 0x40000", param, ctx
+            )
         whole, part, unit = found.groups()
         return int(whole) * UNITS[unit] + int(part or 0) * UNITS[unit] // int(
             "1" + "0" * len(part or "")

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The CramFS format: its numbers and its three structures (include/uapi/linux/cramfs_fs.h).
+"""The CramFS format: its numbers, its superblock and its inode (include/uapi/linux/cramfs_fs.h).
 
-Superblock and inode go between bytes and frozen records here; what they point to is for the reader
-and the writer. Nothing here does I/O.
+This module turns superblocks and inodes from bytes into frozen records and back. The reader and
+the writer follow the offsets in them. Nothing here does I/O, and nothing depends on the locale.
 """
 
 from __future__ import annotations
 
-import re
 import struct
 from dataclasses import dataclass
 from enum import Enum, IntFlag
@@ -21,35 +20,74 @@ from tinyprof.pages import Fsid
 MAGIC = 0x28CD3D45
 SIGNATURE = b"Compressed ROMFS"
 SUPER_SIZE = 76
+"""Bytes of the superblock, the root's inode included."""
+
 INODE_SIZE = 12
+"""Bytes of an inode. An entry's name follows its inode."""
+
 CRC_OFFSET = 32
+"""Bytes from the superblock's begin to its CRC field."""
 
 FILE_MAX = (1 << 24) - 1
+"""Bytes. The size field of an inode has 24 bits."""
+
 NAME_MAX = 63 * 4
+"""Bytes. An inode counts the words of its name in 6 bits."""
+
 UID_MAX = (1 << 16) - 1
 GID_MAX = (1 << 8) - 1
 INODE_OFFSET_MAX = ((1 << 26) - 1) * 4
-"""An inode's offset field has 26 bits and counts words: tables and directories lie below 256
+"""Bytes. An inode's offset has 26 bits and counts words: tables and directories lie below 256
 MiB."""
 
+IMAGE_MAX = 272 << 20
+"""Bytes. The last table lies below 256 MiB, and its file has less than 16 MiB. Builder and reader
+share this limit."""
+
+DEPTH_MAX = 256
+"""Directories below the root. Builder and reader share this limit."""
+
+PATH_MAX = 4096
+"""Characters. The kernel resolves no longer path (include/uapi/linux/limits.h)."""
+
 DIRENT_READ = INODE_SIZE + NAME_MAX
-"""The kernel reads a directory entry with room for the longest name; cramfs_direct_read() gives
-zeros for what reaches beyond the image."""
+"""Bytes. The kernel reads a directory entry with room for the longest name. cramfs_direct_read()
+gives zeros if that reaches beyond the image."""
 
 BLOCK_UNCOMPRESSED = 1 << 31
 BLOCK_DIRECT = 1 << 30
 BLOCK_FLAGS = BLOCK_UNCOMPRESSED | BLOCK_DIRECT
 
 BOOT_PAD = 512
-"""The only other place at which the kernel looks for a superblock; boot code may stand before
+"""Bytes. The kernel looks for a superblock at byte 0 and at this byte. Boot code may stand before
 it."""
 
 ByteOrder = Literal["little", "big"]
 BYTE_ORDERS: tuple[ByteOrder, ByteOrder] = ("little", "big")
 
 
+def paths_max(image_size: int) -> int:
+    """The characters that all paths of an image may have together.
+
+    A few bytes of an image can name a path of 4,096 characters, so that the sum would otherwise
+    grow with the square of the size. Builder and reader share this limit.
+    """
+    return (16 << 20) + 16 * image_size
+
+
+def name_text(name: bytes) -> str:
+    """A name of the image as text: UTF-8, whatever the locale. Other bytes become surrogates."""
+    return name.decode("utf-8", "surrogateescape")
+
+
+def name_bytes(name: str) -> bytes:
+    """The bytes of a name that name_text() gave."""
+    return name.encode("utf-8", "surrogateescape")
+
+
 class SuperFlag(IntFlag):
-    """superblock.flags; kernels refuse a bit from 0x100 on that they do not know."""
+    """The bits of superblock.flags. A kernel refuses each bit from 0x100 on that it does not
+    know."""
 
     FSID_VERSION_2 = 0x001
     SORTED_DIRS = 0x002
@@ -63,7 +101,7 @@ SUPPORTED_FLAGS = 0xFF | 0x100 | 0x200 | 0x400 | 0x800
 
 
 class EntryKind(Enum):
-    """What an entry is, by the format bits of its mode."""
+    """The type of an entry. The values are the type bits of a mode."""
 
     FIFO = 0o010000
     CHAR = 0o020000
@@ -75,26 +113,36 @@ class EntryKind(Enum):
 
     @property
     def has_blocks(self) -> bool:
-        """Whether its data are pages behind block pointers."""
+        """Whether the data of such an entry are pages behind block pointers."""
         return self in (EntryKind.FILE, EntryKind.SYMLINK)
 
     @property
     def has_data(self) -> bool:
-        """Whether its inode points to data: the blocks, or a directory's names."""
+        """Whether the inode of such an entry points to data: to blocks, or to a directory's
+        names."""
         return self.has_blocks or self is EntryKind.DIRECTORY
 
 
-class ImageError(TinyprofError):
-    """An image that cannot be read as CramFS: what is wrong and at which byte or path."""
+class CramfsError(TinyprofError):
+    """The root of all errors of this library. The message names the place, the hint a way out."""
 
 
-class TreeError(TinyprofError):
-    """A tree that CramFS cannot hold: the path, and the limit it is over."""
+class ImageError(CramfsError):
+    """An image that cannot be read as CramFS. The message names the byte or the path."""
+
+
+class NoImageError(ImageError):
+    """Bytes without a CramFS magic number where an image was expected."""
+
+
+class TreeError(CramfsError):
+    """A tree that CramFS cannot hold. The message names the path and the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inode:
-    """The 12 bytes in front of a name; `offset` in bytes, 0 where there is no data."""
+    """The 12 bytes in front of a name. `size` and `offset` are in bytes; an offset of 0 means that
+    there is no data."""
 
     mode: int
     uid: int
@@ -104,6 +152,7 @@ class Inode:
     offset: int
 
     def pack(self, order: ByteOrder) -> bytes:
+        """The inode's bytes in an image of this byte order."""
         if order == "little":
             words = (
                 self.mode | self.uid << 16,
@@ -121,6 +170,7 @@ class Inode:
 
     @classmethod
     def unpack(cls, data: bytes | memoryview, at: int, order: ByteOrder) -> Inode:
+        """The inode at byte `at`."""
         if order == "little":
             first, second, third = struct.unpack_from("<3I", data, at)
             return cls(
@@ -144,7 +194,11 @@ class Inode:
 
 @dataclass(frozen=True, slots=True)
 class Superblock:
-    """The image's head; `size` in bytes, `offset` where in the data it stands (0 or 512)."""
+    """The head of an image.
+
+    `size` is the image's size in bytes. `offset` is the byte at which the superblock stands, 0 or
+    512.
+    """
 
     byte_order: ByteOrder
     size: int
@@ -155,63 +209,38 @@ class Superblock:
     offset: int = 0
 
     def pack(self) -> bytes:
+        """The superblock's bytes, with 0 in place of the CRC."""
         prefix = "<" if self.byte_order == "little" else ">"
         ids = (self.fsid.crc, self.fsid.edition, self.fsid.blocks, self.fsid.files)
         head = struct.pack(
             f"{prefix}4I16s4I", MAGIC, self.size, int(self.flags), 0, SIGNATURE, *ids
         )
-        name = self.name.encode("utf-8", "surrogateescape")[:16].ljust(16, b"\0")
+        name = name_bytes(self.name)[:16].ljust(16, b"\0")
         return head + name + self.root.pack(self.byte_order)
 
 
-def unpack_superblock(data: bytes | memoryview) -> Superblock:
-    """The superblock at byte 0 or 512, as cramfs_read_super() looks for it; raises ImageError."""
+def unpack_superblock(data: bytes | memoryview, available: int | None = None) -> Superblock:
+    """The superblock at byte 0 or 512 of `data`, as cramfs_read_super() looks for it.
+
+    `available` is the number of bytes that the image can have, where `data` is only its begin. A
+    superblock that claims more bytes is given back as it is. Raises NoImageError without a magic
+    number, ImageError for a broken superblock.
+    """
     for offset in (0, BOOT_PAD):
-        for order in BYTE_ORDERS:
-            if _has_magic(data, offset, order):
-                return _unpack_at(data, offset, order)
-    found = find_images(data)
-    if found:
-        places = ", ".join(map(str, found[:8]))
-        raise ImageError(
-            "not a cramfs image at byte 0", f"it holds one at byte {places}: use --offset"
-        )
-    raise ImageError(
+        order = order_at(data, offset)
+        if order:
+            return _unpack_at(data, offset, order, len(data) if available is None else available)
+    raise NoImageError(
         "not a cramfs image: no magic number at byte 0 or 512", "give the image file itself"
     )
 
 
-def _has_magic(data: bytes | memoryview, offset: int, order: ByteOrder) -> bool:
-    prefix = "<" if order == "little" else ">"
-    enough = 0 <= offset <= len(data) - SUPER_SIZE
-    return enough and bool(struct.unpack_from(f"{prefix}I", data, offset)[0] == MAGIC)
-
-
-def find_images(data: bytes | memoryview) -> list[int]:
-    """The bytes of a flash dump at which images begin, boot padding included."""
-    found: list[int] = []
-    for match in re.finditer(re.escape(SIGNATURE), data):
-        at = match.start() - 16
-        for order in BYTE_ORDERS:
-            if _has_magic(data, at, order):
-                found.append(at - BOOT_PAD if _is_padded(memoryview(data), at, order) else at)
-    return found
-
-
-def _is_padded(data: memoryview, at: int, order: ByteOrder) -> bool:
-    """Whether the image of the superblock at byte `at` begins 512 bytes before it."""
-    root = Inode.unpack(data, at + 64, order).offset
-    if at < BOOT_PAD or root == SUPER_SIZE:
-        return False
-    if root == BOOT_PAD + SUPER_SIZE:
-        return True
-    # Behind an inserted image the root may stand anywhere: only the CRC tells where the image
-    # ends.
-    size, crc = (
-        struct.unpack_from("<I" if order == "little" else ">I", data, at + place)[0]
-        for place in (4, 32)
-    )
-    return bool(image_crc(data[at : at - BOOT_PAD + size], 0) == crc)
+def order_at(data: bytes | memoryview, offset: int) -> ByteOrder | None:
+    """The byte order of the magic number at byte `offset`. None: there is no superblock."""
+    if not 0 <= offset <= len(data) - SUPER_SIZE:
+        return None
+    magic = bytes(data[offset : offset + 4])
+    return next((order for order in BYTE_ORDERS if int.from_bytes(magic, order) == MAGIC), None)
 
 
 def image_crc(data: memoryview, start: int) -> int:
@@ -222,7 +251,9 @@ def image_crc(data: memoryview, start: int) -> int:
     return int(deflate.crc32(data[field + 4 :], crc))
 
 
-def _unpack_at(data: bytes | memoryview, offset: int, order: ByteOrder) -> Superblock:
+def _unpack_at(
+    data: bytes | memoryview, offset: int, order: ByteOrder, available: int
+) -> Superblock:
     prefix = "<" if order == "little" else ">"
     _, size, flags, _, signature, crc, edition, blocks, files = struct.unpack_from(
         f"{prefix}4I16s4I", data, offset
@@ -232,20 +263,28 @@ def _unpack_at(data: bytes | memoryview, offset: int, order: ByteOrder) -> Super
     if flags & ~SUPPORTED_FLAGS:
         raise ImageError(f"image needs features {flags & ~SUPPORTED_FLAGS:#x} that no kernel has")
     if not flags & SuperFlag.FSID_VERSION_2:
-        size, crc, edition, blocks, files = len(data), 0, 0, 0, 0
-    if size > len(data):
+        # Images of before Linux 2.3.39 do not say how long they are.
+        size, crc, edition, blocks, files = min(available, IMAGE_MAX), 0, 0, 0, 0
+    if size > IMAGE_MAX:
         raise ImageError(
-            f"image is cut short: {size} bytes by its superblock, {len(data)} here",
-            "copy it again",
+            f"image of {size} bytes by its superblock; cramfs holds at most {IMAGE_MAX}"
         )
     if size < offset + SUPER_SIZE:
         raise ImageError(
             f"image of {size} bytes by its superblock, which has no room for the superblock"
         )
-    name = (
-        bytes(data[offset + 48 : offset + 64]).split(b"\0")[0].decode("utf-8", "surrogateescape")
-    )
+    name = name_text(bytes(data[offset + 48 : offset + 64]).split(b"\0")[0])
     root = Inode.unpack(data, offset + 64, order)
     return Superblock(
         order, size, SuperFlag(flags), Fsid(crc, edition, blocks, files), name, root, offset
+    )
+
+
+def cut_short(superblock: Superblock, available: int) -> ImageError | None:
+    """The error about an image that has only `available` bytes here. None: it is whole."""
+    if superblock.size <= available:
+        return None
+    return ImageError(
+        f"image is cut short: {superblock.size} bytes by its superblock, {available} here",
+        "copy it again",
     )

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a kernel can map in place: the pages wanted of one file in, those worth storing in place
-out.
+"""Judges pages: the pages wanted of one file in, the pages worth storing in place out.
 
-Each model follows cramfs_physmem_mmap() and cramfs_read_folio() of a kernel, and says of each page
-that is left out why. A page that no kernel would map from flash only makes an image larger.
+Each model follows cramfs_physmem_mmap() and cramfs_read_folio() of a kernel. It gives a reason for
+each page that is left out. A page that no kernel would map from flash only makes an image larger.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tinyprof.cramfs.programs import EM_RISCV, Part, machine_of, mapped_parts
-from tinyprof.pages import PAGE_SIZE
+from tinyprof.pages import PAGE_SIZE, pages_in
 
 KernelModel = Literal["patched", "mainline", "nommu"]
-"""`patched` has tinyprof's fault handler (docs/kernel.md), `mainline` is a stock kernel, `nommu` a
-stock one without an MMU."""
+"""`patched` has tinyprof's fault handler (docs/kernel.md). `mainline` is a stock kernel, and
+`nommu` is a stock kernel without an MMU."""
 
 KERNEL_MODELS: tuple[KernelModel, ...] = ("patched", "mainline", "nommu")
 
@@ -30,7 +29,8 @@ READS_ZEROS = (
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Pages of one file that go in place, and why each other page that was wanted does not."""
+    """The pages of one file that go in place, and the reason for each other page that was
+    wanted."""
 
     in_place: frozenset[int]
     refused: Mapping[int, str]
@@ -38,8 +38,8 @@ class Verdict:
 
 def judge(kernel: KernelModel, head: bytes, size: int, wanted: Collection[int]) -> Verdict:
     """Decide over the pages `wanted` of a file of `size` bytes that begins with `head`
-    (elf.head_of())."""
-    pages = -(-size // PAGE_SIZE)
+    (programs.head_of())."""
+    pages = pages_in(size)
     refused = {page: BEYOND for page in wanted if not 0 <= page < pages}
     legal = set(wanted) - refused.keys()
     if maps_no_code(kernel, head):
@@ -67,17 +67,18 @@ def judge(kernel: KernelModel, head: bytes, size: int, wanted: Collection[int]) 
 
 
 def maps_no_code(kernel: KernelModel, head: bytes) -> bool:
-    """Whether a program that begins with `head` is for machines whose kernels must not map code
-    from flash.
+    """Whether a program that begins with `head` is for a machine whose kernel must not map its
+    code from flash.
 
-    set_pte_at() of arch/riscv marks the struct page of all code that is mapped, and flash has
-    none: it oopses or changes other RAM. Seen on 6.1 and 6.12 (tests/target/test_riscv64.py).
+    On RISC-V, flush_icache_pte() marks the struct page of all code that is mapped. Flash has no
+    struct page, so the kernel oopses or changes other RAM. Seen on 6.1 and 6.12
+    (tests/target/test_riscv64.py).
     """
     return kernel != "nommu" and machine_of(head) == EM_RISCV
 
 
 def _leading_runs(parts: Iterable[Part], legal: set[int]) -> tuple[set[int], dict[int, str]]:
-    """A stock kernel maps the run of blocks that a mapping begins with
+    """The pages that a stock kernel maps: of each mapping the run of blocks that it begins with
     (cramfs_get_block_range())."""
     useful: set[int] = set()
     reasons: dict[int, str] = {}
@@ -93,11 +94,10 @@ def _leading_runs(parts: Iterable[Part], legal: set[int]) -> tuple[set[int], dic
 
 
 def _merged(parts: Iterable[Part], legal: set[int]) -> list[Part]:
-    """The mappings as a kernel has them: one that goes on where the one before ended becomes part
-    of it.
+    """The mappings as a kernel has them.
 
-    Not if the first page of that is in place: such a mapping is special to vma_merge()
-    (VM_SPECIAL).
+    1. A mapping that begins where an equal one ended becomes part of that one.
+    2. A mapping whose first page is in place stays alone: vma_merge() leaves it out (VM_SPECIAL).
     """
     merged: list[Part] = []
     for part in parts:
@@ -110,8 +110,8 @@ def _merged(parts: Iterable[Part], legal: set[int]) -> list[Part]:
 
 
 def _whole_parts(parts: Iterable[Part], legal: set[int]) -> tuple[set[int], dict[int, str]]:
-    """Without an MMU a mapping is one stretch of flash or none
-    (cramfs_physmem_get_unmapped_area())."""
+    """The pages that a kernel without an MMU maps: a mapping in one stretch of flash, or none of
+    it (cramfs_physmem_get_unmapped_area())."""
     useful: set[int] = set()
     reasons: dict[int, str] = {}
     for part in parts:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a loader maps of a program: the first bytes of a file in, the parts that are mapped out.
+"""Finds the parts of a program that a loader maps: the first bytes of a file in, parts out.
 
-Knows ELF of both classes and byte orders, and bFLT of systems without an MMU. A file is untrusted:
-one that is broken has no parts, as it has for a loader.
+It knows ELF of both classes and byte orders, and bFLT of systems without an MMU. A file is
+untrusted. A broken one has no parts, because a loader refuses it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from tinyprof.pages import PAGE_SIZE, pages_in
 
 FLAT_MAGIC = b"bFLT"
 HEAD_SIZE = 4096
-"""Linkers put the program headers right after the ELF header, in a file's first page."""
+"""Bytes. Linkers put the program headers right after the ELF header, in a file's first page."""
 
 EM_RISCV = 243
 FLAT_LOADED = 1 | 2
-"""FLAT_FLAG_RAM, FLAT_FLAG_GZIP: such text is copied to RAM."""
+"""FLAT_FLAG_RAM and FLAT_FLAG_GZIP of linux/flat.h. A loader copies such text to RAM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +47,18 @@ class Part:
         return range(self.first, self.end)
 
     def goes_on_in(self, other: Part) -> bool:
-        """Whether `other` begins at the page where this one ends, and may be used alike."""
+        """Whether `other` begins at the page where this part ends, with equal permissions."""
         alike = (self.writable, self.executable) == (other.writable, other.executable)
         return alike and self.end == other.first
 
 
 def head_of(node: Node) -> bytes:
-    """The first bytes of a file, as many as mapped_parts() needs: to the end of its program
-    headers."""
+    """The first bytes of a file, up to the end of its program headers, for mapped_parts()."""
     return _head(node.head, node.size)
 
 
 def head_in(data: bytes) -> bytes:
-    """The same of a file's bytes."""
+    """The first bytes of a file whose bytes are `data`, for mapped_parts()."""
     return _head(lambda count: data[:count], len(data))
 
 
@@ -81,8 +80,8 @@ def machine_of(head: bytes) -> int:
 
 
 def mapped_parts(head: bytes, size: int) -> tuple[Part, ...] | None:
-    """The parts of a file of `size` bytes that begins with `head`; None if it is no program at
-    all."""
+    """The mapped parts of a file of `size` bytes that begins with `head`. None: it is no
+    program."""
     if head.startswith(ELF_MAGIC):
         return _elf_parts(head, size)
     if head.startswith(FLAT_MAGIC) and len(head) >= 40:
@@ -120,7 +119,8 @@ def _elf_part(segment: SegmentHeader, size: int) -> Part | None:
 
 
 def _flat_parts(head: bytes, size: int) -> tuple[Part, ...]:
-    """struct flat_hdr of linux/flat.h: the text is mapped from the file's begin to data_start."""
+    """The parts of a bFLT file (struct flat_hdr of linux/flat.h): its text, from the file's begin
+    to data_start."""
     (data_start,) = struct.unpack_from(">I", head, 12)
     (flags,) = struct.unpack_from(">I", head, 36)
     if flags & FLAT_LOADED or not 0 < data_start <= size:
@@ -129,8 +129,8 @@ def _flat_parts(head: bytes, size: int) -> tuple[Part, ...]:
 
 
 def executable_pages(node: Node) -> list[int]:
-    """The pages of a program's loadable segments that are not writable, as mkcramfs -X chooses
-    them."""
+    """The pages of a program's loadable segments that are not writable. mkcramfs -X chooses the
+    same."""
     if node.size < len(ELF_MAGIC):
         return []
     parts = mapped_parts(head_of(node), node.size) or ()
@@ -138,7 +138,7 @@ def executable_pages(node: Node) -> list[int]:
 
 
 def program_pages(tree: Tree) -> dict[str, list[int]]:
-    """Those of all programs of a tree, by path: the most that can be in place."""
+    """The executable_pages() of all programs of a tree, by path."""
     pages = {
         node.path: executable_pages(node) for node in tree.walk() if node.kind is EntryKind.FILE
     }

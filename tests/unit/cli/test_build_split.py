@@ -66,7 +66,7 @@ def test_json_tells_the_same(top: Path) -> None:
 
 
 def profile_of(top: Path, processes: int | None) -> Path:
-    """A profile of scattered pages of /program, which so many processes map at once."""
+    """A profile of scattered pages of /program, which `processes` map at once."""
     content = (top / "root/program").read_bytes()
     hashes = page_hashes(content)
     ever = Seen(9, 9, 1, 9, 1, 9, 1)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Any tree, any plan, any options: what is written is what is read, and the checker finds nothing
-to say."""
+"""For any tree, plan and options an image is read as it was written, and the checker finds no
+fault."""
 
 from __future__ import annotations
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Extraction makes what the image holds, and never anything outside its directory."""
+"""Extraction makes the files of an image, and never anything outside its directory."""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import struct
+import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,3 +119,75 @@ def test_an_inserted_padded_image_inside_a_dump_is_extracted(tmp_path: Path) -> 
         assert (tmp_path / "out" / path[1:]).read_bytes() == file.content
     with pytest.raises(ImageError, match="70001"):
         read_image(dump)
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("umask")
+def test_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
+    table = "/null c 666 5 6 1 3 0 0 -\n/pipe p 622 0 0 - - - - -\n/folder d 1777 0 0\n"
+    case = Case(0, files={"/file": File(b"x", 0o666)}, table=table)
+    extracted = extract_image(image_of(case), tmp_path / "out", owners=True, devices=True)
+    assert extracted.failed == ()
+    found = {path.name: path.lstat() for path in (tmp_path / "out").iterdir()}
+    assert {name: stat.S_IMODE(status.st_mode) for name, status in found.items()} == {
+        "null": 0o666,
+        "pipe": 0o622,
+        "folder": 0o1777,
+        "file": 0o666,
+    }
+    assert (found["null"].st_uid, found["null"].st_gid) == (5, 6)
+    assert found["null"].st_rdev == os.makedev(1, 3)
+
+
+def test_all_times_are_those_that_fsck_sets(tmp_path: Path) -> None:
+    case = Case(0, directories=["/d"], files={"/d/f": File(b"x")}, links={"/l": b"d/f"})
+    image = tmp_path / "image"
+    image.write_bytes(write_image(case.tree(), {}, case.options).image)
+    extract_image(read_image(image.read_bytes()), tmp_path / "ours")
+    command: list[str | Path] = ["fsck.cramfs", f"--extract={tmp_path / 'theirs'}", image]
+    subprocess.run(command, check=True)
+    assert [(tmp_path / out / "d/f").stat().st_mtime for out in ("ours", "theirs")] == [0, 0]
+    assert [(tmp_path / "ours" / name).lstat().st_mtime for name in ("d", "l")] == [0, 0]
+
+
+def test_what_the_system_refuses_does_not_stop_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case(0, files={"/a": File(b"a"), "/z": File(b"z")}, links={"/link": b"t" * 4000})
+    image = bytearray(write_image(case.tree(), {}, case.options).image)
+    (link,) = (entry for entry in read_image(bytes(image)).entries if entry.path == "/link")
+    struct.pack_into("<I", image, link.at + 4, 4096)
+    extracted = extract_image(read_image(bytes(image)), tmp_path / "out")
+    assert extracted.failed == (("/link", "a link of 4096 bytes is cut to one page"),)
+    assert (tmp_path / "out/z").read_bytes() == b"z"
+
+    def refuse(*words: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchown", refuse)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    extracted = extract_image(read_image(bytes(image)), tmp_path / "again", owners=True)
+    reason = "Operation not permitted: needs root"
+    assert dict(extracted.failed)["/a"] == dict(extracted.failed)["/z"] == reason
+    assert not (tmp_path / "again/a").exists()
+
+
+def test_a_name_that_begins_with_a_dash_is_extracted(tmp_path: Path) -> None:
+    case = Case(0, files={"/-rf": File(b"x")})
+    assert extract_image(image_of(case), tmp_path / "out").failed == ()
+    assert (tmp_path / "out" / "-rf").read_bytes() == b"x"
+
+
+def test_zeros_become_holes_only_where_that_saves_something(tmp_path: Path) -> None:
+    page = b"x" * PAGE_SIZE
+    content = page + bytes(3 * PAGE_SIZE) + page + bytes(40 * PAGE_SIZE) + page[:17]
+    extract_image(image_of(Case(0, files={"/file": File(content)})), tmp_path / "out")
+    out = tmp_path / "out/file"
+    assert out.read_bytes() == content
+    assert out.stat().st_blocks * 512 < len(content) - 30 * PAGE_SIZE

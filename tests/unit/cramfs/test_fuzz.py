@@ -1,19 +1,32 @@
 # SPDX-License-Identifier: MIT
-"""No image, however broken, gives anything but our own error, takes long, or leaves its
-directory."""
+"""No input, however broken, gives anything but our own errors, takes long, or takes much
+memory."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from support.image_fuzz import bases, corpus, make, memory_peak, run_parallel, try_image
+from support import table_fuzz
+from support.image_fuzz import (
+    Failure,
+    bases,
+    corpus,
+    make,
+    memory_limit,
+    memory_peak,
+    run_parallel,
+    try_image,
+)
 
-CASES = int(os.environ.get("TINYPROF_FUZZ_CASES", "200000"))
+CASES = int(os.environ.get("TINYPROF_FUZZ", "20000"))
+"""Images, and a third of it tables and packs of a cache; TINYPROF_FUZZ asks for more."""
+
 FIRST = int(os.environ.get("TINYPROF_FUZZ_FIRST", "0"))
-"""Two cores do this in half a minute; TINYPROF_FUZZ_CASES asks for more or fewer."""
+"""The number of the first case."""
 
 CORPUS = Path(__file__).parents[2] / "corpus" / "images"
 
@@ -34,6 +47,14 @@ def test_memory_is_bounded_by_the_input() -> None:
     images = bases()
     for number in range(300):
         image = make(number, images)
-        # A hole takes four bytes of an image for each of its pages, which are in memory singly and
-        # joined.
-        assert memory_peak(image) < 2 * 1024 * len(image) + (2 << 20), f"case {number}"
+        assert memory_peak(image) < memory_limit(len(image)), f"case {number}"
+
+
+@pytest.mark.parametrize("run", [table_fuzz.run_tables, table_fuzz.run_packs])
+def test_mutated_tables_and_packs_are_refused_or_used(
+    run: Callable[[range], tuple[int, list[Failure]]],
+) -> None:
+    print(f"cases {FIRST} to {FIRST + CASES // 3 - 1}")
+    tried, failures = run_parallel(CASES // 3, FIRST, run=run)
+    assert tried == CASES // 3
+    assert failures == []

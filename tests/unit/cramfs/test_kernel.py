@@ -119,7 +119,7 @@ def test_a_piece_of_a_split_segment_is_a_mapping_of_its_own_if_its_first_page_is
 ):
     data = split(link(Shape(pages=20, separate=False, gap=1500)), [Run(4, 5), Run(9, 9)]).elf
     assert verdict("mainline", {0, 4, 5, 9, 12}, data, len(data)) == {0, 4, 5, 9}
-    # A piece that begins with a cold page takes in all that follow it.
+    # A piece that begins with a cold page is one mapping with the pieces behind it.
     assert verdict("mainline", {4, 5, 9}, data, len(data)) == set()
     assert verdict("mainline", {0, 5, 9}, data, len(data)) == {0}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is written is what is read, for any tree and any choice of pages, by us and by
+"""Images are read as they were written, for any tree and any choice of pages, by us and by
 util-linux."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tinyprof build: mkcramfs's letters with mkcramfs's meanings, and the choice of pages in
+"""tinyprof build: the letters of mkcramfs with their meanings, and the choice of pages in
 place."""
 
 from __future__ import annotations
@@ -7,388 +7,336 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import stat
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+import sys
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from tinyprof.cli import Exit
 from tinyprof.cli.bar import Bar
 from tinyprof.cli.block_cache import open_cache
+from tinyprof.cli.build_words import (
+    BYTE_ORDERS,
+    EDITION_MAX,
+    STDOUT,
+    Words,
+    refuse_contradictions,
+    splitting_of,
+)
+from tinyprof.cli.built import (
+    Built,
+    Splitting,
+    Wanted,
+    show_attributes,
+    show_complaints,
+    show_nodes,
+)
 from tinyprof.cli.stale import MAX_STALE, check_stale
-from tinyprof.cramfs.format import ByteOrder
+from tinyprof.cramfs.format import IMAGE_MAX, name_text
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
+from tinyprof.cramfs.links import with_hard_links
 from tinyprof.cramfs.programs import program_pages
+from tinyprof.cramfs.reading.dump import naming
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.cache import DiskCache
 from tinyprof.cramfs.writing.compressor import choose_compressor
 from tinyprof.cramfs.writing.device_table import apply_device_table
-from tinyprof.cramfs.writing.explain import explain
 from tinyprof.cramfs.writing.packer import compressed_size_of
-from tinyprof.cramfs.writing.writer import WriteOptions, Written, write_image
-from tinyprof.disk import replace_file
-from tinyprof.errors import TinyprofError
-from tinyprof.pages import page_ranges
-from tinyprof.plan.plan_file import PlanError, load_plan
-from tinyprof.segments.split_tree import (
-    AS_PLANNED,
-    Prices,
-    SplitFile,
-    SplitTree,
-    StoredSize,
-    split_tree,
-)
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
+from tinyprof.disk import refuse_inputs, refuse_inside, replace_file
+from tinyprof.errors import TinyprofError, about
+from tinyprof.pages import PAGE_SIZE
+from tinyprof.plan.plan_file import load_plan
+from tinyprof.segments.split_tree import SplitTree, StoredSize, split_tree
 from tinyprof.text import counted, shown
 
 FILE = click.Path(path_type=Path)
-LISTED_MAX = 20
-EDITION_MAX = (1 << 32) - 1
-BYTE_ORDERS: dict[str, ByteOrder] = {"L": "little", "B": "big"}
+TABLE_MAX = 4 << 20
+"""Bytes of a device table. No table that is not too long by its entries has more."""
+
+PLAN_MAX = 64 << 20
+"""Bytes of a plan file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The tree to build with the pages to store in place, and the profiled files that the tree
-    does not have as they were recorded."""
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Build IMAGE from the folder ROOTFS. All pages are compressed but the chosen ones, which "
+    "are stored as they are, to be executed in place. - as IMAGE is standard output.",
+    epilog="Example: tinyprof build --profile boot.tprof rootfs/ rootfs.cramfs",
+)
+@click.argument("rootfs", type=FILE)
+@click.argument("image", type=FILE)
+@click.option(
+    "--profile",
+    type=FILE,
+    help="Store the pages that this profile finds hot uncompressed, to be executed in place.",
+)
+@click.option(
+    "--plan",
+    "plan_file",
+    type=FILE,
+    help="Store the pages that this plan lists uncompressed, to be executed in place.",
+)
+@click.option(
+    "-X",
+    "programs",
+    count=True,
+    help="Store all programs uncompressed, to be executed in place without an MMU; twice: "
+    "with one.",
+)
+@click.option(
+    "--kernel",
+    type=click.Choice(KERNEL_MODELS),
+    help="Kernel that will map the pages: patched has tinyprof's fault handler, mainline is a "
+    "stock kernel, nommu a stock one without an MMU.  [default: patched]",
+)
+@click.option(
+    "--split-segments",
+    "splitting",
+    is_flag=True,
+    help="Split the segments of programs, so that a stock kernel maps scattered pages in place.",
+)
+@click.option(
+    "--max-runs", type=click.IntRange(1), help="Most runs of pages in place that a file may have."
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    help="Number of processes that map each file.  [default: as the profile counted, else 10]",
+)
+@click.option(
+    "--explain",
+    "explained",
+    is_flag=True,
+    help="Say for each file which pages are in place, and why not more.",
+)
+@click.option(
+    "--level",
+    type=click.IntRange(1, 12),
+    default=6,
+    show_default=True,
+    help="Compression level. 12 is the smallest and takes fifty times as long.",
+)
+@click.option("--zopfli", is_flag=True, help="Compress more than --level 12 does, very slowly.")
+@click.option(
+    "--no-cache", is_flag=True, help="Neither use nor keep compressed blocks of other builds."
+)
+@click.option(
+    "--jobs", type=click.IntRange(0), default=0, help="Number of threads.  [default: one a core]"
+)
+@click.option(
+    "-n",
+    "name",
+    default="Compressed",
+    show_default=True,
+    help="Name of the image, at most 16 bytes.",
+)
+@click.option(
+    "-e",
+    "edition",
+    type=click.IntRange(0, EDITION_MAX),
+    default=0,
+    help="Edition number of the image.",
+)
+@click.option(
+    "-D",
+    "table",
+    type=FILE,
+    help="Add devices, and change owners and modes, by this device table.",
+)
+@click.option("-q", "squash", is_flag=True, help="Let root own everything.")
+@click.option(
+    "--hard-links",
+    is_flag=True,
+    help="Replace symbolic links to files of ROOTFS by hard links, which take no page cache.",
+)
+@click.option("-p", "pad", is_flag=True, help="Leave 512 bytes for boot code in front.")
+@click.option("-i", "insert", type=FILE, help="Insert this file behind the superblock.")
+@click.option("-z", "holes", is_flag=True, help="Store pages of zeros as holes.")
+@click.option(
+    "-x",
+    "extended",
+    is_flag=True,
+    help="Use block pointers of Linux 4.15, which store equal pages once.",
+)
+@click.option("-B", "order", flag_value="B", help="Build for a big-endian target.")
+@click.option("-L", "order", flag_value="L", help="Build for a little-endian target.  [default]")
+@click.option(
+    "-N",
+    "endian",
+    type=click.Choice(["big", "little", "host"]),
+    help="Byte order of the target, as mkfs.cramfs of util-linux spells it.",
+)
+@click.option(
+    "-b",
+    "block_size",
+    type=int,
+    default=PAGE_SIZE,
+    help="Block size, as mkfs.cramfs of util-linux spells it; only 4096 is possible.",
+)
+@MAX_STALE
+@click.option(
+    "-E",
+    "--strict",
+    is_flag=True,
+    help="Fail if a plan or profile names files or pages that are not there.",
+)
+@click.option(
+    "-v", "verbose", count=True, help="List the files that go in; twice: explain the image too."
+)
+@click.option("-s", "sorted_", is_flag=True, hidden=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def command(rootfs: Path, image: Path, **options: Any) -> Exit:
+    words = Words(**options)
+    refuse_contradictions(image, words)
+    splitting = splitting_of(words) if words.splitting else None
+    refuse_inputs(image, words.inputs())
+    if image != STDOUT:
+        refuse_inside(image, rootfs)
+    tree = _tree(rootfs, words)
+    how = _write_options(words, splitting)
+    with _cache(words) as cache:
+        sizes = compressed_size_of(choose_compressor(words.level, words.zopfli), cache)
+        wanted = _wanted(tree, words, how.kernel, sizes, splitting)
+        built = _build(wanted, how, cache, splitting)
+    if cache and cache.problem:
+        click.echo(f"tinyprof: cache unused: {shown(cache.problem)}", err=True)
+    return _deliver(image, built, words)
 
-    made: SplitTree
-    stale: tuple[str, ...] = ()
+
+def _tree(rootfs: Path, words: Words) -> Tree:
+    """The root filesystem with the device table applied. Notes about it go to stderr."""
+    tree = Tree.from_directory(rootfs, squash=words.squash, any_owner=words.table is not None)
+    # The table's owners are meant as they are, so it comes after squashing.
+    if words.table:
+        with about(shown(str(words.table))):
+            text = name_text(_read(words.table, TABLE_MAX))
+        tree = apply_device_table(tree, text)
+        tree.check_owners()
+    if words.hard_links:
+        tree, links = with_hard_links(tree)
+        click.echo(f"tinyprof: {counted(len(links), 'symbolic link')} replaced", err=True)
+    if words.verbose:
+        show_nodes(tree)
+    show_attributes(tree, bool(words.verbose))
+    return tree
 
 
-def _splitting(
-    kernel: KernelModel | None,
-    profile: bool,
-    plan: bool,
-    max_runs: int | None,
-    processes: int | None,
-) -> Prices:
-    """The prices of splitting. Raises click.UsageError for options that contradict one another."""
-    if kernel not in (None, "mainline"):
-        raise click.UsageError(f"--split-segments is for --kernel mainline, not for {kernel}")
-    if plan and (max_runs is not None or processes is not None):
-        raise click.UsageError(
-            "--plan lists the pages; --max-runs and --processes choose them by --profile"
-        )
-    if plan:
-        return AS_PLANNED
-    if not profile:
-        raise click.UsageError(
-            "--split-segments needs --profile or --plan to know the pages to map in place"
-        )
-    return Prices()
+def _read(path: Path, limit: int) -> bytes:
+    """The bytes of a file. Raises TinyprofError for more than `limit` of them."""
+    with path.open("rb") as file, naming(path):
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise TinyprofError(f"has more than {limit} bytes", "give another file")
+    return data
+
+
+def _write_options(words: Words, splitting: Splitting | None) -> WriteOptions:
+    insert = b""
+    if words.insert:
+        with about(shown(str(words.insert))):
+            insert = _read(words.insert, IMAGE_MAX)
+    without_mmu: KernelModel = "nommu" if words.programs == 1 else "patched"
+    return WriteOptions(
+        name=name_text(os.fsencode(words.name)),
+        level=words.level,
+        edition=words.edition,
+        byte_order=BYTE_ORDERS[words.order or words.endian or "L"],
+        kernel=words.kernel or ("mainline" if splitting else without_mmu),
+        extended=words.extended or words.programs > 0,
+        holes=words.holes,
+        pad=words.pad,
+        insert=insert,
+        zopfli=words.zopfli,
+        threads=words.jobs,
+    )
+
+
+@contextlib.contextmanager
+def _cache(words: Words) -> Iterator[DiskCache | None]:
+    if words.no_cache:
+        yield None
+        return
+    with contextlib.closing(open_cache(words.level, words.zopfli)) as cache:
+        yield cache
+
+
+def _wanted(
+    tree: Tree,
+    words: Words,
+    kernel: KernelModel,
+    sizes: StoredSize,
+    splitting: Splitting | None,
+) -> Wanted:
+    """The pages to store in place: by the profile, by the plan, or all pages of programs."""
+    if words.profile:
+        return _profiled(tree, words.profile, words, kernel, sizes, splitting)
+    pages: Mapping[str, Collection[int]] = program_pages(tree) if words.programs else {}
+    if words.plan_file:
+        with about(shown(str(words.plan_file))):
+            pages = load_plan(_read(words.plan_file, PLAN_MAX).decode("utf-8", "replace"))
+    if splitting:
+        return Wanted(split_tree(tree, pages, sizes, splitting.prices))
+    return Wanted(SplitTree(tree, pages))
 
 
 def _profiled(
     tree: Tree,
     profile: Path,
-    max_stale: float | None,
-    processes: int | None,
+    words: Words,
     kernel: KernelModel,
     sizes: StoredSize,
-    prices: Prices | None,
-    max_runs: int | None,
+    splitting: Splitting | None,
 ) -> Wanted:
-    """The choice of a plan without a budget."""
-    # What reads profiles takes longer to import than a small image to build.
+    """The pages that a plan without a budget chooses."""
+    # Profiles take longer to import than a small image takes to build.
     from tinyprof.cli.opening import open_profile  # noqa: PLC0415
-    from tinyprof.plan.selection import Splitting, choose_by_profile  # noqa: PLC0415
+    from tinyprof.plan import selection  # noqa: PLC0415
     from tinyprof.rootfs.match import match  # noqa: PLC0415
 
     found = match(open_profile([profile]), tree)
-    check_stale(found, max_stale)
-    if processes is not None:
-        found = found.with_processes(processes)
-    splitting = Splitting(prices, max_runs) if prices else None
-    return Wanted(choose_by_profile(tree, found, sizes, kernel, splitting), found.stale)
+    check_stale(found, words.max_stale)
+    if words.processes is not None:
+        found = found.with_processes(words.processes)
+    how = selection.Splitting(splitting.prices, splitting.max_runs) if splitting else None
+    made = selection.choose_by_profile(tree, found, sizes, kernel, how)
+    return Wanted(made, found.stale)
 
 
-def _listed(
-    tree: Tree, plan: Path | None, programs: int, sizes: StoredSize, prices: Prices | None
-) -> Wanted:
-    pages: Mapping[str, Collection[int]] = program_pages(tree) if programs else {}
-    if plan:
-        try:
-            pages = load_plan(plan.read_text(errors="replace"))
-        except PlanError as error:
-            raise PlanError(f"{plan}: {error.message}", error.hint) from None
-    if prices:
-        return Wanted(split_tree(tree, pages, sizes, prices))
-    return Wanted(SplitTree(tree, pages))
-
-
-def _tree(rootfs: Path, table: Path | None, squash: bool) -> Tree:
-    tree = Tree.from_directory(rootfs, squash=squash)
-    # The table's owners are meant as they are, so it comes after squashing.
-    return apply_device_table(tree, table.read_text(errors="surrogateescape")) if table else tree
-
-
-def _build(made: SplitTree, options: WriteOptions, cache: DiskCache | None) -> Written:
+def _build(
+    wanted: Wanted, options: WriteOptions, cache: DiskCache | None, splitting: Splitting | None
+) -> Built:
     with contextlib.closing(Bar("compressing")) as bar:
-        written = write_image(made.tree, made.pages, options, bar, cache)
+        written = write_image(wanted.made.tree, wanted.made.pages, options, bar, cache)
     if cache:
         cache.save()
-    return written
+    return Built(wanted, written, splitting)
 
 
-def _complaints(wanted: Wanted, written: Written) -> list[str]:
-    """What a profile or plan names and the tree has not."""
-    complaints = [
-        f"{shown(path)}: missing or changed since the profile; used pages of it are compressed"
-        for path in wanted.stale
-    ]
-    missing: dict[tuple[str, str], list[int]] = {}
-    for refusal in written.refused:
-        if refusal.missing:
-            missing.setdefault((refusal.path, refusal.reason), []).append(refusal.page)
-    for (path, reason), pages in missing.items():
-        complaints.append(f"{shown(path)}: page {page_ranges(pages)}: {reason}")
-    return complaints
+def _deliver(image: Path, built: Built, words: Words) -> Exit:
+    """Write the image, and print the account of it.
 
-
-def _show_nodes(tree: Tree) -> None:
-    for node in tree.walk():
-        owner = f"{node.uid:5}:{node.gid:<3}"
-        device = f"{node.device >> 8:4},{node.device & 255:4}" if node.device else f"{node.size:9}"
-        click.echo(f"{stat.filemode(node.mode)} {device} {owner} {shown(node.path)}", err=True)
-
-
-def _show_explanation(made: SplitTree, written: Written, prices: Prices | None) -> None:
-    tree = made.tree
-    explained = explain(tree, written)
-    split = {file.path: file for file in made.files}
-    for file in explained:
-        here = f": {page_ranges(file.in_place)}" if file.in_place else ""
-        click.echo(
-            f"{shown(file.path)}: {len(file.in_place)} of {file.pages} pages in place{here}"
-        )
-        for reason, refused in file.refused:
-            click.echo(f"    {page_ranges(refused)}: {reason}")
-        if file.unplanned:
-            click.echo(f"    {file.unplanned} others are not in the plan")
-        _show_split(split.get(file.path), made.whole.get(file.path), prices)
-    paths = {file.path for file in explained}
-    others = [node for node in tree.files() if node.path not in paths]
-    pages = sum(node.pages for node in others)
-    click.echo(f"{len(others)} other files of {pages} pages are not in the plan")
-
-
-def _show_split(file: SplitFile | None, whole: str | None, prices: Prices | None) -> None:
-    if whole:
-        click.echo(f"    left whole: {shown(whole)}")
-    if not file or not prices:
-        return
-    grown = (
-        f", {file.size - file.source_size} bytes longer" if file.size > file.source_size else ""
-    )
-    click.echo(f"    split: {counted(file.mappings, 'mapping')} more{grown}")
-    if prices != AS_PLANNED:
-        click.echo(f"    {prices.weighing(file.processes)}")
-    if file.bridged:
-        click.echo(f"    {page_ranges(file.bridged)}: cold, in place to save mappings")
-    if file.lonely:
-        click.echo(f"    {page_ranges(file.lonely)}: hot, not worth a mapping")
-
-
-def _fields(
-    image: Path, made: SplitTree, wanted: Wanted, written: Written, explained: bool
-) -> dict[str, object]:
-    fields: dict[str, object] = {
-        "image": str(image),
-        "size": len(written.image),
-        "pages_in_place": written.xip_pages,
-        "refused": [
-            {
-                "path": refusal.path,
-                "page": refusal.page,
-                "reason": refusal.reason,
-                "missing": refusal.missing,
-            }
-            for refusal in written.refused
-        ],
-        "stale": list(wanted.stale),
-    }
-    if explained:
-        fields["files"] = [
-            {
-                "path": file.path,
-                "pages": file.pages,
-                "in_place": file.in_place,
-                "unplanned": file.unplanned,
-            }
-            for file in explain(made.tree, written)
-        ]
-    if made.files or made.whole:
-        fields["split"] = [asdict(file) for file in made.files]
-        fields["left_whole"] = dict(made.whole)
-    return fields
-
-
-@click.command(
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Build IMAGE from the folder ROOTFS, all compressed but for the pages chosen.",
-)
-@click.argument("rootfs", type=FILE)
-@click.argument("image", type=FILE)
-@click.option("--profile", type=FILE, help="Store in place what it finds hot.")
-@click.option("--plan", "plan_file", type=FILE, help="Store in place what it lists.")
-@click.option(
-    "-X", "programs", count=True, help="Store programs in place; twice: for systems with an MMU."
-)
-@click.option(
-    "--kernel", type=click.Choice(KERNEL_MODELS), help="Who maps the pages.  [default: patched]"
-)
-@click.option(
-    "--split-segments", "splitting", is_flag=True, help="Let a stock kernel map scattered pages."
-)
-@click.option("--max-runs", type=click.IntRange(1), help="Runs in place of each file, at most.")
-@click.option(
-    "--processes",
-    type=click.IntRange(1),
-    help="That map each file.  [as the profile counted, else 10]",
-)
-@click.option(
-    "--explain", "explained", is_flag=True, help="Say what is in place and why not more."
-)
-@click.option("--level", type=click.IntRange(1, 12), default=6, show_default=True, help="Effort.")
-@click.option("--zopfli", is_flag=True, help="Smaller than --level 12, and very slow.")
-@click.option(
-    "--no-cache", is_flag=True, help="Neither use nor keep compressed blocks of other builds."
-)
-@click.option("--jobs", type=click.IntRange(0), default=0, help="Threads.  [default: cores]")
-@click.option(
-    "-n", "name", default="Compressed", show_default=True, help="The image's name, 16 bytes."
-)
-@click.option(
-    "-e", "edition", type=click.IntRange(0, EDITION_MAX), default=0, help="The image's edition."
-)
-@click.option("-D", "table", type=FILE, help="Add the devices of this device table.")
-@click.option("-q", "squash", is_flag=True, help="Make everything owned by root.")
-@click.option("-p", "pad", is_flag=True, help="Leave 512 bytes for boot code in front.")
-@click.option("-i", "insert", type=FILE, help="Insert this file behind the superblock.")
-@click.option("-z", "holes", is_flag=True, help="Store pages of zeros as holes.")
-@click.option(
-    "-x", "extended", is_flag=True, help="Use block pointers of Linux 4.15: equal pages once."
-)
-@click.option("-B", "order", flag_value="B", help="Build for a big-endian target.")
-@click.option("-L", "order", flag_value="L", help="Build for a little-endian target.  [default]")
-@MAX_STALE
-@click.option(
-    "-E", "--strict", is_flag=True, help="Fail if a plan or profile names what is not there."
-)
-@click.option("-v", "verbose", count=True, help="List what goes in; twice: explain it too.")
-@click.option("-s", "_sorted", is_flag=True, hidden=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def command(
-    rootfs: Path,
-    image: Path,
-    profile: Path | None,
-    plan_file: Path | None,
-    programs: int,
-    kernel: KernelModel | None,
-    splitting: bool,
-    max_runs: int | None,
-    processes: int | None,
-    explained: bool,
-    level: int,
-    zopfli: bool,
-    no_cache: bool,
-    jobs: int,
-    name: str,
-    edition: int,
-    table: Path | None,
-    squash: bool,
-    pad: bool,
-    insert: Path | None,
-    holes: bool,
-    extended: bool,
-    order: str | None,
-    max_stale: float | None,
-    strict: bool,
-    verbose: int,
-    _sorted: bool,
-    as_json: bool,
-) -> Exit:
-    if sum(map(bool, (profile, plan_file, programs))) > 1:
-        raise click.UsageError("--profile, --plan and -X exclude one another")
-    if len(os.fsencode(name)) > 16:
-        raise click.UsageError(f"-n {name}: an image's name has at most 16 bytes")
-    if (max_runs is not None or processes is not None) and not splitting:
-        raise click.UsageError("--max-runs and --processes say how to --split-segments")
-    how = (
-        _splitting(kernel, bool(profile), bool(plan_file), max_runs, processes)
-        if splitting
-        else None
-    )
-    tree = _tree(rootfs, table, squash)
-    options = WriteOptions(
-        name=name,
-        level=level,
-        edition=edition,
-        byte_order=BYTE_ORDERS[order or "L"],
-        kernel=kernel or ("mainline" if how else "nommu" if programs == 1 else "patched"),
-        extended=extended or programs > 0,
-        holes=holes,
-        pad=pad,
-        insert=insert.read_bytes() if insert else b"",
-        zopfli=zopfli,
-        threads=jobs,
-    )
-    if verbose:
-        _show_nodes(tree)
-    with (
-        contextlib.nullcontext()
-        if no_cache
-        else contextlib.closing(open_cache(level, zopfli)) as cache
-    ):
-        sizes = compressed_size_of(choose_compressor(level, zopfli), cache)
-        if profile:
-            wanted = _profiled(
-                tree, profile, max_stale, processes, options.kernel, sizes, how, max_runs
-            )
-        else:
-            wanted = _listed(tree, plan_file, programs, sizes, how)
-        made = wanted.made
-        written = _build(made, options, cache)
-    if cache and cache.problem:
-        click.echo(f"tinyprof: cache unused: {cache.problem}", err=True)
-    complaints = _complaints(wanted, written)
-    _show_complaints(complaints)
-    if strict and complaints:
+    The text on standard output comes first: if nobody can take it, the old image stays as it was.
+    """
+    complaints = built.complaints()
+    show_complaints(complaints)
+    if words.strict and complaints:
         raise TinyprofError(
-            f"{len(complaints)} files or pages are not there; no image written", "see above"
+            f"{counted(len(complaints), 'complaint')}; no image written", "see above"
         )
-    replace_file(image, written.image)
-    if as_json:
-        click.echo(json.dumps(_fields(image, made, wanted, written, explained)))
-    elif explained or verbose > 1:
-        _show_explanation(made, written, how)
-    _show_result(image, made, written)
+    if words.as_json:
+        click.echo(json.dumps(built.fields(image, words.explained)))
+    elif words.explained or words.verbose > 1:
+        for line in built.explanation():
+            click.echo(line)
+    sys.stdout.flush()
+    if image == STDOUT:
+        sys.stdout.buffer.write(built.written.image)
+        sys.stdout.flush()
+    elif note := replace_file(image, built.written.image):
+        click.echo(f"tinyprof: {note}", err=True)
+    for line in built.result(image):
+        click.echo(line, err=True)
     return Exit.LOSS_OR_STALE if complaints else Exit.OK
-
-
-def _show_complaints(complaints: list[str]) -> None:
-    for complaint in complaints[:LISTED_MAX]:
-        click.echo(f"tinyprof: {complaint}", err=True)
-    if len(complaints) > LISTED_MAX:
-        click.echo(
-            f"tinyprof: and {len(complaints) - LISTED_MAX} more; --json lists them all", err=True
-        )
-
-
-def _show_result(image: Path, made: SplitTree, written: Written) -> None:
-    refused = sum(not refusal.missing for refusal in written.refused)
-    left = f"; {refused} pages of the plan are not, --explain says why" if refused else ""
-    click.echo(
-        f"{image}: {len(written.image)} bytes, {written.xip_pages} pages in place{left}", err=True
-    )
-    if made.files or made.whole:
-        mappings = sum(file.mappings for file in made.split_once)
-        left = counted(len(made.whole_once), "hot file")
-        whole = f"; {left} left whole, --explain says why" if made.whole else ""
-        click.echo(
-            f"{image}: {counted(len(made.split_once), 'file')} split, "
-            f"{counted(mappings, 'mapping')} more{whole}",
-            err=True,
-        )

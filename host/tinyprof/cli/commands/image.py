@@ -4,60 +4,77 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from tinyprof.cli import Exit
 from tinyprof.cli.bar import Bar
-from tinyprof.cramfs.format import EntryKind, ImageError, SuperFlag
+from tinyprof.cli.types import Bytes
+from tinyprof.cramfs.format import EntryKind, ImageError, SuperFlag, name_text
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
-from tinyprof.cramfs.reading.checker import Finding, Report, check_image
+from tinyprof.cramfs.reading.checker import Finding, Report, check_image, no_image
 from tinyprof.cramfs.reading.directory import Entry
+from tinyprof.cramfs.reading.dump import read_image_bytes
 from tinyprof.cramfs.reading.extractor import extract_image
 from tinyprof.cramfs.reading.measure import measure
-from tinyprof.cramfs.reading.reader import Image, read_image
-from tinyprof.text import shown
+from tinyprof.cramfs.reading.reader import Image, open_image
+from tinyprof.text import counted, shown
 
 SHOWN_FINDINGS = 50
+"""Findings, or faults of an image, that are shown."""
 
 offset_option = click.option(
     "--offset",
-    type=click.IntRange(0),
+    type=Bytes(),
     default=0,
-    help="The byte at which the image begins, in a flash dump.",
+    help="Byte of a flash dump at which the image begins: 262144, 256K or 0x40000.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document on stdout."
+)
 image_argument = click.argument("image", type=click.Path(path_type=Path))
 
 
-@click.group(help="Look into CramFS images.")
+@click.group(
+    help="Look into CramFS images: show, list, check and extract them.",
+    epilog="Example: tinyprof image info rootfs.cramfs",
+)
 def command() -> None:
     pass
 
 
-@command.command(help="Show an image's identity, its flags, and what takes its bytes.")
+@command.command(
+    help="Show an image's identity, its flags, and the use of its bytes.",
+    epilog="Example: tinyprof image info --offset 0x40000 flash.bin",
+)
 @image_argument
 @offset_option
 @json_option
-def info(image: Path, offset: int, as_json: bool) -> None:
-    facts = _facts(_opened(image, offset))
+def info(image: Path, offset: int, as_json: bool) -> Exit:
+    parsed = open_image(image, offset, salvage=True)
+    facts = _facts(parsed)
     if as_json:
         click.echo(json.dumps(facts))
-        return
-    for key, value in facts.items():
-        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        click.echo(f"{key.replace('_', ' '):17} {shown(text)}")
+    else:
+        for key, value in facts.items():
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            click.echo(f"{key.replace('_', ' '):17} {shown(text)}")
+    _show_damages(parsed)
+    return Exit.FAILED if parsed.damage_count or facts["unreadable_files"] else Exit.OK
 
 
-def _opened(path: Path, offset: int) -> Image:
-    """The image in a file, which its errors name."""
-    try:
-        return read_image(path.read_bytes(), offset)
-    except ImageError as error:
-        raise ImageError(f"{path}: {error.message}", error.hint) from None
+def _show_damages(image: Image) -> None:
+    """Name on stderr what reading passed over."""
+    for damage in image.damages[:SHOWN_FINDINGS]:
+        where = f"{shown(damage.path)}: byte {damage.at}"
+        click.echo(f"tinyprof: {where}: {shown(damage.message)}", err=True)
+    more = image.damage_count - SHOWN_FINDINGS
+    if more > 0:
+        click.echo(f"tinyprof: and {counted(more, 'fault')} more", err=True)
 
 
 def _facts(image: Image) -> dict[str, object]:
@@ -85,100 +102,184 @@ def _facts(image: Image) -> dict[str, object]:
         "pointer_bytes": share.pointers,
         "name_bytes": share.names,
         "holes": share.holes,
+        "unreadable_files": share.unreadable,
     }
 
 
 @command.command(
-    help="List what an image holds, one path a line; with -l mode, owner, size and pages in place."
+    help="List the paths of an image, one a line. Goes on after a fault, and ends with 1 then.",
+    epilog="Example: tinyprof image ls -l rootfs.cramfs",
 )
 @image_argument
 @offset_option
-@click.option("-l", "long", is_flag=True, help="Everything about each.")
+@click.option(
+    "-l",
+    "long",
+    is_flag=True,
+    help="Show mode, owner, size, pages in place of all pages, and targets of links, too.",
+)
 @json_option
-def ls(image: Path, offset: int, long: bool, as_json: bool) -> None:
-    parsed = _opened(image, offset)
+def ls(image: Path, offset: int, long: bool, as_json: bool) -> Exit:
+    parsed = open_image(image, offset, salvage=True)
+    listing = _Listing(parsed)
     if as_json:
-        click.echo(json.dumps([_entry_fields(parsed, entry) for entry in parsed.entries]))
-        return
-    for entry in parsed.entries:
-        click.echo(_long(parsed, entry) if long else shown(entry.path))
+        for text in listing.json():
+            click.echo(text, nl=False)
+        click.echo()
+    else:
+        for entry in parsed.entries:
+            click.echo(listing.line(entry) if long else shown(entry.path))
+    sys.stdout.flush()
+    _show_damages(parsed)
+    for fault in listing.faults[:SHOWN_FINDINGS]:
+        click.echo(f"tinyprof: {shown(fault)}", err=True)
+    if len(listing.faults) > SHOWN_FINDINGS:
+        more = counted(len(listing.faults) - SHOWN_FINDINGS, "fault")
+        click.echo(f"tinyprof: and {more} more", err=True)
+    return Exit.FAILED if parsed.damage_count or listing.faults else Exit.OK
 
 
-def _long(image: Image, entry: Entry) -> str:
-    in_place = sum(block.in_place for block in image.blocks(entry))
-    size = f"{entry.size:10}"
-    if entry.kind in (EntryKind.CHAR, EntryKind.BLOCK):
-        size = f"{entry.device >> 8 & 255:5},{entry.device & 255:4}"
-    pages = f"{in_place}/{entry.pages}" if entry.kind is EntryKind.FILE else "-"
-    link = ""
-    if entry.kind is EntryKind.SYMLINK:
-        link = " -> " + shown(os.fsdecode(image.read(entry)))
-    return (
-        f"{stat.filemode(entry.mode)} {entry.uid:5} {entry.gid:3} {size} {pages:>9} "
-        f"{shown(entry.path)}{link}"
-    )
+class _Listing:
+    """The entries of an image as text. `faults` has the entries that cannot be read.
 
+    Thousands of names may share one content, so its pages are looked at once.
+    """
 
-def _entry_fields(image: Image, entry: Entry) -> dict[str, object]:
-    fields: dict[str, object] = {
-        "path": entry.path,
-        "kind": entry.kind.name.lower(),
-        "mode": entry.mode,
-        "uid": entry.uid,
-        "gid": entry.gid,
-        "size": entry.size,
-        "ino": entry.ino,
-    }
-    if entry.kind is EntryKind.FILE:
-        fields["in_place"] = [
-            index for index, block in enumerate(image.blocks(entry)) if block.in_place
-        ]
-    elif entry.kind is EntryKind.SYMLINK:
-        fields["target"] = os.fsdecode(image.read(entry))
-    elif entry.kind in (EntryKind.CHAR, EntryKind.BLOCK):
-        fields["device"] = [entry.device >> 8 & 255, entry.device & 255]
-    return fields
+    def __init__(self, image: Image) -> None:
+        self._image = image
+        self._counts: dict[tuple[int, int], int | None] = {}
+        self._lists: dict[tuple[int, int], str] = {}
+        self.faults: list[str] = []
+
+    def line(self, entry: Entry) -> str:
+        """The line of `ls -l`."""
+        size = f"{entry.size:10}"
+        if entry.kind in (EntryKind.CHAR, EntryKind.BLOCK):
+            size = f"{entry.device >> 8 & 255:5},{entry.device & 255:4}"
+        pages = "-"
+        if entry.kind is EntryKind.FILE:
+            count = self._count(entry)
+            pages = f"{'?' if count is None else count}/{entry.pages}"
+        target = self._target(entry) if entry.kind is EntryKind.SYMLINK else None
+        link = "" if target is None else f" -> {shown(target)}"
+        return (
+            f"{stat.filemode(entry.mode)} {entry.uid:5} {entry.gid:3} {size} {pages:>9} "
+            f"{shown(entry.path)}{link}"
+        )
+
+    def json(self) -> Iterator[str]:
+        """One JSON list, in pieces."""
+        yield "["
+        for number, entry in enumerate(self._image.entries):
+            text = json.dumps(self._fields(entry))
+            if entry.kind is EntryKind.FILE:
+                text = f'{text[:-1]}, "in_place": {self._list(entry)}}}'
+            yield f", {text}" if number else text
+        yield "]"
+
+    def _fields(self, entry: Entry) -> dict[str, object]:
+        fields: dict[str, object] = {
+            "path": entry.path,
+            "kind": entry.kind.name.lower(),
+            "mode": entry.mode,
+            "uid": entry.uid,
+            "gid": entry.gid,
+            "size": entry.size,
+            "ino": entry.ino,
+        }
+        if entry.kind is EntryKind.SYMLINK:
+            fields["target"] = self._target(entry)
+        elif entry.kind in (EntryKind.CHAR, EntryKind.BLOCK):
+            fields["device"] = [entry.device >> 8 & 255, entry.device & 255]
+        return fields
+
+    def _target(self, entry: Entry) -> str | None:
+        """The target of a link. None: it cannot be read."""
+        try:
+            return name_text(self._image.link(entry))
+        except ImageError as error:
+            self.faults.append(error.message)
+            return None
+
+    def _count(self, entry: Entry) -> int | None:
+        """The number of pages in place. None: the block pointers are broken."""
+        content = entry.ino, entry.size
+        if content not in self._counts:
+            pages = self._in_place(entry)
+            self._counts[content] = None if pages is None else len(pages)
+        return self._counts[content]
+
+    def _list(self, entry: Entry) -> str:
+        """The pages in place as a JSON list; null where the block pointers are broken."""
+        content = entry.ino, entry.size
+        if content not in self._lists:
+            self._lists[content] = json.dumps(self._in_place(entry))
+        return self._lists[content]
+
+    def _in_place(self, entry: Entry) -> list[int] | None:
+        try:
+            blocks = self._image.blocks(entry)
+        except ImageError as error:
+            self.faults.append(error.message)
+            return None
+        return [index for index, block in enumerate(blocks) if block.in_place]
 
 
 @command.command(
-    help="Extract an image into DIRECTORY, which must be new or empty; nothing outside it is "
-    "ever touched. "
-    "Needs no root. Ends with 1 if a file could not be read."
+    help="Extract an image into DIRECTORY, which must be new or empty. Nothing outside it is "
+    "touched, and no root is needed. Goes on after an entry that cannot be made, and ends with 1 "
+    "then.",
+    epilog="Example: tinyprof image extract rootfs.cramfs extracted",
 )
 @image_argument
 @click.argument("directory", type=click.Path(path_type=Path))
 @offset_option
-@click.option("--owners", is_flag=True, help="Set owners and set-user-ID bits too; needs root.")
-@click.option("--devices", is_flag=True, help="Make devices too; needs root.")
+@click.option(
+    "--owners", is_flag=True, help="Set owners and set-user-ID bits too. This needs root."
+)
+@click.option("--devices", is_flag=True, help="Make device nodes too. This needs root.")
 def extract(image: Path, directory: Path, offset: int, owners: bool, devices: bool) -> Exit:
-    parsed = _opened(image, offset)
+    parsed = open_image(image, offset, salvage=True)
     bar = Bar("extracting")
     try:
         extracted = extract_image(parsed, directory, owners=owners, devices=devices, progress=bar)
     finally:
         bar.close()
+    _show_damages(parsed)
     for path, reason in extracted.failed:
         click.echo(f"tinyprof: {shown(path)}: not extracted: {shown(reason)}", err=True)
-    left = f", {len(extracted.skipped)} devices and sockets left out" if extracted.skipped else ""
-    click.echo(f"{directory}: {extracted.entries} names, {extracted.bytes} bytes{left}", err=True)
-    return Exit.FAILED if extracted.failed else Exit.OK
+    skipped = len(extracted.skipped)
+    left = f", {counted(skipped, 'device')} and sockets left out" if skipped else ""
+    names, size = counted(extracted.entries, "name"), counted(extracted.bytes, "byte")
+    click.echo(f"{shown(str(directory))}: {names}, {size}{left}", err=True)
+    return Exit.FAILED if extracted.failed or parsed.damage_count else Exit.OK
 
 
 @command.command(
-    help="Check an image: CRC, structure, overlaps, order, every page, and what its kernel "
-    "would misread. "
-    "Ends with 1 if there is an error, with 0 if there are only warnings."
+    help="Check an image: CRC, structure, overlaps, order, every page, and everything that its "
+    "kernel would misread. Ends with 1 if there is an error, with 0 if there are only warnings.",
+    epilog="Example: tinyprof image check --kernel mainline rootfs.cramfs",
 )
 @image_argument
 @offset_option
-@click.option("--kernel", type=click.Choice(KERNEL_MODELS), default="patched", show_default=True)
-@click.option("--quick", is_flag=True, help="Do not decompress the pages.")
-@click.option("--strict", is_flag=True, help="Warnings are errors.")
+@click.option(
+    "--kernel",
+    type=click.Choice(KERNEL_MODELS),
+    default="patched",
+    show_default=True,
+    help="Kernel that the image is for: patched has tinyprof's fault handler, mainline is a "
+    "stock kernel, nommu a stock one without an MMU.",
+)
+@click.option("--quick", is_flag=True, help="Leave pages compressed; the CRC vouches for them.")
+@click.option("--strict", is_flag=True, help="End with 1 for warnings too.")
 @json_option
 def check(
     image: Path, offset: int, kernel: KernelModel, quick: bool, strict: bool, as_json: bool
 ) -> Exit:
-    report = check_image(image.read_bytes(), kernel, offset, contents=not quick)
+    try:
+        report = check_image(read_image_bytes(image, offset), kernel, contents=not quick)
+    except ImageError as error:
+        report = no_image(error, offset)
     if as_json:
         click.echo(json.dumps(_report_fields(report)))
     else:
@@ -199,10 +300,11 @@ def _report_fields(report: Report) -> dict[str, object]:
     ]
     return {
         "errors": report.errors,
-        "warnings": len(report.findings) - report.errors,
+        "warnings": report.warnings,
         "entries": report.entries,
         "contents": report.contents,
         "pages": report.pages,
+        "unlisted": report.unlisted,
         "findings": findings,
     }
 
@@ -211,12 +313,12 @@ def _show_report(image: Path, report: Report) -> None:
     for finding in report.findings[:SHOWN_FINDINGS]:
         click.echo(_line(finding))
     if len(report.findings) > SHOWN_FINDINGS:
-        click.echo(f"and {len(report.findings) - SHOWN_FINDINGS} more; --json lists them all")
-    warnings = len(report.findings) - report.errors
-    verdict = (
-        f"{report.errors} errors, {warnings} warnings" if report.findings else "nothing wrong"
-    )
-    click.echo(f"{image}: {verdict}; {report.entries} names, {report.pages} pages", err=True)
+        more = len(report.findings) + report.unlisted - SHOWN_FINDINGS
+        click.echo(f"and {more} more; --json lists {len(report.findings)} of them")
+    errors, warnings = counted(report.errors, "error"), counted(report.warnings, "warning")
+    verdict = f"{errors}, {warnings}" if report.findings else "nothing wrong"
+    looked_at = f"{counted(report.entries, 'name')}, {counted(report.pages, 'page')}"
+    click.echo(f"{shown(str(image))}: {verdict}; {looked_at}", err=True)
 
 
 def _line(finding: Finding) -> str:

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The block pointers of one file: its table in, one stored block for each page out, and a page
-from a block.
+"""Reads the block pointers of one file: its table in, one stored block for each page out.
 
-Follows cramfs_read_folio(). All forms are known: indirect (the block ends at the pointer and
-starts where the last one ended) and direct (the pointer is the block's place), each compressed or
-not, and holes. Every number is untrusted and every broken one ends in ImageError.
+Follows cramfs_read_folio(), which knows these forms:
+
+1. indirect: the pointer is the byte at which the block ends; it starts where the last one ended;
+2. direct: the pointer is the word at which the block starts;
+3. a hole: an indirect block of no bytes.
+
+Blocks of the first two forms are compressed or not. Every number is untrusted, and a broken one
+ends in ImageError.
 """
 
 from __future__ import annotations
@@ -24,13 +28,24 @@ from tinyprof.cramfs.format import (
     ByteOrder,
     ImageError,
 )
-from tinyprof.pages import PAGE_SIZE
+from tinyprof.pages import PAGE_SIZE, pages_in
+
+BLOCK_MAX = PAGE_SIZE + 64
+"""Bytes. No compressor makes a larger block of a page: it can store the page as it is."""
+
+LARGER_BLOCKS = (8192, 16384, 32768, 65536)
+"""Bytes. Sizes of blocks that mkfs.cramfs makes with -b, or on machines with such pages."""
+
+PROBED_MAX = 8
+"""Files that are looked at to tell the size of an image's blocks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Where one page is stored; `stored` in bytes. `in_place`: a patched kernel maps it from
-    flash."""
+    """The place where one page is stored. `offset` and `stored` are in bytes.
+
+    `in_place`: a kernel with tinyprof's fault handler maps the page from flash.
+    """
 
     offset: int
     stored: int
@@ -40,12 +55,13 @@ class Block:
 
     @property
     def hole(self) -> bool:
+        """Whether the page is all zeros and takes no bytes."""
         return self.stored == 0
 
 
 def read_pointers(data: memoryview, order: ByteOrder, ino: int, size: int) -> tuple[int, ...]:
     """The block-pointer table at byte `ino` of a content of `size` bytes."""
-    pages = -(-size // PAGE_SIZE)
+    pages = pages_in(size)
     if ino & 3:
         raise ImageError(f"{size} bytes, but no block pointers")
     if ino + 4 * pages > len(data):
@@ -56,11 +72,10 @@ def read_pointers(data: memoryview, order: ByteOrder, ino: int, size: int) -> tu
 def chained_blocks(
     ino: int, pointers: Sequence[int], limit: int
 ) -> tuple[Sequence[int], Sequence[int]] | None:
-    """First byte and size of each block of a table without extended pointers; None for any other
-    table.
+    """First byte and size of each block of a table without extended pointers. None: it has some.
 
-    `limit` is the size of the image. Most tables are like this, and an image has a hundred
-    thousand blocks.
+    `limit` is the size of the image. Most tables have none, and an image may have a hundred
+    thousand blocks, so this way is the fast one.
     """
     if max(pointers) >= BLOCK_DIRECT or pointers[-1] > limit:
         return None
@@ -74,7 +89,7 @@ def chained_blocks(
 def locate_blocks(
     data: memoryview, order: ByteOrder, ino: int, size: int, pointers: Sequence[int]
 ) -> list[Block]:
-    """The block of each page."""
+    """The block of each page. Raises ImageError where a block lies outside the image."""
     blocks: list[Block] = []
     follows = ino + 4 * len(pointers)
     for index, pointer in enumerate(pointers):
@@ -87,7 +102,7 @@ def locate_blocks(
 def _locate(
     data: memoryview, order: ByteOrder, index: int, pointer: int, follows: int, whole: int
 ) -> tuple[Block, int]:
-    """One block, and the byte at which an indirect successor of it would start."""
+    """One block, and the byte at which an indirect block behind it would start."""
     value = pointer & ~BLOCK_FLAGS
     raw, direct = bool(pointer & BLOCK_UNCOMPRESSED), bool(pointer & BLOCK_DIRECT)
     if not direct:
@@ -118,7 +133,7 @@ def _maps_in_place(data: memoryview, start: int, whole: int) -> bool:
 
 
 def read_block(data: memoryview, block: Block, index: int, whole: int) -> bytes:
-    """The `whole` bytes of a page. Raises ImageError where the kernel would fail or show less."""
+    """The `whole` bytes of a page. Raises ImageError where the kernel would fail or show fewer."""
     if not block.stored:
         return bytes(whole)
     stored = data[block.offset : block.offset + block.stored]
@@ -138,7 +153,7 @@ def read_chained(stored: memoryview, index: int, whole: int) -> bytes | bytearra
 
 
 def inflate(stored: memoryview | bytes, index: int) -> bytes | bytearray:
-    """A compressed block's page; the kernel takes nothing that does not end within a page."""
+    """The page of a compressed block. A kernel takes no block that is longer than a page."""
     try:
         page: bytearray = deflate.zlib_decompress(stored, PAGE_SIZE)
     except (deflate.DeflateError, ValueError):
@@ -147,15 +162,25 @@ def inflate(stored: memoryview | bytes, index: int) -> bytes | bytearray:
 
 
 def inflates_whole(stored: memoryview) -> bool:
-    """Whether a compressed block is a whole page."""
+    """Whether a compressed block unpacks to a whole page."""
     try:
         return len(deflate.zlib_decompress(stored, PAGE_SIZE)) == PAGE_SIZE
     except (deflate.DeflateError, ValueError):
         return False
 
 
+def unpacks_to(block: bytes, page: bytes) -> bool:
+    """Whether a compressed block unpacks to this very page, and ends with its checksum."""
+    if len(block) > BLOCK_MAX or block[-4:] != deflate.adler32(page).to_bytes(4, "big"):
+        return False
+    try:
+        return bool(deflate.zlib_decompress(block, PAGE_SIZE) == page)
+    except (deflate.DeflateError, ValueError):
+        return False
+
+
 def _why(stored: memoryview | bytes) -> str:
-    """zlib names the reason, libdeflate does not."""
+    """The reason for which a block does not unpack. zlib names it, libdeflate does not."""
     stream = zlib.decompressobj()
     try:
         page = stream.decompress(stored, PAGE_SIZE + 1)
@@ -164,3 +189,46 @@ def _why(stored: memoryview | bytes) -> str:
     if len(page) > PAGE_SIZE:
         return f"it holds more than {PAGE_SIZE} bytes"
     return "it ends early"
+
+
+def larger_blocks(
+    data: memoryview, order: ByteOrder, contents: Sequence[tuple[int, int]]
+) -> tuple[int, bool] | None:
+    """The size of an image's blocks where it is not 4 KiB, and whether it may be larger still.
+
+    `contents` are inode numbers and sizes. The largest files tell most: the first block of a file
+    with blocks of 16 KiB unpacks to 16 KiB, and its table has a quarter of the pointers. None: a
+    file has blocks of 4 KiB, or none of them has blocks at all.
+    """
+    longest = sorted(contents, key=lambda content: content[1], reverse=True)[:PROBED_MAX]
+    for ino, size in longest:
+        if size <= PAGE_SIZE or _begins_with_block(data, order, ino, size, PAGE_SIZE):
+            return None
+        for block_size in LARGER_BLOCKS:
+            if _begins_with_block(data, order, ino, size, block_size):
+                return block_size, size <= block_size
+    return None
+
+
+def _begins_with_block(
+    data: memoryview, order: ByteOrder, ino: int, size: int, block_size: int
+) -> bool:
+    """Whether the first pointer that is no hole leads to a block of `block_size` bytes."""
+    count = -(-size // block_size)
+    start = ino + 4 * count
+    if ino & 3 or start > len(data):
+        return False
+    for index in range(count):
+        pointer = int.from_bytes(data[ino + 4 * index : ino + 4 * index + 4], order)
+        if pointer & BLOCK_FLAGS:
+            # Builders that know extended pointers make blocks of one page only.
+            return block_size == PAGE_SIZE
+        if pointer != start:
+            if not start < pointer <= min(len(data), start + 2 * block_size):
+                return False
+            whole = min(block_size, size - index * block_size)
+            try:
+                return len(deflate.zlib_decompress(data[start:pointer], block_size)) == whole
+            except (deflate.DeflateError, ValueError):
+                return False
+    return block_size == PAGE_SIZE

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Checks a CramFS image: bytes in, a report of everything in it that is broken or that a kernel
-misreads out.
+"""Checks a CramFS image: bytes in, a report of every fault in it out.
 
-Unlike the reader it does not stop at the first fault. It follows fs/cramfs/inode.c, and for the
-kernel that the image is meant for it knows what that kernel gets wrong (docs/images.md lists every
-rule).
+The check goes on after a fault. It follows fs/cramfs/inode.c, and it knows the mistakes of the
+kernel that the image is meant for (docs/images.md lists every rule). However broken an image is,
+time and memory are bounded by a multiple of its size, and the findings by FINDINGS_MAX.
 """
 
 from __future__ import annotations
@@ -20,9 +19,12 @@ from tinyprof.cramfs.format import (
     SUPER_SIZE,
     EntryKind,
     ImageError,
+    NoImageError,
     Superblock,
     SuperFlag,
+    cut_short,
     image_crc,
+    name_bytes,
     unpack_superblock,
 )
 from tinyprof.cramfs.kernel import KernelModel
@@ -34,15 +36,27 @@ from tinyprof.cramfs.reading.blocks import (
     locate_blocks,
     read_pointers,
 )
-from tinyprof.cramfs.reading.directory import ROOT_INODE_AT, Entry, walk_directories
+from tinyprof.cramfs.reading.directory import (
+    ROOT_INODE_AT,
+    Entry,
+    clashing_tables,
+    distinct_contents,
+    walk_directories,
+)
+from tinyprof.cramfs.reading.dump import find_images, not_at
+from tinyprof.cramfs.reading.extents import Extents
+from tinyprof.cramfs.reading.reader import other_blocks
 from tinyprof.pages import PAGE_SIZE
 
 Progress = Callable[[int, int], None]
-"""Called with contents done and contents in all."""
+"""Called with the number of contents that are done, and of all contents."""
+
+FINDINGS_MAX = 10_000
+"""Findings that a report lists. More of them are only counted."""
 
 
 class Rule(StrEnum):
-    """What can be wrong. docs/images.md says of each what a kernel does with it."""
+    """The rules that an image can break. docs/images.md says what a kernel does in each case."""
 
     SUPERBLOCK = "superblock"
     CRC = "crc"
@@ -55,6 +69,7 @@ class Rule(StrEnum):
     END = "end"
     SYMLINK = "symlink"
     BLOCKS = "blocks"
+    BLOCK_SIZE = "block-size"
     FLAGS = "flags"
     DATA = "data"
     TAIL = "tail"
@@ -65,8 +80,10 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fault: at which byte of the image, under which path. `error`: the kernel fails or
-    misreads."""
+    """One fault: the rule, the path, the byte of the image, and a sentence.
+
+    `error`: the kernel fails or misreads. Otherwise the finding is a warning.
+    """
 
     rule: Rule
     path: str
@@ -77,37 +94,61 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All findings in the order in which they were met, and how much was looked at."""
+    """The findings in the order in which they were met, and the numbers of things looked at.
+
+    `unlisted` counts findings beyond FINDINGS_MAX, and `unlisted_errors` the errors among them.
+    """
 
     findings: tuple[Finding, ...]
     entries: int = 0
     contents: int = 0
     pages: int = 0
+    unlisted: int = 0
+    unlisted_errors: int = 0
 
     @property
     def errors(self) -> int:
-        return sum(finding.error for finding in self.findings)
+        """The number of errors, listed or not."""
+        return sum(finding.error for finding in self.findings) + self.unlisted_errors
+
+    @property
+    def warnings(self) -> int:
+        """The number of warnings, listed or not."""
+        return len(self.findings) + self.unlisted - self.errors
 
 
 @dataclass(slots=True)
 class _Check:
-    """What the stages share: the image, the findings so far, and which bytes belong to what."""
+    """The state that all stages share: the image, the findings so far, and the bytes in use.
+
+    `sound` has the compressed blocks that are known to unpack to a whole page, for many files may
+    share one.
+    """
 
     data: memoryview
     superblock: Superblock
     kernel: KernelModel
     findings: list[Finding] = field(default_factory=list)
-    extents: dict[tuple[int, int], str] = field(default_factory=dict)
-    raw: set[tuple[int, int]] = field(default_factory=set)
+    extents: Extents = field(default_factory=Extents)
+    sound: set[tuple[int, int]] = field(default_factory=set)
     extended: bool = False
     holes: bool = False
     pages: int = 0
+    unlisted: int = 0
+    unlisted_errors: int = 0
 
     def error(self, rule: Rule, path: str, at: int, message: str) -> None:
-        self.findings.append(Finding(rule, path, at, message))
+        self._add(Finding(rule, path, at, message))
 
     def warn(self, rule: Rule, path: str, at: int, message: str) -> None:
-        self.findings.append(Finding(rule, path, at, message, error=False))
+        self._add(Finding(rule, path, at, message, error=False))
+
+    def _add(self, finding: Finding) -> None:
+        if len(self.findings) < FINDINGS_MAX:
+            self.findings.append(finding)
+            return
+        self.unlisted += 1
+        self.unlisted_errors += finding.error
 
 
 def check_image(
@@ -120,25 +161,47 @@ def check_image(
 ) -> Report:
     """Check the image at byte `offset`. With `contents`, every page is decompressed too.
 
-    Never raises for a bad image: what cannot be a CramFS image at all has one finding, SUPERBLOCK.
+    Never raises for a bad image: bytes that cannot be a CramFS image have one finding, SUPERBLOCK.
     """
     view = memoryview(data)[offset:]
     try:
         superblock = unpack_superblock(view)
+        short = cut_short(superblock, len(view))
+        if short:
+            raise short
+    except NoImageError as error:
+        return no_image(not_at(error, offset, find_images(data)), offset)
     except ImageError as error:
-        return Report((Finding(Rule.SUPERBLOCK, "", offset, str(error)),))
+        return no_image(error, offset)
     check = _Check(view[: superblock.size], superblock, kernel)
     _check_superblock(check)
     entries = _check_directories(check)
-    distinct = _distinct_contents(entries)
-    for done, entry in enumerate(distinct, 1):
-        _check_content(check, entry, contents)
-        if progress:
-            progress(done, len(distinct))
+    distinct = distinct_contents(entries)
+    if not _check_block_size(check, entries):
+        clashing = clashing_tables(entries, superblock.size)
+        for done, entry in enumerate(distinct, 1):
+            _check_content(check, entry, clashing.get((entry.ino, entry.size)), contents)
+            if progress:
+                progress(done, len(distinct))
     _check_blocks(check)
     _check_flags(check)
-    _check_overlaps(check)
-    return Report(tuple(check.findings), len(entries), len(distinct), check.pages)
+    for at, owner, other in check.extents.overlaps():
+        check.error(Rule.OVERLAP, owner, at, f"overlaps what belongs to {other}")
+    unlisted = check.unlisted, check.unlisted_errors
+    return Report(tuple(check.findings), len(entries), len(distinct), check.pages, *unlisted)
+
+
+def no_image(error: ImageError, offset: int) -> Report:
+    """The report on bytes that are no image at all."""
+    return Report((Finding(Rule.SUPERBLOCK, "", offset, str(error)),))
+
+
+def _check_block_size(check: _Check, entries: list[Entry]) -> bool:
+    """Whether the blocks are too large for kernels with pages of 4 KiB: no file can be read."""
+    fault = other_blocks(check.data, check.superblock, entries)
+    if fault:
+        check.error(Rule.BLOCK_SIZE, "", check.superblock.offset, str(fault))
+    return fault is not None
 
 
 def _check_superblock(check: _Check) -> None:
@@ -155,21 +218,19 @@ def _check_superblock(check: _Check) -> None:
     if root not in (0, SUPER_SIZE, BOOT_PAD + SUPER_SIZE) and not shifted:
         message = f"the root stands at byte {root} without the flag for it: no kernel mounts this"
         check.error(Rule.ROOT, "/", superblock.offset + ROOT_INODE_AT, message)
-    check.extents[superblock.offset, superblock.offset + SUPER_SIZE] = "the superblock"
+    check.extents.add(superblock.offset, superblock.offset + SUPER_SIZE, "the superblock")
 
 
 def _check_directories(check: _Check) -> list[Entry]:
     def problem(path: str, at: int, message: str) -> None:
         check.error(Rule.DIRECTORY, path, at, message)
 
-    try:
-        entries = walk_directories(check.data, check.superblock, problem)
-    except ImageError as error:
-        check.error(Rule.DIRECTORY, "/", check.superblock.offset, str(error))
-        return []
+    entries = walk_directories(check.data, check.superblock, problem)
     for entry in entries:
         if entry.kind is EntryKind.DIRECTORY and entry.size and not entry.ino & 3:
-            check.extents.setdefault((entry.ino, entry.ino + entry.size), f"{entry.path}'s names")
+            end = min(entry.ino + entry.size, len(check.data))
+            if entry.ino < end:
+                check.extents.add(entry.ino, end, f"{entry.path}'s names")
     _check_names(check, entries)
     _check_end(check, entries)
     _check_identity(check, entries)
@@ -181,8 +242,10 @@ def _check_directories(check: _Check) -> list[Entry]:
 
 
 def _check_names(check: _Check, entries: Iterable[Entry]) -> None:
-    """Names of one directory, which the walk meets in the order they are stored in: sorted, and
-    each once."""
+    """Check that the names of each directory are sorted and that none stands twice.
+
+    The walk meets the names of a directory in the order in which they are stored.
+    """
     is_sorted = bool(check.superblock.flags & SuperFlag.SORTED_DIRS)
     last: dict[str, bytes] = {}
     seen: set[str] = set()
@@ -190,7 +253,7 @@ def _check_names(check: _Check, entries: Iterable[Entry]) -> None:
         if entry.path == "/":
             continue
         directory, _, text = entry.path.rpartition("/")
-        name = text.encode("utf-8", "surrogateescape")
+        name = name_bytes(text)
         before = last.get(directory, b"")
         last[directory] = name
         if entry.path in seen:
@@ -213,8 +276,10 @@ def _check_end(check: _Check, entries: Iterable[Entry]) -> None:
 
 
 def _check_identity(check: _Check, entries: Iterable[Entry]) -> None:
-    """A kernel has one inode for each number, made from the entry that it meets first
-    (iget_locked())."""
+    """Check that entries with one inode number agree.
+
+    A kernel makes one inode for each number, from the entry that it meets first (iget_locked()).
+    """
     first: dict[int, Entry] = {}
     for entry in entries:
         other = first.setdefault(entry.ino, entry)
@@ -231,23 +296,20 @@ def _check_identity(check: _Check, entries: Iterable[Entry]) -> None:
             check.error(Rule.IDENTITY, entry.path, entry.at, message)
 
 
-def _distinct_contents(entries: Iterable[Entry]) -> list[Entry]:
-    contents = {
-        (entry.ino, entry.size): entry
-        for entry in reversed(list(entries))
-        if entry.size and entry.kind.has_blocks
-    }
-    return list(reversed(contents.values()))
-
-
-def _check_content(check: _Check, entry: Entry, contents: bool) -> None:
+def _check_content(check: _Check, entry: Entry, clash: str | None, contents: bool) -> None:
+    """Check one content; `clash` is the path whose block pointers it overlaps, if it does."""
     if entry.kind is EntryKind.SYMLINK and entry.size >= PAGE_SIZE:
         check.error(
             Rule.SYMLINK, entry.path, entry.at, f"a link of {entry.size} bytes is cut to one page"
         )
+    if clash is not None:
+        message = f"block pointers overlap those of {clash}: not looked at"
+        check.error(Rule.OVERLAP, entry.path, entry.ino, message)
+        return
     try:
         pointers = read_pointers(check.data, check.superblock.byte_order, entry.ino, entry.size)
         compressed = _chained(check, entry, pointers)
+        placed = compressed is None
         if compressed is None:
             compressed = _placed(check, entry, pointers)
     except ImageError as error:
@@ -257,9 +319,19 @@ def _check_content(check: _Check, entry: Entry, contents: bool) -> None:
     if contents:
         whole_pages = entry.size // PAGE_SIZE
         for index, start, stored in compressed:
-            # Almost all pages are whole and sound; only for the others there is something to say.
-            if index >= whole_pages or not inflates_whole(check.data[start : start + stored]):
+            # Almost all pages are whole and sound; only the others need a closer look.
+            if index >= whole_pages or not _is_sound(check, start, stored, placed):
                 _check_page(check, entry, index, start, stored)
+
+
+def _is_sound(check: _Check, start: int, stored: int, placed: bool) -> bool:
+    """Whether a block unpacks to a whole page. Only a block that is `placed` may be shared."""
+    if placed and (start, stored) in check.sound:
+        return True
+    sound = inflates_whole(check.data[start : start + stored])
+    if placed and sound:
+        check.sound.add((start, stored))
+    return sound
 
 
 _Stored = Iterable[tuple[int, int, int]]
@@ -273,7 +345,7 @@ def _chained(check: _Check, entry: Entry, pointers: Sequence[int]) -> _Stored | 
     if chained is None:
         return None
     starts, sizes = chained
-    check.extents.setdefault((entry.ino, pointers[-1]), entry.path)
+    check.extents.add(entry.ino, pointers[-1], entry.path)
     if 0 in sizes:
         check.holes = True
         return [block for block in zip(range(len(sizes)), starts, sizes, strict=True) if block[2]]
@@ -284,18 +356,15 @@ def _placed(check: _Check, entry: Entry, pointers: Sequence[int]) -> _Stored:
     """The blocks of any table, each looked at by itself."""
     order = check.superblock.byte_order
     blocks = locate_blocks(check.data, order, entry.ino, entry.size, pointers)
-    check.extents.setdefault(
-        (entry.ino, entry.ino + 4 * len(pointers)), f"{entry.path}'s block pointers"
-    )
+    table = f"{entry.path}'s block pointers"
+    check.extents.add(entry.ino, entry.ino + 4 * len(pointers), table)
     for block in blocks:
         check.extended |= block.direct or block.uncompressed
         check.holes |= block.hole
         if not block.hole:
             head = 2 if block.direct and not block.uncompressed else 0
-            extent = (block.offset - head, block.offset + block.stored)
-            check.extents.setdefault(extent, entry.path)
-            if block.uncompressed:
-                check.raw.add(extent)
+            start, end = block.offset - head, block.offset + block.stored
+            check.extents.add(start, end, entry.path, raw=block.uncompressed)
     _check_last_page(check, entry, blocks[-1])
     return [
         (index, block.offset, block.stored)
@@ -340,7 +409,7 @@ def _check_page(check: _Check, entry: Entry, index: int, start: int, stored: int
 
 
 def _check_blocks(check: _Check) -> None:
-    """The tracer has room for so many pages as the superblock counts
+    """Check the number of blocks: the tracer has room for no more pages than the superblock counts
     (firmware/linux/overlay/fs/cramfs)."""
     blocks = check.superblock.fsid.blocks
     if check.superblock.flags & SuperFlag.FSID_VERSION_2 and blocks < check.pages:
@@ -358,17 +427,3 @@ def _check_flags(check: _Check) -> None:
         check.error(Rule.FLAGS, "", at, message)
     if check.holes and not flags & (SuperFlag.HOLES | SuperFlag.EXT_BLOCK_POINTERS):
         check.warn(Rule.FLAGS, "", at, "has holes without the flag for them")
-
-
-def _check_overlaps(check: _Check) -> None:
-    """What shares bytes must be the same block; pages in place that begin together are, if one is
-    shorter."""
-    end, owner, before = 0, "", (0, 0)
-    for extent in sorted(check.extents):
-        same_page = extent[0] == before[0] and extent in check.raw and before in check.raw
-        if extent[0] < end and not same_page:
-            message = f"overlaps what belongs to {owner}"
-            check.error(Rule.OVERLAP, check.extents[extent], extent[0], message)
-        if extent[1] > end:
-            end, owner = extent[1], check.extents[extent]
-        before = extent

@@ -3,37 +3,48 @@
 
 Whatever names and links the image holds, nothing is written outside that directory: every entry is
 made relative to an open directory that extraction made itself, no link is ever followed, and no
-existing file is opened. Needs no root; owners and devices are left out unless they are asked for.
+existing file is opened. One entry that cannot be made does not stop the others. Extraction needs
+no root; owners and devices are left out unless they are asked for.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyprof.cramfs.format import EntryKind, ImageError
+from tinyprof.cramfs.format import EntryKind, ImageError, name_bytes
 from tinyprof.cramfs.reading.directory import Entry
 from tinyprof.cramfs.reading.reader import Image
+from tinyprof.pages import PAGE_SIZE
 
 Progress = Callable[[int, int], None]
-"""Called with entries done and entries in all."""
+"""Called with the number of entries that are done, and of all entries."""
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 CHUNK = 1 << 17
-"""So many zeros in a row are left out of a file; reading it gives them all the same."""
+"""Bytes written at once."""
+
+ZERO_RUN = 8
+"""Pages. As many pages of zeros in a row are left out of a file; reading gives them all the
+same."""
 
 SAFE_MODE = 0o777
-"""Without owners, set-user-ID and the like would be someone else's."""
+"""Permissions. Without owners, set-user-ID and the like would name somebody else."""
+
+NO_LINK = "no link has this target"
 
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """What was made; paths left out, with the reason: `skipped` not asked for, `failed` not
-    readable."""
+    """An account of an extraction. Paths stand with the reason for which they were left out.
+
+    `skipped` were not asked for. `failed` could not be read, or the system refused to make them.
+    """
 
     entries: int
     bytes: int
@@ -51,8 +62,11 @@ def extract_image(
 ) -> Extracted:
     """Extract into `target`, which must not exist or be empty.
 
-    A file that cannot be read is not made, and the rest is. Raises ImageError for more than the
-    disk has room for, OSError for what the system refuses.
+    Modes are those of the image whatever the umask, without set-user-ID and the like unless
+    `owners` are asked for. All times are 0, so that equal images give equal directories.
+
+    Raises ImageError for more bytes than the disk has room for, OSError where `target` itself
+    cannot be made. Every other fault is one of `failed`.
     """
     target.mkdir(parents=True, exist_ok=True)
     if any(target.iterdir()):
@@ -75,21 +89,25 @@ def _refuse_flood(image: Image, target: Path) -> None:
         )
 
 
+_Pieces = list[tuple[int, bytes]]
+"""Stretches of a file that are not zeros, each with the byte at which it stands."""
+
+
 class _Extraction:
-    """One pass in the order of the walk; only the directories on the way to the current one are
-    open."""
+    """One pass in the order of the walk. Only the directories on the way to an entry are open."""
 
     def __init__(self, image: Image, owners: bool, devices: bool) -> None:
         self._image = image
         self._owners = owners
         self._devices = devices
         self._open: list[tuple[str, int, Entry]] = []
-        self._last: tuple[tuple[int, int], list[tuple[int, bytes]]] | None = None
+        self._last: tuple[tuple[int, int], _Pieces] | None = None
         self.bytes = 0
         self.skipped: list[tuple[str, str]] = []
         self.failed: list[tuple[str, str]] = []
 
     def run(self, target: Path, progress: Progress | None) -> None:
+        """Make every entry below `target`."""
         total = len(self._image.entries)
         try:
             for done, entry in enumerate(self._image.entries, 1):
@@ -109,17 +127,19 @@ class _Extraction:
             self.failed.append((entry.path, "its directory was not made"))
             return
         try:
-            self._make(entry, os.fsencode(name), at)
+            self._make(entry, name_bytes(name), at)
         except FileExistsError:
             self.failed.append((entry.path, "its directory has this name twice"))
         except ImageError as error:
-            self.failed.append((entry.path, error.message))
+            self.failed.append((entry.path, error.message.removeprefix(f"{entry.path}: ")))
+        except OSError as error:
+            self.failed.append((entry.path, _reason(error)))
 
     def _enter(self, path: str) -> int | None:
-        """The open directory of this path, which the walk has met before what is in it."""
+        """The open directory of this path. The walk has met it before the entries in it."""
         while len(self._open) > 1 and not f"{path}/".startswith(f"{self._open[-1][0]}/"):
             self._leave(len(self._open) - 1)
-        return self._open[-1][1] if self._open[-1][0] == path else None
+        return self._open[-1][1] if self._open and self._open[-1][0] == path else None
 
     def _make(self, entry: Entry, name: bytes, at: int) -> None:
         if entry.kind is EntryKind.DIRECTORY:
@@ -128,23 +148,39 @@ class _Extraction:
         elif entry.kind is EntryKind.FILE:
             self._make_file(entry, name, at)
         elif entry.kind is EntryKind.SYMLINK:
-            link = self._image.read(entry)
-            if not link or b"\0" in link:
-                self.skipped.append((entry.path, "no link has this target"))
-                return
-            os.symlink(link, name, dir_fd=at)
-            self._own(entry, name, at)
-        elif entry.kind is EntryKind.FIFO:
-            os.mkfifo(name, entry.mode & SAFE_MODE, dir_fd=at)
-            self._own(entry, name, at)
-        elif self._devices and entry.kind is not EntryKind.SOCKET:
-            device = os.makedev(entry.device >> 8 & 0xFF, entry.device & 0xFF)
-            os.mknod(name, entry.kind.value | entry.mode & SAFE_MODE, device, dir_fd=at)
-            self._own(entry, name, at)
+            self._make_link(entry, name, at)
+        elif entry.kind is EntryKind.SOCKET:
+            self.skipped.append((entry.path, "a socket"))
+        elif entry.kind is not EntryKind.FIFO and not self._devices:
+            self.skipped.append((entry.path, "a device"))
         else:
-            self.skipped.append(
-                (entry.path, "a socket" if entry.kind is EntryKind.SOCKET else "a device")
-            )
+            self._make_special(entry, name, at)
+
+    def _make_link(self, entry: Entry, name: bytes, at: int) -> None:
+        link = self._image.link(entry)
+        if not link or b"\0" in link:
+            self.skipped.append((entry.path, NO_LINK))
+            return
+        os.symlink(link, name, dir_fd=at)
+        if self._owners:
+            os.chown(name, entry.uid, entry.gid, dir_fd=at, follow_symlinks=False)
+        os.utime(name, (0, 0), dir_fd=at, follow_symlinks=False)
+
+    def _make_special(self, entry: Entry, name: bytes, at: int) -> None:
+        """A device or a fifo. Its mode is set after it is made, for the umask applies to
+        mknod()."""
+        device = os.makedev(entry.device >> 8 & 0xFF, entry.device & 0xFF)
+        os.mknod(name, entry.kind.value | 0o600, device, dir_fd=at)
+        handle = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=at)
+        try:
+            # Somebody else may have put another file in its place.
+            if stat.S_IFMT(os.fstat(handle).st_mode) == entry.kind.value:
+                if self._owners:
+                    os.chown(name, entry.uid, entry.gid, dir_fd=at, follow_symlinks=False)
+                Path(f"/proc/self/fd/{handle}").chmod(self._mode(entry))
+                os.utime(name, (0, 0), dir_fd=at, follow_symlinks=False)
+        finally:
+            os.close(handle)
 
     def _make_file(self, entry: Entry, name: bytes, at: int) -> None:
         pieces = self._pieces(entry)
@@ -155,21 +191,18 @@ class _Extraction:
                 _write_all(handle, piece, start)
             self.bytes += entry.size
             self._finish(entry, handle, self._mode(entry))
+        except BaseException:
+            # A file that is not whole must not look as if it were, nor when a signal ends this.
+            os.unlink(name, dir_fd=at)
+            raise
         finally:
             os.close(handle)
 
-    def _pieces(self, entry: Entry) -> list[tuple[int, bytes]]:
-        """What of a file is not zeros, with the byte at which it stands; many names may share one
-        content."""
-        if self._last is None or self._last[0] != (entry.ino, entry.size):
-            content = self._image.read(entry) if entry.size else b""
-            chunks = (
-                (start, content[start : start + CHUNK]) for start in range(0, len(content), CHUNK)
-            )
-            self._last = (
-                (entry.ino, entry.size),
-                [piece for piece in chunks if piece[1].strip(b"\0")],
-            )
+    def _pieces(self, entry: Entry) -> _Pieces:
+        """The content without long runs of zeros. Neighbouring names may share one content."""
+        content = entry.ino, entry.size
+        if self._last is None or self._last[0] != content:
+            self._last = content, _without_zeros(self._image, entry)
         return self._last[1]
 
     def _mode(self, entry: Entry) -> int:
@@ -179,23 +212,52 @@ class _Extraction:
         if self._owners:
             os.fchown(handle, entry.uid, entry.gid)
         os.fchmod(handle, mode)
-
-    def _own(self, entry: Entry, name: bytes, at: int) -> None:
-        if self._owners:
-            os.chown(name, entry.uid, entry.gid, dir_fd=at, follow_symlinks=False)
+        os.utime(handle, (0, 0))
 
     def _leave(self, depth: int) -> None:
-        """Close what is open from this depth on; a directory gets its own mode once it is
-        filled."""
+        """Close the open directories from this depth on. Each gets its own mode when it is
+        full."""
         while len(self._open) > depth:
             _, handle, entry = self._open.pop()
             try:
-                # Whoever extracts without owners must be able to look into it, and to remove it.
-                self._finish(
-                    entry, handle, self._mode(entry) | (0 if self._owners else stat.S_IRWXU)
-                )
+                # Without owners the user must be able to look into it, and to remove it.
+                mode = self._mode(entry) | (0 if self._owners else stat.S_IRWXU)
+                self._finish(entry, handle, mode)
+            except OSError as error:
+                self.failed.append((entry.path, _reason(error)))
             finally:
                 os.close(handle)
+
+
+def _reason(error: OSError) -> str:
+    """The reason for which the system refused, and the way out where it is permission."""
+    if error.errno in (errno.EPERM, errno.EACCES) and os.geteuid() != 0:
+        return f"{error.strerror}: needs root"
+    return str(error.strerror)
+
+
+def _without_zeros(image: Image, entry: Entry) -> _Pieces:
+    """The content of a file as chunks, without those runs of zeros that are worth a hole."""
+    pieces: _Pieces = []
+    buffer, begin, zeros = bytearray(), 0, 0
+    for index, page in enumerate(image.pages(entry)):
+        if not page or (len(page) == PAGE_SIZE and not any(memoryview(page).cast("Q"))):
+            zeros += 1
+            continue
+        at = index * PAGE_SIZE
+        if zeros > ZERO_RUN or len(buffer) >= CHUNK:
+            if buffer:
+                pieces.append((begin, bytes(buffer)))
+            buffer, begin = bytearray(), at
+        elif zeros:
+            buffer += bytes(at - begin - len(buffer))
+        if not buffer:
+            begin = at
+        buffer += page
+        zeros = 0
+    if buffer:
+        pieces.append((begin, bytes(buffer)))
+    return pieces
 
 
 def _write_all(handle: int, data: bytes, start: int) -> None:

@@ -1,20 +1,27 @@
 # SPDX-License-Identifier: MIT
-"""Measures what an image spends its bytes on: an image in, bytes by kind out, each byte counted
-once."""
+"""Measures the use of an image's bytes: an image in, bytes by kind out.
+
+Each byte is counted once, however many files share it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyprof.cramfs.format import EntryKind
+from tinyprof.cramfs.format import EntryKind, ImageError
+from tinyprof.cramfs.reading.directory import distinct_contents
 from tinyprof.cramfs.reading.reader import Image
 from tinyprof.pages import PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Bytes by kind; `uncompressed` are pages as they are that no kernel maps, `holes` a number of
-    pages."""
+    """Bytes by kind.
+
+    `uncompressed` counts bytes of pages stored as they are at places from which no kernel maps
+    them. `holes` counts pages. `unreadable` counts files whose block pointers are broken; their
+    blocks are not counted.
+    """
 
     in_place: int
     in_place_pages: int
@@ -23,20 +30,23 @@ class Share:
     pointers: int
     names: int
     holes: int
+    unreadable: int = 0
 
 
 def measure(image: Image) -> Share:
-    """Look at every block once, however many files share it. Raises ImageError."""
+    """Look at every block once. Files with broken block pointers are passed over and counted."""
     in_place: set[int] = set()
     compressed: dict[int, int] = {}
     uncompressed: dict[int, int] = {}
-    tables: dict[int, int] = {}
-    holes = 0
-    for entry in image.entries:
-        if not entry.kind.has_blocks or not entry.size or entry.ino in tables:
+    pointers = holes = unreadable = 0
+    for entry in distinct_contents(image.entries):
+        try:
+            blocks = image.blocks(entry)
+        except ImageError:
+            unreadable += 1
             continue
-        tables[entry.ino] = 4 * entry.pages
-        for block in image.blocks(entry):
+        pointers += 4 * entry.pages
+        for block in blocks:
             if block.hole:
                 holes += 1
             elif block.in_place:
@@ -49,7 +59,8 @@ def measure(image: Image) -> Share:
         len(in_place),
         sum(compressed.values()),
         sum(uncompressed.values()),
-        sum(tables.values()),
+        pointers,
         names,
         holes,
+        unreadable,
     )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Compressors: an effort in, a function from a page to its zlib stream out, and a name for what it
-gives.
+"""Chooses a compressor: an effort in, a function from a page to its zlib stream out.
 
-All give what any zlib reader takes, and for one page always the same bytes.
+Any zlib reader takes the streams. One compressor gives the same bytes for the same page at any
+time.
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ import deflate
 
 BEST_LEVEL = 12
 QUICK_PASSES, ALL_PASSES = 5, 15
-"""Of Zopfli over one page, for level 12 and for --zopfli; more gain next to nothing."""
+"""Passes of Zopfli over one page, for level 12 and for --zopfli. More passes gain next to
+nothing."""
 
 Compress = Callable[[bytes], bytes]
 
 
 def choose_compressor(level: int, zopfli: bool) -> Compress:
-    """libdeflate at `level`; for level 12 a few passes of Zopfli too, and the smaller block of
-    both.
+    """The compressor of an effort.
 
-    With `zopfli`, all that Zopfli can do, which is very slow.
+    1. With `zopfli`: the smaller block of libdeflate's best and of many passes of Zopfli, very
+       slow.
+    2. For level 12: the smaller block of libdeflate's best and of a few passes of Zopfli.
+    3. For any other level: libdeflate at that level.
     """
     if not zopfli and level < BEST_LEVEL:
         return lambda page: bytes(deflate.zlib_compress(page, level))
@@ -39,7 +42,7 @@ def choose_compressor(level: int, zopfli: bool) -> Compress:
 
 
 def compressor_name(level: int, zopfli: bool) -> str:
-    """Under which blocks of this compressor may be kept: it differs where the blocks may."""
+    """The name under which blocks of this compressor may be kept. It differs where blocks may."""
     if not zopfli and level < BEST_LEVEL:
         return f"deflate-{deflate.__version__}-{level}"
     from zopfli import __version__ as version  # noqa: PLC0415 - other builds do not wait for it

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Explains an image: a tree and what was written in; of each file what is in place and why not
-more, out."""
+"""Explains an image: a tree and the result of writing it in, an explanation of each file out."""
 
 from __future__ import annotations
 
@@ -12,8 +11,11 @@ from tinyprof.cramfs.writing.writer import Written
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One file that the plan or a twin of it brought in: its pages in place, and the others by
-    reason."""
+    """One file that has pages in place, by the plan or by an equal file, or pages refused.
+
+    `pages` counts the file's pages. `refused` has the pages left out by reason. `unplanned` counts
+    the pages that the plan does not name.
+    """
 
     path: str
     pages: int

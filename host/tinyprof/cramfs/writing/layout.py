@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Lays contents out behind one another: contents with their blocks in, the image's bytes and
-pointers out.
+"""Lays contents out behind one another: contents with their blocks in, bytes and pointers out.
 
-A block starts where the one before it ended, unless its pointer is direct. So one that follows a
-page in place, a shared block or a hole behind either is stored as a direct block: its size in two
-bytes, then the data, on a multiple of four. Pages in place come last, in one aligned region;
-pointers to them are filled in then.
+A block starts where the one before it ended, unless its pointer is direct. So a block is stored as
+a direct one, which is its size in two bytes and its data, on a multiple of four, if it follows
+
+1. a page in place,
+2. a shared block, or
+3. a hole behind one of these.
+
+Pages in place come last, in one aligned region. The pointers to them are filled in then.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from dataclasses import dataclass
 from tinyprof.cramfs.format import (
     BLOCK_DIRECT,
     BLOCK_UNCOMPRESSED,
+    IMAGE_MAX,
     INODE_OFFSET_MAX,
     ByteOrder,
     TreeError,
@@ -27,14 +31,14 @@ from tinyprof.cramfs.writing.region import Region
 from tinyprof.cramfs.writing.survey import Content
 from tinyprof.pages import PAGE_SIZE
 
-INDIRECT_MAX = 1 << 30
-"""A block pointer holds a byte offset in 30 bits, or a quarter of one."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Fixup:
-    """A pointer at byte `at` to the region's `slot` or to its page `key`; `hole`: to the byte
-    behind it."""
+    """A pointer at byte `at` that is filled in at the end.
+
+    It points to the region's `slot`, or to the slot of the page `key`; with `hole` to the byte
+    behind that page.
+    """
 
     at: int
     slot: int
@@ -43,7 +47,7 @@ class _Fixup:
 
 
 class Layout:
-    """The image from its first byte on. `out` stands at the end of what is laid out."""
+    """The image from its first byte on. `out` stands at the end of the bytes laid out so far."""
 
     def __init__(
         self,
@@ -66,7 +70,10 @@ class Layout:
         self.holes = False
 
     def add(self, packed: Packed) -> int:
-        """Lay out a content's table and blocks; the byte at which its table stands."""
+        """Lay out a content's table and blocks. Gives the byte at which the table stands.
+
+        Raises TreeError for an image that grows too large.
+        """
         content = packed.content
         table = self._out.tell()
         if table > INODE_OFFSET_MAX:
@@ -90,10 +97,7 @@ class Layout:
         else:
             for index in range(content.node.pages):
                 self._add_page(packed, index, slots.get(index), chain, table)
-        if chain.at > INDIRECT_MAX:
-            raise TreeError(
-                f"{content.node.path}: the image grows beyond 1 GiB", "leave files out"
-            )
+        refuse_large(chain.at, f"{content.node.path}: ")
         self._out.write(struct.pack(f"{self._prefix}{len(chain.pointers)}I", *chain.pointers))
         self._out.writelines(chain.parts)
         self._out.write(bytes(-chain.at % 4))
@@ -121,7 +125,7 @@ class Layout:
         chain.break_at(fixup)
 
     def _add_hole(self, chain: _Chain, at: int) -> None:
-        """An empty block: its pointer says that it ends where it starts."""
+        """Add an empty block. Its pointer says that it ends where it starts."""
         self.holes = True
         if chain.behind is not None:
             self._fixups.append(_Fixup(at, chain.behind.slot, chain.behind.key, hole=True))
@@ -148,21 +152,22 @@ class Layout:
             chain.append(packed.blocks[index] or b"")
 
     def _add_direct(self, packed: Packed, index: int, chain: _Chain) -> tuple[int, int]:
-        """A block that needs no predecessor; its pointer, and where an indirect successor would
-        start."""
+        """Add a block that does not depend on the one before it.
+
+        Gives its pointer, and the byte at which an indirect block behind it would start.
+        """
         self.extended = True
         raw = packed.pages.get(index)
         block = packed.blocks[index] or b""
         chain.align()
         if raw is not None and len(raw) < PAGE_SIZE and chain.at % PAGE_SIZE == 0:
-            # By accident on a page boundary it would look as if it were in place, and is not: data
-            # follows.
+            # On a page boundary it would look like a page in place. It is none: data follows.
             chain.store(bytes(4))
         pointer = chain.at >> 2 | BLOCK_DIRECT
         if raw is not None and not self._is_whole_last(packed.content, index):
             chain.store(raw)
-            # The kernel takes every direct raw block for a whole page when it looks for the next
-            # one's start.
+            # cramfs_read_folio() takes every direct uncompressed block for a whole page when it
+            # looks for the start of the next block.
             chain.jump(pointer | BLOCK_UNCOMPRESSED, (pointer & ~BLOCK_DIRECT) * 4 + PAGE_SIZE)
         else:
             chain.store(len(block).to_bytes(2, self._order) + block)
@@ -175,14 +180,14 @@ class Layout:
         return index == content.node.pages - 1 and content.node.size % PAGE_SIZE == 0
 
     def close(self) -> None:
-        """Append the region on a page boundary and fill in the pointers to it."""
+        """Append the region on a page boundary and fill in the pointers to it. Raises
+        TreeError."""
         end = self._out.tell()
         if not len(self._region):
             return
         self._out.write(bytes(-end % PAGE_SIZE))
         start = self._out.tell()
-        if start + len(self._region) * PAGE_SIZE > INDIRECT_MAX:
-            raise TreeError("the image grows beyond 1 GiB", "leave files out")
+        refuse_large(start + len(self._region) * PAGE_SIZE)
         with self._out.getbuffer() as image:
             for fixup in self._fixups:
                 slot = self._slot_of_key[fixup.key] if fixup.key else fixup.slot
@@ -194,10 +199,16 @@ class Layout:
         self._region.write_to(self._out)
 
 
-class _Chain:
-    """The blocks of one content: the next byte goes to `at`, an indirect block would start at
-    `follows`.
+def refuse_large(size: int, path: str = "") -> None:
+    """Raise TreeError for an image that grows beyond the limit of every reader."""
+    if size > IMAGE_MAX:
+        raise TreeError(f"{path}the image grows beyond {IMAGE_MAX >> 20} MiB", "leave files out")
 
+
+class _Chain:
+    """The blocks of one content.
+
+    The next byte goes to byte `at` of the image. An indirect block would start at byte `follows`.
     `behind` is the page in place that comes before, as long as nothing but holes follows it.
     """
 

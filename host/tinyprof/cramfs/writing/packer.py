@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""Compresses pages: contents in, their blocks out in the same order, on all cores, little in
-memory.
+"""Compresses pages: contents in, their blocks out in the same order.
 
-What it gives depends on the pages and the compressor alone, never on the number of threads or on
-what a cache already holds.
+It uses all cores and keeps few contents in memory. The blocks depend on the pages and the
+compressor alone, never on the number of threads or on the blocks that a cache already holds.
+
+The bytes that are stored are the bytes that were surveyed. Each page is hashed when it is read to
+be stored, and a page that differs from the survey's ends the build. Each block of a cache is
+unpacked and compared with its page before it is used.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from tinyprof.cramfs.reading.blocks import unpacks_to
 from tinyprof.cramfs.writing.compressor import Compress
 from tinyprof.cramfs.writing.survey import Content, page_key
 from tinyprof.pages import PAGE_SIZE
@@ -28,20 +33,25 @@ BATCHES_AHEAD = 2
 
 
 class BlockCache(Protocol):
-    """Compressed blocks by the SHA-256 of their page. A cache may forget, but must not be
-    wrong."""
+    """Compressed blocks by the SHA-256 of their page.
 
-    def get(self, key: bytes) -> bytes | None: ...
+    A cache may forget a block, and a build does not believe it. A block that was wrong is put
+    again.
+    """
 
-    def put(self, key: bytes, block: bytes) -> None: ...
+    def get(self, key: bytes) -> bytes | None:
+        """The block of a page, or None."""
+
+    def put(self, key: bytes, block: bytes) -> None:
+        """Keep a block."""
 
 
 def compressed_size_of(compress: Compress, cache: BlockCache | None) -> Callable[[bytes], int]:
-    """A function from a page to its size compressed; it fills the cache for the build to come."""
+    """A function from a page to the bytes of its block. It fills the cache for a later build."""
 
     def size(page: bytes) -> int:
         key = page_key(page)
-        block = cache.get(key) if cache else None
+        block = _cached(cache, key, page)
         if block is None:
             block = compress(page)
             if cache:
@@ -51,13 +61,19 @@ def compressed_size_of(compress: Compress, cache: BlockCache | None) -> Callable
     return size
 
 
+def _cached(cache: BlockCache | None, key: bytes, page: bytes) -> bytes | None:
+    """The block that the cache has for a page, if it unpacks to this very page."""
+    block = cache.get(key) if cache else None
+    return block if block is not None and unpacks_to(block, page) else None
+
+
 @dataclass(slots=True)
 class Packed:
-    """A content with a block for each page: `blocks[i]` is None where `page i` stays as it is in
-    `pages`.
+    """A content with its blocks, one a page.
 
-    `pages` keeps the pages that are in place, and with `keep_raw` those that do not become
-    smaller.
+    `blocks[i]` is None where page `i` is stored as it is or is a hole. `pages` has the pages that
+    are in place and, with `keep_raw`, the pages that compression does not make smaller. `missing`
+    counts the blocks that are still to come.
     """
 
     content: Content
@@ -68,7 +84,7 @@ class Packed:
 
 @dataclass(slots=True)
 class Wish:
-    """How pages are packed: `skip(page)` is true for one that needs no block."""
+    """The way in which pages are packed. `skip(page)` is true for a page that needs no block."""
 
     compress: Compress
     skip: Callable[[bytes], bool]
@@ -94,16 +110,19 @@ def pack(contents: Iterable[Content], wish: Wish) -> Iterator[Packed]:
 
 
 _Place = tuple[Packed, int, bytes]
-"""Whose block it is, of which page, and the page's key."""
+"""The content that a block belongs to, the number of its page, and the page's key."""
 
 _Blocks = tuple[bytes, list[int]]
 """Blocks one behind the other, and the size of each."""
 
 
-def _compress_batch(compress: Compress, pages: list[bytes]) -> _Blocks:
-    """In a thread. As one piece the blocks do not tear up the megabytes that a compressor
-    takes."""
-    blocks = [compress(page) for page in pages]
+def _compress_batch(compress: Compress, pages: list[bytes], over: threading.Event) -> _Blocks:
+    """Compress some pages in a thread, until `over`, which ends a build at once.
+
+    The blocks are joined because small objects would tear up the megabytes that a compressor
+    takes.
+    """
+    blocks = [compress(page) for page in pages if not over.is_set()]
     return b"".join(blocks), [len(block) for block in blocks]
 
 
@@ -117,9 +136,11 @@ class _Packing:
         self._pending: deque[Packed] = deque()
         self._pages: list[bytes] = []
         self._places: list[_Place] = []
+        self._over = threading.Event()
         self.batches: deque[tuple[Future[_Blocks], list[bytes], list[_Place]]] = deque()
 
     def begin(self, content: Content) -> None:
+        """Read a content and send its pages to the compressor."""
         packed = Packed(content, [None] * content.node.pages, {})
         index = 0
         for chunk in content.node.chunks():
@@ -130,13 +151,13 @@ class _Packing:
 
     def _take(self, packed: Packed, index: int, page: bytes) -> None:
         content, cache = packed.content, self._wish.cache
+        key = page_key(page) if content.keys or cache else b""
+        if content.keys and content.keys[index] != key:
+            raise content.node.changed()
         if index in content.in_place:
             packed.pages[index] = page
         elif not self._wish.skip(page):
-            key = b""
-            if cache:
-                key = content.keys[index] if content.keys else page_key(page)
-            block = cache.get(key) if cache else None
+            block = _cached(cache, key, page)
             if block is None:
                 self._add(packed, index, page, key)
             else:
@@ -150,21 +171,23 @@ class _Packing:
             self.submit()
 
     def submit(self) -> None:
+        """Hand the pages that wait to a thread."""
         if not self._pages:
             return
         if self._pool is None:
-            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - costs a rebuild 7 ms
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - takes 7 ms
 
             # libdeflate works without the interpreter's lock.
             self._pool = ThreadPoolExecutor(self._threads)
         compress, pages = self._wish.compress, self._pages
-        future = self._pool.submit(_compress_batch, compress, pages)
+        future = self._pool.submit(_compress_batch, compress, pages, self._over)
         self.batches.append((future, pages, self._places))
         self._pages, self._places = [], []
         if len(self.batches) > BATCHES_AHEAD * self._threads:
             self.collect()
 
     def collect(self) -> None:
+        """Wait for the oldest batch and give its blocks to their contents."""
         future, pages, places = self.batches.popleft()
         cache = self._wish.cache
         joined, sizes = future.result()
@@ -183,9 +206,12 @@ class _Packing:
             packed.pages[index] = page
 
     def finished(self) -> Iterator[Packed]:
+        """The contents at the head of the queue that have all their blocks."""
         while self._pending and not self._pending[0].missing:
             yield self._pending.popleft()
 
     def close(self) -> None:
+        """End the threads, each after the page that it is at."""
+        self._over.set()
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)

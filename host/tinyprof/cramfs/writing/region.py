@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The pages in place: runs of pages in, their places in one region out, each stored once if it can
-be.
+"""Collects the pages in place: runs of pages in, their places in one region out.
 
-A patched kernel maps each page for itself, so equal pages share one place. The others map only
-what lies in one piece, so there a run is stored whole, unless the region already holds it.
+1. A kernel with tinyprof's fault handler maps each page for itself, so equal pages share one
+   place.
+2. A stock kernel maps only pages that lie in one piece, so a run of pages is stored whole, unless
+   the region already holds this very run.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ from typing import BinaryIO
 from tinyprof.pages import PAGE_SIZE
 
 CANDIDATES_MAX = 8
-"""How many places a run is looked for at: a page of zeros may be at thousands."""
+"""Places at which a run of pages is looked for. A page of zeros may be at thousands."""
 
 CHUNK_PAGES = 256
-"""Pages are kept in pieces that the allocator gives back one by one, so that they never count
-twice."""
+"""Pages in one piece of memory. The allocator gives pieces back one by one while the region is
+written."""
 
 
 class Region:
-    """Slots of one page each, in the order in which they stand in the image; `keys` has each one's
-    digest."""
+    """Slots of one page each, in the order in which they stand in the image.
+
+    `keys` has the digest of each page.
+    """
 
     def __init__(self, *, by_page: bool) -> None:
         self._by_page = by_page
@@ -35,7 +38,7 @@ class Region:
         return len(self.keys)
 
     def place(self, pages: Mapping[int, bytes], keys: Sequence[bytes]) -> dict[int, int]:
-        """The slot of each of a file's pages in place; `keys` are the digests of all its pages."""
+        """The slot of each page in place of a file. `keys` are the digests of all its pages."""
         slots: dict[int, int] = {}
         for run in _runs(pages, one_by_one=self._by_page):
             wanted = [keys[index] for index in run]
@@ -64,7 +67,7 @@ class Region:
         self.keys.append(key)
 
     def write_to(self, out: BinaryIO) -> None:
-        """Append the pages to `out`, letting go of them."""
+        """Append the pages to `out` and free their memory."""
         left = len(self.keys) * PAGE_SIZE
         for number, chunk in enumerate(self._chunks):
             self._chunks[number] = bytearray()
@@ -73,7 +76,7 @@ class Region:
 
 
 def _runs(pages: Mapping[int, bytes], *, one_by_one: bool) -> Iterator[range]:
-    """The runs of neighbouring pages, or each page for itself."""
+    """The runs of neighbouring pages, or a run for each page."""
     run = range(0)
     for index in sorted(pages):
         if run and (one_by_one or index != run.stop):

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What an image has to store: a tree and a plan in, its distinct contents and their pages in place
-out.
+"""Surveys a tree: its nodes and a plan in, its distinct contents and their pages in place out.
 
-Two files share one content, and so one inode number, only if their owner and mode are the same
-too: a kernel has one inode for each number (iget_locked()), and shows the first one's owner and
-mode for both.
+Two files share one content, and so one inode number, only if their owner and mode are equal too. A
+kernel makes one inode for each number (iget_locked()), and would show the owner and mode of the
+first file for both.
 """
 
 from __future__ import annotations
@@ -21,13 +20,15 @@ from tinyprof.cramfs.tree import Node
 from tinyprof.pages import PAGE_SIZE
 
 Placement = Mapping[str, Collection[int]]
-"""Which pages go in place: page indices by absolute path."""
+"""The pages to store in place: page indices by absolute path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A page that the plan wants in place and that is not, and why; `missing` if there is no such
-    page."""
+    """A page that the plan wants in place and that is not stored so, with the reason.
+
+    `missing`: the tree has no such page.
+    """
 
     path: str
     page: int
@@ -37,10 +38,9 @@ class Refusal:
 
 @dataclass(slots=True)
 class Content:
-    """One distinct content: the node to read it from, its pages in place, and the digest of each
-    page.
+    """One distinct content: the node to read it from, and its pages in place.
 
-    `keys` is empty if nothing needed them so far.
+    `keys` has the digest of each page. It is empty where the survey did not read the content.
     """
 
     node: Node
@@ -50,7 +50,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The distinct contents in the order of the walk, the one of each path, and the pages
+    """The distinct contents in the order of the walk, the content of each path, and the pages
     refused."""
 
     contents: list[Content]
@@ -58,7 +58,7 @@ class Survey:
     refused: tuple[Refusal, ...]
 
     def page_counts(self) -> Counter[bytes]:
-        """How often each page occurs that is not in place anyway."""
+        """The number of times that each page occurs among the pages that are not in place."""
         counts: Counter[bytes] = Counter()
         for content in self.contents:
             if content.in_place:
@@ -71,9 +71,10 @@ class Survey:
 
 
 def survey(nodes: Iterable[Node], plan: Placement, kernel: KernelModel, *, keyed: bool) -> Survey:
-    """Find the distinct contents; with `keyed`, the digest of every page too. Raises TreeError.
+    """Find the distinct contents. Raises TreeError for a file that cannot be read or has changed.
 
-    Without, only files that may have twins are read.
+    With `keyed`, every page is read and gets its digest. Without, only files that may be equal to
+    another are read.
     """
     stored = [node for node in nodes if node.has_content]
     twins = Counter(_likeness(node) for node in stored)
@@ -100,12 +101,12 @@ def survey(nodes: Iterable[Node], plan: Placement, kernel: KernelModel, *, keyed
 
 
 def _likeness(node: Node) -> tuple[int, int, int, int]:
-    """What two nodes have to have in common to share a content."""
+    """The properties that two nodes must have in common to share a content."""
     return node.size, node.mode, node.uid, node.gid
 
 
 def page_keys(chunks: Iterable[bytes]) -> list[bytes]:
-    """The key of each page of a content in pieces of whole pages."""
+    """The keys of the pages of a content, which comes in pieces of whole pages."""
     return [
         page_key(chunk[at : at + PAGE_SIZE])
         for chunk in chunks

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Writes a CramFS image: a tree and the pages to store in place in, bytes out.
 
-Superblock and directories come first, then each content with its block pointers and compressed
-blocks, then all pages in place in one aligned region, so that alignment is paid once. The same
-input gives the same bytes.
+1. Superblock and directories come first.
+2. Each content follows with its block pointers and compressed blocks.
+3. All pages in place come last, in one aligned region, so that alignment is paid once.
+
+The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ import deflate
 from tinyprof.cramfs.format import (
     BOOT_PAD,
     CRC_OFFSET,
+    DEPTH_MAX,
     DIRENT_READ,
     FILE_MAX,
     INODE_OFFSET_MAX,
     INODE_SIZE,
+    PATH_MAX,
     SUPER_SIZE,
     ByteOrder,
     EntryKind,
@@ -29,35 +33,35 @@ from tinyprof.cramfs.format import (
     Superblock,
     SuperFlag,
     TreeError,
+    paths_max,
 )
 from tinyprof.cramfs.kernel import KernelModel
-from tinyprof.cramfs.tree import Node, Tree
+from tinyprof.cramfs.tree import Node, Tree, refuse_over, refuse_owner
 from tinyprof.cramfs.writing.compressor import choose_compressor
-from tinyprof.cramfs.writing.layout import Layout
+from tinyprof.cramfs.writing.layout import Layout, refuse_large
 from tinyprof.cramfs.writing.packer import BlockCache, Wish, pack
 from tinyprof.cramfs.writing.region import Region
 from tinyprof.cramfs.writing.survey import Placement, Refusal, Survey, survey
 from tinyprof.pages import PAGE_SIZE, Fsid
 
 Progress = Callable[[int, int], None]
-"""Called with pages done and pages in all."""
+"""Called with the number of pages that are done, and of all pages."""
 
 OWN_MEMORY = 1 << 20
-"""glibc maps what is so large by itself, and then goes on growing it by mremap()."""
+"""Bytes. glibc gives a block of this size a mapping of its own, and grows it by mremap()."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """How to write. `kernel` decides which pages may be in place.
+    """The way to write an image.
 
-    `level` is the effort of compression, 1 to 12, and `zopfli` more than that
-    (choose_compressor()).
-
-    `extended` permits what needs block pointers of Linux 4.15 even where no page is in place:
-    equal pages stored once, and pages that compression would not make smaller stored as they are.
-    `holes`: pages of zeros take no space. `pad`: 512 bytes for boot code come first. `insert`:
-    bytes put behind the superblock. `threads`: 0 is one for each core; the image does not depend
-    on it.
+    - `kernel` decides over the pages that may be in place.
+    - `level` is the effort of compression, 1 to 12; `zopfli` is more than 12
+    (choose_compressor()). - `extended` permits block pointers of Linux 4.15 even where no page is
+    in place. Then equal pages are stored once, and pages that compression does not make smaller as
+    they are. - `holes`: pages of zeros take no space. - `pad`: 512 bytes for boot code come first.
+    - `insert`: bytes that are put behind the superblock. - `threads`: 0 is one for each core. The
+    image does not depend on it.
     """
 
     name: str = "Compressed"
@@ -75,10 +79,10 @@ class WriteOptions:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The image; `xip_pages` counts pages stored in place, once where several files share one.
+    """The image and an account of its pages.
 
-    `in_place` has for each path the pages that are, `refused` those that the plan wants and that
-    are not.
+    `xip_pages` counts the pages stored in place, once where several files share one. `in_place`
+    has the pages in place by path. `refused` has the pages that the plan wants and that are not.
     """
 
     image: bytes
@@ -94,12 +98,14 @@ def write_image(
     progress: Progress | None = None,
     cache: BlockCache | None = None,
 ) -> Written:
-    """Build an image. Raises TreeError for a tree that does not fit; lists pages that may not be
-    in place.
+    """Build an image. Pages that may not be in place are listed in the result.
 
-    `cache` holds compressed blocks of earlier builds at the same level.
+    `cache` holds compressed blocks of earlier builds at the same level. Raises TreeError for a
+    tree that CramFS cannot hold, and for a file that cannot be read or changes meanwhile.
     """
     nodes = list(tree.walk())
+    for node in nodes:
+        refuse_node(node)
     extended = options.extended or any(plan.values())
     found = survey(nodes, plan, options.kernel, keyed=extended)
     extended = options.extended or any(content.in_place for content in found.contents)
@@ -130,9 +136,27 @@ def write_image(
     return Written(out.getvalue(), len(region), found.refused, in_place)
 
 
+def refuse_node(node: Node) -> None:
+    """Raise TreeError for a node that CramFS cannot hold, or that no reader of ours would take."""
+    refuse_owner(node.path, node.uid, node.gid)
+    refuse_over(node.path, "size in bytes", node.size, FILE_MAX)
+    refuse_over(node.path, "length of the path", len(node.path), PATH_MAX)
+    if node.kind is EntryKind.DIRECTORY:
+        refuse_over(node.path, "depth in directories", node.path.count("/"), DEPTH_MAX)
+
+
+def _refuse_long(nodes: list[Node], size: int) -> None:
+    total = sum(len(node.path) for node in nodes)
+    if total > paths_max(size):
+        raise TreeError(
+            f"all paths together have {total} characters, over {paths_max(size)}",
+            "give long directories shorter names",
+        )
+
+
 def _growing_buffer() -> io.BytesIO:
-    """An empty buffer with memory of its own, in which it grows and leaves no holes in that of
-    others."""
+    """An empty buffer with memory of its own, so that growing leaves no holes between other
+    objects."""
     buffer = io.BytesIO()
     buffer.write(bytes(OWN_MEMORY))
     buffer.seek(0)
@@ -158,7 +182,7 @@ def _add_contents(
     progress: Progress | None,
     cache: BlockCache | None,
 ) -> dict[int, int]:
-    """Lay every content out; the byte of each one's table."""
+    """Lay every content out. Gives the byte of each content's table."""
 
     def skip(page: bytes) -> bool:
         return options.holes and not any(page)
@@ -177,11 +201,11 @@ def _add_contents(
 
 
 _Offsets = dict[str, tuple[int, int]]
-"""Byte and size of what an inode points to, by path."""
+"""The byte and the size of the data that an inode points to, by path."""
 
 
 def _place_directories(directories: list[Node], start: int) -> tuple[_Offsets, int]:
-    """Where each directory's names stand, one behind the other, and the byte after the last."""
+    """The places of the directories' names, one behind the other, and the byte after the last."""
     offsets: _Offsets = {}
     at = start
     for directory in directories:
@@ -212,8 +236,10 @@ def _write_directories(
 
 
 def _names_readable_to(nodes: list[Node], offsets: _Offsets) -> int:
-    """The least size of an image whose last name a kernel that maps the flash does not read as
-    zeros."""
+    """The least size of an image in which no name stands too near to the end.
+
+    A kernel that maps the flash reads DIRENT_READ bytes for a name, or zeros.
+    """
     filled = [node for node in nodes if node.children]
     if not filled:
         return 0
@@ -236,9 +262,11 @@ def _finish(
     layout: Layout,
     options: WriteOptions,
 ) -> None:
-    """Pad to whole pages and fill in the superblock; the CRC covers all behind the boot code."""
+    """Pad to whole pages and fill in the superblock. The CRC leaves out the boot code."""
     size = max(out.seek(0, io.SEEK_END), head, _names_readable_to(nodes, offsets))
     size += -size % PAGE_SIZE
+    refuse_large(size)
+    _refuse_long(nodes, size)
     out.write(bytes(size - out.tell()))
     flags = SuperFlag.FSID_VERSION_2 | SuperFlag.SORTED_DIRS
     for flag, used in (

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: MIT
+"""The account of a build: the files that go in, the pages in place, and the pages left out."""
+
+from __future__ import annotations
+
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writing.explain import explain
+from tinyprof.cramfs.writing.writer import Written
+from tinyprof.pages import page_ranges
+from tinyprof.segments.split_tree import AS_PLANNED, Prices, SplitFile, SplitTree
+from tinyprof.text import counted, shown
+
+LISTED_MAX = 20
+"""Complaints that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Splitting:
+    """The way to split segments. `max_runs` limits the runs of pages in place of one file."""
+
+    prices: Prices
+    max_runs: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The tree to build, split or not, with the pages to store in place.
+
+    `stale` are the profiled files that the tree has not, or not the same.
+    """
+
+    made: SplitTree
+    stale: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A finished build: the pages wanted, and the image."""
+
+    wanted: Wanted
+    written: Written
+    splitting: Splitting | None
+
+    @property
+    def made(self) -> SplitTree:
+        """The tree that went in."""
+        return self.wanted.made
+
+    def complaints(self) -> list[str]:
+        """The files and pages that a profile or plan names and that the tree has not."""
+        complaints = [
+            f"{shown(path)}: missing or changed since the profile; used pages of it are compressed"
+            for path in self.wanted.stale
+        ]
+        missing: dict[tuple[str, str], list[int]] = {}
+        for refusal in self.written.refused:
+            if refusal.missing:
+                missing.setdefault((refusal.path, refusal.reason), []).append(refusal.page)
+        for (path, reason), pages in missing.items():
+            complaints.append(f"{shown(path)}: page {page_ranges(pages)}: {reason}")
+        return complaints
+
+    def fields(self, image: Path, explained: bool) -> dict[str, object]:
+        """The account as an object for JSON."""
+        fields: dict[str, object] = {
+            "image": str(image),
+            "size": len(self.written.image),
+            "pages_in_place": self.written.xip_pages,
+            "refused": [asdict(refusal) for refusal in self.written.refused],
+            "stale": list(self.wanted.stale),
+        }
+        if explained:
+            fields["files"] = [
+                {
+                    "path": file.path,
+                    "pages": file.pages,
+                    "in_place": file.in_place,
+                    "unplanned": file.unplanned,
+                }
+                for file in explain(self.made.tree, self.written)
+            ]
+        if self.made.files or self.made.whole:
+            fields["split"] = [asdict(file) for file in self.made.files]
+            fields["left_whole"] = dict(self.made.whole)
+        return fields
+
+    def explanation(self) -> Iterator[str]:
+        """The lines that say for each file which pages are in place, and why not more."""
+        tree = self.made.tree
+        explained = explain(tree, self.written)
+        split = {file.path: file for file in self.made.files}
+        for file in explained:
+            here = f": {page_ranges(file.in_place)}" if file.in_place else ""
+            count = len(file.in_place)
+            yield f"{shown(file.path)}: {count} of {file.pages} pages in place{here}"
+            for reason, refused in file.refused:
+                yield f"    {page_ranges(refused)}: {reason}"
+            if file.unplanned:
+                yield f"    {_others(file.unplanned)} not in the plan"
+            yield from self._split(split.get(file.path), self.made.whole.get(file.path))
+        paths = {file.path for file in explained}
+        others = [node for node in tree.files() if node.path not in paths]
+        pages = sum(node.pages for node in others)
+        files = f"{len(others)} other {'file' if len(others) == 1 else 'files'}"
+        verb = "is" if len(others) == 1 else "are"
+        yield f"{files} of {counted(pages, 'page')} {verb} not in the plan"
+
+    def _split(self, file: SplitFile | None, whole: str | None) -> Iterator[str]:
+        if whole:
+            yield f"    left whole: {shown(whole)}"
+        if not file or not self.splitting:
+            return
+        longer = file.size - file.source_size
+        grown = f", {counted(longer, 'byte')} longer" if longer > 0 else ""
+        yield f"    split: {counted(file.mappings, 'mapping')} more{grown}"
+        if self.splitting.prices != AS_PLANNED:
+            yield f"    {self.splitting.prices.weighing(file.processes)}"
+        if file.bridged:
+            yield f"    {page_ranges(file.bridged)}: cold, in place to save mappings"
+        if file.lonely:
+            yield f"    {page_ranges(file.lonely)}: hot, not worth a mapping"
+
+    def result(self, image: Path) -> Iterator[str]:
+        """The lines that end a build."""
+        name = "standard output" if str(image) == "-" else shown(str(image))
+        refused = sum(not refusal.missing for refusal in self.written.refused)
+        verb = "is" if refused == 1 else "are"
+        pages = counted(refused, "page")
+        left = f"; {pages} of the plan {verb} not, --explain says why" if refused else ""
+        in_place = f"{counted(self.written.xip_pages, 'page')} in place"
+        yield f"{name}: {len(self.written.image)} bytes, {in_place}{left}"
+        if self.made.files or self.made.whole:
+            split = self.made.split_once
+            mappings = sum(file.mappings for file in split)
+            whole = len(self.made.whole_once)
+            hot = counted(whole, "hot file")
+            left = f"; {hot} left whole, --explain says why" if whole else ""
+            files, more = counted(len(split), "file"), counted(mappings, "mapping")
+            yield f"{name}: {files} split, {more} more{left}"
+
+
+def _others(count: int) -> str:
+    return "1 other is" if count == 1 else f"{count} others are"
+
+
+def show_complaints(complaints: list[str]) -> None:
+    """List complaints on stderr, the first LISTED_MAX of them."""
+    for complaint in complaints[:LISTED_MAX]:
+        click.echo(f"tinyprof: {complaint}", err=True)
+    if len(complaints) > LISTED_MAX:
+        click.echo(
+            f"tinyprof: and {len(complaints) - LISTED_MAX} more; --json lists them all", err=True
+        )
+
+
+def show_nodes(tree: Tree) -> None:
+    """List on stderr everything that goes in."""
+    for node in tree.walk():
+        owner = f"{node.uid:5}:{node.gid:<3}"
+        device = f"{node.device >> 8:4},{node.device & 255:4}" if node.device else f"{node.size:9}"
+        click.echo(f"{stat.filemode(node.mode)} {device} {owner} {shown(node.path)}", err=True)
+
+
+def show_attributes(tree: Tree, verbose: bool) -> None:
+    """Say on stderr which extended attributes the image is without."""
+    if not tree.attributes:
+        return
+    counts = Counter(name for names in tree.attributes.values() for name in names)
+    listed = ", ".join(f"{shown(name)} ({count})" for name, count in sorted(counts.items()))
+    left = "" if verbose else "; -v lists them"
+    files = counted(len(tree.attributes), "file")
+    click.echo(
+        f"tinyprof: cramfs has no place for extended attributes: {files} without: {listed}{left}",
+        err=True,
+    )
+    if verbose:
+        for path, names in tree.attributes.items():
+            click.echo(f"tinyprof: {shown(path)}: without {shown(', '.join(names))}", err=True)
