@@ -15,20 +15,17 @@ from tinyprof.capture.format import MAGIC, Meta
 from tinyprof.capture.index import ImageIndex, StoredSizes, stored_sizes
 from tinyprof.capture.parts import Parts, recordings_of
 from tinyprof.capture.reader import CaptureReader
-from tinyprof.cramfs.reading.reader import read_image
+from tinyprof.cramfs.reading.reader import open_image
 from tinyprof.errors import about
 from tinyprof.pages import Content
 from tinyprof.profile.merge import merge_profiles, weighted
 from tinyprof.profile.model import Profile, ProfileError
 from tinyprof.profile.resolve import make_profile
 from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Thresholds
-from tinyprof.profile.tprof import load_profile
+from tinyprof.profile.tprof import PROFILE_MAX, load_profile
 from tinyprof.rootfs.contents import Contents, contents_of_image, contents_of_tree
 from tinyprof.rootfs.indexing import index_image
 from tinyprof.text import shown
-
-PROFILE_MAX = 1 << 28
-"""Bytes."""
 
 HOT = click.option(
     "--hot",
@@ -137,17 +134,20 @@ def meta_of(path: Path) -> Meta:
 
 def index_of(image: Path) -> ImageIndex:
     """The index of an image file. Raises TinyprofError that names the file."""
-    with about(image):
-        return index_image(read_image(image.read_bytes()))
+    found = open_image(image)
+    with about(shown(str(image))):
+        return index_image(found)
 
 
 def _load(path: Path, weight: int) -> Profile:
     """A profile, counted `weight` times. Raises ProfileError that names the file."""
-    with about(path):
-        if path.stat().st_size > PROFILE_MAX:
+    with path.open("rb") as file:
+        data = file.read(PROFILE_MAX + 1)
+    with about(shown(str(path))):
+        if len(data) > PROFILE_MAX:
             raise ProfileError(f"larger than any profile: over {PROFILE_MAX} bytes")
         try:
-            return weighted(load_profile(path.read_text(encoding="utf-8")), weight)
+            return weighted(load_profile(data.decode("utf-8")), weight)
         except UnicodeDecodeError:
             raise ProfileError(
                 "not a tinyprof profile: not text", "make one with 'tinyprof profile'"

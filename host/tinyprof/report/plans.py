@@ -66,8 +66,16 @@ def match_fields(match: Match) -> dict[str, Any]:
     }
 
 
+def nothing_found(files: int, place: str) -> str:
+    """The message for a tree that has no file of a profile: another tree was meant."""
+    return f"none of the {counted(files, 'file')} of this profile is in {place}"
+
+
 def match_lines(match: Match) -> Iterator[str]:
     """The files that have changed since the profile, a line for each; no line where none has."""
+    if len(match.missing) > 1 and not match.files:
+        yield nothing_found(len(match.missing), "ROOTFS")
+        return
     lines = [
         f"{file.node.path}: changed since the profile: of its used pages {file.counts.by_place} "
         "are in their "

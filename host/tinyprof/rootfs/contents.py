@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.programs import head_in
-from tinyprof.cramfs.reading.reader import read_image
+from tinyprof.cramfs.reading.reader import open_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.profile.model import FileUse
 from tinyprof.rootfs.elf_names import Names, read_names
@@ -78,7 +78,7 @@ def contents_of_image(path: Path) -> Contents:
     """The files of an image file."""
 
     def load() -> Mapping[str, Reader]:
-        image = read_image(path.read_bytes())
+        image = open_image(path)
         files = (entry for entry in image.entries if entry.kind is EntryKind.FILE)
         return {entry.path: partial(image.read, entry) for entry in files}
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -32,5 +31,5 @@ def command(profile: tuple[Path, ...], form: str) -> Exit:
         click.echo(f"tinyprof: {shown(path)}: {form} cannot write this name; left out", err=True)
     for line in lines:
         # A name is written as the bytes that it has in the image.
-        click.echo(os.fsencode(line))
+        click.echo(line.encode("utf-8", "surrogateescape"))
     return Exit.LOSS_OR_STALE if unwritable else Exit.OK

@@ -13,12 +13,13 @@ import click
 from tinyprof.cli import Exit
 from tinyprof.cli.block_cache import open_cache
 from tinyprof.cli.opening import open_profile
+from tinyprof.cli.results import write_result
 from tinyprof.cli.stale import MAX_STALE, check_stale, show_match
 from tinyprof.cli.types import Bytes
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions
-from tinyprof.disk import replace_file
+from tinyprof.disk import refuse_inputs, refuse_inside
 from tinyprof.plan.plan_file import dump_plan
 from tinyprof.plan.planner import Budget, Plan, Planner
 from tinyprof.plan.selection import Splitting
@@ -120,6 +121,9 @@ def command(
         raise click.UsageError("--max-runs and --processes go with --split-segments")
     if curve and output:
         raise click.UsageError("--curve makes several plans; -o writes one")
+    if output:
+        refuse_inputs(output, profiles)
+        refuse_inside(output, rootfs)
     tree = Tree.from_directory(rootfs)
     found = match(open_profile(profiles), tree)
     if processes is not None:
@@ -139,7 +143,7 @@ def command(
         )
         cache.save()
     if output:
-        replace_file(output, dump_plan(plans[0].pages).encode())
+        write_result(output, dump_plan(plans[0].pages).encode("ascii"))
     _show(plans, curve, as_json)
     return Exit.LOSS_OR_STALE if found.counts.unmatched else Exit.OK
 

@@ -10,10 +10,12 @@ import click
 
 from tinyprof.cli import Exit
 from tinyprof.cli.opening import merge_files
+from tinyprof.cli.results import write_result
 from tinyprof.cramfs.tree import Tree
-from tinyprof.disk import replace_file
+from tinyprof.disk import refuse_inputs, refuse_inside
 from tinyprof.profile.model import WEIGHT_MAX, Profile
 from tinyprof.profile.tprof import dump_profile
+from tinyprof.report.plans import nothing_found
 from tinyprof.report.summary import boot_text
 from tinyprof.rootfs.landmarks import with_symbols
 from tinyprof.text import counted, shown
@@ -61,10 +63,13 @@ def command(
         raise click.UsageError("--debug goes with --symbols")
     if strange := {path for path, _ in weights} - set(captures):
         raise click.UsageError(f"--weight {min(map(str, strange))}: not one of the captures")
+    refuse_inputs(output, [*captures, *([image] if image else [])])
+    for folder in filter(None, (symbols, debug)):
+        refuse_inside(output, folder)
     profile, whole = merge_files(captures, image, dict(weights))
     if symbols:
         profile = _with_symbols(profile, Tree.from_directory(symbols), debug)
-    replace_file(output, dump_profile(profile).encode())
+    write_result(output, dump_profile(profile).encode("ascii"))
     for boot in profile.boots:
         if boot.losses:
             click.echo(f"tinyprof: {shown(boot_text(boot))}", err=True)
@@ -94,10 +99,12 @@ def _with_symbols(profile: Profile, tree: Tree, debug: Path | None) -> Profile:
                     content,
                     separate.read_bytes() if separate and separate.exists() else b"",
                 )
-    for digest, path in wanted.items():
-        if digest not in contents:
-            click.echo(
-                f"tinyprof: {shown(path)}: not in the tree as it was recorded; no symbols",
-                err=True,
-            )
+    missing = [path for digest, path in wanted.items() if digest not in contents]
+    if len(missing) > 1 and not contents:
+        click.echo(f"tinyprof: {nothing_found(len(wanted), 'the --symbols tree')}", err=True)
+        return profile
+    for path in missing:
+        click.echo(
+            f"tinyprof: {shown(path)}: not in the tree as it was recorded; no symbols", err=True
+        )
     return with_symbols(profile, contents)

@@ -16,7 +16,8 @@ from tinyprof.cli.opening import (
     stored_sizes_of,
     thresholds_of,
 )
-from tinyprof.disk import replace_file
+from tinyprof.cli.results import write_result
+from tinyprof.disk import refuse_inputs, refuse_inside
 from tinyprof.report.html.page import Programs, html_report
 from tinyprof.report.summary import summarize, summary_fields, summary_lines
 from tinyprof.text import shown
@@ -52,13 +53,17 @@ def command(
 ) -> None:
     if rootfs and not html:
         raise click.UsageError("--rootfs goes with --html")
+    if html:
+        refuse_inputs(html, [*profile, *([image] if image else [])])
+        if rootfs:
+            refuse_inside(html, rootfs)
     found = open_profile(profile, image)
     summary = summarize(found, thresholds_of(hot))
     if html:
         contents = contents_of(image, rootfs)
         programs = Programs(contents.names, contents.head) if contents else None
         page = html_report(found, stored_sizes_of(profile, image), thresholds_of(hot), programs)
-        replace_file(html, page.encode())
+        write_result(html, page.encode())
     if as_json:
         click.echo(json.dumps(summary_fields(summary)))
         return

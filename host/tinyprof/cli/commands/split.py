@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 
 from tinyprof.cli import Exit
+from tinyprof.cli.results import write_result
+from tinyprof.cramfs.format import FILE_MAX
 from tinyprof.cramfs.kernel import NO_CODE_FROM_FLASH, maps_no_code
-from tinyprof.disk import replace_file
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import page_ranges
 from tinyprof.segments.elf import Reason, SplitError
@@ -83,8 +84,17 @@ def command(
         raise TinyprofError(f"{file}: {error.message}", error.hint) from None
 
 
+def _read(file: Path) -> bytes:
+    """The bytes of a file. Raises TinyprofError for one that no image holds, whatever its size."""
+    with file.open("rb") as source:
+        data = source.read(FILE_MAX + 1)
+    if len(data) > FILE_MAX:
+        raise TinyprofError(f"{file}: over {FILE_MAX} bytes, more than CramFS holds in one file")
+    return data
+
+
 def _split(file: Path, output: Path, runs: tuple[Run, ...], as_json: bool) -> Exit:
-    data = file.read_bytes()
+    data = _read(file)
     if maps_no_code("mainline", data):
         raise SplitError(Reason.ARCHITECTURE, NO_CODE_FROM_FLASH, "see docs/split-segments.md")
     done = split(data, runs)
@@ -110,7 +120,7 @@ def _split(file: Path, output: Path, runs: tuple[Run, ...], as_json: bool) -> Ex
 
 
 def _undo(file: Path, output: Path, as_json: bool) -> Exit:
-    original = undo(file.read_bytes())
+    original = undo(_read(file))
     _write(file, output, original)
     if as_json:
         click.echo(json.dumps({"file": str(output), "size": len(original)}))
@@ -120,7 +130,7 @@ def _undo(file: Path, output: Path, as_json: bool) -> Exit:
 
 
 def _check(file: Path, as_json: bool) -> Exit:
-    data = file.read_bytes()
+    data = _read(file)
     proof = prove(undo(data), data)
     if as_json:
         click.echo(json.dumps(_proof_fields(file, proof)))
@@ -151,6 +161,6 @@ def _proof_fields(file: Path, proof: Proof) -> dict[str, object]:
 def _write(source: Path, output: Path, data: bytes) -> None:
     """Write the result with the mode of its source, so that a program can still be run."""
     mode = source.stat().st_mode & 0o777
-    replace_file(output, data)
+    write_result(output, data)
     if output.is_file():
         output.chmod(mode)
