@@ -58,8 +58,9 @@ NAME_CHARACTERS_MAX = 32_000_000
 """Characters of all symbols' names of one file together. Names may overlap in the file, so they
 could take NAME_MAX times its size in memory."""
 
-PLACES_MAX = 2048
-"""Names that are looked at for one page. Real symbols hardly overlap, and have a few bytes."""
+PLACES_MAX = 512
+"""Names that are looked at for one page, at most. Real symbols hardly overlap and most have more
+than 8 bytes."""
 
 
 @dataclass(frozen=True)
