@@ -54,7 +54,9 @@ def profile_fields(rng: random.Random) -> dict[str, Any]:
         lost = {name: rng.randrange(3) for name in LOSSES}
         boot = {"image": image, "kernel": "6.1", "epochs": 24, "weight": rng.randrange(1, 4)}
         boots.append({**boot, "phases": phases, "lost": lost})
-    return {"format": 2, "unknown_pages": 0, "runs": boots, "files": list(map(_file, range(3)))}
+    links = [["/sh", "bin/0", list(IMAGES), [9, 7, 2, 20, 2, 6, 1]]]
+    fields = {"format": 2, "unknown_pages": 0, "links": links, "runs": boots}
+    return {**fields, "files": list(map(_file, range(3)))}
 
 
 def _file(number: int) -> dict[str, Any]:

@@ -94,6 +94,8 @@ class Prediction:
     - `page_cache`: bytes of page cache of all used pages, if nothing is ever dropped.
     - `steady`: bytes of page cache of the pages that the steady state uses, each times the share
       of the steady state in which it is used.
+    - `links`: number of symbolic links that are followed. Each takes a page of page cache, which
+      is in these figures.
     """
 
     image: int
@@ -103,6 +105,7 @@ class Prediction:
     page_cache_before: int
     steady: int
     steady_before: int
+    links: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +290,9 @@ class Planner:
         )
 
     def _prediction(self, written: Written) -> Prediction:
-        before = after = steady_before = steady_after = 0
+        links = self._match.links
+        before = after = len(links)
+        steady_before = steady_after = round(PAGE_SIZE * sum(links.values()))
         for file in self.candidates:
             in_place = written.in_place.get(file.path, frozenset())
             for page, use in file.uses.items():
@@ -308,6 +313,7 @@ class Planner:
             before * PAGE_SIZE,
             steady_after,
             steady_before,
+            len(links),
         )
 
 

@@ -23,6 +23,7 @@ from tinyprof.profile.model import (
     WEIGHT_MAX,
     BootFacts,
     FileUse,
+    LinkUse,
     PageUse,
     Profile,
     ProfileError,
@@ -108,18 +109,21 @@ def weighted(profile: Profile, weight: int) -> Profile:
         )
 
     def times(use: PageUse) -> PageUse:
-        seen = {
-            key: replace(it, epochs=it.epochs * weight, steady=it.steady * weight)
-            for key, it in use.seen.items()
-        }
-        return PageUse(use.hash, seen)
+        return PageUse(use.hash, {key: _times(it, weight) for key, it in use.seen.items()})
 
     files = (
         replace(f, pages={page: times(use) for page, use in f.pages.items()})
         for f in profile.files
     )
     boots = (replace(boot, weight=boot.weight * weight) for boot in profile.boots)
-    return _countable(replace(profile, boots=tuple(boots), files=tuple(files)))
+    links = profile.links and tuple(
+        replace(link, seen=_times(link.seen, weight)) for link in profile.links
+    )
+    return _countable(replace(profile, boots=tuple(boots), files=tuple(files), links=links))
+
+
+def _times(it: Seen, weight: int) -> Seen:
+    return replace(it, epochs=it.epochs * weight, steady=it.steady * weight)
 
 
 def merge_profiles(profiles: Iterable[Profile]) -> Profile:
@@ -137,7 +141,10 @@ def merge_profiles(profiles: Iterable[Profile]) -> Profile:
     merged: dict[Content, FileUse] = {}
     unknown = 0
     extra: dict[str, Any] = {}
+    links: dict[tuple[str, str], LinkUse] | None = None
     for profile in profiles:
+        if profile.links is not None:
+            links = _joined_links(links or {}, profile.links)
         boots += profile.boots
         unknown += profile.unknown_pages
         extra = _either_extra(extra, profile.extra)
@@ -157,7 +164,22 @@ def merge_profiles(profiles: Iterable[Profile]) -> Profile:
             _text(boot.extra),
         )
     )
-    return _countable(Profile(tuple(boots), unknown, tuple(files), extra))
+    told = None if links is None else tuple(links[key] for key in sorted(links))
+    return _countable(Profile(tuple(boots), unknown, tuple(files), extra, told))
+
+
+def _joined_links(
+    links: dict[tuple[str, str], LinkUse], others: Iterable[LinkUse]
+) -> dict[tuple[str, str], LinkUse]:
+    """Links of one path and one target are one link. Its uses add up."""
+    for link in others:
+        key = link.path, link.target
+        before = links.get(key)
+        if before:
+            images = tuple(sorted({*before.images, *link.images}))
+            link = replace(link, images=images, seen=before.seen + link.seen)  # noqa: PLW2901
+        links[key] = link
+    return links
 
 
 def _countable(profile: Profile) -> Profile:

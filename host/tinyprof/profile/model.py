@@ -6,7 +6,7 @@ A file is known by its content, not by its path or image. No I/O here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -156,6 +156,17 @@ class FileUse:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkUse:
+    """A symbolic link that was followed: its path, the text of its target, the fsids of the images
+    that are known to hold it, and when it was followed."""
+
+    path: str
+    target: str
+    images: tuple[str, ...]
+    seen: Seen
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseFacts:
     """A phase of a boot: the mark that began it, its first epoch, the number of its epochs, and
     the number of pages that it was the first to use."""
@@ -187,15 +198,18 @@ class BootFacts:
 
 @dataclass(frozen=True)
 class Profile:
-    """Boots and files. `unknown_pages`: number of page ids that no file of the boot's image has.
+    """Boots and files.
 
-    `extra`: fields that a later version wrote.
+    - `unknown_pages`: number of page ids that no file of the boot's image has.
+    - `extra`: fields that a later version wrote.
+    - `links`: the symbolic links that were followed; None where no target told them.
     """
 
     boots: tuple[BootFacts, ...]
     unknown_pages: int
     files: tuple[FileUse, ...]
     extra: Mapping[str, Any] = field(default_factory=dict)
+    links: tuple[LinkUse, ...] | None = None
 
     @property
     def epochs(self) -> int:
@@ -204,16 +218,19 @@ class Profile:
 
     def epochs_of(self, file: FileUse) -> int:
         """Number of epochs, times their weights, of the boots whose image holds this file."""
-        return self._total(file, 0)
+        return self._total(file.images, 0)
 
     def steady_of(self, file: FileUse) -> int:
         """Number of epochs in the steady state of these boots, times their weights."""
-        return self._total(file, 1)
+        return self.steady_in(file.images)
 
-    def _total(self, file: FileUse, which: int) -> int:
-        return sum(
-            self._by_image[fsid][which] for fsid in set(file.images) & self._by_image.keys()
-        )
+    def steady_in(self, images: Iterable[str]) -> int:
+        """Number of epochs in the steady state of the boots of these images, times their
+        weights."""
+        return self._total(images, 1)
+
+    def _total(self, images: Iterable[str], which: int) -> int:
+        return sum(self._by_image[fsid][which] for fsid in set(images) & self._by_image.keys())
 
     @cached_property
     def _by_image(self) -> Mapping[str, tuple[int, int]]:

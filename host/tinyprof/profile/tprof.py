@@ -26,6 +26,7 @@ from tinyprof.profile.model import (
     WEIGHT_MAX,
     BootFacts,
     FileUse,
+    LinkUse,
     NamedRange,
     PageUse,
     PhaseFacts,
@@ -57,7 +58,7 @@ _FSID = re.compile(r"[0-9a-f]{8}(/[0-9]{1,10}){3}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _HASH = re.compile(r"([0-9a-f]{16})?", re.ASCII)
 
-_TOP_NAMES = {"format", "tinyprof", "unknown_pages", "runs", "files"}
+_TOP_NAMES = {"format", "tinyprof", "unknown_pages", "links", "runs", "files"}
 _RUN_NAMES = {"image", "kernel", "epochs", "weight", "phases", "lost"}
 _FILE_NAMES = {"path", "size", "sha256", "images", "processes", "pages", "symbols"}
 
@@ -65,6 +66,10 @@ _FILE_NAMES = {"path", "size", "sha256", "images", "processes", "pages", "symbol
 def dump_profile(profile: Profile) -> str:
     """The profile's text, in ASCII."""
     top = {"format": FORMAT, "unknown_pages": profile.unknown_pages, **_sorted(profile.extra)}
+    if profile.links is not None:
+        top["links"] = [
+            [link.path, link.target, link.images, _seen_row(link.seen)] for link in profile.links
+        ]
     boots = ",\n".join(_line(boot_fields(boot)) for boot in profile.boots)
     files = ",\n".join(_line(_file_fields(file)) for file in profile.files)
     return f'{_line(top)[:-1]},"runs":[\n{boots}\n],"files":[\n{files}\n]}}\n'
@@ -131,8 +136,13 @@ def load_profile(text: str) -> Profile:
         files = tuple(
             _load_file(item, f"file {i}") for i, item in enumerate(_list(fields, "files", ""))
         )
+        links = None
+        if "links" in fields:
+            links = tuple(
+                _load_link(row, f"link {i}") for i, row in enumerate(_list(fields, "links", ""))
+            )
         profile = Profile(
-            boots, _count(fields, "unknown_pages", ""), files, _extra(fields, _TOP_NAMES)
+            boots, _count(fields, "unknown_pages", ""), files, _extra(fields, _TOP_NAMES), links
         )
         _check_whole(profile)
         return profile
@@ -269,6 +279,17 @@ def _load_symbol(row: Any, size: int, where: str) -> NamedRange:
     return NamedRange(name, offset, _whole(row[2], 0, size + 1, f"{where} symbol size"))
 
 
+def _load_link(row: Any, where: str) -> LinkUse:
+    if type(row) is not list or len(row) != 4 or type(row[2]) is not list:
+        raise Broken(f"{where} is no list of path, target, images, and when it was followed")
+    path = _text(row[0], f"{where} path", _PATH_MAX)
+    if not path.startswith("/") or "\0" in path:
+        raise Broken(f"{where} path is no absolute path")
+    target = _text(row[1], f"{where} target", _PATH_MAX)
+    images = tuple(_fsid(item, f"{where} images") for item in row[2])
+    return LinkUse(path, target, images, _load_seen(row[3], where, 0))
+
+
 def _load_pages(rows: list[Any], limit: int, where: str) -> Iterator[tuple[int, PageUse]]:
     for row in rows:
         if type(row) is not list or len(row) != 3 or type(row[2]) is not dict:
@@ -325,6 +346,11 @@ def _check_page(use: PageUse, seen: Mapping[str, Any], where: str) -> None:
 def _check_whole(profile: Profile) -> None:
     if len({(file.sha256, file.size) for file in profile.files}) < len(profile.files):
         raise Broken("a file's content stands twice")
+    links = profile.links or ()
+    if len({(link.path, link.target) for link in links}) < len(links):
+        raise Broken("a link stands twice")
+    if any(link.seen.epochs > profile.epochs for link in links):
+        raise Broken("a link was followed in more epochs than there were")
     for i, file in enumerate(profile.files):
         epochs, steady = profile.epochs_of(file), profile.steady_of(file)
         for page, use in file.pages.items():

@@ -111,11 +111,18 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     yield (
         f"page cache {it.page_cache // 1024} KiB instead of {it.page_cache_before // 1024} "
         f"if nothing is ever dropped; in the steady state {it.steady // 1024} KiB instead of "
-        f"{it.steady_before // 1024}"
+        f"{it.steady_before // 1024}" + _links_text(it.links)
     )
     yield _goodness_line(plan)
     for file in plan.files:
         yield from _file_lines(file, plan.split)
+
+
+def _links_text(links: int) -> str:
+    if not links:
+        return ""
+    pages = "a page" if links == 1 else f"{links} pages"
+    return f"; {pages} of that for {counted(links, 'symbolic link')}"
 
 
 def _goodness_line(plan: Plan) -> str:

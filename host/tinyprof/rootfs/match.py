@@ -24,11 +24,12 @@ import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile.model import FileUse, NamedRange, PageUse, Profile
+from tinyprof.rootfs.followed import followed_links
 from tinyprof.rootfs.indexing import page_hashes
 from tinyprof.rootfs.landmarks import find_landmarks, read_symbols
 from tinyprof.segments.split import EHDR_SIZE, looks_split, original_of
@@ -89,10 +90,12 @@ class Match:
     """The profiled files of a tree.
 
     `missing`: the number of used pages of each profiled path that the tree does not have.
+    `links`: the symbolic links that are followed, each with its share of the steady state.
     """
 
     files: tuple[FoundFile, ...]
     missing: Mapping[str, int]
+    links: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def counts(self) -> Counts:
@@ -152,7 +155,9 @@ def match(profile: Profile, tree: Tree) -> Match:
             missing[file.path] = len(file.pages)
         elif node.path not in found:
             found[node.path] = _carried(file, node, profile.steady_of(file))
-    return Match(tuple(found[path] for path in sorted(found)), missing)
+    files = tuple(found[path] for path in sorted(found))
+    used = ((file.node.path, file.uses, file.steady) for file in files)
+    return Match(files, missing, followed_links(profile, tree, used))
 
 
 def _as_built(node: Node) -> Node:
