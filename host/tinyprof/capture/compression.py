@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The line in a capture made smaller with zstd: docs/capture-format.md, "ZLIN".
+"""Packs the line of a capture with zstd (docs/capture-format.md, "ZLIN").
 
-Pieces of the line come in, and packed ones go out that can each be unpacked once those before it
-are there; and back. What is to be unpacked is untrusted: no piece takes more memory than
-UNPACKED_MAX and a window. The library is only looked for where something is packed.
+Pieces of the line come in. Packed pieces go out, and each can be unpacked once those before it are
+there. LineUnpacker does the reverse. Packed bytes are untrusted: unpacking takes the memory of
+UNPACKED_MAX and a window, and the line may not be more than RATIO_MAX times as long as its packed
+form. The zstd library is imported only where something is packed.
 """
 
 from __future__ import annotations
@@ -15,19 +16,21 @@ from typing import Any
 from tinyprof.errors import TinyprofError
 
 PIECE_MAX = 1 << 15
-"""Bytes of the line that are packed at once: they fit a chunk even where they do not get
-smaller."""
+"""Bytes of the line that are packed at once."""
 
 UNPACKED_MAX = 1 << 16
+"""Bytes that one packed piece may unpack to."""
 WINDOW_LOG = 17
-"""How far back a piece may point, as a power of two: what a reader must hold."""
+"""How far back a piece may point, as a power of two. A reader must hold that many bytes."""
 
 LEVEL = 3
+"""Compression level of zstd."""
 BEGINS, GOES_ON = 1, 0
+"""First byte of a packed piece: a zstd frame begins here, or goes on."""
 
 
 class MissingZstdError(TinyprofError):
-    """Something is packed, or to be, and there is no zstd here."""
+    """Something is packed, or is to be packed, and there is no zstd on this machine."""
 
 
 class LinePacker:
@@ -38,11 +41,11 @@ class LinePacker:
         self._stream: Any = None
 
     def begin(self) -> None:
-        """The next piece can be unpacked without those before it."""
+        """Make the next piece one that can be unpacked without those before it."""
         self._stream = None
 
     def pack(self, piece: bytes) -> bytes:
-        """The packed form of at most PIECE_MAX bytes."""
+        """Return the packed form of at most PIECE_MAX bytes."""
         begins = self._stream is None
         if begins:
             parameter = self._zstd.CompressionParameter
@@ -60,7 +63,8 @@ class LineUnpacker:
         self._stream: Any = None
 
     def unpack(self, packed: bytes) -> bytes | None:
-        """A piece of the line; None where this makes none, or a larger one than is allowed."""
+        """Return a piece of the line. None: the bytes unpack to nothing, or to more than is
+        allowed."""
         if packed[:1] == bytes([BEGINS]):
             options = {self._zstd.DecompressionParameter.window_log_max: WINDOW_LOG}
             self._stream = self._zstd.ZstdDecompressor(options=options)

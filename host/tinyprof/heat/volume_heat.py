@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""One volume of one boot: when each of its pages was seen, and the phases that the boot had.
+"""One volume of one boot: in which epochs each of its pages was seen, and the phases of the boot.
 
-The messages that name the volume come in; page counts go out. Page ids are never resolved here.
+The messages of the volume come in. Counts go out. Page ids are never resolved here.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from tinyprof.heat.volume_pages import PAGES_MAX, EpochPages, VolumePages
 from tinyprof.wire.messages import EpochEnd
 
 PHASES_MAX = 32
-"""Further marks of a boot begin no phase; nobody reads as many."""
+"""Phases of one boot. Further marks begin no phase."""
 
 QUIET_SHARE = 0.05
+"""Share of an epoch's pages."""
 QUIET_EPOCHS = 2
-"""The steady state is found to begin after so many epochs in a row of whose pages so few were
-new."""
+"""Epochs. The steady state begins after QUIET_EPOCHS epochs in which at most QUIET_SHARE of the
+pages are new."""
 
 WINDOW = 480
-"""Epochs that are gathered, a bit each, before the pages' counts take them in."""
+"""Epochs that are gathered, one bit each, before they are added to the pages' counts."""
 
 
 @dataclass(slots=True)
@@ -43,12 +44,12 @@ class Phase:
 class VolumeHeat(VolumePages):
     """The heat of one volume in one boot.
 
-    To count a page is much work, and to set a bit is little: what a page was seen in is first
-    gathered in a word of bits for each kind, one bit an epoch, and counted for many epochs at
-    once.
+    Counting a page is slow, and setting a bit is quick. So the epochs of a page are first gathered
+    as bits of a word, one word for each kind, and counted for many epochs at once.
 
-    `processes`: the most that were seen to map a file at once, by the page id of its page 0, where
-    that was more than one; None from a target that does not count them.
+    `processes`: the highest number of processes that mapped a file, by the page id of its page 0,
+    where it was more than
+    1. None: the target does not count processes.
     """
 
     def __init__(self) -> None:
@@ -68,7 +69,7 @@ class VolumeHeat(VolumePages):
         return self._heats
 
     def end_epoch(self, message: EpochEnd) -> bool:
-        """As in VolumePages, and take the processes that are told along with it."""
+        """As in VolumePages; also takes the numbers of processes."""
         if message.processes is not None:
             self._take_processes(message.processes)
         return super().end_epoch(message)
@@ -80,7 +81,7 @@ class VolumeHeat(VolumePages):
                 known[page_id] = max(count, known.get(page_id, 1))
 
     def mark(self, name: str) -> None:
-        """A phase of this name begins when the running epoch has ended."""
+        """Begin a phase of this name when the running epoch has ended."""
         if len(self._marks) < PHASES_MAX:
             self._marks.append(name)
 
@@ -97,7 +98,7 @@ class VolumeHeat(VolumePages):
         self._count_phase(epoch, pages, len(self.page_ids) - known)
 
     def _count(self) -> None:
-        """Take what was gathered into the pages' counts. All of it belongs to the running
+        """Add the gathered epochs to the pages' counts. All of them belong to the running
         phase."""
         phase = len(self.phases) - 1
         for page_id in set().union(*self._words):
@@ -109,12 +110,12 @@ class VolumeHeat(VolumePages):
             words.clear()
 
     def _count_phase(self, epoch: int, pages: EpochPages, fresh: int) -> None:
-        """Add an epoch to the running phase, and begin the next one where there is cause to."""
+        """Add an epoch to the running phase, and begin the next phase if it is due."""
         phase = self.phases[-1]
         phase.epochs += 1
         phase.fresh += fresh
         steady = phase.steady
-        # All phases after the first steady one are.
+        # All phases after the first steady one are steady.
         if not steady and pages:
             self._quiet = self._quiet + 1 if fresh <= QUIET_SHARE * len(pages.page_ids()) else 0
         found = not steady and self._quiet >= QUIET_EPOCHS

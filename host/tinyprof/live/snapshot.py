@@ -116,10 +116,10 @@ class LiveHeat:
         """Take what was on the line."""
         for event in events:
             if self._boot.ends_before(event):
-                self._end_run()
+                self._end_boot()
             self._boot.take(event)
 
-    def _end_run(self) -> None:
+    def _end_boot(self) -> None:
         boot = self._boot
         boot.finish()
         self._records_before += _records(boot)

@@ -20,7 +20,7 @@ from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Tally, Totals, console_text, loss_counts
 from tinyprof.record.diagnosis import LineWarning, LineWatch
 from tinyprof.record.return_path import ReturnPath
-from tinyprof.wire.frames import RUN_MAX, Command, Event, FrameDecoder, HostMark, primer
+from tinyprof.wire.frames import STRETCH_MAX, Command, Event, FrameDecoder, HostMark, primer
 from tinyprof.wire.messages import Rearm
 from tinyprof.wire.port import Link, LinkError
 
@@ -212,7 +212,7 @@ class _Session:
         # frame is of use to nobody, and nothing of it is acknowledged.
         whole = self._unwritten.rfind(b"\0") + 1
         self._write(
-            whole if data and len(self._unwritten) < RUN_MAX + whole else len(self._unwritten)
+            whole if data and len(self._unwritten) < STRETCH_MAX + whole else len(self._unwritten)
         )
         events = self._decoder.feed(data)
         self._count(events)

@@ -17,9 +17,10 @@ from tinyprof.wire.port import Link, LinkError, NoSuchPortError, open_link
 
 BY_ID = Path("/dev/serial/by-id")
 LOOK_SECONDS = 0.1
+"""Seconds between two looks for a port that is away."""
 REFUSED_SECONDS = 5.0
-"""A port that has just appeared may refuse for so long: its permissions are set a moment after it
-is made."""
+"""Seconds for which a port that has just appeared may refuse: udev sets its permissions a moment
+after making it."""
 
 
 def lasting_name(port: str, by_id: Path = BY_ID) -> str:
