@@ -82,7 +82,9 @@ def test_the_same_device_is_found_under_its_new_number(tmp_path: Path) -> None:
     two.touch()
     (by_id / "usb-probe").symlink_to(one)
     desk = Desk(Port(b"again"))
-    link = LastingLink(str(one), 1, Port(), by_id=by_id, open_port=desk.open)
+    link = LastingLink(
+        str(one), 1, Port(), by_id=by_id, is_one_of_a_kind=lambda _: True, open_port=desk.open
+    )
     (by_id / "usb-probe").unlink()
     (by_id / "usb-probe").symlink_to(two)
     assert [link.read(0), link.read(0)] == [b"", b"again"]
