@@ -21,7 +21,7 @@ from tinyprof.wire.frames import Command
 
 INTERVAL = 0.25
 CONSOLE_LINE_MAX = 1024
-ASKED_FOR = (Ending.DURATION, Ending.EPOCHS, Ending.INTERRUPTED)
+ASKED_FOR = (Ending.DURATION, Ending.EPOCHS, Ending.INTERRUPTED, Ending.LEFT)
 WARNINGS_MAX = 4
 """Warnings that are shown of a quarter of a second; the log has all."""
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import IO
+from typing import Protocol
 
+from tinyprof.capture.format import ENDED
 from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.parts import part_paths
 from tinyprof.errors import TinyprofError
@@ -36,6 +37,14 @@ BeginRecording = Callable[
 to stop."""
 
 
+class ConsoleFile(Protocol):
+    """Takes the target's console text as it came."""
+
+    def write(self, text: bytes, /) -> object:
+        """Take text."""
+        ...
+
+
 class LiveRecording:
     """A feed of a recording, and the recorder's Observer. `begin` records and returns when that is
     over."""
@@ -48,7 +57,7 @@ class LiveRecording:
         capture: Path,
         index: ImageIndex | None,
         begin: BeginRecording,
-        console: IO[bytes] | None = None,
+        console: ConsoleFile | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.title = title
@@ -77,8 +86,12 @@ class LiveRecording:
         self._stop.set()
 
     def join(self) -> None:
-        """Wait until the capture is complete."""
+        """End the recording, and wait until the capture is complete."""
         self._stop.set()
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until the recording has ended by itself, and the capture is complete."""
         if self._thread:
             self._thread.join()
 
@@ -96,9 +109,9 @@ class LiveRecording:
             self.crash = error
         self._heat.finish()
         self._notes.flush()
-        self._notes.log(self._elapsed(), f"the recording is over: {self._why()}")
-        # A line that ended, or a fault, is for people to see; a limit or a signal asked for the
-        # end.
+        self._notes.log(self._elapsed(), f"recording ended: {self._why()}")
+        # After a fault, or when the port closed, the view stays open. A limit, a key or a signal
+        # asked for the end.
         leave = bool(
             self.recording and not self.recording.fault and self.recording.ending in ASKED_FOR
         )
@@ -116,7 +129,7 @@ class LiveRecording:
         if self.recording.fault:
             return str(self.recording.fault)
         ending = self.recording.ending
-        return ending.name.lower().replace("_", " ") if ending is not None else "unknown"
+        return ENDED[ending] if ending is not None else "unknown"
 
     def _due(self) -> list[Command]:
         commands = []
@@ -162,4 +175,4 @@ def command_text(command: Command) -> str:
         case Rearm():
             return "to the target: end the epoch now"
         case Trace(on):
-            return "to the target: record again" if on else "to the target: record no more"
+            return f"to the target: {'record again' if on else 'stop recording'}"

@@ -37,6 +37,21 @@ saves    page cache in the steady state, with them in place
 """
 
 
+COMMANDS = (
+    ("Mark", "Begin a phase with a name", "mark"),
+    ("Stop or start", "Stop the target's recording, or start it again", "trace"),
+    ("Epoch length", "Change the length of epochs", "epoch_length"),
+    ("Re-arm", "End the epoch now: every page counts anew", "rearm"),
+    ("Hold", "Keep the view as it is; the recording goes on", "hold"),
+    ("Kernel", "Show what XIP would cost and save with another kernel", "kernel"),
+    ("Write the plan", "Write the pages that the budget buys, for tinyprof build", "write_plan"),
+    ("Write the profile", "Write a profile of the recording so far", "write_profile"),
+    ("Whole image", "Show the map of all files, or of the chosen one", "whole_image"),
+    ("Now", "Back to now", "now"),
+)
+"""Entries of the command palette beside Textual's own: name, explanation, action."""
+
+
 class HelpScreen(ModalScreen[None]):
     """All keys and words. Any key that closes things closes it."""
 
