@@ -64,6 +64,19 @@ class Ending(IntEnum):
     EPOCHS = 3
     NO_TRACER = 4
     ROLLED = 5
+    LEFT = 6
+
+
+ENDED = {
+    Ending.LINE_ENDED: "the port closed",
+    Ending.INTERRUPTED: "Ctrl-C or a signal",
+    Ending.DURATION: "the time of --duration was over",
+    Ending.EPOCHS: "the number of --epochs was reached",
+    Ending.NO_TRACER: "the target has no tracer",
+    Ending.ROLLED: "it goes on in the next part",
+    Ending.LEFT: "the live view was left",
+}
+"""Why a recording ended, in words."""
 
 
 @dataclass(frozen=True, slots=True)

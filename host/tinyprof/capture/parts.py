@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count, takewhile
+from itertools import chain, count, takewhile
 from pathlib import Path
 
 from tinyprof.capture.format import Ending, Meta
@@ -55,12 +55,14 @@ class Parts:
         self.name = self._first.name
         self.index = self._first.index
         self.index_fault = self._first.index_fault
+        self.ending: Ending | None = None
+        self.losses: Mapping[str, int] | None = None
 
     def events(self) -> Iterator[Event]:
         """Yield the events of all parts, once and in order."""
-        yield from self._first.events()
-        for reader in self._others:
+        for reader in chain([self._first], self._others):
             yield from reader.events()
+            self.ending, self.losses = reader.ending, reader.losses
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ class Totals:
     gaps: int = 0
     overruns: int = 0
     away: bool = False
+    silent_ms: int = 0
 
 
 class Tally:
@@ -75,6 +76,7 @@ class Tally:
         self.gaps = 0
         self.away = False
         self.overruns = 0
+        self.silent_ms = 0
         self._joined_late: bool | None = None
         self._boot = BootPages()
         self._before = Totals()
@@ -161,6 +163,7 @@ class Tally:
             gaps=self.gaps,
             overruns=self.overruns,
             away=self.away,
+            silent_ms=self.silent_ms,
         )
 
 
@@ -182,4 +185,5 @@ def loss_counts(totals: Totals) -> dict[str, int]:
         "gaps": totals.gaps,
         "overruns": totals.overruns,
         "unknown_messages": totals.unknown_messages,
+        **({"silent_ms": totals.silent_ms} if totals.silent_ms else {}),
     }

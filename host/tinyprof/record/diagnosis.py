@@ -14,7 +14,15 @@ from tinyprof.errors import TinyprofError
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.record.baud import likely_rates
 from tinyprof.wire.frames import HELLO_VOLUMES, ConsoleText, Event, mostly_text
-from tinyprof.wire.messages import PROTOCOL, Hello, UnknownMessage, UnknownProtocol, joined_hello
+from tinyprof.wire.messages import (
+    NO_BOOT,
+    PROTOCOL,
+    Hello,
+    UnknownMessage,
+    UnknownProtocol,
+    is_reboot,
+    joined_hello,
+)
 from tinyprof.wire.sequence import Frame
 
 TRACER_ABI = 1
@@ -77,6 +85,7 @@ class LineWatch:
         self._unread = 0
         self._sample = bytearray()
         self._said: set[str] = set()
+        self._before_gap: Hello | None = None
 
     def take(
         self,
@@ -105,6 +114,29 @@ class LineWatch:
             self._sample.clear()
         elif (unread := self._garbage(now, data, events, pending)) is not None:
             yield from self._once("garbage", self._wrong_baud(unread))
+
+    def reconnected(self) -> None:
+        """The port was away and is back. Another board may stand behind it."""
+        self._before_gap = self._hello or self._before_gap
+
+    def _look_at_identity(self, hello: Hello) -> Iterator[TinyprofError]:
+        """Compare the first hello after a gap with the last one before it.
+
+        1. The same boot id: it is the same board.
+        2. Another boot id, the same kernel, and an image in common: it has rebooted.
+        3. Else another board has answered.
+        """
+        before = self._before_gap
+        if before is None or hello.boot_id == NO_BOOT:
+            return
+        if is_reboot(before, hello) and not _same_machine(before, hello):
+            yield LineWarning(
+                f"another target answers on {self._port}: {_identity(hello)}; before the port "
+                f"went away it was {_identity(before)}",
+                "end the recording if this is the wrong board; its boots stand in the capture "
+                "apart",
+            )
+        self._before_gap = None
 
     def _once(self, topic: str, warning: TinyprofError) -> Iterator[TinyprofError]:
         if topic not in self._said and len(self._said) < TOPICS_MAX:
@@ -148,8 +180,8 @@ class LineWatch:
             f"try {tries}; still recording",
         )
 
-    def unheard(self, *, deaf: bool, disobeyed: bool) -> Iterator[TinyprofError]:
-        """Say so of a target that does not hear the host, or does not know what it was told."""
+    def unanswered(self, *, is_unheard: bool, disobeyed: bool) -> Iterator[TinyprofError]:
+        """Warn of a target that does not hear the host, or does not obey a command."""
         if disobeyed:
             yield from self._once(
                 "disobeyed",
@@ -159,9 +191,9 @@ class LineWatch:
                     "memory than it has",
                 ),
             )
-        if deaf:
+        if is_unheard:
             yield from self._once(
-                "deaf",
+                "unheard",
                 LineWarning(
                     "the target does not hear this end of the line: nothing is repeated, and "
                     "what the line "
@@ -200,6 +232,7 @@ class LineWatch:
     def _look_at(self, now: float, frame: Frame) -> Iterator[TinyprofError]:
         match frame.message:
             case Hello() as hello:
+                yield from self._look_at_identity(hello)
                 self._hello = joined_hello(self._hello, hello)
                 yield from self._look_at_tracer(now, hello)
                 yield from self._look_at_hello(hello)
@@ -254,6 +287,18 @@ class LineWatch:
             yield from self._once("image", error)
         else:
             self.fault = None
+
+
+def _same_machine(before: Hello, now: Hello) -> bool:
+    """Whether two boots may be those of one board: the same kernel, and an image in common."""
+    images = {volume.fsid for volume in before.volumes}
+    shared = not images or not now.volumes or any(v.fsid in images for v in now.volumes)
+    return (before.kernel, before.arch) == (now.kernel, now.arch) and shared
+
+
+def _identity(hello: Hello) -> str:
+    images = ", ".join(str(volume.fsid) for volume in hello.volumes) or "none"
+    return f"Linux {hello.kernel} {hello.arch}, image {images}"
 
 
 def _waits(*, answered: bool) -> WaitingError:

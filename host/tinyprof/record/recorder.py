@@ -23,11 +23,23 @@ from tinyprof.record.return_path import ReturnPath
 from tinyprof.wire.frames import STRETCH_MAX, Command, Event, FrameDecoder, HostMark, primer
 from tinyprof.wire.messages import Rearm
 from tinyprof.wire.port import Link, LinkError
+from tinyprof.wire.sequence import Frame
 
 __all__ = ["Command", "Observer", "Recording", "StopAfter", "Totals", "record"]
 
 POLL_SECONDS = 0.25
+"""Seconds that one read waits at most."""
+
 SETTLE_SECONDS = 2.0
+"""Seconds that the end of a recording waits for frames that the target still repeats."""
+
+HURRIED_SECONDS = 0.4
+"""The same after a signal: a program that is told to end does so within a second."""
+
+SILENT_SECONDS = 5.0
+"""Seconds after which a target is silent. One with a tracer sends a status every second, one
+without a hello every two seconds."""
+
 REARM_SECONDS = 1.0
 EPOCH_MS_MAX = 60_000
 """A part of a recording waits for epochs of at most this length to end; longer ones are asked
@@ -35,12 +47,19 @@ to."""
 
 REBOOTS_SAID = 16
 _REBOOTED = LineWarning(
-    "the target has rebooted", "its epochs start again; a profile counts another run"
+    "the target has rebooted", "its epochs start again; a profile counts another boot"
 )
 
-_UNHEARD = LineWarning(
+_ONE_WAY = LineWarning(
     "this line carries nothing to the target", "connect transmit too, and leave out --one-way"
 )
+
+
+def _silent(seconds: float) -> LineWarning:
+    return LineWarning(
+        f"the target has sent nothing for {seconds:.0f} s, though it sends something every second",
+        "check that it is on; still listening",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +91,15 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StopAfter:
-    """When to stop: after `seconds`, after `epochs` ended, or once `stop()` says so."""
+    """When to stop: after `seconds`, after `epochs` have ended, or when a call says so.
+
+    `stop()`: a signal asks for the end. `leave()`: somebody left the live view.
+    """
 
     seconds: float | None = None
     epochs: int | None = None
     stop: Callable[[], bool] = lambda: False
+    leave: Callable[[], bool] = lambda: False
 
 
 def no_commands() -> Iterable[Command]:
@@ -147,6 +170,8 @@ class _Session:
         self._rearmed_at = float("-inf")
         self._epochs_before_part = 0
         self._tally.away = link.away
+        self._silence = self._now = 0.0
+        self._said_silence = False
         self.ending: Ending | None = None
 
     def run(self, limits: StopAfter, commands: Callable[[], Iterable[Command]]) -> None:
@@ -168,6 +193,8 @@ class _Session:
         if self.ending is None:
             if limits.stop():
                 self.ending = Ending.INTERRUPTED
+            elif limits.leave():
+                self.ending = Ending.LEFT
             elif self._watch.tracerless(self._elapsed()):
                 self.ending = Ending.NO_TRACER
             elif limits.seconds is not None and self._elapsed() >= limits.seconds:
@@ -197,6 +224,7 @@ class _Session:
         now, sequence = self._elapsed(), self._decoder.sequence
         held = sequence.waiting > 0 or sequence.received > self._received_before
         self._received_before = sequence.received
+        self._note_silence(held or any(isinstance(event, Frame) for event in events))
         answered = self._return_path is not None
         waits = sequence.astray or (sequence.repeats and not answered)
         for warning in (
@@ -204,6 +232,22 @@ class _Session:
             *self._watch.waiting(now, waits, events, answered=answered),
         ):
             self._observer.warning(warning)
+
+    def _note_silence(self, spoke: bool) -> None:
+        """Note for how long the target has sent no frame, and say once that it fell silent.
+
+        Only time in which the line was read counts: a host that is busy for a while still finds
+        what the target sent meanwhile.
+        """
+        now = self._elapsed()
+        silence = 0.0 if spoke else self._silence + now - self._now
+        self._silence, self._now = silence, now
+        known = self._decoder.sequence.whereabouts()[0] is not None
+        is_silent = known and silence >= SILENT_SECONDS
+        self._tally.silent_ms = round(silence * 1000) if is_silent else 0
+        if is_silent and not self._said_silence and not self._tally.away:
+            self._observer.warning(_silent(silence))
+        self._said_silence = is_silent
 
     def _store(self, data: bytes) -> list[Event]:
         self._tally.bytes += len(data)
@@ -227,8 +271,8 @@ class _Session:
     def _store_and_roll(self, writer: RollingWriter, data: bytes) -> list[Event]:
         """Store run by run, and turn to the next part where no epoch and no frame is under way."""
         events: list[Event] = []
-        for run in _runs(data):
-            events += self._store(run)
+        for stretch in _stretches(data):
+            events += self._store(stretch)
             if self._between_epochs() and writer.is_enough(self._elapsed()):
                 writer.turn(
                     self._elapsed(), primer(self._decoder.sequence), loss_counts(self.totals())
@@ -261,7 +305,7 @@ class _Session:
             self._on_events([command])
             command = Rearm()
         elif not self._return_path:
-            self._observer.warning(_UNHEARD)
+            self._observer.warning(_ONE_WAY)
         if not self._return_path:
             return
         if isinstance(command, Rearm):
@@ -283,6 +327,7 @@ class _Session:
         if self._tally.away and not self._link.away:
             self._tally.away = False
             self._observer.warning(LineWarning("the port is there: the recording goes on"))
+            self._watch.reconnected()
             if self._return_path:
                 self._return_path.reopened()
         self._tally.overruns = self._link.overruns
@@ -293,14 +338,15 @@ class _Session:
             return
         if words := self._return_path.due(self._elapsed(), events, self._decoder.sequence):
             self._link.write(words)
-        for warning in self._watch.unheard(
-            deaf=self._return_path.deaf(self._elapsed()), disobeyed=self._return_path.disobeyed
+        for warning in self._watch.unanswered(
+            is_unheard=self._return_path.is_unheard, disobeyed=self._return_path.disobeyed
         ):
             self._observer.warning(warning)
 
     def settle(self) -> None:
         """Where the target repeats, give it a moment for the frames that are missing just now."""
-        until = self._elapsed() + SETTLE_SECONDS
+        hurried = self.ending is Ending.INTERRUPTED
+        until = self._elapsed() + (HURRIED_SECONDS if hurried else SETTLE_SECONDS)
         while (
             self._decoder.sequence.repeats
             and self._decoder.sequence.waiting
@@ -336,7 +382,7 @@ class _Session:
         return self._clock() - self._began
 
 
-def _runs(data: bytes) -> list[bytes]:
-    """The pieces of a read that a zero ends, and the rest."""
+def _stretches(data: bytes) -> list[bytes]:
+    """Return the stretches of a read that a zero ends, and the rest."""
     *ended, rest = data.split(b"\0")
-    return [*(run + b"\0" for run in ended), rest]
+    return [*(stretch + b"\0" for stretch in ended), rest]

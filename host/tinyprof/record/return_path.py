@@ -12,11 +12,14 @@ from dataclasses import dataclass
 
 from tinyprof.wire.frames import HELLO_VOLUMES, Event, encode_message
 from tinyprof.wire.messages import (
+    EpochEnd,
     EpochLength,
     Hello,
     HelloPlease,
     HostMessage,
+    Pages,
     RepeatPlease,
+    Status,
     Trace,
     joined_hello,
 )
@@ -31,8 +34,11 @@ ASK_TIMES = 10
 """How often a line on which no target was heard is asked. Later, each frame of one gives reason to
 ask. As often is a target told to record or not, of which not every agent knows how."""
 
-DEAF_SECONDS = 5.0
-"""A target that can repeat and has not begun to after so long does not hear the host."""
+UNHEARD_MS = 5000
+"""Milliseconds of the target's clock. A target that can repeat, was asked to, and sends frames
+once for this long afterwards does not hear the host."""
+
+_CLOCK_MODULO = 1 << 32
 
 
 @dataclass(slots=True)
@@ -48,7 +54,9 @@ class ReturnPath:
     _asked_at: float = float("-inf")
     _acknowledged: int = 0
     _target: Hello | None = None
-    _unrepeated_since: float | None = None
+    _asked_ago: int = -1
+    _heard_ms: int | None = None
+    _unheard_ms: int = 0
     _patience: float = ASK_SECONDS
     _reason_to_ask: bool = False
     _reopened: bool = False
@@ -57,6 +65,7 @@ class ReturnPath:
         """The line was away: ask again, for what was lost meanwhile must be repeated."""
         self._asked, self._asked_at, self._patience = 0, float("-inf"), ASK_SECONDS
         self._reopened = True
+        self._asked_ago, self._heard_ms, self._unheard_ms = -1, None, 0
 
     def wants(self, message: EpochLength | Trace) -> None:
         """From now on this, and the target is asked until its hellos say so."""
@@ -78,9 +87,14 @@ class ReturnPath:
             return not self.trace
         return any(volume.recording != self.trace for volume in self._target.volumes)
 
-    def deaf(self, now: float) -> bool:
-        """Whether the target repeats nothing though it could: it does not hear the host."""
-        return self._unrepeated_since is not None and now - self._unrepeated_since >= DEAF_SECONDS
+    @property
+    def is_unheard(self) -> bool:
+        """Whether the target repeats nothing though it can and was asked to.
+
+        Only the target's own clock counts. A busy host reads late what the target sent before it
+        could hear anything.
+        """
+        return self._unheard_ms >= UNHEARD_MS
 
     def due(self, now: float, events: list[Event], sequence: FrameSequence) -> bytes:
         """What to send after these events."""
@@ -92,19 +106,42 @@ class ReturnPath:
                     # A series of hellos is over, and it was obeyed.
                     self._told = 0
         begun = sequence.repeats and not sequence.astray
-        self._judge(now, bool(frames or sequence.waiting), begun, sequence)
+        self._judge(bool(frames or sequence.waiting), begun, sequence)
+        self._note_unanswered(frames, begun=begun)
         return self._asking(now, begun) + self._ack(sequence)
 
-    def _judge(self, now: float, heard: bool, begun: bool, sequence: FrameSequence) -> None:
-        """A target that begins anew, or for the first time, is to be asked."""
+    def _judge(self, has_frames: bool, begun: bool, sequence: FrameSequence) -> None:
+        """Decide whether there is reason to ask the target for repetition."""
         if begun:
-            self._unrepeated_since, self._reason_to_ask, self._patience = None, False, ASK_SECONDS
-        elif sequence.astray:
+            self._reason_to_ask, self._patience = False, ASK_SECONDS
+        elif sequence.astray or (has_frames and (self._target is None or self._target.window)):
             self._reason_to_ask = True
-        elif heard and (self._target is None or self._target.window):
-            self._reason_to_ask = True
-            if self._target and self._unrepeated_since is None:
-                self._unrepeated_since = now
+
+    def _note_unanswered(self, frames: list[Frame], *, begun: bool) -> None:
+        """Add up for how long, by its own clock, the target did not do what it was asked to do.
+
+        1. The read after the request may bring frames from before it. They do not count.
+        2. Each read empties the line, so later frames are younger than the request.
+        3. A reboot, and a target that has begun to repeat, start the count anew.
+        """
+        able = self._target is not None and self._target.window > 0
+        if begun or not able or self._asked_ago < 0:
+            self._heard_ms, self._unheard_ms = None, 0
+            return
+        if not frames:
+            return
+        self._asked_ago += 1
+        if self._asked_ago < 2:
+            return
+        for frame in frames:
+            message = frame.message
+            if frame.restarted:
+                self._heard_ms, self._unheard_ms = None, 0
+            if isinstance(message, Pages | EpochEnd | Status):
+                if self._heard_ms is not None:
+                    passed = (message.ms - self._heard_ms) % _CLOCK_MODULO
+                    self._unheard_ms += passed if passed < _CLOCK_MODULO // 2 else 0
+                self._heard_ms = message.ms
 
     def _asking(self, now: float, begun: bool) -> bytes:
         if now - self._asked_at < self._patience:
@@ -118,6 +155,8 @@ class ReturnPath:
         if not (reason or (self._asked < ASK_TIMES if unheard else wrong)):
             return b""
         wanted: list[HostMessage] = [HelloPlease()]
+        if not begun and self._asked_ago < 0:
+            self._asked_ago = 0
         if self._reopened or not begun:
             # Not of a target that has begun: it would send all of its window again.
             wanted.insert(0, RepeatPlease())

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from tinyprof.capture.format import ENDED
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cli import Exit
 from tinyprof.disk import replace_file
@@ -137,7 +138,7 @@ def _state_text(reader: CaptureReader) -> str:
         )
     if reader.ending is None:
         return "whole, of a recording that did not end by itself"
-    return f"whole; the recording ended: {reader.ending.name.lower().replace('_', ' ')}"
+    return f"whole; the recording ended: {ENDED[reader.ending]}"
 
 
 def _info_fields(reader: CaptureReader, totals: Totals) -> dict[str, Any]:
