@@ -153,8 +153,10 @@ def let_go(number: int) -> None:
     and whoever waits for it would never rest.
     """
     if number == 0:
-        # The other end stays open for as long as the program runs.
-        nothing, _ = os.pipe()
+        # The other end stays open for as long as the program runs. One byte that means no key is
+        # for a thread that is about to read: it was told that the terminal has something.
+        nothing, other_end = os.pipe()
+        os.write(other_end, b"\0")
     else:
         nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, number)
