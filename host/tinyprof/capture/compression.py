@@ -13,10 +13,18 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from tinyprof.capture.format import CHUNK_HEAD
 from tinyprof.errors import TinyprofError
 
-PIECE_MAX = 1 << 15
-"""Bytes of the line that are packed at once."""
+PIECE_MAX = 1 << 12
+"""Bytes of the line that are packed at once. However well they pack, a chunk stays within
+RATIO_MAX."""
+
+RATIO_MAX = 256
+"""Bytes of the line for each byte of its chunks."""
+
+UNPACKED_FREE = 1 << 20
+"""Bytes that the line may have in any case. Captures of before the limit had longer pieces."""
 
 UNPACKED_MAX = 1 << 16
 """Bytes that one packed piece may unpack to."""
@@ -61,6 +69,7 @@ class LineUnpacker:
     def __init__(self) -> None:
         self._zstd = _zstd()
         self._stream: Any = None
+        self._room = UNPACKED_FREE
 
     def unpack(self, packed: bytes) -> bytes | None:
         """Return a piece of the line. None: the bytes unpack to nothing, or to more than is
@@ -74,8 +83,9 @@ class LineUnpacker:
             piece: bytes = self._stream.decompress(packed[1:], max_length=UNPACKED_MAX + 1)
         except (self._zstd.ZstdError, EOFError, ValueError):
             return None
-        whole = len(piece) <= UNPACKED_MAX and self._stream.needs_input and not self._stream.eof
-        return piece if whole else None
+        self._room += RATIO_MAX * (len(packed) + CHUNK_HEAD.size) - len(piece)
+        allowed = len(piece) <= UNPACKED_MAX and self._room >= 0
+        return piece if allowed and self._stream.needs_input and not self._stream.eof else None
 
 
 def _zstd() -> ModuleType:
