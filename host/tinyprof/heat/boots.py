@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from tinyprof.heat.losses import NO_LOSSES, Losses, LostEnds
 from tinyprof.heat.page_heat import ANY, MAPPED, PageHeat, Sightings
 from tinyprof.heat.volume_heat import PHASES_MAX, Phase, VolumeHeat
-from tinyprof.heat.volume_pages import OPEN_EPOCHS_MAX, PAGES_MAX, VolumePages
+from tinyprof.heat.volume_pages import OPEN_EPOCHS_MAX, PAGES_MAX, Room, VolumePages
 from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event, HostMark
 from tinyprof.wire.messages import (
     EpochEnd,
@@ -60,8 +60,9 @@ AVolume = TypeVar("AVolume", bound=VolumePages)
 class BootOf(Generic[AVolume]):
     """One boot of the target. `new_volume` makes the counter of a volume's pages."""
 
-    def __init__(self, new_volume: Callable[[], AVolume]) -> None:
+    def __init__(self, new_volume: Callable[[Room], AVolume]) -> None:
         self._new_volume = new_volume
+        self._room = Room()
         self.hello: Hello | None = None
         self.status: Status | None = None
         self.volumes: dict[int, AVolume] = {}
@@ -167,7 +168,7 @@ class BootOf(Generic[AVolume]):
     def _volume(self, index: int) -> AVolume | None:
         volume = self.volumes.get(index)
         if volume is None and len(self.volumes) < VOLUMES_MAX:
-            volume = self.volumes[index] = self._new_volume()
+            volume = self.volumes[index] = self._new_volume(self._room)
             # A mark comes at once. The pages of a volume come when the line has room for them.
             for name in self._marks:
                 volume.mark(name)

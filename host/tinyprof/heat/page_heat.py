@@ -22,7 +22,7 @@ def _keys_of(kinds: int) -> tuple[int, ...]:
     keys: tuple[int, ...] = tuple(kind for kind in Kind if kinds >> kind & 1)
     if kinds & _MAPPED_KINDS == _MAPPED_KINDS:
         keys += (MAPPED,)
-    return keys if kinds.bit_count() == 1 or kinds == _MAPPED_KINDS else (*keys, ANY)
+    return keys if kinds.bit_count() < 2 or kinds == _MAPPED_KINDS else (*keys, ANY)
 
 
 _KEYS_OF = tuple(map(_keys_of, range(1 << len(Kind))))
@@ -101,19 +101,26 @@ class PageHeat:
     both as exec and as read. ANY is there if no other key says the same.
     """
 
-    __slots__ = ("_kinds", "by_key")
+    __slots__ = ("_kinds", "_sightings")
 
     def __init__(self) -> None:
-        self.by_key: dict[int, Sightings] = {}
+        # In the order of the keys of its kinds: a dictionary would take more than all else here.
+        self._sightings: tuple[Sightings, ...] = ()
         self._kinds = 0
+
+    @property
+    def by_key(self) -> dict[int, Sightings]:
+        """The sightings of each key that is counted."""
+        return dict(zip(_KEYS_OF[self._kinds], self._sightings, strict=True))
 
     def seen_as(self, key: int) -> Sightings | None:
         """Return the sightings for a kind, for MAPPED or for ANY. None: there are none."""
-        if key == ANY and ANY not in self.by_key:
-            key = MAPPED if len(self.by_key) > 1 else next(iter(self.by_key), ANY)
-        if key == MAPPED and MAPPED not in self.by_key:
-            key = Kind.EXEC if Kind.EXEC in self.by_key else Kind.READ
-        return self.by_key.get(key)
+        by_key = self.by_key
+        if key == ANY and ANY not in by_key:
+            key = MAPPED if len(by_key) > 1 else next(iter(by_key), ANY)
+        if key == MAPPED and MAPPED not in by_key:
+            key = Kind.EXEC if Kind.EXEC in by_key else Kind.READ
+        return by_key.get(key)
 
     @property
     def epochs(self) -> int:
@@ -130,15 +137,17 @@ class PageHeat:
             self._begin_counts(kinds | self._kinds)
         mapped = exec_ | read
         keyed = (*words, mapped, mapped | write | file)
-        for key, seen in self.by_key.items():
+        for key, seen in zip(_KEYS_OF[self._kinds], self._sightings, strict=True):
             if keyed[key]:
                 seen.add(keyed[key], start, phase)
 
     def _begin_counts(self, kinds: int) -> None:
         """Start counters for the new kinds, copying the one that stood for them so far."""
         before = {key: self.seen_as(key) for key in (MAPPED, ANY)}
+        counts = self.by_key
         for key in _KEYS_OF[kinds]:
-            if key not in self.by_key:
+            if key not in counts:
                 earlier = before.get(key)
-                self.by_key[key] = earlier.copy() if earlier else Sightings()
+                counts[key] = earlier.copy() if earlier else Sightings()
+        self._sightings = tuple(counts[key] for key in _KEYS_OF[kinds])
         self._kinds = kinds

@@ -133,14 +133,17 @@ class Tally:
             if index not in self._pages_before and len(self._pages_before) >= VOLUMES_MAX:
                 continue
             known = self._pages_before.setdefault(index, set())
-            known.update(islice(volume.page_ids, max(0, PAGES_MAX - len(known))))
+            known.update(islice(volume.page_ids, max(0, PAGES_MAX - self._known_pages())))
         self._boot = BootPages()
+
+    def _known_pages(self) -> int:
+        return sum(len(pages) for pages in self._pages_before.values())
 
     def totals(self, seconds: float, sequence: FrameSequence | None = None) -> Totals:
         """Return the totals after `seconds`. `sequence` is that of the line's frames."""
         boot, before = self._boot, self._before
         volumes = boot.volumes.items()
-        known = sum(len(pages) for pages in self._pages_before.values())
+        known = self._known_pages()
         return Totals(
             seconds=seconds,
             hello=boot.hello or before.hello,

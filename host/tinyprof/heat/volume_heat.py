@@ -6,12 +6,13 @@ The messages of the volume come in. Counts go out. Page ids are never resolved h
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tinyprof.heat.page_heat import PageHeat
-from tinyprof.heat.volume_pages import PAGES_MAX, EpochPages, VolumePages
-from tinyprof.wire.messages import EpochEnd
+from tinyprof.heat.volume_pages import PAGES_MAX, EpochPages, Room, VolumePages
+from tinyprof.wire.messages import EpochEnd, Pages
 
 PHASES_MAX = 32
 """Phases of one boot. Further marks begin no phase."""
@@ -22,16 +23,22 @@ QUIET_EPOCHS = 2
 """Epochs. The steady state begins after QUIET_EPOCHS epochs in which at most QUIET_SHARE of the
 pages are new."""
 
+LENGTHS = 15
+"""Epochs whose lengths are remembered. Their median is the length of an epoch."""
+
+_CLOCK_MODULO = 1 << 32
+
 WINDOW = 480
 """Epochs that are gathered, one bit each, before they are added to the pages' counts."""
 
 
 @dataclass(slots=True)
 class Phase:
-    """A part of a boot, from an epoch on: the one that a mark named, or what is not distinguished
-    by marks.
+    """A part of a boot that begins with epoch `first`. `name` is that of the mark that began it.
 
-    `steady`: begun after the steady state was found. `fresh` pages were first seen in it.
+    `steady`: it began after the steady state was found. `fresh`: pages that were first seen in it.
+    `share`: below 1 for a phase of one epoch that the end of the recording cut off: the share of
+    an epoch that it lasted.
     """
 
     name: str
@@ -39,6 +46,7 @@ class Phase:
     steady: bool = False
     epochs: int = 0
     fresh: int = 0
+    share: float = 1.0
 
 
 class VolumeHeat(VolumePages):
@@ -52,8 +60,8 @@ class VolumeHeat(VolumePages):
     1. None: the target does not count processes.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, room: Room | None = None) -> None:
+        super().__init__(room)
         self.phases = [Phase("", 1)]
         self.processes: dict[int, int] | None = None
         self._heats: dict[int, PageHeat] = {}
@@ -61,6 +69,9 @@ class VolumeHeat(VolumePages):
         self._window_start = 0
         self._marks: list[str] = []
         self._quiet = 0
+        self._lengths: deque[int] = deque(maxlen=LENGTHS)
+        self._ended_ms: int | None = None
+        self._newest_ms = 0
 
     @property
     def pages(self) -> Mapping[int, PageHeat]:
@@ -72,7 +83,42 @@ class VolumeHeat(VolumePages):
         """As in VolumePages; also takes the numbers of processes."""
         if message.processes is not None:
             self._take_processes(message.processes)
-        return super().end_epoch(message)
+        is_new = super().end_epoch(message)
+        if is_new:
+            if self._ended_ms is not None:
+                self._lengths.append((message.ms - self._ended_ms) % _CLOCK_MODULO)
+            self._ended_ms = self._newest_ms = message.ms
+        return is_new
+
+    def touch(self, message: Pages) -> None:
+        """As in VolumePages; also notes the target's clock."""
+        self._newest_ms = message.ms
+        super().touch(message)
+
+    def finish(self) -> None:
+        """No more messages will come. An epoch that the end cut off becomes a phase of its own.
+
+        Counted as a whole epoch, it would make every page seem seldom that its missing part would
+        have touched.
+        """
+        for earlier in sorted(self._open)[:-1]:
+            # Later epochs have come: only the end of this one is lost.
+            self._close_unfinished(earlier)
+        share, phase = self._share_of_unfinished(), self.phases[-1]
+        if self._open and not phase.epochs:
+            phase.share = share
+        elif self._open and share < 1 and len(self.phases) < PHASES_MAX:
+            self._count()
+            self.phases.append(Phase(phase.name, max(self._open), phase.steady, share=share))
+        super().finish()
+
+    def _share_of_unfinished(self) -> float:
+        """Return which share of an epoch the running one has lasted; 1 if nobody can tell."""
+        if self._ended_ms is None or not self._lengths:
+            return 1.0
+        length = sorted(self._lengths)[len(self._lengths) // 2]
+        lasted = (self._newest_ms - self._ended_ms) % _CLOCK_MODULO
+        return min(1.0, lasted / length) if length else 1.0
 
     def _take_processes(self, told: Sequence[tuple[int, int]]) -> None:
         known = self.processes = self.processes or {}

@@ -17,8 +17,8 @@ from tinyprof.wire.messages import EpochEnd, Pages
 OPEN_EPOCHS_MAX = 4
 """Epochs of one volume that may be open at the same time."""
 PAGES_MAX = 1 << 18
-"""Pages of one volume that are kept apart: 1 GiB of files all used, where a CramFS image has 272
-MiB. What a hostile target can make of them is 400 MB."""
+"""Pages that the volumes of one boot may name together: 1 GiB of files all used, while a CramFS
+image has at most 272 MiB. The records of all open epochs have the same limit."""
 
 _EXEC = bytes([Kind.EXEC])
 _IS_EXEC = bytes(kind == Kind.EXEC for kind in range(256))
@@ -62,10 +62,23 @@ class EpochPages:
         return before - len(self)
 
 
-class VolumePages:
-    """The pages of one volume in one boot. `page_ids` are those of the epochs that are over."""
+class Room:
+    """What the volumes of one boot have of the limits: pages, and records of open epochs."""
+
+    __slots__ = ("open_records", "pages")
 
     def __init__(self) -> None:
+        self.pages = self.open_records = 0
+
+
+class VolumePages:
+    """The pages of one volume in one boot. `page_ids` are those of the epochs that are over.
+
+    `room` is shared by the volumes of the boot.
+    """
+
+    def __init__(self, room: Room | None = None) -> None:
+        self._room = room or Room()
         self.page_ids: set[int] = set()
         self.ended = 0
         self.unfinished = 0
@@ -96,10 +109,12 @@ class VolumePages:
             if message.epoch <= self._last_ended:
                 return
             pages = self._open[message.epoch] = EpochPages()
-        if len(pages) >= PAGES_MAX:
+        if self._room.open_records >= PAGES_MAX:
             self.beyond_limits += len(message.page_ids)
         else:
+            before = len(pages)
             pages.add(message)
+            self._room.open_records += len(pages) - before
         # Close only after opening: the oldest epoch may be the one that this message has opened.
         if len(self._open) > OPEN_EPOCHS_MAX:
             self._close_unfinished(min(self._open))
@@ -111,7 +126,7 @@ class VolumePages:
             return False
         for earlier in sorted(epoch for epoch in self._open if epoch < message.epoch):
             self._close_unfinished(earlier)
-        pages = self._open.pop(message.epoch, None) or EpochPages()
+        pages = self._taken(message.epoch)
         self.missing += max(0, sum(message.records) - len(pages))
         self.ended += 1
         self._last_ended = message.epoch
@@ -122,22 +137,31 @@ class VolumePages:
         """A mark was set here. Only VolumeHeat has phases."""
 
     def finish(self) -> None:
-        """Nothing more will come: what the running epoch has seen counts as an epoch."""
+        """No more messages will come. The pages of the running epochs count."""
         for epoch in sorted(self._open):
             self._close_unfinished(epoch)
+
+    def _taken(self, epoch: int) -> EpochPages:
+        """Return the pages of an open epoch, which is over."""
+        pages = self._open.pop(epoch, None)
+        if pages is None:
+            return EpochPages()
+        self._room.open_records -= len(pages)
+        return pages
 
     def _close_unfinished(self, epoch: int) -> None:
         self.unfinished += 1
         self._last_ended = max(self._last_ended, epoch)
-        pages = self._open.pop(epoch)
+        pages = self._taken(epoch)
         self.unfinished_records += len(pages)
         self._fold(epoch, pages)
 
     def _fold(self, epoch: int, pages: EpochPages) -> None:
         """Add the pages of an epoch that is over. Epochs come in order."""
-        room = PAGES_MAX - len(self.page_ids)
+        room, known = PAGES_MAX - self._room.pages, len(self.page_ids)
         if len(pages) > room:
             self.beyond_limits += pages.drop(
                 set(islice(pages.page_ids() - self.page_ids, room, None))
             )
         self.page_ids.update(*pages.by_kind)
+        self._room.pages += len(self.page_ids) - known
