@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from tinyprof.capture.format import Ending
 from tinyprof.capture.index import ImageIndex, IndexedFile, WrongImageError
 from tinyprof.heat.boots import Boot, split_boots
 from tinyprof.heat.page_heat import ANY, MAPPED, PageHeat, Sightings
@@ -61,6 +62,16 @@ class Capture(Protocol):
         """Why there is none."""
         ...
 
+    @property
+    def ending(self) -> Ending | None:
+        """Why the recording ended, once the events are read. None: it was killed."""
+        ...
+
+    @property
+    def losses(self) -> Mapping[str, int] | None:
+        """The losses that its recorder counted, once the events are read."""
+        ...
+
     def events(self) -> Iterator[Event]:
         """What was on the line, once."""
         ...
@@ -97,6 +108,10 @@ def make_profile(
                 )
                 elsewhere.append(_not_of(boot.hello, image))
             has_data = has_data or boot.hello is not None
+        if has_data and (ended := _cut_by(capture)):
+            (facts,) = profiles[-1].boots
+            extra = {**facts.extra, "ended": ended}
+            profiles[-1] = replace(profiles[-1], boots=(replace(facts, extra=extra),))
         if not has_data:
             raise ProfileError(
                 f"{capture.name}: no target is named in it",
@@ -107,6 +122,13 @@ def make_profile(
     if errors and len(errors) == len(elsewhere):
         raise errors[0]
     return merge_profiles(profiles)
+
+
+def _cut_by(capture: Capture) -> str:
+    """Return what cut a recording off, if nobody asked for its end."""
+    if (capture.losses or {}).get("silent_ms"):
+        return "silent"
+    return "killed" if capture.ending is None else ""
 
 
 def _not_of(hello: Hello, image: ImageIndex | None) -> WrongImageError | None:
@@ -137,8 +159,24 @@ def _index_of(name: str, boot: Boot, indexes: list[ImageIndex]) -> ImageIndex:
 
 
 def steady_phases(phases: Sequence[Phase]) -> list[bool]:
-    """Which phases are the steady state: those so named; else the longest that a mark began, which
-    is not the first; else those after it was found; else all."""
+    """Return which phases are the steady state.
+
+    1. Phases named "steady…".
+    2. Else the longest phase that a mark began and that is not the first.
+    3. Else the phases after the steady state was found.
+    4. Else all phases.
+
+    An epoch that the end of a recording cut off never counts, where there is a whole one.
+    """
+    found = _steady_by_name_or_length(phases)
+    whole = [
+        is_steady and phase.share >= 1 for is_steady, phase in zip(found, phases, strict=True)
+    ]
+    has_epochs = any(it and phase.epochs for it, phase in zip(whole, phases, strict=True))
+    return whole if has_epochs else found
+
+
+def _steady_by_name_or_length(phases: Sequence[Phase]) -> list[bool]:
     if any(phase.name.startswith(STEADY_PREFIX) for phase in phases):
         return [phase.name.startswith(STEADY_PREFIX) for phase in phases]
     names = [phase.name for phase in phases if phase.name]
