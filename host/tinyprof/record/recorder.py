@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""One recording: a link in, a capture and running totals out.
+"""Records one line: a link comes in, a capture and totals go out.
 
-What arrives is stored before it is looked at, so nothing that is said about it can cost a byte.
-Every loss is known: from gaps in the frames' numbers, and from the epoch ends, which say how many
-records an epoch had.
+Bytes are stored before they are decoded, so no mistake in decoding can cost a byte. Every loss is
+known: from gaps in the frames' numbers, and from the epoch ends, which say how many records an
+epoch had.
 """
 
 from __future__ import annotations
@@ -41,11 +41,13 @@ SILENT_SECONDS = 5.0
 without a hello every two seconds."""
 
 REARM_SECONDS = 1.0
+"""Seconds between two requests to end an epoch."""
 EPOCH_MS_MAX = 60_000
-"""A part of a recording waits for epochs of at most this length to end; longer ones are asked
-to."""
+"""Milliseconds. A part of a recording waits for epochs of at most this length; longer ones are
+asked to end."""
 
 REBOOTS_SAID = 16
+"""Reboots that are said at most."""
 _REBOOTED = LineWarning(
     "the target has rebooted", "its epochs start again; a profile counts another boot"
 )
@@ -64,8 +66,8 @@ def _silent(seconds: float) -> LineWarning:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A finished recording. `fault` is what made it fail first; `ending` is None where that ended
-    it."""
+    """A finished recording. `fault`: the first thing that made it fail. `ending` None: the fault
+    ended it."""
 
     totals: Totals
     ending: Ending | None
@@ -76,8 +78,8 @@ class Observer(Protocol):
     """Is told what happens, as it happens."""
 
     def progress(self, totals: Callable[[], Totals]) -> None:
-        """Called after every read and every quarter second of silence; asking for the totals costs
-        time."""
+        """Called after every read, and every quarter second of silence. Asking for the totals
+        takes time."""
         ...
 
     def console(self, text: bytes) -> None:
@@ -85,7 +87,7 @@ class Observer(Protocol):
         ...
 
     def warning(self, warning: TinyprofError) -> None:
-        """Something is wrong; the recording goes on."""
+        """Something is wrong. The recording goes on."""
         ...
 
 
@@ -103,12 +105,12 @@ class StopAfter:
 
 
 def no_commands() -> Iterable[Command]:
-    """The commands of a recording that is left alone."""
+    """Return the commands of a recording that nobody steers."""
     return ()
 
 
 def nobody_listens(events: Sequence[Event]) -> None:
-    """What a recording tells of its events where nobody asked."""
+    """Take the events of a recording that nobody watches."""
 
 
 def record(
@@ -127,9 +129,9 @@ def record(
     """Record until the link ends, a limit is reached, the target turns out to have no tracer, or a
     fault.
 
-    `one_way`: send nothing to the target, though the link could. `commands()` is asked at every
-    turn for what is wanted now; marks go into the capture, and the target is asked to end its
-    epoch there. `on_events()` is told every event, once it is stored. `clock` is in seconds.
+    `one_way`: send nothing to the target, though the link could. `commands()` is asked before
+    every read. A mark goes into the capture, and the target is asked to end its epoch there.
+    `on_events()` gets every event once it is stored. `clock` is in seconds.
     """
     return_path = ReturnPath(epoch_ms) if link.writable and not one_way else None
     session = _Session(link, writer, watch, observer, on_events, return_path, clock)
@@ -146,7 +148,7 @@ def record(
 
 
 class _Session:
-    """What a recording knows while it runs."""
+    """The state of a running recording."""
 
     def __init__(
         self,
@@ -175,8 +177,7 @@ class _Session:
         self.ending: Ending | None = None
 
     def run(self, limits: StopAfter, commands: Callable[[], Iterable[Command]]) -> None:
-        """Take what comes until there is an end. Raises CaptureError, and LinkError where the link
-        fails."""
+        """Take what comes until the end. Raises CaptureError, and LinkError if the link fails."""
         self.answer([])
         while not self.over(limits):
             for command in commands():
@@ -189,7 +190,7 @@ class _Session:
         self.settle()
 
     def over(self, limits: StopAfter) -> bool:
-        """Whether there is an end, by what came or by a limit."""
+        """Whether the recording has ended, or a limit ends it now."""
         if self.ending is None:
             if limits.stop():
                 self.ending = Ending.INTERRUPTED
@@ -204,12 +205,12 @@ class _Session:
         return self.ending is not None
 
     def patience(self, limits: StopAfter) -> float:
-        """Seconds to wait for the next byte."""
+        """Return how many seconds to wait for the next byte."""
         left = POLL_SECONDS if limits.seconds is None else limits.seconds - self._elapsed()
         return min(POLL_SECONDS, max(0.0, left))
 
     def take(self, data: bytes) -> None:
-        """Store, look, acknowledge: in this order, so that what is acknowledged is stored."""
+        """Store, decode, acknowledge, in this order: only what is stored is acknowledged."""
         self._look_at_port()
         writer = self._writer
         if isinstance(writer, RollingWriter) and writer.is_enough(self._elapsed()):
@@ -252,8 +253,8 @@ class _Session:
     def _store(self, data: bytes) -> list[Event]:
         self._tally.bytes += len(data)
         self._unwritten += data
-        # A slow line comes in pieces of a few bytes, each of which would cost a chunk. Half a
-        # frame is of use to nobody, and nothing of it is acknowledged.
+        # A slow line comes in pieces of a few bytes, and each would cost a chunk. Half a frame is
+        # of use to nobody, and nothing of it is acknowledged.
         whole = self._unwritten.rfind(b"\0") + 1
         self._write(
             whole if data and len(self._unwritten) < STRETCH_MAX + whole else len(self._unwritten)
@@ -263,13 +264,14 @@ class _Session:
         return events
 
     def _write(self, size: int) -> None:
-        """So much of what has come goes into the capture, before anything that comes after it."""
+        """Write the first `size` bytes of what has come to the capture."""
         if size:
             self._writer.line(self._unwritten[:size], self._elapsed())
             self._unwritten = self._unwritten[size:]
 
     def _store_and_roll(self, writer: RollingWriter, data: bytes) -> list[Event]:
-        """Store run by run, and turn to the next part where no epoch and no frame is under way."""
+        """Store stretch by stretch, and begin the next part where no epoch and no frame is under
+        way."""
         events: list[Event] = []
         for stretch in _stretches(data):
             events += self._store(stretch)
@@ -297,7 +299,7 @@ class _Session:
             self._link.write(self._return_path.say(Rearm()))
 
     def obey(self, command: Command) -> None:
-        """Store a mark; tell the target what it is to do."""
+        """Store a mark, and send a command to the target."""
         if isinstance(command, HostMark):
             self._write(len(self._unwritten))
             self._writer.mark(command.text)
@@ -315,7 +317,7 @@ class _Session:
             self.answer([])
 
     def _look_at_port(self) -> None:
-        """Say and store that the port went away, and ask the target anew once it is back."""
+        """Say and store that the port went away. Once it is back, ask the target anew."""
         if self._link.gaps > self._tally.gaps:
             self._tally.gaps = self._link.gaps
             self._write(len(self._unwritten))
@@ -333,7 +335,7 @@ class _Session:
         self._tally.overruns = self._link.overruns
 
     def answer(self, events: list[Event]) -> None:
-        """Say to the target what is to be said now."""
+        """Send the target what is due now."""
         if not self._return_path:
             return
         if words := self._return_path.due(self._elapsed(), events, self._decoder.sequence):
@@ -344,7 +346,7 @@ class _Session:
             self._observer.warning(warning)
 
     def settle(self) -> None:
-        """Where the target repeats, give it a moment for the frames that are missing just now."""
+        """Give a target that repeats a moment for the frames that are missing just now."""
         hurried = self.ending is Ending.INTERRUPTED
         until = self._elapsed() + (HURRIED_SECONDS if hurried else SETTLE_SECONDS)
         while (
@@ -358,7 +360,7 @@ class _Session:
             self.take(data)
 
     def finish(self) -> None:
-        """Store and count what has come and waited for more. Raises CaptureError."""
+        """Store and count the rest. Raises CaptureError."""
         self._write(len(self._unwritten))
         self._count(self._decoder.finish(line_ended=self.ending is Ending.LINE_ENDED))
         self._writer.losses(loss_counts(self.totals()))
