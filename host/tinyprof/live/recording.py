@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""News of a recording that boots."""
+"""News of a running recording."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ BeginRecording = Callable[
     ],
     Recording,
 ]
-"""Records, and returns when that is over: who observes, who listens, what is to be done, whether
-to stop."""
+"""Records, and returns at the end. Takes: the observer, a function that is told events, a function
+that gives commands, and a function that says whether the view was left."""
 
 
 class ConsoleFile(Protocol):
@@ -46,8 +46,8 @@ class ConsoleFile(Protocol):
 
 
 class LiveRecording:
-    """A feed of a recording, and the recorder's Observer. `begin` records and returns when that is
-    over."""
+    """A feed of a recording, and the recorder's Observer. `begin` records, and returns at the
+    end."""
 
     live = True
 
@@ -105,7 +105,7 @@ class LiveRecording:
         try:
             self.recording = self._begin(self, self._heat.take, self._due, self._stop.is_set)
         except BaseException as error:
-            # Whoever waits for the recording raises it where it can be told.
+            # The waiting thread raises it, where it can be told.
             self.crash = error
         self._heat.finish()
         self._notes.flush()
@@ -142,7 +142,7 @@ class LiveRecording:
         return self._clock() - self._began
 
     def progress(self, totals: Callable[[], Totals]) -> None:
-        """Called after every read; posts when it is time."""
+        """Called after every read. Posts news four times a second."""
         if self._clock() - self._posted >= INTERVAL:
             self._posted = self._clock()
             self._totals = totals()
@@ -161,12 +161,12 @@ class LiveRecording:
             )
 
     def warning(self, warning: TinyprofError) -> None:
-        """Something is wrong; the recording goes on."""
+        """Something is wrong. The recording goes on."""
         self._notes.warning(self._elapsed(), str(warning))
 
 
 def command_text(command: Command) -> str:
-    """What is to be done, in words."""
+    """Return a command in words."""
     match command:
         case HostMark(text):
             return f"mark: {text}"
