@@ -72,7 +72,7 @@ class EpochScreen(ModalScreen[int | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="mark"):
-            yield Label("Length of an epoch: 250ms, 1s, 2m. 0s: epochs never end by time.")
+            yield Label("Length of an epoch, such as 250ms, 1s or 2m. 0s: no end.")
             yield Input(max_length=12)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
