@@ -182,7 +182,7 @@ class LineWatch:
             f"try {tries}; still recording",
         )
 
-    def unanswered(self, *, is_unheard: bool, disobeyed: bool) -> Iterator[TinyprofError]:
+    def unanswered(self, *, cannot_hear: bool, disobeyed: bool) -> Iterator[TinyprofError]:
         """Warn of a target that does not hear the host, or does not obey a command."""
         if disobeyed:
             yield from self._once(
@@ -193,9 +193,9 @@ class LineWatch:
                     "memory than it has",
                 ),
             )
-        if is_unheard:
+        if cannot_hear:
             yield from self._once(
-                "unheard",
+                "cannot hear",
                 LineWarning(
                     "the target does not hear this end of the line: nothing is repeated, and "
                     "what the line "

@@ -341,7 +341,7 @@ class _Session:
         if words := self._return_path.due(self._elapsed(), events, self._decoder.sequence):
             self._link.write(words)
         for warning in self._watch.unanswered(
-            is_unheard=self._return_path.is_unheard, disobeyed=self._return_path.disobeyed
+            cannot_hear=self._return_path.cannot_hear, disobeyed=self._return_path.disobeyed
         ):
             self._observer.warning(warning)
 

@@ -35,7 +35,7 @@ ASK_TIMES = 10
 """Number of tries on a silent line. After that, only a received frame triggers another. A target
 is told as often to record or to stop, since not every agent knows the command."""
 
-UNHEARD_MS = 5000
+UNANSWERED_MS = 5000
 """Milliseconds of the target's clock. A target that can repeat, was asked to, and sends frames
 once for this long afterwards does not hear the host."""
 
@@ -56,8 +56,8 @@ class ReturnPath:
     _acknowledged: int = 0
     _target: Hello | None = None
     _asked_ago: int = -1
-    _heard_ms: int | None = None
-    _unheard_ms: int = 0
+    _newest_ms: int | None = None
+    _unanswered_ms: int = 0
     _patience: float = ASK_SECONDS
     _reason_to_ask: bool = False
     _reopened: bool = False
@@ -67,7 +67,7 @@ class ReturnPath:
         repeated."""
         self._asked, self._asked_at, self._patience = 0, float("-inf"), ASK_SECONDS
         self._reopened = True
-        self._asked_ago, self._heard_ms, self._unheard_ms = -1, None, 0
+        self._asked_ago, self._newest_ms, self._unanswered_ms = -1, None, 0
 
     def wants(self, message: EpochLength | Trace) -> None:
         """Ask for this from now on, until the target's hellos say that it is so."""
@@ -90,13 +90,13 @@ class ReturnPath:
         return any(volume.recording != self.trace for volume in self._target.volumes)
 
     @property
-    def is_unheard(self) -> bool:
+    def cannot_hear(self) -> bool:
         """Whether the target repeats nothing though it can and was asked to.
 
         Only the target's own clock counts. A busy host reads late what the target sent before it
         could hear anything.
         """
-        return self._unheard_ms >= UNHEARD_MS
+        return self._unanswered_ms >= UNANSWERED_MS
 
     def due(self, now: float, events: list[Event], sequence: FrameSequence) -> bytes:
         """Return the frames to send after these events."""
@@ -128,7 +128,7 @@ class ReturnPath:
         """
         able = self._target is not None and self._target.window > 0
         if begun or not able or self._asked_ago < 0:
-            self._heard_ms, self._unheard_ms = None, 0
+            self._newest_ms, self._unanswered_ms = None, 0
             return
         if not frames:
             return
@@ -138,12 +138,12 @@ class ReturnPath:
         for frame in frames:
             message = frame.message
             if frame.restarted:
-                self._heard_ms, self._unheard_ms = None, 0
+                self._newest_ms, self._unanswered_ms = None, 0
             if isinstance(message, Pages | EpochEnd | Status):
-                if self._heard_ms is not None:
-                    passed = (message.ms - self._heard_ms) % _CLOCK_MODULO
-                    self._unheard_ms += passed if passed < _CLOCK_MODULO // 2 else 0
-                self._heard_ms = message.ms
+                if self._newest_ms is not None:
+                    passed = (message.ms - self._newest_ms) % _CLOCK_MODULO
+                    self._unanswered_ms += passed if passed < _CLOCK_MODULO // 2 else 0
+                self._newest_ms = message.ms
 
     def _asking(self, now: float, begun: bool) -> bytes:
         if now - self._asked_at < self._patience:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The host's end of the line: one place that opens whatever PORT names and moves bytes.
+"""The host's end of the line: opens a port of any kind, and moves its bytes.
 
-A port's name comes in; a `Link` that reads and writes without ever blocking past its timeout goes
-out. It never interprets a byte, and closing it never waits for a peer.
+The name of a port comes in. A `Link` goes out that never waits longer than its timeout. It
+interprets no byte, and closing it never waits for the other side.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ _SERIAL_ERRORS = (serial.SerialException, termios.error, OSError, TypeError)
 
 
 class LinkError(TinyprofError):
-    """A port that cannot be opened, or that failed while in use."""
+    """A port that cannot be opened, or that failed while it was used."""
 
 
 class NoSuchPortError(LinkError):
-    """A port that is not there, and may yet come."""
+    """A port that is not there, and may still appear."""
 
 
 class Link(Protocol):
@@ -65,7 +65,7 @@ class Link(Protocol):
 
     @property
     def gaps(self) -> int:
-        """How often the port went away, where its coming back is waited for."""
+        """How often the port went away, if somebody waits for it to come back."""
         ...
 
     @property
@@ -75,7 +75,7 @@ class Link(Protocol):
 
     @property
     def overruns(self) -> int:
-        """Bytes that were lost in this machine because nobody fetched them in time, as its driver
+        """Bytes that this machine lost because nobody fetched them in time, as its driver
         counts."""
         ...
 
@@ -85,23 +85,23 @@ class Link(Protocol):
         ...
 
     def read(self, timeout: float) -> bytes | None:
-        """Bytes as they come; b"" after `timeout` seconds of silence; None when the line has
-        ended."""
+        """Return bytes as they come, b"" after `timeout` seconds of silence, or None when the line
+        has ended."""
         ...
 
     def write(self, data: bytes) -> None:
-        """Send what the line takes within a quarter of a second; the rest is given up. Raises
-        LinkError."""
+        """Send as much as the line takes within a quarter of a second, and give the rest up.
+        Raises LinkError."""
         ...
 
     def close(self) -> None:
-        """Let go of the port at once, whatever is still unsent."""
+        """Let go of the port at once, even if bytes are unsent."""
         ...
 
 
 def open_link(port: str, baud: int = 115_200) -> Link:
-    """Open a serial device, pty, file, pipe, `unix:PATH`, `socket://HOST:PORT` or any other
-    pyserial URL.
+    """Open a serial device, pty, file, pipe, `unix:PATH`, `socket://HOST:PORT` or another URL of
+    pyserial.
 
     `baud` matters to serial devices only. Raises LinkError with what to do next.
     """
@@ -146,8 +146,8 @@ class DescriptorLink:
         except (BlockingIOError, InterruptedError):
             return b""
         except OSError as error:
-            # A pty whose other side has closed reads as EIO, a reset socket as ECONNRESET: the
-            # line ended.
+            # A pty whose other side has closed reads as EIO, and a reset socket as ECONNRESET.
+            # Both mean that the line ended.
             if error.errno in (errno.EIO, errno.ECONNRESET, errno.ENXIO, errno.ENODEV):
                 return None
             raise LinkError(f"{self._name}: reading failed: {error.strerror}") from None
@@ -173,7 +173,7 @@ class DescriptorLink:
 
 
 class SerialLink:
-    """A line behind pyserial: a real serial device or a URL of pyserial's."""
+    """A line behind pyserial: a real serial device, or a URL of pyserial's."""
 
     writable = True
     gaps = 0
@@ -190,7 +190,7 @@ class SerialLink:
         return self._counted_overruns() - self._overruns_before
 
     def _counted_overruns(self) -> int:
-        """The driver's count since it was loaded; 0 where it keeps none."""
+        """Return the driver's count since it was loaded; 0 if it keeps none."""
         counters = bytearray(_COUNTERS.size)
         try:
             fcntl.ioctl(self._port.fileno(), termios.TIOCGICOUNT, counters)
@@ -220,7 +220,7 @@ class SerialLink:
             raise LinkError(f"{self._name}: writing failed: {_one_line(error)}") from None
 
     def close(self) -> None:
-        # Unsent bytes make the driver's close wait up to 30 s for a peer that takes none.
+        # With unsent bytes the driver's close waits up to 30 s for a peer that takes none.
         with contextlib.suppress(Exception):
             self._port.reset_output_buffer()
         with contextlib.suppress(Exception):
@@ -251,7 +251,7 @@ def _open_unix(port: str) -> Link:
 
 
 def _open_tcp(port: str) -> Link:
-    # Not pyserial's socket://, which drops the bytes it has already taken when the peer closes.
+    # pyserial's own socket:// drops bytes that it has already taken when the peer closes.
     try:
         parts = urlsplit(port)
         host, number = parts.hostname, parts.port

@@ -146,7 +146,7 @@ def said_once(target: Host, reads: list[tuple[float, list[int]]], first: int = 1
             frames.append(encode_message(Status(ms, 0, 0, 0), seq))
             seq += 1
         target.hears(now, *frames)
-    return target.path.is_unheard
+    return target.path.cannot_hear
 
 
 def test_a_busy_host_does_not_take_a_target_for_one_that_does_not_hear(able: Hello) -> None:
@@ -155,7 +155,7 @@ def test_a_busy_host_does_not_take_a_target_for_one_that_does_not_hear(able: Hel
     # Twenty seconds in which the host fetched nothing, and all of what was sent meanwhile.
     assert not said_once(host, [(20.0, list(range(0, 20_000, 1000)))])
     host.hears(20.1, encode_message(Begin(7), 21))
-    assert not host.path.is_unheard
+    assert not host.path.cannot_hear
 
 
 def test_a_target_that_sends_once_for_seconds_of_its_own_clock_does_not_hear(able: Hello) -> None:
