@@ -211,7 +211,7 @@ class Planner:
         if not selection.reached:
             raise BudgetError(
                 f"at most {selection.value} bytes of RAM can be saved, not {wanted}",
-                "ask for less, or record more of what the device does",
+                "ask for less, or record more of the work of the device",
             )
         return self._plan(selection, self._write(selection.pages, self._options))
 
@@ -359,5 +359,5 @@ def _reason(file: Candidate, page: int, use: PageUse, offered: bool) -> str:
     if not file.value(page):
         return "also written or read with read(): in the page cache wherever it is stored"
     if offered:
-        return "not worth as much for its flash as what was chosen"
+        return "saves less RAM for its flash than the chosen pages"
     return "this kernel could not map it, or only with more flash than it is worth"

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from tinyprof.capture.format import Ending
 from tinyprof.capture.index import ImageIndex, IndexedFile, WrongImageError
 from tinyprof.heat.boots import Boot, split_boots
 from tinyprof.heat.page_heat import ANY, MAPPED, PageHeat, Sightings
@@ -60,6 +61,16 @@ class Capture(Protocol):
         """Why the capture carries no index."""
         ...
 
+    @property
+    def ending(self) -> Ending | None:
+        """Why the recording ended, once the events are read. None: it was killed."""
+        ...
+
+    @property
+    def losses(self) -> Mapping[str, int] | None:
+        """The losses that its recorder counted, once the events are read."""
+        ...
+
     def events(self) -> Iterator[Event]:
         """The events on the line, each once."""
         ...
@@ -102,6 +113,10 @@ def make_profile(
                 )
                 elsewhere.append(_not_of(boot.hello, image))
             has_data = has_data or boot.hello is not None
+        if has_data and (ended := _cut_by(capture)):
+            (facts,) = profiles[-1].boots
+            extra = {**facts.extra, "ended": ended}
+            profiles[-1] = replace(profiles[-1], boots=(replace(facts, extra=extra),))
         if not has_data:
             raise ProfileError(
                 f"{capture.name}: no target introduced itself in it",
@@ -112,6 +127,13 @@ def make_profile(
     if errors and len(errors) == len(elsewhere):
         raise errors[0]
     return merge_profiles(profiles)
+
+
+def _cut_by(capture: Capture) -> str:
+    """The event that cut a recording off; empty if somebody asked for its end."""
+    if (capture.losses or {}).get("silent_ms"):
+        return "silent"
+    return "killed" if capture.ending is None else ""
 
 
 def _not_of(hello: Hello, image: ImageIndex | None) -> WrongImageError | None:
@@ -149,7 +171,18 @@ def steady_phases(phases: Sequence[Phase]) -> list[bool]:
     2. the longest phase that a mark began, other than the first of those;
     3. the phases after the steady state was found (heat.volume_heat);
     4. all phases.
+
+    An epoch that the end of a recording cut off counts only where there is no whole one.
     """
+    found = _steady_by_name_or_length(phases)
+    whole = [
+        is_steady and phase.share >= 1 for is_steady, phase in zip(found, phases, strict=True)
+    ]
+    has_epochs = any(it and phase.epochs for it, phase in zip(whole, phases, strict=True))
+    return whole if has_epochs else found
+
+
+def _steady_by_name_or_length(phases: Sequence[Phase]) -> list[bool]:
     if any(phase.name.startswith(STEADY_PREFIX) for phase in phases):
         return [phase.name.startswith(STEADY_PREFIX) for phase in phases]
     names = [phase.name for phase in phases if phase.name]

@@ -22,6 +22,12 @@ from tinyprof.tables.ledger import losses_text
 from tinyprof.tables.strip import CELLS, heat_strip
 from tinyprof.text import counted
 
+_ENDED = {
+    "silent": "; cut off: the target fell silent",
+    "killed": "; cut off: the recorder was killed",
+}
+"""By the field `ended` of a boot."""
+
 _KINDS = [(kind.name.lower(), letter) for kind, letter in KIND_LETTERS.items()]
 
 
@@ -120,7 +126,15 @@ def boot_text(boot: BootFacts) -> str:
     lost = losses_text(boot.losses)
     weight = f", counted {boot.weight} times" if boot.weight > 1 else ""
     epochs = counted(boot.epochs, "epoch")
-    return f"image {boot.fsid}, kernel {boot.kernel}, {epochs}{weight}, lost: {lost}"
+    return f"image {boot.fsid}, kernel {boot.kernel}, {epochs}{weight}, lost: {lost}" + ended_text(
+        boot
+    )
+
+
+def ended_text(boot: BootFacts) -> str:
+    """The event that cut the recording of a boot off, if any did."""
+    ended = boot.extra.get("ended")
+    return _ENDED.get(ended, "") if isinstance(ended, str) else ""
 
 
 def phase_lines(boot: BootFacts) -> Iterator[str]:

@@ -38,7 +38,7 @@ _SHORT = {
     "overruns": "overrun here: {} bytes",
     "corrupt_repeated": "corrupt but repeated: {}",
     "waited_ms": "target waited: {} ms",
-    "duplicates": "came twice: {}",
+    "duplicates": "{} duplicate frames",
     "unknown_messages": "not understood: {}",
 }
 """Words for a status line, the worst cause first: the line may have no room for all."""
@@ -50,10 +50,15 @@ EPOCHS_SHOWN = 8
 def made_good(counts: Mapping[str, int]) -> list[tuple[str, str]]:
     """The causes that lost nothing, of those that count: each name and a few words."""
     return [
-        (name, words.format(f"{counts[name]:,}"))
+        (name, _one(words, counts[name]).format(f"{counts[name]:,}"))
         for name, words in _SHORT.items()
         if counts.get(name)
     ]
+
+
+def _one(words: str, count: int) -> str:
+    """Return the words for one thing, or as they are for more. A millisecond is ms either way."""
+    return words.removesuffix("s") if count == 1 and not words.endswith("ms") else words
 
 
 def ledger_lines(totals: Totals) -> Iterator[str]:

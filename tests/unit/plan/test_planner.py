@@ -183,7 +183,7 @@ def test_a_plan_explains_what_it_left_out(tree: Tree, match: Match) -> None:
     text = "\n".join(plan_lines(planner(tree, match).plan(Budget(flash=20_000))))
     assert "only ever written: in the page cache wherever it is stored" in text
     assert "also written or read with read()" in text
-    assert "not worth as much for its flash as what was chosen" in text
+    assert "saves less RAM for its flash than the chosen pages" in text
 
 
 def test_a_printed_document_is_a_plan_file(tree: Tree, match: Match) -> None:

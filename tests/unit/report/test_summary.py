@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from tinyprof.heat.losses import Losses
+import pytest
+
+from tinyprof.heat.losses import NO_LOSSES, Losses
 from tinyprof.profile.model import BootFacts, FileUse, PageUse, PhaseFacts, Profile, Seen
 from tinyprof.profile.temperature import Temperature, Thresholds
-from tinyprof.report.summary import summarize, summary_fields, summary_lines
+from tinyprof.report.summary import boot_text, summarize, summary_fields, summary_lines
 from tinyprof.tables.strip import heat_strip
 
 FSID = "0000000a/1/2/3"
@@ -85,3 +87,17 @@ def test_the_text_names_runs_phases_losses_and_files() -> None:
 def test_a_strip_of_a_large_file_shows_the_hottest_of_the_neighbours() -> None:
     strip = heat_strip({5: Temperature.ONCE, 6: Temperature.HOT, 9: Temperature.WARM}, 12, width=4)
     assert strip == "·░█▒"
+
+
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [
+        ("silent", "lost: nothing; cut off: the target fell silent"),
+        ("killed", "lost: nothing; cut off: the recorder was killed"),
+        ("of a later version", "lost: nothing"),
+        ([], "lost: nothing"),
+    ],
+)
+def test_a_boot_whose_recording_was_cut_off_says_so(ended: object, said: str) -> None:
+    boot = BootFacts("0000000a/1/2/3", "6.1", 1, NO_LOSSES, extra={"ended": ended})
+    assert boot_text(boot).endswith(f"1 epoch, {said}")

@@ -24,7 +24,7 @@ from tinyprof.plan.what_if import KERNELS, HeadOf, WhatIf, what_if, what_if_mapp
 from tinyprof.profile.model import BootFacts, FileUse, Profile
 from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Temperature, Thresholds
 from tinyprof.report.html.svg import LETTERS, curve_svg, map_svg, phases_svg, strip_svg
-from tinyprof.report.summary import phase_lines
+from tinyprof.report.summary import ended_text, phase_lines
 from tinyprof.rootfs.elf_names import Names
 from tinyprof.tables.ledger import losses_text
 from tinyprof.tables.rows import FileRow, file_rows, names_text, page_text
@@ -299,7 +299,7 @@ def _boots(boots: Sequence[BootFacts]) -> Iterator[str]:
         yield (
             f"<p>image {_safe(boot.fsid)}, kernel {_safe(boot.kernel)}, "
             f"{counted(boot.epochs, 'epoch')}{weight}; lost: "
-            f'<span class="{lost}">{losses_text(boot.losses)}</span></p>'
+            f'<span class="{lost}">{losses_text(boot.losses)}</span>{ended_text(boot)}</p>'
         )
         yield phases_svg(boot)
         yield (
