@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""JSON that anybody may have edited: what is wrong with it, in words that name the place.
+"""JSON that anybody may have edited: a text in, its values out, or the fault and its place.
 
-What profiles and plan files have in common as texts. Nothing here knows what is in them.
+Profiles and plan files are read through here. Nothing here knows their fields.
 """
 
 from __future__ import annotations
@@ -10,22 +10,60 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+VALUES_MAX = 2_000_000
+"""Lists and objects in one text, at most. An empty one takes two bytes of text and about 64 of
+memory."""
+
+
+DEPTH_MAX = 64
+"""Lists and objects in one another, at most, in fields that this version does not know."""
+
 
 class Broken(ValueError):
-    """What is wrong, and in which part."""
+    """A fault of a text, and its place."""
 
 
-def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object's fields, for json.loads(object_pairs_hook=): the last of two would silently
-    win."""
+def read_json(text: str, size_max: int) -> Any:
+    """The values of a text of at most `size_max` characters.
+
+    Memory is bounded: a text takes up to 14 times its length, and 128 MB. Raises ValueError or
+    RecursionError; fault_in() puts them in words.
+    """
+    if len(text) > size_max:
+        raise Broken(f"{len(text)} characters; at most {size_max} are read")
+    if text.count("[") + text.count("{") > VALUES_MAX:
+        raise Broken(f"it has over {VALUES_MAX} lists and objects")
+    return json.loads(text, object_pairs_hook=_unique)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's fields. Of two with one name, json would silently take the last."""
     fields = dict(pairs)
     if len(fields) < len(pairs):
         raise Broken("a name stands twice in one object")
     return fields
 
 
+def refuse_deep(value: Any) -> None:
+    """Raise Broken if lists and objects are nested over DEPTH_MAX deep in a value that is kept.
+
+    Such a value could be read, and then not be written again.
+    """
+    depth, level = 0, [value]
+    while level:
+        level = [
+            item
+            for it in level
+            if isinstance(it, dict | list)
+            for item in (it.values() if isinstance(it, dict) else it)
+        ]
+        depth += 1
+        if depth > DEPTH_MAX:
+            raise Broken("its JSON is nested too deep")
+
+
 def fault_in(error: ValueError | RecursionError) -> str:
-    """What is wrong with a text, by what reading it has raised."""
+    """The fault of a text in words, by the exception that reading it has raised."""
     if isinstance(error, Broken):
         return str(error)
     if isinstance(error, json.JSONDecodeError):
@@ -34,7 +72,7 @@ def fault_in(error: ValueError | RecursionError) -> str:
 
 
 def version_for(fields: Mapping[str, Any]) -> str:
-    """Who reads an object of a later format: such a version says in `tinyprof` which one does."""
+    """The version that reads an object of a later format, which names it in `tinyprof`."""
     found, needed = fields["format"], fields.get("tinyprof")
     return (
         f"tinyprof {needed:.20}"

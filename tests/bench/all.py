@@ -68,6 +68,9 @@ def fuzz() -> None:
         ),
         # 600,000 images, a third as many device tables and as many packs of the block cache.
         ("fuzzed-images", 1_000_000, 600_000, "tests/unit/cramfs/test_fuzz.py"),
+        # 200,000 profiles and as many plans; 200,000 ELF files.
+        ("fuzzed-texts", 400_000, 200_000, "tests/unit/profile/test_mutated.py"),
+        ("fuzzed-elf", 200_000, 200_000, "tests/unit/segments/test_mutated.py"),
     ):
         words = [sys.executable, "-m", "pytest", "-q", "--timeout", "0", str(ROOT / test)]
         environment = os.environ | {"TINYPROF_FUZZ": str(each)}

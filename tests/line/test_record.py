@@ -198,12 +198,12 @@ def test_a_listener_that_never_answers_is_told_why_it_hears_so_little(
     # Far more frames than are kept.
     target.tracer.touch(0, *((page * 300, Kind.EXEC) for page in range(5000)))
     cable.until_repeated(1)
-    deaf = record(hosts_end, second, "--one-way", "--duration", "4s")
-    said = [line for line in deaf.stderr.split("\n") if "waits for acknowledgements" in line]
+    listener = record(hosts_end, second, "--one-way", "--duration", "4s")
+    said = [line for line in listener.stderr.split("\n") if "waits for acknowledgements" in line]
     print("\n".join(said))
-    assert (deaf.returncode, len(said)) == (1, 2)
+    assert (listener.returncode, len(said)) == (1, 2)
     assert all("record without --one-way" in line for line in said)
-    assert "baud" not in deaf.stderr
+    assert "baud" not in listener.stderr
     # The target has kept everything, and what the listener heard was part of it.
     answered = record(hosts_end, third, "--epochs", "40")
     assert answered.returncode == 0, answered.stderr

@@ -27,8 +27,12 @@ def edited(text: str, seed: int, count: int) -> Iterator[str]:
     print(f"seed {seed}")
     rng = random.Random(seed)
     for _ in range(count):
-        mutated = text
-        for _ in range(rng.randrange(1, 4)):
-            at = rng.randrange(len(mutated))
-            mutated = mutated[:at] + rng.choice(WORDS) + mutated[at + rng.randrange(4) :]
-        yield mutated
+        yield edited_once(text, rng)
+
+
+def edited_once(text: str, rng: random.Random) -> str:
+    """The text with one to three places overwritten."""
+    for _ in range(rng.randrange(1, 4)):
+        at = rng.randrange(len(text))
+        text = text[:at] + rng.choice(WORDS) + text[at + rng.randrange(4) :]
+    return text

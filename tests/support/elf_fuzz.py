@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Feeds mutated ELF files to the splitter and its proof: seeds in, the cases that misbehave out.
+"""Feeds mutated ELF files to the splitter, its proof and the reader of names: failures out.
 
-A case is made from its number alone, so any of them can be made again. Run as a program it takes
-as many cases as it is given: `python tests/elf_fuzz.py 100000`.
+1. A case is made from its number alone, so any of them can be made again.
+2. No case may take more than SECONDS_MAX of processor time or memory_limit() of its size. Calls
+   are counted for every STEPS_EVERY-th case.
+
+Run as a program it takes a number of cases: `python tests/support/elf_fuzz.py 100000`.
 """
 
 from __future__ import annotations
@@ -13,15 +16,26 @@ import sys
 import time
 from dataclasses import replace
 
+from support.cost import steps
 from support.elf_cases import any_shape, link
-from support.image_fuzz import Failure, run_parallel
+from support.image_fuzz import (
+    STEPS_EVERY,
+    Failure,
+    limit_memory,
+    memory_limit,
+    run_parallel,
+)
+from tinyprof.rootfs.elf_names import read_names
 from tinyprof.segments.elf import SplitError
 from tinyprof.segments.proof import prove
 from tinyprof.segments.split import Run, split, undo
 
 BASES = 60
 SECONDS_MAX = 2.0
-"""No file of a few pages may take longer than this, however it is made."""
+"""Seconds of processor time. No file of a few pages may take longer, however it is made."""
+
+STEPS_MAX = 60_000
+"""Calls for a file of a few pages."""
 
 WORDS = (
     0,
@@ -89,7 +103,13 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
 
 
 def try_file(data: bytes, rng: random.Random) -> str:
-    """What is wrong with how a file is treated; empty if nothing is."""
+    """The fault in the treatment of a file; empty if there is none."""
+    try:
+        names = read_names(data)
+        for page in range(4):
+            names.functions_on(page), names.sections_on(page)
+    except Exception as error:
+        return f"names: {error!r}"
     try:
         prove(undo(data), data)
     except SplitError:
@@ -115,18 +135,25 @@ def make(number: int, files: list[bytes]) -> tuple[bytes, random.Random]:
 
 
 def run(numbers: range) -> tuple[int, list[Failure]]:
-    """Try these cases; how many there were, and those that failed."""
+    """Try these cases. Gives their number, and the failures."""
     files = bases()
     failures = []
+    limit_memory(memory_limit(60_000))
     for number in numbers:
         data, rng = make(number, files)
         began = time.process_time()
-        what = try_file(data, rng)
+        what = _counted(data, rng) if number % STEPS_EVERY == 0 else try_file(data, rng)
         if time.process_time() - began > SECONDS_MAX:
             what = what or "took too long"
         if what:
             failures.append(Failure(number, what))
     return len(numbers), failures
+
+
+def _counted(data: bytes, rng: random.Random) -> str:
+    found: list[str] = []
+    calls = steps(lambda: found.append(try_file(data, rng)))
+    return found[0] or (f"{calls} calls" if calls > STEPS_MAX else "")
 
 
 if __name__ == "__main__":

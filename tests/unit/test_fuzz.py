@@ -1,31 +1,53 @@
 # SPDX-License-Identifier: MIT
-"""Mutated lines, messages and captures: no exception but our own, no memory that the input did not
-pay for.
+"""Mutated lines, messages and captures: no exception but our own, and no memory and no steps that
+the input did not pay for.
 
-`TINYPROF_FUZZ` is how many inputs each of the three gets; `make bench` gives 2,000,000 in all.
+Checksums are made right again, so that a damaged input gets as far as it can. `TINYPROF_FUZZ` is
+how many inputs each kind gets. `make bench` gives 2,000,000 in all.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import random
+import subprocess
+import sys
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgpack
 import pytest
 
-from tinyprof.capture.format import CHUNK_HEAD, CHUNK_MAX, MAGIC
+from tinyprof.capture.compression import LinePacker
+from tinyprof.capture.format import CHUNK_HEAD, CHUNK_MAX, MAGIC, Ending
 from tinyprof.capture.reader import CaptureReader
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.errors import TinyprofError
+from tinyprof.heat.boots import PAGES_MAX, split_boots
 from tinyprof.heat.totals import Tally
+from tinyprof.live.snapshot import LiveHeat
+from tinyprof.profile.resolve import make_profile
 from tinyprof.wire.frames import FrameDecoder, encode_frame
 
 SEED = 20261124
 INPUTS = int(os.environ.get("TINYPROF_FUZZ", "10000"))
 PEAK_MAX = 24 << 20
+"""Bytes that all inputs of a kind together may take; these are small."""
+
+MEMORY_BASE, MEMORY_FACTOR = 64 << 20, 8
+"""Bytes that one input may take: a base, and so much for each of its bytes."""
+
+STEPS_BASE, STEPS_FACTOR = 100_000, 60
+"""Calls that one input may cost: a base, and so many for each byte of it and of its line."""
+
+MEASURED = 300
+"""Inputs of each kind whose memory and steps are measured, which is slow."""
+
+ODD = (0, 1, -1, 127, 255, 1 << 16, (1 << 27) - 1, 1 << 27, (1 << 32) - 1, 1 << 63, None, True)
 CAPTURES = Path(__file__).parents[1] / "vectors/captures"
 INTERESTING = (0, 1, 0x20, 0x7F, 0x80, 0x9F, 0xC1, 0xC6, 0xDB, 0xDD, 0xDF, 0xFF)
 
@@ -72,10 +94,51 @@ def bodies() -> list[bytes]:
 
 def decode(line: bytes) -> None:
     decoder, tally = FrameDecoder(), Tally()
-    for event in decoder.feed(line) + decoder.finish():
+    events = decoder.feed(line) + decoder.finish()
+    for event in events:
         tally.take(event)
     tally.totals(0.0, decoder.sequence)
     decoder.sequence.ack()
+    for boot in split_boots(events):
+        for volume in boot.volumes.values():
+            assert len(volume.pages) <= PAGES_MAX
+
+
+def shuffled(rng: random.Random, body: bytes) -> bytes:
+    """A body whose elements are others, still msgpack."""
+    elements = msgpack.unpackb(body, raw=False, unicode_errors="surrogateescape")
+    for _ in range(rng.randrange(1, 4)):
+        where = elements
+        while isinstance(where, list) and where and rng.random() < 0.6:
+            at = rng.randrange(len(where))
+            if isinstance(where[at], list) and rng.random() < 0.7:
+                where = where[at]
+                continue
+            match rng.randrange(5):
+                case 0:
+                    del where[at]
+                case 1:
+                    where[at] = [where[at]]
+                case 2:
+                    where.append(where[at])
+                case _:
+                    where[at] = rng.choice(ODD)
+            break
+    packed: bytes = msgpack.packb(elements, unicode_errors="surrogateescape")
+    return packed
+
+
+def frames(rng: random.Random, seeds: list[bytes]) -> bytes:
+    """A line of frames with good checksums, of which some bodies make no sense."""
+    line = bytearray()
+    for _ in range(rng.randrange(1, 40)):
+        body = rng.choice(seeds)
+        if rng.random() < 0.6:
+            body = shuffled(rng, body) if rng.random() < 0.7 else mutated(rng, body)
+        line += encode_frame(body[:250])
+        if rng.random() < 0.1:
+            line += rng.randbytes(rng.randrange(20))
+    return bytes(line)
 
 
 def fuzzed_lines(rng: random.Random) -> Iterator[Callable[[], None]]:
@@ -102,9 +165,30 @@ def fuzzed_captures(rng: random.Random) -> Iterator[Callable[[], None]]:
         yield lambda data=data: read(data)  # type: ignore[misc]
 
 
+def fuzzed_recordings(rng: random.Random) -> Iterator[Callable[[], int]]:
+    """Captures with good chunks around good frames around damaged messages, packed or not."""
+    seeds, indexes = bodies(), [CaptureReader(io.BytesIO(data)).index for data in captures()]
+    while True:
+        file = io.BytesIO()
+        packer = LinePacker() if rng.random() < 0.3 else None
+        writer = CaptureWriter(file, index=rng.choice(indexes), packer=packer)
+        for second in range(rng.randrange(1, 4)):
+            writer.line(frames(rng, seeds), float(second))
+            if rng.random() < 0.3:
+                writer.mark("steady")
+            if rng.random() < 0.2:
+                writer.gap(float(second))
+        writer.losses({"gaps": 1, "silent_ms": rng.choice((0, 9000))})
+        writer.end(rng.choice(list(Ending)))
+        data = file.getvalue()
+        if rng.random() < 0.3:
+            data = sealed(mutated(rng, data))
+        yield lambda data=data: read(data)  # type: ignore[misc]
+
+
 def sealed(data: bytes) -> bytes:
     """Every chunk with a good checksum, as far as its size makes sense."""
-    found, at = bytearray(MAGIC[:5] + data[5:8]), 8
+    found, at = bytearray(MAGIC[:5] + data[5:6] + MAGIC[6:]), 8
     while at + CHUNK_HEAD.size <= len(data):
         kind, size, _ = CHUNK_HEAD.unpack_from(data, at)
         size = min(size, CHUNK_MAX, len(data) - at - CHUNK_HEAD.size)
@@ -114,29 +198,108 @@ def sealed(data: bytes) -> bytes:
     return bytes(found)
 
 
-def read(data: bytes) -> None:
-    try:
+def read(data: bytes) -> int:
+    """Read a capture in every way; how many bytes it and its line have."""
+    size = len(data)
+    with contextlib.suppress(TinyprofError):
         reader = CaptureReader(io.BytesIO(data))
         reader.seek(1.0)
         for _ in reader.events():
             pass
-    except TinyprofError:
-        pass
+    with contextlib.suppress(TinyprofError):
+        reader = CaptureReader(io.BytesIO(data))
+        heat = LiveHeat(reader.index)
+        heat.take(list(reader.events()))
+        size += reader.line_bytes
+        heat.finish()
+        heat.snapshot(1.0, whole=True)
+    with contextlib.suppress(TinyprofError):
+        make_profile([CaptureReader(io.BytesIO(data))])
+    return size
 
 
-@pytest.mark.parametrize("inputs", [fuzzed_lines, fuzzed_messages, fuzzed_captures])
+ALL_INPUTS = [fuzzed_lines, fuzzed_messages, fuzzed_captures, fuzzed_recordings]
+
+
+def test_one_input_costs_a_small_multiple_of_itself() -> None:
+    """Memory by tracemalloc, steps by the calls that Python makes."""
+    print(f"seed {SEED}")
+    cases = fuzzed_recordings(random.Random(SEED))
+    calls = 0
+
+    def count(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    tracemalloc.start()
+    try:
+        for _ in range(min(INPUTS, MEASURED)):
+            case, calls = next(cases), 0
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            sys.setprofile(count)
+            size = case()
+            sys.setprofile(None)
+            peak = tracemalloc.get_traced_memory()[1] - before
+            assert peak <= MEMORY_BASE + MEMORY_FACTOR * size
+            assert calls <= STEPS_BASE + STEPS_FACTOR * size
+    finally:
+        sys.setprofile(None)
+        tracemalloc.stop()
+
+
+def hostile_line(size: int) -> Iterator[bytes]:
+    """Frames that name a new page with nearly every byte, in eight volumes."""
+    seq = at = 0
+    while at < size:
+        for volume in range(8):
+            first = seq * 400 % (1 << 26)
+            body = msgpack.packb(
+                [2, seq % 65_536, volume, 1 + seq // 3000, 0, [first] + [1] * 200]
+            )
+            frame = encode_frame(body)
+            seq, at = seq + 1, at + len(frame)
+            yield frame
+
+
+def test_a_target_that_names_pages_without_end_takes_bounded_memory() -> None:
+    """As a small process, whose memory is measured in all."""
+    size = 6 << 20
+    code = """
+import resource, sys
+sys.path.insert(0, sys.argv[1])
+from unit.test_fuzz import hostile_line
+from tinyprof.heat.boots import split_boots
+from tinyprof.wire.frames import FrameDecoder
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+decoder = FrameDecoder()
+events = (event for frame in hostile_line(int(sys.argv[2])) for event in decoder.feed(frame))
+for boot in split_boots(events):
+    assert sum(len(volume.pages) for volume in boot.volumes.values()) > 200_000
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << 10)
+"""
+    tests = str(Path(__file__).parents[1])
+    command = [sys.executable, "-c", code, tests, str(size)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) <= MEMORY_BASE + MEMORY_FACTOR * size
+
+
+@pytest.mark.parametrize("inputs", ALL_INPUTS)
 def test_nothing_but_our_own_errors_and_bounded_memory(
-    inputs: Callable[[random.Random], Iterator[Callable[[], None]]],
+    inputs: Callable[[random.Random], Iterator[Callable[[], object]]],
 ) -> None:
     print(f"seed {SEED}")
     cases = inputs(random.Random(SEED))
+    # A recording is resolved into a profile and a snapshot, too: that takes ten times as long.
+    count = INPUTS // 10 if inputs is fuzzed_recordings else INPUTS
     tracemalloc.start()
     try:
-        for _ in range(min(INPUTS, 2000)):
+        for _ in range(min(count, 2000)):
             next(cases)()
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert peak < PEAK_MAX
-    for _ in range(INPUTS):
+    for _ in range(count):
         next(cases)()

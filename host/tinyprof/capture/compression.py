@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The line in a capture made smaller with zstd: docs/capture-format.md, "ZLIN".
+"""Packs the line of a capture with zstd (docs/capture-format.md, "ZLIN").
 
-Pieces of the line come in, and packed ones go out that can each be unpacked once those before it
-are there; and back. What is to be unpacked is untrusted: no piece takes more memory than
-UNPACKED_MAX and a window. The library is only looked for where something is packed.
+Pieces of the line come in. Packed pieces go out, and each can be unpacked once those before it are
+there. LineUnpacker does the reverse. Packed bytes are untrusted: unpacking takes the memory of
+UNPACKED_MAX and a window, and the line may not be more than RATIO_MAX times as long as its packed
+form. The zstd library is imported only where something is packed.
 """
 
 from __future__ import annotations
@@ -12,22 +13,32 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from tinyprof.capture.format import CHUNK_HEAD
 from tinyprof.errors import TinyprofError
 
-PIECE_MAX = 1 << 15
-"""Bytes of the line that are packed at once: they fit a chunk even where they do not get
-smaller."""
+PIECE_MAX = 1 << 12
+"""Bytes of the line that are packed at once. However well they pack, a chunk stays within
+RATIO_MAX."""
+
+RATIO_MAX = 256
+"""Bytes of the line for each byte of its chunks."""
+
+UNPACKED_FREE = 1 << 20
+"""Bytes that the line may have in any case. Captures of before the limit had longer pieces."""
 
 UNPACKED_MAX = 1 << 16
+"""Bytes that one packed piece may unpack to."""
 WINDOW_LOG = 17
-"""How far back a piece may point, as a power of two: what a reader must hold."""
+"""How far back a piece may point, as a power of two. A reader must hold that many bytes."""
 
 LEVEL = 3
+"""Compression level of zstd."""
 BEGINS, GOES_ON = 1, 0
+"""First byte of a packed piece: a zstd frame begins here, or goes on."""
 
 
 class MissingZstdError(TinyprofError):
-    """Something is packed, or to be, and there is no zstd here."""
+    """Something is packed, or is to be packed, and there is no zstd on this machine."""
 
 
 class LinePacker:
@@ -38,11 +49,11 @@ class LinePacker:
         self._stream: Any = None
 
     def begin(self) -> None:
-        """The next piece can be unpacked without those before it."""
+        """Make the next piece one that can be unpacked without those before it."""
         self._stream = None
 
     def pack(self, piece: bytes) -> bytes:
-        """The packed form of at most PIECE_MAX bytes."""
+        """Return the packed form of at most PIECE_MAX bytes."""
         begins = self._stream is None
         if begins:
             parameter = self._zstd.CompressionParameter
@@ -58,9 +69,11 @@ class LineUnpacker:
     def __init__(self) -> None:
         self._zstd = _zstd()
         self._stream: Any = None
+        self._room = UNPACKED_FREE
 
     def unpack(self, packed: bytes) -> bytes | None:
-        """A piece of the line; None where this makes none, or a larger one than is allowed."""
+        """Return a piece of the line. None: the bytes unpack to nothing, or to more than is
+        allowed."""
         if packed[:1] == bytes([BEGINS]):
             options = {self._zstd.DecompressionParameter.window_log_max: WINDOW_LOG}
             self._stream = self._zstd.ZstdDecompressor(options=options)
@@ -70,8 +83,9 @@ class LineUnpacker:
             piece: bytes = self._stream.decompress(packed[1:], max_length=UNPACKED_MAX + 1)
         except (self._zstd.ZstdError, EOFError, ValueError):
             return None
-        whole = len(piece) <= UNPACKED_MAX and self._stream.needs_input and not self._stream.eof
-        return piece if whole else None
+        self._room += RATIO_MAX * (len(packed) + CHUNK_HEAD.size) - len(piece)
+        allowed = len(piece) <= UNPACKED_MAX and self._room >= 0
+        return piece if allowed and self._stream.needs_input and not self._stream.eof else None
 
 
 def _zstd() -> ModuleType:

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The capture file: docs/capture-format.md in Python.
+"""The parts of a capture file (docs/capture-format.md): chunk types, endings, circumstances.
 
-What arrived on the line goes in byte for byte, after the image's index; the same events that the
-recorder saw come out. Chunks are framed and checked, so a file cut anywhere is read up to its last
-whole chunk. Every byte is untrusted, and reading keeps one chunk and the index in memory, never
-the file.
+The recorded line goes into the file byte for byte, after the image's index. Chunks are framed and
+carry a CRC, so a file that was cut anywhere can be read up to its last whole chunk.
 """
 
 from __future__ import annotations
@@ -16,19 +14,24 @@ from enum import IntEnum
 from tinyprof.errors import TinyprofError
 
 VERSION = 2
+"""Version of a capture whose line is not packed."""
 PACKED_VERSION = 3
+"""Version of a capture whose line is packed."""
 VERSIONS = (1, 2, 3)
-"""What is read. VERSION is written, or PACKED_VERSION where the line is packed."""
+"""Versions that can be read."""
 
 
 def magic(version: int) -> bytes:
-    """The first bytes of a capture of that version."""
+    """Return the first bytes of a capture of this version."""
     return b"TPCAP" + bytes([version]) + b"\r\n"
 
 
 MAGIC = magic(VERSION)
+"""The first bytes of a capture of version VERSION."""
 CHUNK_HEAD = struct.Struct("<4sII")
+"""Type, size and CRC of a chunk."""
 CHUNK_MAX = 1 << 16
+"""Bytes of data in one chunk."""
 META = b"META"
 INDEX = b"INDX"
 PRIMER = b"PRIM"
@@ -49,7 +52,7 @@ _END = struct.Struct("<BQ")
 
 
 class CaptureError(TinyprofError):
-    """A file that is no capture, or one that cannot be written on."""
+    """A file that is no capture, or a capture that cannot be written any further."""
 
 
 class Ending(IntEnum):
@@ -61,11 +64,24 @@ class Ending(IntEnum):
     EPOCHS = 3
     NO_TRACER = 4
     ROLLED = 5
+    LEFT = 6
+
+
+ENDED = {
+    Ending.LINE_ENDED: "the port closed",
+    Ending.INTERRUPTED: "Ctrl-C or a signal",
+    Ending.DURATION: "the time of --duration was over",
+    Ending.EPOCHS: "the number of --epochs was reached",
+    Ending.NO_TRACER: "the target has no tracer",
+    Ending.ROLLED: "it goes on in the next part",
+    Ending.LEFT: "the live view was left",
+}
+"""Why a recording ended, in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """The circumstances of a recording; `began` is Unix time in seconds, `part` counts from 0."""
+    """The circumstances of a recording. `began` is Unix time in seconds. `part` counts from 0."""
 
     tinyprof: str = ""
     port: str = ""
@@ -76,7 +92,8 @@ class Meta:
 
 @dataclass(frozen=True, slots=True)
 class SeekPoint:
-    """A chunk of the line: seconds since the recording began, and where in the file it stands."""
+    """A place from which a capture can be read: seconds since the recording began, and the offset
+    of the chunk in bytes."""
 
     seconds: float
     offset: int

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The image index: what it takes to resolve page ids without the image itself.
+"""The image index: everything that resolving page ids needs, without the image itself.
 
-A parsed image comes in; a list of its regular files goes out, each with inode, size, content hash
-and, of each page, how it is stored and a hash; and that as bytes for a capture, and back
-(docs/capture-format.md). Bytes are untrusted: a broken index ends in ImageIndexError, with memory
-bounded by their number. No I/O.
+An index lists the regular files of an image: inode, size and content hash of each, and how each
+page is stored. It becomes bytes for a capture, and comes back from them (docs/capture-format.md,
+"INDX"). The bytes are untrusted: a broken index raises ImageIndexError, and memory is bounded by
+the number of bytes. No I/O here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tinyprof.pages import PAGE_SIZE, Content, Fsid
 from tinyprof.wire.messages import Hello
 
 INDEX_MAX = 1 << 26
-"""An index of this many bytes has over ten million pages, more than any CramFS image of real
+"""Bytes: an index of this size has over ten million pages, more than any CramFS image of real
 files."""
 
 _HEAD = struct.Struct("<B5I")
@@ -32,17 +32,18 @@ _PAGE = struct.Struct("<HB")
 _HASHED_PAGE = struct.Struct("<HB8s")
 _SOURCE = struct.Struct("<2I32s")
 _HASHED = 2
-"""In the head's first byte, beside the byte order: every page has a hash."""
+"""Flag in the head's first byte, beside the byte order: every page has a hash."""
 
 _HAS_SOURCES = 4
-"""There too: the files are followed by what some of them were made from."""
+"""Flag in the head's first byte: a list of sources follows the files."""
 
 PAGE_HASH_SIZE = 8
-"""Bytes of a page's hash: the first of its SHA-256. A million pages have two alike by chance once
-in 10^7."""
+"""Bytes of a page's hash: the first of its SHA-256. Among a million pages two are alike by chance
+once in 10^7."""
 
 _BYTE_ORDERS = ("little", "big")
 _FILE_SIZE_LIMIT = 1 << 24
+"""Bytes: CramFS files are smaller."""
 
 
 class ImageIndexError(TinyprofError):
@@ -54,8 +55,7 @@ class WrongImageError(TinyprofError):
 
 
 class PageFlag(IntFlag):
-    """How a page is stored: by a direct pointer, uncompressed, so that a patched kernel maps it in
-    place."""
+    """How a page is stored. IN_PLACE: a patched kernel maps the page from flash."""
 
     DIRECT = 1
     UNCOMPRESSED = 2
@@ -64,7 +64,7 @@ class PageFlag(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a file was before its segments were split; `size` in bytes. A profile knows it by
+    """The file before its segments were split. `size` is in bytes. A profile knows the file by
     this."""
 
     size: int
@@ -73,10 +73,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class IndexedFile:
-    """One name of a regular file; `stored[i]` bytes and `flags[i]` (PageFlag) describe page i.
+    """One name of a regular file. `stored[i]` bytes and `flags[i]` (PageFlag) describe page i.
 
-    `hashes[i]` is the hash of page i; the index of an older capture has none. `source` is None
-    where the file is what it was built from; else the hashes are of its pages.
+    `hashes[i]` is the hash of page i. The index of an older capture has no hashes. `source` is
+    None if the file is as it was built. Else the hashes are those of the source's pages.
     """
 
     path: str
@@ -96,13 +96,13 @@ class IndexedFile:
 
     @property
     def built_from(self) -> Source:
-        """Itself, or what it was before it was split."""
+        """The file before it was split, or the file itself."""
         return self.source or Source(self.size, self.sha256)
 
 
 @dataclass(frozen=True, slots=True)
 class ImageIndex:
-    """An image's identity and its regular files, sorted by path; `size` in bytes."""
+    """An image's identity and its regular files, sorted by path. `size` is in bytes."""
 
     byte_order: str
     size: int
@@ -111,7 +111,8 @@ class ImageIndex:
     files: tuple[IndexedFile, ...]
 
     def volume_of(self, hello: Hello) -> int:
-        """The number of the volume on which the target runs this image. Raises WrongImageError."""
+        """Return the number of the volume on which the target runs this image. Raises
+        WrongImageError."""
         for volume in hello.volumes:
             if volume.fsid == self.fsid:
                 return volume.index
@@ -124,7 +125,7 @@ class ImageIndex:
 
 
 def pack_index(index: ImageIndex) -> bytes:
-    """The index as a capture carries it. Raises ImageIndexError for one that does not fit."""
+    """Return the index as a capture carries it. Raises ImageIndexError if it does not fit."""
     fsid = index.fsid
     hashed = all(len(file.hashes) == len(file.flags) for file in index.files)
     sources = [(number, file.source) for number, file in enumerate(index.files) if file.source]
@@ -160,7 +161,8 @@ def _packed_text(text: str) -> bytes:
 
 
 def unpack_index(data: bytes) -> ImageIndex:
-    """The index in a capture. Raises ImageIndexError naming the byte where it breaks."""
+    """Return the index that a capture carries. Raises ImageIndexError naming the byte where it
+    breaks."""
     cursor = _Cursor(data)
     order, size, *ids = cursor.fields(_HEAD)
     hashed, sourced = order & _HASHED, order & _HAS_SOURCES
@@ -201,7 +203,7 @@ def _unpack_source(cursor: _Cursor, files: list[IndexedFile]) -> None:
 
 
 class _Cursor:
-    """Reads on from a place in bytes; never past their end."""
+    """Reads bytes from front to back, and never past their end."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -221,12 +223,12 @@ class _Cursor:
 
 
 StoredSizes = Mapping[Content, Sequence[int]]
-"""What each page of a file takes as it is stored, in bytes, by the file's content."""
+"""Bytes that each page of a file takes as it is stored, by the file's content."""
 
 
 def stored_sizes(index: ImageIndex) -> StoredSizes:
-    """What an image's pages take; those of a split file under the program that a profile knows it
-    by."""
+    """Return the stored sizes of an image's pages. A split file stands under the program that it
+    was built from."""
     programs = ((file.built_from, file.stored) for file in index.files)
     return {
         (program.sha256, program.size): stored[: -(-program.size // PAGE_SIZE)]

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The parts of a recording that was rolled over, put together again: one line, as if it had not
-been.
+"""The parts of a recording (`--roll`), and how they become one recording again.
 
-Captures' circumstances come in; what belongs together, in its order, and the events of all of it
-go out. A part whose predecessor is not there begins a line of its own.
+The circumstances of captures come in. Which captures belong together, in which order, and the
+events of all parts go out. A part whose predecessor is missing begins a recording of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count, takewhile
+from itertools import chain, count, takewhile
 from pathlib import Path
 
 from tinyprof.capture.format import Ending, Meta
@@ -20,8 +19,7 @@ from tinyprof.wire.frames import Event
 
 
 def recordings_of(metas: Sequence[Meta]) -> list[list[int]]:
-    """Which captures belong together, by their places in `metas`: a list for each recording, in
-    its order."""
+    """Return a list of places in `metas` for each recording, in the order of its parts."""
     recordings: list[list[int]] = []
     for place in sorted(range(len(metas)), key=lambda place: metas[place].part):
         meta = metas[place]
@@ -45,11 +43,10 @@ def _follows(before: Meta, meta: Meta) -> bool:
 
 
 class Parts:
-    """Captures that are the parts of one recording, opened one after the other as `events()` gets
-    there.
+    """Captures that are the parts of one recording. Each is opened when `events()` reaches it.
 
-    `name`, `index` and `index_fault` are those of the first. Raises CaptureError where one is no
-    capture.
+    `name`, `index` and `index_fault` are those of the first part. `ending` is that of the last
+    part that was read, and is known after `events()`. Raises CaptureError if a file is no capture.
     """
 
     def __init__(self, readers: Iterator[CaptureReader]) -> None:
@@ -58,34 +55,38 @@ class Parts:
         self.name = self._first.name
         self.index = self._first.index
         self.index_fault = self._first.index_fault
+        self.ending: Ending | None = None
+        self.losses: Mapping[str, int] | None = None
 
     def events(self) -> Iterator[Event]:
-        """All of it, once and in its order."""
-        yield from self._first.events()
-        for reader in self._others:
+        """Yield the events of all parts, once and in order."""
+        for reader in chain([self._first], self._others):
             yield from reader.events()
+            self.ending, self.losses = reader.ending, reader.losses
 
 
 @dataclass(frozen=True, slots=True)
 class Roll:
-    """When a part is enough: so many seconds or bytes; None: no matter how many."""
+    """When a part is full: after this many seconds or bytes. None: no limit of this kind."""
 
     seconds: float | None = None
     size: int | None = None
 
 
 def part_path(first: Path, part: int) -> Path:
-    """The file of a part, counted from 0: NAME, NAME-1, NAME-2 …, all before the suffix."""
+    """Return the file of a part. Parts count from 0: NAME, NAME-1, NAME-2 …, the number before the
+    suffix."""
     return first.with_name(f"{first.stem}-{part}{first.suffix}") if part else first
 
 
 def part_paths(first: Path) -> Iterator[Path]:
-    """The files of a recording in parts, as far as they are there."""
+    """Yield the files of a recording in parts, as far as they exist."""
     return takewhile(Path.exists, (part_path(first, part) for part in count()))
 
 
 class RollingWriter:
-    """`begin_part` makes the writer of a part from its Meta and its primer."""
+    """Writes a recording as parts. `begin_part` makes the writer of a part from its Meta and its
+    primer."""
 
     def __init__(
         self, meta: Meta, begin_part: Callable[[Meta, bytes], CaptureWriter], roll: Roll
@@ -96,11 +97,11 @@ class RollingWriter:
 
     @property
     def parts(self) -> int:
-        """How many there are by now."""
+        """How many parts there are by now."""
         return self._meta.part + 1
 
     def is_enough(self, seconds: float) -> bool:
-        """Whether the next part is due, so many seconds into the recording."""
+        """Whether the next part is due at this second of the recording."""
         roll = self._roll
         old = roll.seconds is not None and seconds - self._since >= roll.seconds
         return old or (roll.size is not None and self._part.size >= roll.size)

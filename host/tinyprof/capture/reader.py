@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""One pass over a capture."""
+"""Reads a capture once, from front to back.
+
+Every byte is untrusted. Reading keeps one chunk and the index in memory, never the file.
+"""
 
 from __future__ import annotations
 
@@ -42,21 +45,27 @@ from tinyprof.wire.frames import Event, FrameDecoder, HostMark
 from tinyprof.wire.messages import MARK_MAX
 
 _META_MAX = 4096
+"""Bytes of a META or LOSS chunk."""
 GAPS_MAX = 4096
-"""Gaps that a reader lists."""
+"""Gaps that a reader lists at most."""
 
 _META_KINDS = (("tinyprof", str), ("port", str), ("baud", int), ("began", int), ("part", int))
 
 
 class CaptureReader:
-    """One pass over a capture, which errors call `name`.
+    """One pass over a capture. Errors call it `name`.
 
-    `version`, `meta`, `index` and `index_fault` (why there is no index) are known at once, the
-    rest after `events()`. `cut_at` is the byte at which the file stops making sense, None where it
-    ends whole; `ending` is None for a recording that was killed; `strange_chunks` counts chunks of
-    a type that this version does not know. `seconds` is how far the recording got, `line_bytes`
-    how much arrived, `gaps` when its port went away, and `losses` what it knew to have lost, None
-    where it does not say. Raises CaptureError for a file that is no capture.
+    Known at once: `version`, `meta`, `index`, and `index_fault`, which says why there is no index.
+    Known after `events()`:
+
+    - `cut_at`: the byte at which the file stops making sense. None: the file is whole.
+    - `ending`: why the recording ended. None: it was killed.
+    - `strange_chunks`: chunks of a type that this version does not know.
+    - `seconds`: how long the recording took. `line_bytes`: how much arrived. `gaps`: when its port
+      went away.
+    - `losses`: the losses that the recorder counted, by cause. None: the capture does not say.
+
+    Raises CaptureError if the file is no capture.
     """
 
     def __init__(self, file: IO[bytes], name: str = "capture") -> None:
@@ -105,8 +114,7 @@ class CaptureReader:
         return self._at
 
     def events(self) -> Iterator[Event]:
-        """What arrived on the line, once and in the order in which it was sent, and the recorder's
-        marks."""
+        """Yield the line's events and the recorder's marks, once and in order."""
         while self._next is not None:
             if isinstance(self._next, HostMark):
                 yield self._next
@@ -116,17 +124,17 @@ class CaptureReader:
         yield from self.decoder.finish(line_ended=self.ending is Ending.LINE_ENDED)
 
     def line(self) -> Iterator[bytes]:
-        """The line itself, once, instead of what it says."""
+        """Yield the bytes of the line, once, without decoding them."""
         while self._next is not None:
             if not isinstance(self._next, HostMark):
                 yield self._next
             self._next = self._next_piece()
 
     def seek(self, seconds: float) -> None:
-        """Go on at the last indexed place that is not after so many seconds.
+        """Go on at the last indexed place that is not after this many seconds.
 
-        Does nothing where there is no index, as in a recording that was killed. What the line says
-        from there on lacks its beginning: `events()` may begin with a corrupt stretch.
+        Does nothing if there is no index for seeking, as in a recording that was killed. The line
+        then lacks its beginning, so `events()` may begin with a corrupt stretch.
         """
         place = max(
             (place for place in self._places() if place.seconds <= seconds),
@@ -139,7 +147,8 @@ class CaptureReader:
             self._next = self._next_piece()
 
     def _places(self) -> list[SeekPoint]:
-        """The index for seeking, found from the end; the file is then where it was."""
+        """Return the index for seeking, which stands at the end. The file's position stays as it
+        was."""
         here = self._file.tell()
         try:
             return self._read_places()
@@ -181,7 +190,7 @@ class CaptureReader:
         return None
 
     def _take_note(self, kind: bytes, data: bytes) -> None:
-        """A chunk that tells about the line."""
+        """Take a chunk that is not part of the line."""
         if kind == INDEX:
             self._take_index(data)
         elif kind == META:
@@ -205,7 +214,7 @@ class CaptureReader:
             line = self._unpacker.unpack(chunk[1])
             chunk = None if line is None else (LINE, line)
         if chunk is None:
-            # Nothing more, or nothing that makes sense.
+            # The file ends here, or stops making sense.
             self.cut_at = self._at if self._read_anything else None
         else:
             self._at += size
@@ -222,7 +231,8 @@ class CaptureReader:
         return (kind, data) if whole else None
 
     def _take_index(self, data: bytes) -> None:
-        """One piece of the index. It counts only whole, and the first whole one counts."""
+        """Take one piece of the index. An index counts only whole, and the first whole one
+        counts."""
         if self.index or len(data) < _PIECE.size:
             return
         at, whole = _PIECE.unpack_from(data)
@@ -247,7 +257,7 @@ def _offset(place: SeekPoint) -> int:
 
 
 def _parse_losses(data: bytes) -> dict[str, int] | None:
-    """Counts by cause; what is no such thing is not worth an error."""
+    """Return counts by cause. A chunk that makes no sense is not worth an error."""
     fields = _unpack_map(data)
     if fields is None:
         return None
@@ -257,8 +267,7 @@ def _parse_losses(data: bytes) -> dict[str, int] | None:
 
 
 def _parse_meta(data: bytes) -> Meta:
-    """What can be understood of a META chunk; nothing depends on it, so nothing in it is an
-    error."""
+    """Return what a META chunk says. Nothing depends on it, so nothing in it is an error."""
     fields = _unpack_map(data)
     if fields is None:
         return Meta()

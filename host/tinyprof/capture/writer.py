@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Appends to a capture."""
+"""Writes a capture, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -42,23 +42,24 @@ from tinyprof.capture.index import ImageIndex, pack_index
 from tinyprof.wire.messages import MARK_MAX
 
 TIME_STEP = 0.25
-"""Seconds that the time of a piece of the line may be off."""
+"""Seconds by which the time of a piece of the line may be off."""
 
 PLACES_BYTES = 1 << 14
+"""Bytes between two places that the index for seeking names."""
 PACKED_PLACES_BYTES = 1 << 17
-"""What is packed begins anew at each place, so that reading can; and gets smaller the longer it
-goes on."""
+"""Bytes between two places of a packed line. Packing begins anew at each place, and packs better
+the longer it goes on."""
 
 PLACES_MAX = 2048
-"""Places that the index for seeking names; a longer capture has them farther apart."""
+"""Places that the index for seeking names at most. In a longer capture they are farther apart."""
 
 
 class CaptureWriter:
-    """Begins a capture and appends to it; every call leaves a file that can be read.
+    """Begins a capture and appends to it. Every call leaves a file that can be read.
 
-    `packer` makes the line in it smaller. Give it an unbuffered file: a buffer would keep what the
-    disk refused. Raises CaptureError where the file cannot be written, after taking it back to its
-    last whole chunk.
+    Give it an unbuffered file: a buffer would keep bytes that the disk has refused. With a
+    `packer` the line is packed. Raises CaptureError if the file cannot be written. The file then
+    ends after its last whole chunk.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class CaptureWriter:
             self._chunk(PRIMER, primer)
 
     def line(self, data: bytes, seconds: float = 0.0) -> None:
-        """Store what arrived, as it arrived, and when: seconds since the recording began."""
+        """Store bytes as they arrived, and when: `seconds` since the recording began."""
         if self._timed is None or seconds - self._timed >= TIME_STEP:
             self._note_place(seconds)
             self._chunk(TIME, _MS.pack(int(seconds * 1000)))
@@ -100,7 +101,8 @@ class CaptureWriter:
             self._chunk(LINE, data[start : start + CHUNK_MAX])
 
     def _note_place(self, seconds: float) -> None:
-        """Remember a place now and then: twice as far apart whenever there are too many."""
+        """Remember a place from time to time. If there are too many places, keep every second
+        one."""
         if self._places and self.size - self._places[-1].offset < self._place_step:
             return
         self._places.append(SeekPoint(seconds, self.size))
@@ -118,7 +120,7 @@ class CaptureWriter:
         self._chunk(GAP, _MS.pack(int(seconds * 1000)))
 
     def losses(self, counts: Mapping[str, int]) -> None:
-        """Store what the recording knows to have lost, by cause."""
+        """Store the losses that the recording knows of, by cause."""
         self._chunk(LOSSES, msgpack.packb(dict(counts)))
 
     def end(self, ending: Ending) -> None:

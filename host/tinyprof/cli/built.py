@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import stat
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -32,25 +32,27 @@ class Splitting:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The pages to store in place, by path.
+    """The tree to build, split or not, with the pages to store in place.
 
-    `stale` are the profiled files that the tree has not, or not the same. `processes` has the
-    number of processes that map a file at once, by path, where that is known.
+    `stale` are the profiled files that the tree has not, or not the same.
     """
 
-    pages: Mapping[str, Collection[int]]
+    made: SplitTree
     stale: tuple[str, ...] = ()
-    processes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A finished build: the pages wanted, the tree that went in, split or not, and the image."""
+    """A finished build: the pages wanted, and the image."""
 
     wanted: Wanted
-    made: SplitTree
     written: Written
     splitting: Splitting | None
+
+    @property
+    def made(self) -> SplitTree:
+        """The tree that went in."""
+        return self.wanted.made
 
     def complaints(self) -> list[str]:
         """The files and pages that a profile or plan names and that the tree has not."""
@@ -136,11 +138,12 @@ class Built:
         in_place = f"{counted(self.written.xip_pages, 'page')} in place"
         yield f"{name}: {len(self.written.image)} bytes, {in_place}{left}"
         if self.made.files or self.made.whole:
-            mappings = sum(file.mappings for file in self.made.files)
-            whole = len(self.made.whole)
+            split = self.made.split_once
+            mappings = sum(file.mappings for file in split)
+            whole = len(self.made.whole_once)
             hot = counted(whole, "hot file")
             left = f"; {hot} left whole, --explain says why" if whole else ""
-            files, more = counted(len(self.made.files), "file"), counted(mappings, "mapping")
+            files, more = counted(len(split), "file"), counted(mappings, "mapping")
             yield f"{name}: {files} split, {more} more{left}"
 
 

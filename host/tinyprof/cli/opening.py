@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Opens whatever stands for a profile: a profile, or captures that one is made of.
+"""Opens profiles, and captures in place of a profile.
 
-Every command that wants a profile takes its file names through here.
+Every command that needs a profile opens its files here.
 """
 
 from __future__ import annotations
@@ -15,55 +15,52 @@ from tinyprof.capture.format import MAGIC, Meta
 from tinyprof.capture.index import ImageIndex, StoredSizes, stored_sizes
 from tinyprof.capture.parts import Parts, recordings_of
 from tinyprof.capture.reader import CaptureReader
-from tinyprof.cramfs.reading.reader import read_image
-from tinyprof.errors import TinyprofError
+from tinyprof.cramfs.reading.reader import open_image
+from tinyprof.errors import about
 from tinyprof.pages import Content
 from tinyprof.profile.merge import merge_profiles, weighted
 from tinyprof.profile.model import Profile, ProfileError
 from tinyprof.profile.resolve import make_profile
 from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Thresholds
-from tinyprof.profile.tprof import load_profile
+from tinyprof.profile.tprof import PROFILE_MAX, load_profile
 from tinyprof.rootfs.contents import Contents, contents_of_image, contents_of_tree
 from tinyprof.rootfs.indexing import index_image
 from tinyprof.text import shown
-
-PROFILE_MAX = 1 << 28
-
 
 HOT = click.option(
     "--hot",
     type=click.FloatRange(0.01, 1),
     default=DEFAULT_THRESHOLDS.hot,
     show_default=True,
-    help="Hot is what this share of the steady state's epochs saw.",
+    help="Share of the steady state's epochs in which a hot page is seen, at least.",
 )
 
 
 ROOTFS = click.option(
     "--rootfs",
     type=click.Path(path_type=Path),
-    help="The tree that the image was made of: for section and function names, in "
-    "place of --image.",
+    help="Tree that the image was made of. Its files give the names of sections and functions, "
+    "in place of those in --image.",
 )
 
 
 def contents_of(image: Path | None, rootfs: Path | None) -> Contents | None:
-    """The files themselves, where somebody said where they are; the tree before the image."""
+    """The files in a tree, else those in an image; None where neither is given."""
     if rootfs:
         return contents_of_tree(rootfs)
     return contents_of_image(image) if image else None
 
 
 def thresholds_of(hot: float) -> Thresholds:
-    """The thresholds of the classes, as options set them."""
+    """The thresholds of the classes, as the options set them."""
     return Thresholds(hot)
 
 
 def open_profile(paths: Sequence[Path], image: Path | None = None) -> Profile:
-    """One profile of what stands for one: profiles and captures, merged. `image` is for captures
-    that carry no index, or a wrong one.
+    """The merge of profiles and captures. `image` is for captures without an index, or with a
+    wrong one.
 
-    Raises TinyprofError naming the file; warns on stderr of captures that are cut short.
+    Raises TinyprofError that names the file. Warns on stderr of captures that are cut short.
     """
     return merge_files(paths, image, {})[0]
 
@@ -71,7 +68,7 @@ def open_profile(paths: Sequence[Path], image: Path | None = None) -> Profile:
 def merge_files(
     paths: Sequence[Path], image: Path | None, weights: Mapping[Path, int]
 ) -> tuple[Profile, bool]:
-    """The merge of captures and profiles, each counted by its weight, and whether all captures
+    """The merge of captures and profiles, each counted `weights` times, and whether all captures
     were whole."""
     index = index_of(image) if image else None
     captures = [path for path in paths if is_capture(path)]
@@ -83,8 +80,8 @@ def merge_files(
 
 
 def stored_sizes_of(paths: Sequence[Path], image: Path | None = None) -> StoredSizes:
-    """What pages take as they are stored, as far as captures among the files, or an image, say
-    it."""
+    """The stored sizes of pages, as far as the captures among the files, or an image, have
+    them."""
     found: dict[Content, Sequence[int]] = {}
     for path in paths:
         if is_capture(path):
@@ -97,7 +94,7 @@ def stored_sizes_of(paths: Sequence[Path], image: Path | None = None) -> StoredS
 
 
 def is_capture(path: Path) -> bool:
-    """Whether a file begins as a capture does, of whatever version."""
+    """Whether a file begins as a capture of any version does."""
     with path.open("rb") as file:
         return file.read(5) == MAGIC[:5]
 
@@ -130,31 +127,28 @@ def _profile_of_captures(
 
 
 def meta_of(path: Path) -> Meta:
-    """The circumstances of a capture. Raises CaptureError naming the file."""
+    """The circumstances of a capture. Raises CaptureError that names the file."""
     with path.open("rb") as file:
         return CaptureReader(file, shown(str(path))).meta
 
 
 def index_of(image: Path) -> ImageIndex:
-    """The index of an image file. Raises TinyprofError naming the file."""
-    try:
-        return index_image(read_image(image.read_bytes()))
-    except TinyprofError as error:
-        raise type(error)(f"{shown(str(image))}: {error.message}", error.hint) from None
+    """The index of an image file. Raises TinyprofError that names the file."""
+    found = open_image(image)
+    with about(shown(str(image))):
+        return index_image(found)
 
 
 def _load(path: Path, weight: int) -> Profile:
-    """A profile, counted so many times. Raises ProfileError naming the file."""
-    if path.stat().st_size > PROFILE_MAX:
-        raise ProfileError(
-            f"{shown(str(path))}: larger than any profile: over {PROFILE_MAX} bytes"
-        )
-    try:
-        return weighted(load_profile(path.read_text(encoding="utf-8")), weight)
-    except UnicodeDecodeError:
-        raise ProfileError(
-            f"{shown(str(path))}: not a tinyprof profile: not text",
-            "make one with 'tinyprof profile'",
-        ) from None
-    except ProfileError as error:
-        raise ProfileError(f"{shown(str(path))}: {error.message}", error.hint) from None
+    """A profile, counted `weight` times. Raises ProfileError that names the file."""
+    with path.open("rb") as file:
+        data = file.read(PROFILE_MAX + 1)
+    with about(shown(str(path))):
+        if len(data) > PROFILE_MAX:
+            raise ProfileError(f"larger than any profile: over {PROFILE_MAX} bytes")
+        try:
+            return weighted(load_profile(data.decode("utf-8")), weight)
+        except UnicodeDecodeError:
+            raise ProfileError(
+                "not a tinyprof profile: not text", "make one with 'tinyprof profile'"
+            ) from None

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What a recording shows on stderr: a progress line, the target's console text, warnings.
+"""The words of a recording without live view: progress, console text, warnings, the summary.
 
-On a terminal the progress line is redrawn in place; elsewhere it is a line of its own, rarely.
+On a terminal the progress line is redrawn in place. Elsewhere a line comes every ten seconds.
 Nothing that the target sent reaches the terminal with a control sequence in it.
 """
 
@@ -9,31 +9,54 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import IO, TextIO
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
 
+from tinyprof.capture.format import ENDED
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Totals
-from tinyprof.tables.ledger import losses_text
+from tinyprof.live.recording import ConsoleFile
+from tinyprof.record.recorder import Recording
+from tinyprof.tables.ledger import ledger_fields, losses_text
 from tinyprof.text import shown, shown_line
+from tinyprof.wire.messages import Hello
 
 TERMINAL_SECONDS = 0.25
+"""Seconds between two progress lines on a terminal."""
+
 LOG_SECONDS = 10.0
+"""Seconds between two progress lines elsewhere."""
+
 CONSOLE_LINE_MAX = 1024
+"""Bytes of console text without a line end that are kept back at most."""
+
+
+class TextStream(Protocol):
+    """Takes text."""
+
+    def write(self, text: str, /) -> object:
+        """Take text."""
+        ...
+
+    def flush(self) -> object:
+        """Pass on what was taken."""
+        ...
 
 
 class Screen:
     """An Observer of a recording.
 
-    `columns` is the width of the terminal, None where `out` is none. `console_file` gets the
-    console text as it came; `clock` is in seconds.
+    `columns`: width of the terminal; None: `out` is no terminal. `console_file` takes the console
+    text as it came. `clock` is in seconds.
     """
 
     def __init__(
         self,
-        out: TextIO,
+        out: TextStream,
         columns: int | None,
         clock: Callable[[], float],
-        console_file: IO[bytes] | None = None,
+        console_file: ConsoleFile | None = None,
     ) -> None:
         self._out = out
         self._terminal = columns is not None
@@ -82,12 +105,12 @@ class Screen:
         self.say(f"tinyprof: {shown(str(warning))}")
 
     def say(self, line: str) -> None:
-        """A line of its own, above the progress line."""
+        """Show a line of its own, above the progress line."""
         self._write(("\r\x1b[K" if self._drawn else "") + line + "\n")
         self._drawn = False
 
     def finish(self) -> None:
-        """Show what is left of the console text, and leave the progress line."""
+        """Show the rest of the console text, and leave the progress line."""
         rest, self._console = self._console, b""
         if rest:
             self.say(shown_line(rest))
@@ -96,16 +119,109 @@ class Screen:
             self._drawn = False
 
     def _write(self, text: str) -> None:
-        # Nobody may be there to read it any more, and the recording goes on.
+        # If nobody reads any more, the recording still goes on.
         with contextlib.suppress(OSError):
             self._out.write(text)
             self._out.flush()
 
 
 def progress_text(totals: Totals, rate: float) -> str:
-    """Time, records a second since the last time this was shown, pages, epochs, loss."""
+    """Return the progress line. `rate`: records a second since the last one."""
     return (
-        f"{totals.seconds:6.1f} s {rate:7.0f} records/s {totals.records} records "
-        f"{totals.pages} pages "
-        f"{totals.epochs} epochs, lost: {losses_text(totals.losses)}"
+        f"{totals.seconds:6.1f} s {rate:7.0f} records/s {counted(totals.records, 'record')} "
+        f"{counted(totals.pages, 'page')} {counted(totals.epochs, 'epoch')}, "
+        f"lost: {losses_text(totals.losses)}"
     )
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun: 1 epoch, 2 epochs."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def ended_text(recording: Recording) -> str:
+    """Return why a recording ended, and for how long the target had been silent by then."""
+    ending, silent_ms = recording.ending, recording.totals.silent_ms
+    why = ENDED[ending] if ending is not None else str(recording.fault or "unknown")
+    silence = (
+        f"; the target had sent nothing for {silent_ms / 1000:.0f} s, so nobody knows what it "
+        "recorded since"
+        if silent_ms
+        else ""
+    )
+    return f"the recording ended: {shown(why)}{silence}"
+
+
+def totals_text(totals: Totals) -> str:
+    boots = f" and {counted(totals.boots, 'boot')}" if totals.boots > 1 else ""
+    late = (
+        ", what its first epoch had before this recording included" if totals.joined_late else ""
+    )
+    cost = f" ({per_record:.2f} a record)" if (per_record := _bytes_per_record(totals)) else ""
+    return (
+        f"{counted(totals.records, 'record')} of {counted(totals.pages, 'page')} in "
+        f"{counted(totals.epochs, 'epoch')}{boots}, {counted(totals.bytes, 'byte')}{cost}; lost: "
+        f"{losses_text(totals.losses) if totals.hello else 'unknown'}"
+        + (late if totals.losses.records else "")
+    )
+
+
+def _bytes_per_record(totals: Totals) -> float | None:
+    """All frames of whatever type, without console text and garbage, over the records they
+    brought."""
+    framed = totals.bytes - totals.console_bytes - totals.corrupt_bytes
+    return round(framed / totals.records, 3) if totals.records else None
+
+
+def summary_fields(
+    recording: Recording, output: Path, parts: int, port: str, baud: int, image_fsid: str | None
+) -> dict[str, Any]:
+    totals, ending = recording.totals, recording.ending
+    return {
+        "capture": str(output),
+        "parts": parts,
+        "port": port,
+        "baud": baud,
+        "image": image_fsid,
+        "ended": ending.name.lower() if ending is not None else None,
+        "error": str(recording.fault) if recording.fault else None,
+        "seconds": round(totals.seconds, 3),
+        "runs": totals.boots,
+        "records": totals.records,
+        "pages": totals.pages,
+        "epochs": totals.epochs,
+        "bytes": totals.bytes,
+        "console_bytes": totals.console_bytes,
+        "corrupt_bytes": totals.corrupt_bytes,
+        "bytes_per_record": _bytes_per_record(totals),
+        "unknown_messages": totals.unknown_messages,
+        "joined_late": totals.joined_late,
+        "lossless": totals.hello is not None and not totals.losses,
+        "lost": asdict(totals.losses),
+        **ledger_fields(totals),
+        "hello": _hello_fields(totals.hello) if totals.hello else None,
+    }
+
+
+def _hello_fields(hello: Hello) -> dict[str, Any]:
+    volumes = [
+        {
+            "volume": volume.index,
+            "fsid": str(volume.fsid),
+            "size": volume.size,
+            "name": volume.name,
+            "recording": volume.recording,
+        }
+        for volume in hello.volumes
+    ]
+    return {
+        "protocol": hello.protocol,
+        "agent": hello.agent,
+        "kernel": hello.kernel,
+        "arch": hello.arch,
+        "page_size": hello.page_size,
+        "boot_id": hello.boot_id.hex(),
+        "epoch_ms": hello.epoch_ms,
+        "tracer": hello.tracer,
+        "volumes": volumes,
+    }

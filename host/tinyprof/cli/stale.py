@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What every command that applies a profile to a tree says of files that have changed since."""
+"""Messages about files that have changed since the profile, for all commands that apply a profile
+to a tree."""
 
 from __future__ import annotations
 
@@ -17,19 +18,19 @@ from tinyprof.cli.types import Percent
 
 
 class StaleProfileError(TinyprofError):
-    """More of a profile is stale than was allowed."""
+    """A larger share of a profile is stale than was allowed."""
 
 
 MAX_STALE = click.option(
     "--max-stale",
     type=Percent(),
-    help="Fail if more of the used pages are not found any more: 20%.",
+    help="Fail if a larger share of the profile's used pages is not found in ROOTFS: 20%.",
 )
 
 
 def show_match(found: Match) -> None:
-    """Say on stderr which files have changed, and how much."""
-    # Images are built without it, and quickly.
+    """Name the changed files on stderr, and the pages found in each."""
+    # `tinyprof build` imports this module, and has to stay quick.
     from tinyprof.report.plans import match_lines  # noqa: PLC0415
 
     for line in match_lines(found):
@@ -37,7 +38,7 @@ def show_match(found: Match) -> None:
 
 
 def check_stale(found: Match, limit: float | None) -> None:
-    """Raises StaleProfileError beyond the limit."""
+    """Raises StaleProfileError if the stale share is over the limit."""
     stale = found.counts.stale
     if limit is not None and stale > limit:
         raise StaleProfileError(

@@ -1,61 +1,153 @@
 # SPDX-License-Identifier: MIT
-"""Whether there is a terminal to draw on, a recording that is shown there, and signals that end
-it."""
+"""The terminal and the signals of a command that runs until it is told to end.
+
+Here stand: whether there is a terminal to draw on, what ends a command, and the recording that is
+shown on a terminal.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from tinyprof.capture.index import ImageIndex
 from tinyprof.disk import replace_file
+from tinyprof.live.outlet import let_go
 from tinyprof.record.recorder import Recording
 from tinyprof.rootfs.contents import Contents
 
 if TYPE_CHECKING:
-    from tinyprof.live.recording import BeginRecording
+    from tinyprof.live.recording import BeginRecording, ConsoleFile
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LOOK_MS = 200
+"""Milliseconds between two looks at terminals whose end no signal tells."""
+
+
+def open_closed_streams() -> set[int]:
+    """Put /dev/null in the place of standard streams that are closed, and return their numbers.
+
+    Without this the next file that is opened takes the number of a closed stream, and whatever is
+    printed goes into that file.
+    """
+    closed = set()
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            closed.add(number)
+            nothing = os.open(os.devnull, os.O_RDWR)
+            if nothing != number:
+                os.dup2(nothing, number)
+                os.close(nothing)
+        if getattr(sys, name) is None:
+            stream = os.fdopen(number, "w" if number else "r", closefd=False)
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+    return closed
 
 
 def has_terminal() -> bool:
-    """Whether keys come from a terminal and all that is shown goes to one."""
+    """Whether keys come from a terminal, and both streams go to one."""
     return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
-def _let_go(terminals: Iterable[int]) -> None:
-    """Of those that are gone: whatever still writes to them would fail, or wait for ever."""
-    for number in terminals:
-        if not os.isatty(number):
-            nothing = os.open(os.devnull, os.O_RDWR)
-            os.dup2(nothing, number)
-            os.close(nothing)
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Turn a signal into KeyboardInterrupt while nothing has been made that must be kept whole.
+
+    A signal that is ignored stays ignored.
+    """
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    with _handling(interrupt):
+        yield
+
+
+class EndWanted:
+    """Whether a signal asked for the end, and whether the terminal is gone."""
+
+    def __init__(self) -> None:
+        self.by_signal = False
+        self.terminal_is_gone = False
+
+    def __call__(self) -> bool:
+        return self.by_signal
 
 
 @contextlib.contextmanager
-def until_signalled() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C, being told to terminate, and a terminal that goes away ask for an end; what was read
-    by then is kept. What nohup ignores stays ignored."""
-    asked = False
+def until_signalled() -> Iterator[EndWanted]:
+    """Note that a signal asks for the end, so that whatever came by then is kept.
+
+    1. SIGTERM and Ctrl-C always end a command. A SIGINT or SIGHUP that is ignored stays ignored.
+    2. A terminal that goes away sends SIGHUP, which ends the command too.
+    3. A terminal may go away without SIGHUP, as under nohup. Then the command goes on, and its
+       streams lead nowhere.
+    """
+    wanted = EndWanted()
     terminals = [number for number in range(3) if os.isatty(number)]
 
     def ask(number: int, frame: object) -> None:
-        nonlocal asked
-        asked = True
+        wanted.by_signal = True
         if number == signal.SIGHUP:
-            _let_go(terminals)
+            _let_go_of_gone(terminals)
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, ask) for number in heeded}
+    over = threading.Event()
+    if terminals:
+        watch = threading.Thread(
+            target=_watch, args=(terminals, wanted, over), name="terminal", daemon=True
+        )
+        watch.start()
+    with _handling(ask):
+        try:
+            yield wanted
+        finally:
+            over.set()
+
+
+@contextlib.contextmanager
+def _handling(handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Handle the signals that end a command, but for those that are ignored."""
+    heeded = [
+        number
+        for number in SIGNALS
+        if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    before = {number: signal.signal(number, handler) for number in heeded}
     try:
-        yield lambda: asked
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def _let_go_of_gone(terminals: list[int]) -> None:
+    """Let go of terminals that are gone: writing to them would fail, or wait for ever."""
+    for number in terminals:
+        if not os.isatty(number):
+            let_go(number)
+
+
+def _watch(terminals: list[int], wanted: EndWanted, over: threading.Event) -> None:
+    """Wait for the end of a terminal, which poll() tells as POLLHUP."""
+    looked_at = select.poll()
+    for number in terminals:
+        looked_at.register(number, 0)
+    while not over.is_set():
+        if looked_at.poll(LOOK_MS):
+            for number in terminals:
+                let_go(number)
+            wanted.terminal_is_gone = True
+            return
 
 
 def record_on_screen(
@@ -63,27 +155,28 @@ def record_on_screen(
     capture: Path,
     index: ImageIndex | None,
     begin: BeginRecording,
-    console: IO[bytes] | None,
-    signalled: Callable[[], bool],
+    console: ConsoleFile | None,
+    wanted: EndWanted,
     contents: Contents | None,
 ) -> Recording:
-    """Record under the live view, until that is left or the recording has reached what it was to
-    reach.
+    """Record under the live view, until somebody leaves it or the recording ends by itself.
 
-    What the target prints goes to `console` too; `signalled` is whether a signal asked for the
-    end; `contents` are the files that are in flash, if they are at hand.
-
-    Raises what the recording raised.
+    What the target prints goes to `console`, too. `wanted`: whether a signal asked for the end.
+    `contents`: the files in flash, if they are at hand. If the terminal goes away the view closes,
+    and the recording goes on. Raises what the recording raised.
     """
     # Textual takes longer to import than all else.
     from tinyprof.live.recording import LiveRecording  # noqa: PLC0415
     from tinyprof.tui.app import LiveApp  # noqa: PLC0415
 
     feed = LiveRecording(title, capture, index, begin, console)
+    app = LiveApp(feed, replace_file, wanted, contents, lambda: wanted.terminal_is_gone)
     try:
-        LiveApp(feed, replace_file, signalled, contents).run()
+        app.run()
     finally:
-        feed.join()
+        if not wanted.terminal_is_gone:
+            feed.stop()
+        feed.wait()
     if feed.crash:
         raise feed.crash
     assert feed.recording

@@ -30,11 +30,7 @@ def with_hard_links(tree: Tree) -> tuple[Tree, dict[str, str]]:
     and the path of the file by the path of each link that was replaced.
     """
     nodes = {node.path: node for node in tree.walk()}
-    targets = {
-        node.path: target
-        for node in nodes.values()
-        if node.kind is EntryKind.SYMLINK and (target := _target(node, nodes))
-    }
+    targets = link_targets(tree)
     made: dict[str, Node] = {}
     # Children stand behind their parents in walk(), so backwards they are made first.
     for path, node in reversed(nodes.items()):
@@ -45,6 +41,19 @@ def with_hard_links(tree: Tree) -> tuple[Tree, dict[str, str]]:
         else:
             made[path] = node
     return replace(tree, root=made[tree.root.path]), targets
+
+
+def link_targets(tree: Tree) -> dict[str, str]:
+    """The path of the regular file that each symbolic link leads to, by the link's path.
+
+    Links that lead to no regular file of the tree are left out.
+    """
+    nodes = {node.path: node for node in tree.walk()}
+    return {
+        node.path: target
+        for node in nodes.values()
+        if node.kind is EntryKind.SYMLINK and (target := _target(node, nodes))
+    }
 
 
 def _target(link: Node, nodes: Mapping[str, Node]) -> str | None:

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Heat: in which epochs each page was seen, which phases a boot had, and what it is known to have
-lost.
+"""The boots of a target: their pages, epochs, phases and losses.
 
-The events of a line come in, in their order; boots (one boot of the target each) with their page
-counts and losses go out. It never resolves a page id, and a hostile target cannot make it grow
-past its limits.
+The events of a line come in, in order. Boots go out. Page ids are never resolved here, and a
+hostile target cannot make memory grow past the limits.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from typing import Generic, TypeVar
 from tinyprof.heat.losses import NO_LOSSES, Losses, LostEnds
 from tinyprof.heat.page_heat import ANY, MAPPED, PageHeat, Sightings
 from tinyprof.heat.volume_heat import PHASES_MAX, Phase, VolumeHeat
-from tinyprof.heat.volume_pages import OPEN_EPOCHS_MAX, PAGES_MAX, VolumePages
+from tinyprof.heat.volume_pages import OPEN_EPOCHS_MAX, PAGES_MAX, Room, VolumePages
 from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event, HostMark
 from tinyprof.wire.messages import (
     EpochEnd,
@@ -51,18 +49,20 @@ __all__ = [
 ]
 
 VOLUMES_MAX = 8
+"""Volumes of one boot that are counted."""
 UNKNOWN_TYPES_MAX = 16
+"""Unknown message types that are listed."""
 
 
 AVolume = TypeVar("AVolume", bound=VolumePages)
 
 
 class BootOf(Generic[AVolume]):
-    """What a line said between two boots of the target; `new_volume` makes what counts a volume's
-    pages."""
+    """One boot of the target. `new_volume` makes the counter of a volume's pages."""
 
-    def __init__(self, new_volume: Callable[[], AVolume]) -> None:
+    def __init__(self, new_volume: Callable[[Room], AVolume]) -> None:
         self._new_volume = new_volume
+        self._room = Room()
         self.hello: Hello | None = None
         self.status: Status | None = None
         self.volumes: dict[int, AVolume] = {}
@@ -97,7 +97,7 @@ class BootOf(Generic[AVolume]):
         return records - self._unfinished_before
 
     def _count_ends_anew(self, *, from_start: bool) -> None:
-        """The sender is another than before, which counts its ends from none."""
+        """Begin to count epoch ends from zero, for another sender."""
         self._missing_before += self._missing_ends()
         self._unfinished_before += self._unfinished()
         self._lost_ends = LostEnds(from_start=from_start)
@@ -115,7 +115,7 @@ class BootOf(Generic[AVolume]):
         if isinstance(event, Frame):
             self._frames += event.lost
             if event.restarted or not self._lost_ends:
-                # A hello with another number than 0 may open a further part of a recording.
+                # A further part of a recording opens with a hello of another number than 0.
                 began = event.seq == 0 or (
                     event.seq < EARLY and not isinstance(event.message, Hello)
                 )
@@ -129,7 +129,8 @@ class BootOf(Generic[AVolume]):
                 self._mark(text)
             case CorruptFrame(_, data, repeated):
                 self.corrupt_bytes += len(data)
-                # Before the first hello it may be a line that was joined in the middle of a frame.
+                # Before the first hello, the recording may have joined the line in the middle of a
+                # frame.
                 if self.hello and not repeated:
                     self._corrupt += 1
 
@@ -167,34 +168,34 @@ class BootOf(Generic[AVolume]):
     def _volume(self, index: int) -> AVolume | None:
         volume = self.volumes.get(index)
         if volume is None and len(self.volumes) < VOLUMES_MAX:
-            volume = self.volumes[index] = self._new_volume()
-            # Marks come at once, a volume's pages when the line has room for them.
+            volume = self.volumes[index] = self._new_volume(self._room)
+            # A mark comes at once. The pages of a volume come when the line has room for them.
             for name in self._marks:
                 volume.mark(name)
         return volume
 
     def finish(self) -> None:
-        """Nothing more will come."""
+        """No more events will come."""
         for volume in self.volumes.values():
             volume.finish()
 
 
 class Boot(BootOf[VolumeHeat]):
-    """A boot that knows when its pages were seen."""
+    """A boot that knows in which epochs its pages were seen."""
 
     def __init__(self) -> None:
         super().__init__(VolumeHeat)
 
 
 class BootPages(BootOf[VolumePages]):
-    """A boot that knows which pages were seen."""
+    """A boot that knows only which pages were seen. It is quick enough for the fastest line."""
 
     def __init__(self) -> None:
         super().__init__(VolumePages)
 
 
 def split_boots(events: Iterable[Event]) -> Iterator[Boot]:
-    """The boots of a line, each when it is over; one at a time is in memory."""
+    """Yield the boots of a line, each when it is over. Only one boot is in memory at a time."""
     boot = Boot()
     for event in events:
         if boot.ends_before(event):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a boot is known to have lost, by cause.
+"""What a boot has lost, by cause.
 
-Counts that others keep come in, and the ends of epochs, which prove what did not arrive; sums go
-out. No page is known here.
+Counts come in, and the ends of epochs, which prove what did not arrive. Sums go out. No page is
+known here.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from tinyprof.wire.messages import EpochEnd
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """What is missing, by cause.
+    """Losses by cause.
 
-    `frames`: gaps in the frames' numbers. `corrupt`: stretches of the line that were neither frame
-    nor text. `records`: what epochs had by their ends and did not arrive, whatever the cause; it
-    is exact. `untraced` and `write_errors`: what the target says it could not trace, and frames it
-    could not write. `beyond_limits`: records dropped here, from a target that names more volumes
-    or pages than exist.
+    - `frames`: gaps in the frames' numbers.
+    - `corrupt`: stretches of the line that were neither frame nor text.
+    - `records`: records that epochs had by their ends and that did not arrive, for any cause. This
+      is exact.
+    - `untraced`: touches that the target could not trace, by its own count.
+    - `write_errors`: frames that the target could not write, by its own count.
+    - `beyond_limits`: records that were dropped here, because the target names more volumes or
+      pages than can exist.
     """
 
     frames: int = 0
@@ -48,10 +51,9 @@ NO_LOSSES = Losses()
 
 
 class LostEnds:
-    """What epochs had whose very ends are lost: each end carries the total of all.
+    """Counts the records of epochs whose ends are lost. Each end carries the total of all epochs.
 
-    `from_start`: the sender had only just begun when its first frame came, so that all its ends
-    count.
+    `from_start`: the sender had only just begun when its first frame came, so all its ends count.
     """
 
     def __init__(self, *, from_start: bool) -> None:
@@ -60,7 +62,7 @@ class LostEnds:
         self._records = 0
 
     def take(self, message: EpochEnd) -> None:
-        """An end that counts."""
+        """Take an end that counts."""
         own = sum(message.records)
         if self._before is None and message.total is not None:
             self._before = message.total - own
@@ -69,9 +71,10 @@ class LostEnds:
         if self._before is None or message.total is None:
             return
         lost = (message.total - self._before - self._counted) % (1 << 32)
-        # A total that falls back is not one that the agent sends.
+        # A total never falls back on a real agent.
         self._records = lost if lost < 1 << 31 else 0
 
     def missing(self, unfinished: int) -> int:
-        """Records of those epochs that did not arrive, where `unfinished` did."""
+        """Return how many records of those epochs did not arrive. `unfinished` records of them
+        did."""
         return max(0, self._records - unfinished)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""One page: in which epochs of a boot it was seen, by kind.
+"""In which epochs of a boot one page was seen, by kind.
 
-Words of bits come in, one bit an epoch, in the order of time; counts go out. It knows neither its
-file nor its volume, and its memory does not grow with the epochs.
+Words of bits come in, one bit an epoch, in the order of time. Counts go out. A page knows neither
+its file nor its volume, and its memory does not grow with the number of epochs.
 """
 
 from __future__ import annotations
@@ -12,27 +12,29 @@ from collections.abc import Sequence
 from tinyprof.pages import Kind
 
 MAPPED, ANY = 4, 5
-"""Beside the four kinds: as exec or read, and as anything."""
+"""Key beside the four kinds: seen in any way."""
 
 _MAPPED_KINDS = 1 << Kind.EXEC | 1 << Kind.READ
 
 
 def _keys_of(kinds: int) -> tuple[int, ...]:
-    """What is counted for a page seen as these kinds, a bit each: nothing that another count says
-    already."""
+    """Return what is counted for a page of these kinds (a bit each). No count repeats another."""
     keys: tuple[int, ...] = tuple(kind for kind in Kind if kinds >> kind & 1)
     if kinds & _MAPPED_KINDS == _MAPPED_KINDS:
         keys += (MAPPED,)
-    return keys if kinds.bit_count() == 1 or kinds == _MAPPED_KINDS else (*keys, ANY)
+    return keys if kinds.bit_count() < 2 or kinds == _MAPPED_KINDS else (*keys, ANY)
 
 
 _KEYS_OF = tuple(map(_keys_of, range(1 << len(Kind))))
 
 
 class Sightings:
-    """When a page was seen in one way: in how many epochs, first and last, in how many stretches
-    of epochs that follow each other and the longest of them, and how many in each of the run's
-    phases."""
+    """In which epochs a page was seen in one way.
+
+    `epochs`: how many. `first`, `last`: their numbers. `stretches`: groups of epochs that follow
+    each other. `longest`: epochs of the longest stretch. `phases`: how many epochs in each phase
+    of the boot.
+    """
 
     __slots__ = ("_length", "epochs", "first", "last", "longest", "phases", "stretches")
 
@@ -41,8 +43,8 @@ class Sightings:
         self.phases: list[int] = []
 
     def add(self, word: int, start: int, phase: int) -> None:
-        """Bit n of the word, which is not 0, is epoch `start` + n. All are later than those
-        before."""
+        """Add epochs: bit n of the word is epoch `start` + n. The word is not 0. All epochs are
+        later than those before."""
         count, length = word.bit_count(), word.bit_length()
         pairs = word & word >> 1
         stretches = count - pairs.bit_count()
@@ -51,7 +53,7 @@ class Sightings:
         before_first = (word & -word).bit_length() - 1
         first = start + before_first
         if first == self.last + 1 and self.epochs:
-            # The first stretch goes on with the last one of before.
+            # The first stretch continues the last stretch of the word before.
             longest = max(longest, self._length + _trailing_ones(word >> before_first))
             newest += self._length if stretches == 1 else 0
             stretches -= 1
@@ -67,7 +69,7 @@ class Sightings:
         phases[phase] += count
 
     def copy(self) -> Sightings:
-        """One that goes its own way from here."""
+        """Return an independent copy."""
         twin = Sightings()
         twin.epochs, twin.first, twin.last, twin.stretches = (
             self.epochs,
@@ -80,7 +82,7 @@ class Sightings:
 
 
 def _longest_stretch(word: int) -> int:
-    """How many bits that follow each other are set."""
+    """Return how many neighbouring bits are set at most."""
     length = 0
     while word:
         word &= word >> 1
@@ -93,47 +95,59 @@ def _trailing_ones(word: int) -> int:
 
 
 class PageHeat:
-    """One page. `by_key` holds when it was seen as each of its kinds; beside both exec and read,
-    as MAPPED; and as ANY where none of these says it."""
+    """In which epochs one page was seen.
 
-    __slots__ = ("_kinds", "by_key")
+    `by_key` has the sightings of each kind that occurred. MAPPED is there if the page was seen
+    both as exec and as read. ANY is there if no other key says the same.
+    """
+
+    __slots__ = ("_kinds", "_sightings")
 
     def __init__(self) -> None:
-        self.by_key: dict[int, Sightings] = {}
+        # In the order of the keys of its kinds: a dictionary would take more than all else here.
+        self._sightings: tuple[Sightings, ...] = ()
         self._kinds = 0
 
+    @property
+    def by_key(self) -> dict[int, Sightings]:
+        """The sightings of each key that is counted."""
+        return dict(zip(_KEYS_OF[self._kinds], self._sightings, strict=True))
+
     def seen_as(self, key: int) -> Sightings | None:
-        """When it was seen as a kind, as MAPPED or as ANY; None: never."""
-        if key == ANY and ANY not in self.by_key:
-            key = MAPPED if len(self.by_key) > 1 else next(iter(self.by_key), ANY)
-        if key == MAPPED and MAPPED not in self.by_key:
-            key = Kind.EXEC if Kind.EXEC in self.by_key else Kind.READ
-        return self.by_key.get(key)
+        """Return the sightings for a kind, for MAPPED or for ANY. None: there are none."""
+        by_key = self.by_key
+        if key == ANY and ANY not in by_key:
+            key = MAPPED if len(by_key) > 1 else next(iter(by_key), ANY)
+        if key == MAPPED and MAPPED not in by_key:
+            key = Kind.EXEC if Kind.EXEC in by_key else Kind.READ
+        return by_key.get(key)
 
     @property
     def epochs(self) -> int:
-        """In how many epochs it was seen."""
+        """In how many epochs the page was seen."""
         seen = self.seen_as(ANY)
         return seen.epochs if seen else 0
 
     def see(self, words: Sequence[int], start: int, phase: int) -> None:
-        """Add epochs of one phase, each later than all before: a word for each kind, whose bit n
-        is epoch `start` + n."""
+        """Add epochs of one phase, later than all before: a word for each kind, whose bit n is
+        epoch `start` + n."""
         exec_, read, write, file = words
         kinds = bool(exec_) | bool(read) << 1 | bool(write) << 2 | bool(file) << 3
         if kinds | self._kinds != self._kinds:
             self._begin_counts(kinds | self._kinds)
         mapped = exec_ | read
         keyed = (*words, mapped, mapped | write | file)
-        for key, seen in self.by_key.items():
+        for key, seen in zip(_KEYS_OF[self._kinds], self._sightings, strict=True):
             if keyed[key]:
                 seen.add(keyed[key], start, phase)
 
     def _begin_counts(self, kinds: int) -> None:
-        """Count for more kinds from here on. What said the same until now said it for both."""
+        """Start counters for the new kinds, copying the one that stood for them so far."""
         before = {key: self.seen_as(key) for key in (MAPPED, ANY)}
+        counts = self.by_key
         for key in _KEYS_OF[kinds]:
-            if key not in self.by_key:
+            if key not in counts:
                 earlier = before.get(key)
-                self.by_key[key] = earlier.copy() if earlier else Sightings()
+                counts[key] = earlier.copy() if earlier else Sightings()
+        self._sightings = tuple(counts[key] for key in _KEYS_OF[kinds])
         self._kinds = kinds

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a line has said so far, in numbers: records, pages, epochs, and every loss by its cause.
+"""The numbers of a line so far: records, pages, epochs, and losses by cause.
 
-Events come in, in their order; `Totals` go out at any time. The recorder and whoever reads a
-capture count by this alone, so that both come to the same figures. Its memory is bounded, whatever
-a target says.
+Events come in, in order. `Totals` go out at any time. The recorder and every reader of a capture
+count by this module, so both come to the same figures. Memory is bounded, whatever a target says.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from tinyprof.wire.messages import EpochEnd, Hello, HostMessage
 from tinyprof.wire.sequence import Frame, FrameSequence
 
 MISSING_EPOCHS_MAX = 256
-"""Epochs that are named one by one for what they miss; the sum counts all."""
+"""Epochs whose missing records are listed one by one. The sum counts all epochs."""
 
 
 @dataclass(frozen=True, slots=True)
 class MissingRecords:
-    """What is missing of one epoch: the boot is counted from 1."""
+    """The missing records of one epoch. Boots count from 1."""
 
     boot: int
     volume: int
@@ -66,16 +65,18 @@ class Totals:
     gaps: int = 0
     overruns: int = 0
     away: bool = False
+    silent_ms: int = 0
 
 
 class Tally:
-    """Counts one line. `gaps`, `away`, `overruns` and `bytes` are for its owner to set."""
+    """Counts one line. Its owner sets `gaps`, `away`, `overruns`, `bytes` and `silent_ms`."""
 
     def __init__(self) -> None:
         self.bytes = 0
         self.gaps = 0
         self.away = False
         self.overruns = 0
+        self.silent_ms = 0
         self._joined_late: bool | None = None
         self._boot = BootPages()
         self._before = Totals()
@@ -90,14 +91,14 @@ class Tally:
 
     @property
     def in_epoch(self) -> bool:
-        """Whether a volume's epoch is under way, of which pages have come."""
+        """Whether pages have come for an epoch that has not ended."""
         return any(volume.in_epoch for volume in self._boot.volumes.values())
 
     def take(self, event: Event) -> bool:
-        """Count one event; whether the target has rebooted before it."""
+        """Count one event. Return whether the target has rebooted before it."""
         rebooted = self._boot.ends_before(event)
         if rebooted:
-            self._end_run()
+            self._end_boot()
         if isinstance(event, Frame):
             self._take_frame(event)
             return rebooted
@@ -125,21 +126,24 @@ class Tally:
         known = self._boot.volumes.get(volume)
         return known.missing if known else 0
 
-    def _end_run(self) -> None:
+    def _end_boot(self) -> None:
         self._boot.finish()
         self._before = self.totals(0.0)
         for index, volume in self._boot.volumes.items():
             if index not in self._pages_before and len(self._pages_before) >= VOLUMES_MAX:
                 continue
             known = self._pages_before.setdefault(index, set())
-            known.update(islice(volume.page_ids, max(0, PAGES_MAX - len(known))))
+            known.update(islice(volume.page_ids, max(0, PAGES_MAX - self._known_pages())))
         self._boot = BootPages()
 
+    def _known_pages(self) -> int:
+        return sum(len(pages) for pages in self._pages_before.values())
+
     def totals(self, seconds: float, sequence: FrameSequence | None = None) -> Totals:
-        """All of it; `sequence` is that of the frames."""
+        """Return the totals after `seconds`. `sequence` is that of the line's frames."""
         boot, before = self._boot, self._before
         volumes = boot.volumes.items()
-        known = sum(len(pages) for pages in self._pages_before.values())
+        known = self._known_pages()
         return Totals(
             seconds=seconds,
             hello=boot.hello or before.hello,
@@ -162,6 +166,7 @@ class Tally:
             gaps=self.gaps,
             overruns=self.overruns,
             away=self.away,
+            silent_ms=self.silent_ms,
         )
 
 
@@ -170,13 +175,12 @@ def _ended(boot: BootPages) -> int:
 
 
 def console_text(events: Iterable[Event]) -> bytes:
-    """What the target printed."""
+    """Return the text that the target printed."""
     return b"".join(event.data for event in events if isinstance(event, ConsoleText))
 
 
 def loss_counts(totals: Totals) -> dict[str, int]:
-    """Every cause by its name, with how often or how much; what none of them counts was not
-    lost."""
+    """Return counts by cause. What no cause counts was not lost."""
     return asdict(totals.losses) | {
         "corrupt_repeated": totals.corrupt_repeated,
         "duplicates": totals.duplicates,
@@ -184,4 +188,5 @@ def loss_counts(totals: Totals) -> dict[str, int]:
         "gaps": totals.gaps,
         "overruns": totals.overruns,
         "unknown_messages": totals.unknown_messages,
+        **({"silent_ms": totals.silent_ms} if totals.silent_ms else {}),
     }

@@ -1,36 +1,44 @@
 # SPDX-License-Identifier: MIT
-"""One volume of one boot: when each of its pages was seen, and the phases that the boot had.
+"""One volume of one boot: in which epochs each of its pages was seen, and the phases of the boot.
 
-The messages that name the volume come in; page counts go out. Page ids are never resolved here.
+The messages of the volume come in. Counts go out. Page ids are never resolved here.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tinyprof.heat.page_heat import PageHeat
-from tinyprof.heat.volume_pages import PAGES_MAX, EpochPages, VolumePages
-from tinyprof.wire.messages import EpochEnd
+from tinyprof.heat.volume_pages import PAGES_MAX, EpochPages, Room, VolumePages
+from tinyprof.wire.messages import EpochEnd, Pages
 
 PHASES_MAX = 32
-"""Further marks of a boot begin no phase; nobody reads as many."""
+"""Phases of one boot. Further marks begin no phase."""
 
 QUIET_SHARE = 0.05
+"""Share of an epoch's pages."""
 QUIET_EPOCHS = 2
-"""The steady state is found to begin after so many epochs in a row of whose pages so few were
-new."""
+"""Epochs. The steady state begins after QUIET_EPOCHS epochs in which at most QUIET_SHARE of the
+pages are new."""
+
+LENGTHS = 15
+"""Epochs whose lengths are remembered. Their median is the length of an epoch."""
+
+_CLOCK_MODULO = 1 << 32
 
 WINDOW = 480
-"""Epochs that are gathered, a bit each, before the pages' counts take them in."""
+"""Epochs that are gathered, one bit each, before they are added to the pages' counts."""
 
 
 @dataclass(slots=True)
 class Phase:
-    """A part of a boot, from an epoch on: the one that a mark named, or what is not distinguished
-    by marks.
+    """A part of a boot that begins with epoch `first`. `name` is that of the mark that began it.
 
-    `steady`: begun after the steady state was found. `fresh` pages were first seen in it.
+    `steady`: it began after the steady state was found. `fresh`: pages that were first seen in it.
+    `share`: below 1 for a phase of one epoch that the end of the recording cut off: the share of
+    an epoch that it lasted.
     """
 
     name: str
@@ -38,21 +46,22 @@ class Phase:
     steady: bool = False
     epochs: int = 0
     fresh: int = 0
+    share: float = 1.0
 
 
 class VolumeHeat(VolumePages):
     """The heat of one volume in one boot.
 
-    To count a page is much work, and to set a bit is little: what a page was seen in is first
-    gathered in a word of bits for each kind, one bit an epoch, and counted for many epochs at
-    once.
+    Counting a page is slow, and setting a bit is quick. So the epochs of a page are first gathered
+    as bits of a word, one word for each kind, and counted for many epochs at once.
 
-    `processes`: the most that were seen to map a file at once, by the page id of its page 0, where
-    that was more than one; None from a target that does not count them.
+    `processes`: the highest number of processes that mapped a file, by the page id of its page 0,
+    where it was more than
+    1. None: the target does not count processes.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, room: Room | None = None) -> None:
+        super().__init__(room)
         self.phases = [Phase("", 1)]
         self.processes: dict[int, int] | None = None
         self._heats: dict[int, PageHeat] = {}
@@ -60,6 +69,9 @@ class VolumeHeat(VolumePages):
         self._window_start = 0
         self._marks: list[str] = []
         self._quiet = 0
+        self._lengths: deque[int] = deque(maxlen=LENGTHS)
+        self._ended_ms: int | None = None
+        self._newest_ms = 0
 
     @property
     def pages(self) -> Mapping[int, PageHeat]:
@@ -68,10 +80,45 @@ class VolumeHeat(VolumePages):
         return self._heats
 
     def end_epoch(self, message: EpochEnd) -> bool:
-        """As in VolumePages, and take the processes that are told along with it."""
+        """As in VolumePages; also takes the numbers of processes."""
         if message.processes is not None:
             self._take_processes(message.processes)
-        return super().end_epoch(message)
+        is_new = super().end_epoch(message)
+        if is_new:
+            if self._ended_ms is not None:
+                self._lengths.append((message.ms - self._ended_ms) % _CLOCK_MODULO)
+            self._ended_ms = self._newest_ms = message.ms
+        return is_new
+
+    def touch(self, message: Pages) -> None:
+        """As in VolumePages; also notes the target's clock."""
+        self._newest_ms = message.ms
+        super().touch(message)
+
+    def finish(self) -> None:
+        """No more messages will come. An epoch that the end cut off becomes a phase of its own.
+
+        Counted as a whole epoch, it would make every page seem seldom that its missing part would
+        have touched.
+        """
+        for earlier in sorted(self._open)[:-1]:
+            # Later epochs have come: only the end of this one is lost.
+            self._close_unfinished(earlier)
+        share, phase = self._share_of_unfinished(), self.phases[-1]
+        if self._open and not phase.epochs:
+            phase.share = share
+        elif self._open and share < 1 and len(self.phases) < PHASES_MAX:
+            self._count()
+            self.phases.append(Phase(phase.name, max(self._open), phase.steady, share=share))
+        super().finish()
+
+    def _share_of_unfinished(self) -> float:
+        """Return which share of an epoch the running one has lasted; 1 if nobody can tell."""
+        if self._ended_ms is None or not self._lengths:
+            return 1.0
+        length = sorted(self._lengths)[len(self._lengths) // 2]
+        lasted = (self._newest_ms - self._ended_ms) % _CLOCK_MODULO
+        return min(1.0, lasted / length) if length else 1.0
 
     def _take_processes(self, told: Sequence[tuple[int, int]]) -> None:
         known = self.processes = self.processes or {}
@@ -80,7 +127,7 @@ class VolumeHeat(VolumePages):
                 known[page_id] = max(count, known.get(page_id, 1))
 
     def mark(self, name: str) -> None:
-        """A phase of this name begins when the running epoch has ended."""
+        """Begin a phase of this name when the running epoch has ended."""
         if len(self._marks) < PHASES_MAX:
             self._marks.append(name)
 
@@ -97,7 +144,7 @@ class VolumeHeat(VolumePages):
         self._count_phase(epoch, pages, len(self.page_ids) - known)
 
     def _count(self) -> None:
-        """Take what was gathered into the pages' counts. All of it belongs to the running
+        """Add the gathered epochs to the pages' counts. All of them belong to the running
         phase."""
         phase = len(self.phases) - 1
         for page_id in set().union(*self._words):
@@ -109,12 +156,12 @@ class VolumeHeat(VolumePages):
             words.clear()
 
     def _count_phase(self, epoch: int, pages: EpochPages, fresh: int) -> None:
-        """Add an epoch to the running phase, and begin the next one where there is cause to."""
+        """Add an epoch to the running phase, and begin the next phase if it is due."""
         phase = self.phases[-1]
         phase.epochs += 1
         phase.fresh += fresh
         steady = phase.steady
-        # All phases after the first steady one are.
+        # All phases after the first steady one are steady.
         if not steady and pages:
             self._quiet = self._quiet + 1 if fresh <= QUIET_SHARE * len(pages.page_ids()) else 0
         found = not steady and self._quiet >= QUIET_EPOCHS

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""One volume of one boot: which of its pages were seen, which epochs ended, and what is missing of
-them.
+"""One volume of one boot: which of its pages were seen, and what is missing.
 
-The messages that name the volume come in, counts go out. It knows that a page was seen and not
-when, so that a recorder keeps up with the fastest line; and a hostile target cannot make it grow
-past its limits.
+The messages of the volume come in. Counts go out. This knows that a page was seen, but not when,
+so that a recorder keeps up with the fastest line. A hostile target cannot make memory grow past
+the limits.
 """
 
 from __future__ import annotations
@@ -16,17 +15,18 @@ from tinyprof.pages import Kind
 from tinyprof.wire.messages import EpochEnd, Pages
 
 OPEN_EPOCHS_MAX = 4
+"""Epochs of one volume that may be open at the same time."""
 PAGES_MAX = 1 << 18
-"""Pages of one volume that are kept apart: 1 GiB of files all used, where a CramFS image has 272
-MiB. What a hostile target can make of them is 400 MB."""
+"""Pages that the volumes of one boot may name together: 1 GiB of files all used, while a CramFS
+image has at most 272 MiB. The records of all open epochs have the same limit."""
 
 _EXEC = bytes([Kind.EXEC])
 _IS_EXEC = bytes(kind == Kind.EXEC for kind in range(256))
-"""Translates kinds."""
+"""Translates kinds to 1 for exec and 0 for the rest."""
 
 
 class EpochPages:
-    """The pages of one epoch by their kinds, in the order of `Kind`. Its length is in records."""
+    """The pages of one epoch by kind, in the order of `Kind`. Its length is in records."""
 
     __slots__ = ("by_kind",)
 
@@ -37,34 +37,48 @@ class EpochPages:
         return sum(map(len, self.by_kind))
 
     def add(self, message: Pages) -> None:
-        """A record that comes twice counts once."""
+        """Add touches. A record that comes twice counts once."""
         page_ids, kinds = message.page_ids, message.kinds
         executed, other_kinds = self.by_kind[Kind.EXEC], kinds.translate(None, _EXEC)
         if not other_kinds:
             executed.update(page_ids)
             return
         executed.update(compress(page_ids, kinds.translate(_IS_EXEC)))
-        # Few are anything else, so a loop over those is quicker than one more pass for each kind.
+        # Few records have another kind. A loop over those is quicker than another pass for each
+        # kind.
         for page_id, kind in zip(compress(page_ids, kinds), other_kinds, strict=True):
             self.by_kind[kind].add(page_id)
 
     def page_ids(self) -> Set[int]:
-        """All pages, whatever their kinds."""
+        """Return all pages, of every kind."""
         executed, *others = self.by_kind
         return executed.union(*others) if any(others) else executed
 
     def drop(self, page_ids: Iterable[int]) -> int:
-        """Forget pages: how many records that were."""
+        """Forget pages, and return how many records they had."""
         before = len(self)
         for pages in self.by_kind:
             pages.difference_update(page_ids)
         return before - len(self)
 
 
-class VolumePages:
-    """The pages of one volume in one boot. `page_ids` are those of the epochs that are over."""
+class Room:
+    """What the volumes of one boot have of the limits: pages, and records of open epochs."""
+
+    __slots__ = ("open_records", "pages")
 
     def __init__(self) -> None:
+        self.pages = self.open_records = 0
+
+
+class VolumePages:
+    """The pages of one volume in one boot. `page_ids` are those of the epochs that are over.
+
+    `room` is shared by the volumes of the boot.
+    """
+
+    def __init__(self, room: Room | None = None) -> None:
+        self._room = room or Room()
         self.page_ids: set[int] = set()
         self.ended = 0
         self.unfinished = 0
@@ -77,12 +91,12 @@ class VolumePages:
 
     @property
     def in_epoch(self) -> bool:
-        """Whether pages have come whose epoch has not ended."""
+        """Whether pages have come for an epoch that has not ended."""
         return bool(self._open)
 
     def distinct_pages(self, known: Set[int] = frozenset()) -> int:
-        """How many pages were seen so far, in the running epoch too, that are not `known`
-        already."""
+        """Return how many pages were seen so far, the running epoch included, without those that
+        are `known` already."""
         running = set().union(*(pages.page_ids() for pages in self._open.values()))
         over = len(self.page_ids - known) if known else len(self.page_ids)
         return over + len(running - self.page_ids - known)
@@ -95,22 +109,24 @@ class VolumePages:
             if message.epoch <= self._last_ended:
                 return
             pages = self._open[message.epoch] = EpochPages()
-        if len(pages) >= PAGES_MAX:
+        if self._room.open_records >= PAGES_MAX:
             self.beyond_limits += len(message.page_ids)
         else:
+            before = len(pages)
             pages.add(message)
-        # Only now, for the oldest may be the one that this message has opened.
+            self._room.open_records += len(pages) - before
+        # Close only after opening: the oldest epoch may be the one that this message has opened.
         if len(self._open) > OPEN_EPOCHS_MAX:
             self._close_unfinished(min(self._open))
 
     def end_epoch(self, message: EpochEnd) -> bool:
-        """Close an epoch, and know what is missing of it. An end that comes twice counts once:
-        then False."""
+        """Close an epoch and count its missing records. Return False if the epoch has ended
+        before."""
         if message.epoch <= self._last_ended:
             return False
         for earlier in sorted(epoch for epoch in self._open if epoch < message.epoch):
             self._close_unfinished(earlier)
-        pages = self._open.pop(message.epoch, None) or EpochPages()
+        pages = self._taken(message.epoch)
         self.missing += max(0, sum(message.records) - len(pages))
         self.ended += 1
         self._last_ended = message.epoch
@@ -118,25 +134,34 @@ class VolumePages:
         return True
 
     def mark(self, name: str) -> None:
-        """Someone set a mark here."""
+        """A mark was set here. Only VolumeHeat has phases."""
 
     def finish(self) -> None:
-        """Nothing more will come: what the running epoch has seen counts as an epoch."""
+        """No more messages will come. The pages of the running epochs count."""
         for epoch in sorted(self._open):
             self._close_unfinished(epoch)
+
+    def _taken(self, epoch: int) -> EpochPages:
+        """Return the pages of an open epoch, which is over."""
+        pages = self._open.pop(epoch, None)
+        if pages is None:
+            return EpochPages()
+        self._room.open_records -= len(pages)
+        return pages
 
     def _close_unfinished(self, epoch: int) -> None:
         self.unfinished += 1
         self._last_ended = max(self._last_ended, epoch)
-        pages = self._open.pop(epoch)
+        pages = self._taken(epoch)
         self.unfinished_records += len(pages)
         self._fold(epoch, pages)
 
     def _fold(self, epoch: int, pages: EpochPages) -> None:
-        """The epoch is over; each is later than the one before."""
-        room = PAGES_MAX - len(self.page_ids)
+        """Add the pages of an epoch that is over. Epochs come in order."""
+        room, known = PAGES_MAX - self._room.pages, len(self.page_ids)
         if len(pages) > room:
             self.beyond_limits += pages.drop(
                 set(islice(pages.page_ids() - self.page_ids, room, None))
             )
         self.page_ids.update(*pages.by_kind)
+        self._room.pages += len(self.page_ids) - known

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""News of a recording for whoever shows it: running or finished, without a screen."""
+"""News of a recording, running or finished, for whatever shows it. No screen here."""

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Where the live view's news come from: a recording that boots, or a capture that is read, in its
-own thread.
+"""The news of the live view, and the feed that posts them from a thread of its own.
 
-Four times a second it posts one immutable piece of news. The screen never waits for it, and it
-never touches the screen; what the target printed comes as lines in which nothing is left that a
-terminal would obey.
+Four times a second a feed posts one immutable piece of news. The screen never waits for the feed,
+and the feed never touches the screen. What the target printed comes as lines without any control
+character.
 """
 
 from __future__ import annotations
@@ -20,21 +19,23 @@ from tinyprof.text import shown, shown_line
 from tinyprof.wire.frames import Command
 
 INTERVAL = 0.25
+"""Seconds between two pieces of news."""
 CONSOLE_LINE_MAX = 1024
-ASKED_FOR = (Ending.DURATION, Ending.EPOCHS, Ending.INTERRUPTED)
+"""Bytes of one line of console text that are shown."""
+ASKED_FOR = (Ending.DURATION, Ending.EPOCHS, Ending.INTERRUPTED, Ending.LEFT)
+"""Endings that somebody asked for."""
 WARNINGS_MAX = 4
-"""Warnings that are shown of a quarter of a second; the log has all."""
+"""Warnings that one piece of news shows. The log has all."""
 
 LINES_MAX = 2000
-"""Lines of console text and of the log that one piece of news carries, and that a pane keeps."""
+"""Lines of console text, and of the log, that one piece of news carries and that a pane keeps."""
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """The state, and what was printed and said since the last news; `warnings` stand in the log,
-    too.
+    """The state, and the lines since the last news. `warnings` stand in the log, too.
 
-    `over`: these are the last. `leave`: nothing is left to look for, as whoever began it wanted.
+    `over`: these are the last news. `leave`: the view may close, as somebody wanted.
     """
 
     snapshot: Snapshot
@@ -49,7 +50,7 @@ Post = Callable[[News], None]
 
 
 class Feed(Protocol):
-    """`title`: what is looked at; `live`: whether it is being recorded, so that commands can be
+    """A source of news. `title`: what is shown. `live`: it is being recorded, so commands can be
     given."""
 
     title: str
@@ -57,7 +58,7 @@ class Feed(Protocol):
     capture: Path
 
     def start(self, post: Post) -> None:
-        """Begin to post news, from another thread, until some are the last."""
+        """Begin to post news from another thread."""
         ...
 
     def stop(self) -> None:
@@ -65,14 +66,14 @@ class Feed(Protocol):
         ...
 
     def command(self, command: Command) -> None:
-        """Have the recorder do this soon: set a mark, tell the target something."""
+        """Have the recorder carry out a command soon."""
         ...
 
     def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
-        """How it was when so many epochs were over, read again from the capture: large ones take a
-        while. None once it is no longer `wanted()`.
+        """Return the state after this many epochs, read again from the capture. None: it is no
+        longer `wanted()`.
 
-        Raises TinyprofError or OSError where the capture cannot be read.
+        Raises TinyprofError or OSError if the capture cannot be read.
         """
         ...
 
@@ -103,7 +104,7 @@ class _Notes:
         del self._warnings[:-WARNINGS_MAX]
 
     def flush(self) -> None:
-        """The last line counts though it has no end."""
+        """Take the last line of console text, which has no end."""
         if self._rest:
             self.console(b"\n")
 

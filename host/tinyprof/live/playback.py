@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""News of a capture that is read, and its past."""
+"""News of a finished capture, and the past of any recording."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tinyprof.wire.sequence import Frame
 
 
 class _TargetClock:
-    """How long all took by the target's clock, which begins anew when it boots."""
+    """Seconds by the target's clock, which begins anew at every boot."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -39,10 +39,10 @@ class _TargetClock:
 def snapshot_at(
     parts: Iterable[Path], image: ImageIndex | None, epochs: int, wanted: Callable[[], bool]
 ) -> Snapshot | None:
-    """What a recording, which may still grow, had when so many epochs had ended; None once it is
+    """Return the state of a recording, which may still grow, after this many epochs. None: it is
     no longer `wanted()`.
 
-    Raises TinyprofError or OSError where one of its parts cannot be read.
+    Raises TinyprofError or OSError if one of its parts cannot be read.
     """
     clock = _TargetClock()
     with ExitStack() as files:
@@ -56,13 +56,12 @@ def snapshot_at(
             clock.take(event)
             if heat.epochs >= epochs:
                 break
-    # How fast a capture is read is no rate of the target's.
+    # The speed of reading a capture is not a rate of the target.
     return replace(heat.snapshot(clock.seconds, whole=True), rates=())
 
 
 class FinishedCapture:
-    """A feed of a recording, read from its start to its end; of one in parts, `paths` are these in
-    order."""
+    """A feed of a finished recording, from its start to its end. `paths`: its parts, in order."""
 
     live = False
 
@@ -86,7 +85,7 @@ class FinishedCapture:
         self._stop.set()
 
     def command(self, command: Command) -> None:
-        """A finished recording takes none."""
+        """Does nothing: a finished recording takes no commands."""
 
     def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
         return snapshot_at(self._paths, self._image, epochs, wanted)
@@ -117,7 +116,7 @@ class FinishedCapture:
         return replace(snapshot, rates=rates, counts_by_cause=self._counts)
 
     def _take_notes(self, reader: CaptureReader, notes: _Notes) -> None:
-        """What the recorder noted of this part; its counts are of all parts so far."""
+        """Take what the recorder noted of this part. Its counts are of all parts so far."""
         self._counts = reader.losses or {"gaps": len(reader.gaps)}
         for seconds in reader.gaps:
             notes.log(seconds, "the port went away")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""News of a recording that boots."""
+"""News of a running recording."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import IO
+from typing import Protocol
 
+from tinyprof.capture.format import ENDED
 from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.parts import part_paths
 from tinyprof.errors import TinyprofError
@@ -32,13 +33,21 @@ BeginRecording = Callable[
     ],
     Recording,
 ]
-"""Records, and returns when that is over: who observes, who listens, what is to be done, whether
-to stop."""
+"""Records, and returns at the end. Takes: the observer, a function that is told events, a function
+that gives commands, and a function that says whether the view was left."""
+
+
+class ConsoleFile(Protocol):
+    """Takes the target's console text as it came."""
+
+    def write(self, text: bytes, /) -> object:
+        """Take text."""
+        ...
 
 
 class LiveRecording:
-    """A feed of a recording, and the recorder's Observer. `begin` records and returns when that is
-    over."""
+    """A feed of a recording, and the recorder's Observer. `begin` records, and returns at the
+    end."""
 
     live = True
 
@@ -48,7 +57,7 @@ class LiveRecording:
         capture: Path,
         index: ImageIndex | None,
         begin: BeginRecording,
-        console: IO[bytes] | None = None,
+        console: ConsoleFile | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.title = title
@@ -77,8 +86,12 @@ class LiveRecording:
         self._stop.set()
 
     def join(self) -> None:
-        """Wait until the capture is complete."""
+        """End the recording, and wait until the capture is complete."""
         self._stop.set()
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until the recording has ended by itself, and the capture is complete."""
         if self._thread:
             self._thread.join()
 
@@ -92,13 +105,13 @@ class LiveRecording:
         try:
             self.recording = self._begin(self, self._heat.take, self._due, self._stop.is_set)
         except BaseException as error:
-            # Whoever waits for the recording raises it where it can be told.
+            # The waiting thread raises it, where it can be told.
             self.crash = error
         self._heat.finish()
         self._notes.flush()
-        self._notes.log(self._elapsed(), f"the recording is over: {self._why()}")
-        # A line that ended, or a fault, is for people to see; a limit or a signal asked for the
-        # end.
+        self._notes.log(self._elapsed(), f"recording ended: {self._why()}")
+        # After a fault, or when the port closed, the view stays open. A limit, a key or a signal
+        # asked for the end.
         leave = bool(
             self.recording and not self.recording.fault and self.recording.ending in ASKED_FOR
         )
@@ -116,7 +129,7 @@ class LiveRecording:
         if self.recording.fault:
             return str(self.recording.fault)
         ending = self.recording.ending
-        return ending.name.lower().replace("_", " ") if ending is not None else "unknown"
+        return ENDED[ending] if ending is not None else "unknown"
 
     def _due(self) -> list[Command]:
         commands = []
@@ -129,7 +142,7 @@ class LiveRecording:
         return self._clock() - self._began
 
     def progress(self, totals: Callable[[], Totals]) -> None:
-        """Called after every read; posts when it is time."""
+        """Called after every read. Posts news four times a second."""
         if self._clock() - self._posted >= INTERVAL:
             self._posted = self._clock()
             self._totals = totals()
@@ -148,12 +161,12 @@ class LiveRecording:
             )
 
     def warning(self, warning: TinyprofError) -> None:
-        """Something is wrong; the recording goes on."""
+        """Something is wrong. The recording goes on."""
         self._notes.warning(self._elapsed(), str(warning))
 
 
 def command_text(command: Command) -> str:
-    """What is to be done, in words."""
+    """Return a command in words."""
     match command:
         case HostMark(text):
             return f"mark: {text}"
@@ -162,4 +175,4 @@ def command_text(command: Command) -> str:
         case Rearm():
             return "to the target: end the epoch now"
         case Trace(on):
-            return "to the target: record again" if on else "to the target: record no more"
+            return f"to the target: {'record again' if on else 'stop recording'}"

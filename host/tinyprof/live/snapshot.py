@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What a recording has shown so far: the line's events come in as they happen, immutable snapshots
-go out.
+"""The state of a recording so far: events come in as they happen, immutable snapshots go out.
 
-A snapshot has all that a screen draws, so that whoever draws shares nothing with whoever records.
-It is told the time, and looks at the pages no more often than it can afford; it prints and stores
-nothing.
+A snapshot has everything that a screen draws, so the screen shares nothing with the recorder.
+LiveHeat is told the time, and looks at the pages no more often than it can afford. It prints and
+stores nothing.
 """
 
 from __future__ import annotations
@@ -27,25 +26,25 @@ from tinyprof.wire.frames import Event
 from tinyprof.wire.messages import Hello
 
 RATES = 60
-"""Records a second are kept for so many snapshots: a quarter of a minute at four a second."""
+"""Snapshots whose records a second are kept: a quarter of a minute at four a second."""
 
 LOOK_SHARE = 0.08
-"""The share of the time that looking at the pages may take: the rest is the recorder's."""
+"""Share of the time that looking at the pages may take. The rest is the recorder's."""
 
 BOOTS_MAX = 32
-"""Earlier boots that are in the picture; of a target that boots for ever the capture has the
-rest."""
+"""Earlier boots that are shown. If a target boots for ever, the capture has the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A recording after `seconds`. `rates` are records a second, the newest last. `unfinished`
-    epochs have pages and no end, `counts_by_cause` are those of `tally.loss_counts`, `away` is the
-    port just now.
+    """A recording after `seconds`.
 
-    `version` grows when `profile`, `rows` and `curve` are others than before; the curve is that of
-    a kernel that maps any page, `stored` what pages take in the image. `unresolved` is why there
-    are no rows, where that has a reason.
+    - `rates`: records a second, the newest last.
+    - `unfinished`: epochs that have pages and no end.
+    - `counts_by_cause`: those of `totals.loss_counts`. `away`: the port is away now.
+    - `version`: grows when `profile`, `rows` and `curve` change.
+    - `curve`: that of a kernel that maps any page. `stored`: bytes that pages take in the image.
+    - `unresolved`: why there are no rows.
     """
 
     seconds: float = 0.0
@@ -69,7 +68,7 @@ class Snapshot:
 
     @property
     def counts(self) -> tuple[int, int, int, int]:
-        """Pages that are hot, warm, once and cold."""
+        """The numbers of hot, warm, once and cold pages."""
         hot, warm, once = (
             sum(getattr(row, name) for row in self.rows) for name in ("hot", "warm", "once")
         )
@@ -77,20 +76,20 @@ class Snapshot:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the target says that it records nothing just now, though it could."""
+        """Whether the target says that it records nothing now, though it could."""
         volumes = self.hello.volumes if self.hello else ()
         return bool(volumes) and not any(volume.recording for volume in volumes)
 
 
 class LiveHeat:
-    """Follows one line, with the index of the image that the target should boot; `clock` is in
+    """Follows one line. `index`: that of the image that the target should run. `clock` is in
     seconds."""
 
     def __init__(self, index: ImageIndex | None, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._index = index
         self._stored: StoredSizes = stored_sizes(index) if index else {}
-        # Two names of one file have their pages once.
+        # Two names of one file share their pages.
         tables = {file.ino: len(file.stored) for file in index.files} if index else {}
         self._last = Snapshot(
             stored=self._stored,
@@ -113,13 +112,13 @@ class LiveHeat:
         return self._epochs_before + _ended(self._boot)
 
     def take(self, events: Sequence[Event]) -> None:
-        """Take what was on the line."""
+        """Take the events of the line."""
         for event in events:
             if self._boot.ends_before(event):
-                self._end_run()
+                self._end_boot()
             self._boot.take(event)
 
-    def _end_run(self) -> None:
+    def _end_boot(self) -> None:
         boot = self._boot
         boot.finish()
         self._records_before += _records(boot)
@@ -132,13 +131,13 @@ class LiveHeat:
         self._boots += 1
 
     def finish(self) -> None:
-        """Nothing more will come: what the running epoch has seen counts."""
+        """No more events will come. The pages of the running epoch count."""
         self._boot.finish()
 
     def snapshot(self, seconds: float, *, whole: bool = False) -> Snapshot:
-        """The state after `seconds`, which never fall.
+        """Return the state after `seconds`, which never fall.
 
-        Pages are looked at if `whole`, or if an epoch has ended since a look that is long enough
+        Looks at the pages if `whole`, or if an epoch has ended and the last look is long enough
         ago.
         """
         last, boot = self._last, self._boot
@@ -150,7 +149,7 @@ class LiveHeat:
         if whole or (epochs + unfinished != self._looked_epochs and began >= self._look_again):
             last = self._with_pages(last)
             self._looked_epochs = epochs + unfinished
-            # By this clock, and not by the target's, in which a capture is read a hundred times as
+            # The host's clock counts here. By the target's, a capture is read a hundred times as
             # fast.
             looked = self._clock()
             self._look_again = looked + (looked - began) / LOOK_SHARE
@@ -209,6 +208,5 @@ def _ended(boot: Boot) -> int:
 
 
 def _unfinished(boot: Boot) -> int:
-    """Epochs that are over, for a later one has begun or nothing more comes, though no end was
-    heard."""
+    """Return how many epochs are over without an end that came."""
     return max((volume.unfinished for volume in boot.volumes.values()), default=0)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""A knapsack of choices: groups of which at most one option each is taken, and a capacity in; a
-choice out.
+"""A knapsack of choices: groups of options and a capacity in, at most one option a group out.
 
-First by value for cost along each group's convex hull: the fractional optimum but for the last
-step. It says of every option what taking it loses at least, so those that lose more than there is
-to win are out, and the others are tried together, those that lose the least first. What was not
-tried is proved to be no better, or the choice says how much better it might be. It knows nothing
-of pages: costs and values are whole numbers, costs above zero.
+1. Take options by value for cost along the convex hull of each group, while they fit. But for the
+   last step this is the fractional optimum.
+2. The price of that last step gives every option a loss: the value that taking it costs at least.
+   An option that loses more than there is to win is out.
+3. Try the others together, those with the least loss first.
+4. Nothing untried is better, or `Choice.ceiling` tells how much better it might be.
+
+Nothing here knows pages. Costs and values are whole numbers; costs are above zero.
 """
 
 from __future__ import annotations
@@ -18,17 +20,17 @@ from itertools import pairwise
 from operator import itemgetter
 
 WORK_MAX = 300_000
-"""Options tried with combinations of others, in all: half a second's. Some tens of thousands are
-what the best for a few hundred pages takes; for many thousands no more than a 10,000th is then
-open."""
+"""Pairs of an option and a combination that are tried, at most: about half a second. The best for
+a few hundred pages takes some tens of thousands. For many thousands of pages at most a 10,000th of
+the value then stays open."""
 
 FRONTIER_MAX = 20_000
-"""Combinations that are kept apart; of more, those that lose the least."""
+"""Combinations that are kept. Of more, those with the least loss are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One way to take a group, and what it costs and is worth."""
+    """One way to take a group, with its cost and its value."""
 
     cost: int
     value: int
@@ -37,15 +39,15 @@ class Option:
 NOTHING = Option(0, 0)
 
 Group = Sequence[Option]
-"""The options of a group, of which one or none is taken, in the order of their costs."""
+"""The options of a group, in the order of their costs. At most one of them is taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`taken[i]` is the index of group i's option, -1 for none.
+    """The chosen options. `taken[i]` is the index of group i's option, -1 for none.
 
-    `bound` is the fractional optimum: what could be had if parts of options could be taken.
-    `ceiling` is what no choice can exceed, so nothing is better where it is what was reached.
+    `bound` is the fractional optimum: the value if parts of options could be taken. `ceiling` is a
+    value that no choice exceeds; where it equals `value`, no choice is better.
     """
 
     taken: tuple[int, ...]
@@ -57,7 +59,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """From one option of a group's hull to the next."""
+    """A step from one option of a group's hull to the next: its further cost and value."""
 
     group: int
     option: int
@@ -81,12 +83,12 @@ def choose(groups: Sequence[Group], capacity: int) -> Choice:
 
 
 def choose_for(groups: Sequence[Group], wanted: int) -> Choice | None:
-    """At least `wanted` value for the least cost; None where all of it together is worth less.
+    """The least cost for a value of at least `wanted`; None where all options together have less.
 
-    `bound` and `ceiling` are then costs that nothing which is worth as much can stay below.
+    `bound` and `ceiling` are then costs: no choice of that value costs less.
     """
-    # The same problem seen from the other end: of the most valuable ways at most so much value is
-    # given up, for the most cost saved.
+    # The same problem from the other end: begin with the most valuable option of each group, and
+    # give up at most the value above `wanted` to save the most cost.
     ways = [
         [(0, 0, -1), *((it.cost, it.value, n) for n, it in enumerate(group))] for group in groups
     ]
@@ -109,7 +111,7 @@ def choose_for(groups: Sequence[Group], wanted: int) -> Choice | None:
 
 
 def rising(groups: Sequence[Group]) -> list[tuple[int, int]]:
-    """A curve of choices from nothing to everything: group and option of each step, the best
+    """The steps from nothing to everything, as pairs of group and option, the best value for cost
     first."""
     return [(step.group, step.option) for step in _steps(groups)]
 
@@ -120,7 +122,7 @@ def _totals(groups: Sequence[Group], taken: Sequence[int]) -> tuple[int, int]:
 
 
 def _steps(groups: Sequence[Group]) -> list[_Step]:
-    """The steps of all groups, the most value for its cost first; those of one group in their
+    """The steps of all groups, the most value for cost first. Steps of one group keep their
     order."""
     steps = [step for index, group in enumerate(groups) for step in _hull(index, group)]
     steps.sort(key=lambda step: (-step.value / step.cost, step.group, step.option))
@@ -128,8 +130,7 @@ def _steps(groups: Sequence[Group]) -> list[_Step]:
 
 
 def _hull(index: int, group: Group) -> list[_Step]:
-    """The options that some mixture of others does not beat, as steps of falling value for
-    cost."""
+    """The options that no mixture of others beats, as steps of falling value for cost."""
     if len(group) == 1:
         return [_Step(index, 0, group[0].cost, group[0].value)] if group[0].value else []
     points: list[tuple[int, int, int]] = [(0, 0, -1)]
@@ -155,8 +156,8 @@ def _is_below(before: tuple[int, int, int], point: tuple[int, int, int], option:
 def _follow(
     groups: Sequence[Group], steps: Sequence[_Step], capacity: int
 ) -> tuple[list[int], int, int]:
-    """What the steps take before the first that does not fit, its number, and the room that is
-    left."""
+    """The options taken before the first step that does not fit, the number of that step, and the
+    room that is left."""
     taken = [-1] * len(groups)
     left = max(0, capacity)
     for number, step in enumerate(steps):
@@ -170,8 +171,8 @@ def _follow(
 def _filled(
     groups: Sequence[Group], steps: Sequence[_Step], taken: Sequence[int], left: int
 ) -> list[int]:
-    """What else fits: of each group, in the order of the steps left, the most that there is room
-    for."""
+    """The options taken, and of each group, in the order of the steps left, the most valuable
+    option for which there is room."""
     filled = list(taken)
     for index in dict.fromkeys(step.group for step in steps):
         group = groups[index]
@@ -188,9 +189,9 @@ def _filled(
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """A group of which more than one option may be in a better choice, none (-1) counting as one.
+    """A group with several options that may be in a better choice; none (-1) is one of them.
 
-    `options` are (loss, number, cost, value), the first of them losing nothing.
+    `options` are (loss, number, cost, value). The first has no loss.
     """
 
     group: int
@@ -198,18 +199,19 @@ class _Open:
 
 
 _Chain = tuple[int, int, "_Chain | None"]
-"""Group and option that were taken last, and those before."""
+"""The group and the option that were taken last, and the chain of those before."""
 
 _Combination = tuple[int, int, int, _Chain | None]
-"""Cost, value and loss of options of the groups so far, and which they are."""
+"""Cost, value and loss of one option of each group so far, and the chain of these options."""
 
 
 class _Search:
-    """Combinations of options that may be better than the best so far.
+    """Searches for combinations of options that are better than the best so far.
 
-    Gains and losses are in units of value times the last step's cost, so that all is in whole
-    numbers: the gain of an option is its value less its cost at the last step's price. `bound` is
-    the fractional optimum, and a choice is worth at most that less the losses of its options.
+    The gain of an option is its value less its cost at the price of the last step. Its loss is the
+    difference to the best gain in its group. Both are multiplied by the cost of the last step, so
+    that they are whole numbers. `bound` is the fractional optimum. The value of a choice is at
+    most `bound` less the losses of its options.
     """
 
     def __init__(self, groups: Sequence[Group], last: _Step, bound: int, capacity: int) -> None:
@@ -227,11 +229,11 @@ class _Search:
 
     @property
     def _loss_max(self) -> int:
-        """What a better choice may lose at most; below 0 where there is none."""
+        """The largest loss that a better choice may have; below 0 where there is none."""
         return self.bound - (self._value + 1) * self._scale
 
     def run(self) -> None:
-        """Find the best choice, or one of which `ceiling` says how good it is."""
+        """Find the best choice, or a good one and a `ceiling` for all others."""
         taken, opened = self._open_groups()
         settled_cost, settled_value = _totals(self._groups, taken)
         rest_cost = settled_cost + sum(it.options[0][2] for it in opened)
@@ -239,7 +241,7 @@ class _Search:
         frontier: list[_Combination] = [(0, 0, 0, None)]
         work = 0
         for it in opened:
-            # Each group from here on loses as much or more, unless it is taken at no loss.
+            # The groups are sorted: any other option of a group from here on loses at least this.
             least = it.options[1][0]
             if least > self._loss_max:
                 break
@@ -256,12 +258,12 @@ class _Search:
         self.ceiling = max(self.ceiling, self._value)
 
     def _give_up(self, loss: int) -> None:
-        """Leave choices untried that lose so much or more."""
+        """Leave choices untried that lose `loss` or more."""
         self.ceiling = max(self.ceiling, (self.bound - loss) // self._scale)
 
     def _open_groups(self) -> tuple[list[int], list[_Open]]:
-        """The options of the groups that are settled, and the open ones, in the order of what they
-        lose."""
+        """The options of the settled groups, and the open groups in the order of their least
+        loss."""
         settled = [-1] * len(self._groups)
         opened: list[_Open] = []
         most = self._loss_max
@@ -287,7 +289,7 @@ class _Search:
         return settled, opened
 
     def _grown(self, frontier: list[_Combination], it: _Open, room: int) -> list[_Combination]:
-        """Each combination with each option, but those that nothing better can come of."""
+        """Each combination with each option, without those that cannot lead to a better choice."""
         most = self._loss_max
         grown: list[_Combination] = []
         for loss, number, cost, value in it.options:
@@ -313,7 +315,7 @@ class _Search:
         return kept
 
     def _thinned(self, frontier: list[_Combination]) -> list[_Combination]:
-        """Those that lose the least, if they are too many."""
+        """The combinations, or the FRONTIER_MAX with the least loss if there are more."""
         if len(frontier) <= FRONTIER_MAX:
             return frontier
         by_loss = sorted(frontier, key=itemgetter(2))
@@ -323,7 +325,7 @@ class _Search:
     def _completed(
         self, settled: list[int], opened: list[_Open], chain: _Chain | None
     ) -> list[int]:
-        """A combination's options, the other groups taken at no loss."""
+        """A combination's options, and for all other groups the options without loss."""
         taken = list(settled)
         for it in opened:
             taken[it.group] = it.options[0][1]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What a kernel can have of a file in place: a file and its pages' worth in, groups of offers out.
+"""Tells which pages of a file a kernel can have in place: a file in, groups of offers out.
 
-Which pages can be had together depends on who maps them. A model turns a file into groups of
-offers, of each of which one or none is taken; everything else is the same for all kernels. Nothing
-is chosen here.
+The pages that can be had together depend on the kernel. A model turns a file into groups of
+offers. Of each group at most one offer is taken. Everything else is the same for all kernels.
+Nothing is chosen here.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from math import ceil, inf
 from tinyprof.cramfs.kernel import KernelModel, judge
 from tinyprof.cramfs.programs import mapped_parts
 from tinyprof.plan.value import Candidate
-from tinyprof.segments.runs import choose_runs
+from tinyprof.segments.runs import choose_items, choose_runs, items_of
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Pages of one file that go in place together, or not."""
+    """Pages of one file that go in place together or not at all, their cost in bytes of flash, and
+    their value in bytes of RAM."""
 
     pages: Sequence[int]
     cost: int
@@ -30,22 +31,22 @@ class Offer:
 
 
 Offers = Sequence[Offer]
-"""Of these one or none is taken, in the order of their costs."""
+"""A group: at most one of these offers is taken. They stand in the order of their costs."""
 
 Model = Callable[[Candidate], Sequence[Offers]]
-"""What a kernel can map of a file, as groups of which each can be chosen by itself."""
+"""Gives the groups of a file. A choice in one group does not affect the others."""
 
 
 def any_page(file: Candidate) -> list[Offers]:
-    """A kernel with tinyprof's fault handler maps every page for itself."""
+    """An offer for each page: a kernel with tinyprof's fault handler maps each by itself."""
     useful = judge("patched", file.head, file.size, file.uses).in_place
     pages = [page for page in file.uses if page in useful and file.value(page)]
     return [(Offer((page,), file.cost(page), file.value(page)),) for page in pages]
 
 
 def leading_runs(file: Candidate) -> list[Offers]:
-    """A stock kernel maps the run that a mapping begins with: an offer for each end of it that is
-    of use."""
+    """An offer for each useful end of the run of pages that a mapping begins with: a stock kernel
+    maps that run and no other."""
     groups: list[Offers] = []
     for pages in _parts(file, "mainline"):
         costs = list(accumulate(file.cost(page) for page in pages))
@@ -60,62 +61,89 @@ def leading_runs(file: Candidate) -> list[Offers]:
     return [offers for offers in groups if offers]
 
 
-CUTS_MAX = 60
+CUTS_MAX = 59
+"""Cuts in one file, at most."""
+
 WORK_MAX = 1 << 17
-"""Pages looked at for the offers of one file, each time they are priced: about a second's."""
+"""Pages that are priced for the offers of one file, over all prices of flash."""
 
 CALLS_LEAST = 32
-"""So often a file's pages are priced, however many they are."""
+"""Prices of flash at which a file's pages are priced, at least, whatever their number."""
 
 NEARLY_NOTHING = 1e-6
-"""A price of flash at which all is taken that saves RAM, and of two ways to save as much the
-cheaper one."""
+"""Bytes of RAM for a byte of flash. At this price everything that saves RAM is taken, and of two
+ways to save the same RAM the one with less flash."""
 
 
-def split_segment_offers(mapping: Callable[[int | None], float]) -> Model:
-    """A stock kernel, with segments split (docs/split-segments.md): offers of runs of a file's
-    pages.
+def split_segment_offers(
+    mapping: Callable[[int | None], float], max_runs: int | None = None
+) -> Model:
+    """Offers of runs of pages, for a stock kernel and split segments (docs/split-segments.md).
 
-    `mapping` says how many bytes of RAM one more mapping of a file costs that so many processes
-    map; None: that is not known. Each offer is the best choice of runs at some price of flash, and
-    together they are all that are the best at any: the convex hull of all choices. So their
-    fractional optimum is that of all choices, and what lies below the hull is not offered. Of a
-    file with very many used pages some are left out, and how much that may cost is told.
+    `mapping` gives the RAM that one more mapping of a file costs, in bytes, for the number of
+    processes that map it; None if that number is not known. A file has at most `max_runs` runs in
+    place.
+
+    Each offer is the best choice of runs at some price of flash. Together they are the convex hull
+    of all choices, so their fractional optimum is that of all choices. Choices below the hull are
+    not offered. Of a file with very many used pages a part of the hull is left out, and
+    `Hull.missed` bounds the loss.
     """
+
+    cuts_max = CUTS_MAX if max_runs is None else min(CUTS_MAX, max_runs - 1)
 
     def offers(file: Candidate) -> list[Offers]:
         if mapped_parts(file.head, file.size) is None:
             return leading_runs(file)
         parts = _parts(file, "mainline")
-        price = mapping(file.processes)
-        prices = [price * cuts for cuts in range(CUTS_MAX)]
-        costs = [[file.cost(page) for page in part] for part in parts]
-        values = [[file.value(page) for page in part] for part in parts]
-
-        def best_at(flash: float) -> Offer:
-            worths = [
-                [value - flash * cost for value, cost in zip(of_part, paid, strict=True)]
-                for of_part, paid in zip(values, costs, strict=True)
-            ]
-            choice = choose_runs(worths, prices)
-            chosen = [(n, at) for n, found in enumerate(choice.pages) for at in found]
-            return Offer(
-                tuple(parts[n][at] for n, at in chosen),
-                sum(costs[n][at] for n, at in chosen),
-                sum(values[n][at] for n, at in chosen) - round(prices[choice.cuts]),
-            )
-
-        hull = _hull(best_at, max(CALLS_LEAST, WORK_MAX // max(1, sum(map(len, parts)))))
+        if not any(file.value(page) for page in file.uses):
+            return []
+        pricing = _Pricing(file, parts, mapping(file.processes), cuts_max)
+        hull = _hull(pricing.best_at, max(CALLS_LEAST, WORK_MAX // max(1, pricing.pages)))
         return [hull] if hull else []
 
     return offers
 
 
-class Hull(list[Offer]):
-    """Offers that are the best at some price of flash.
+class _Pricing:
+    """Finds the best runs of one file at any price of flash."""
 
-    `missed`: by how many bytes of RAM at most the best for any flash in between is above the line
-    through these.
+    def __init__(
+        self, file: Candidate, parts: Sequence[Sequence[int]], mapping: float, cuts_max: int
+    ) -> None:
+        self._parts, self._mapping, self._cuts_max = parts, mapping, cuts_max
+        self._costs = [[file.cost(page) for page in part] for part in parts]
+        self._values = [[file.value(page) for page in part] for part in parts]
+        self._items = [
+            items_of(values, costs)
+            for values, costs in zip(self._values, self._costs, strict=True)
+        ]
+        self.pages = sum(map(len, parts))
+
+    def best_at(self, flash: float) -> Offer:
+        """The best runs at a price of `flash` bytes of RAM for a byte of flash."""
+        choice = choose_items(self._items, flash, self._mapping, self._cuts_max)
+        if choice is None:
+            choice = choose_runs(
+                [
+                    [value - flash * cost for value, cost in zip(values, costs, strict=True)]
+                    for values, costs in zip(self._values, self._costs, strict=True)
+                ],
+                [self._mapping * cuts for cuts in range(self._cuts_max + 1)],
+            )
+        chosen = [(n, at) for n, found in enumerate(choice.pages) for at in found]
+        return Offer(
+            tuple(self._parts[n][at] for n, at in chosen),
+            sum(self._costs[n][at] for n, at in chosen),
+            sum(self._values[n][at] for n, at in chosen) - round(self._mapping * choice.cuts),
+        )
+
+
+class Hull(list[Offer]):
+    """Offers that are each the best at some price of flash.
+
+    `missed`: bytes of RAM by which the best choice for any flash in between may lie above the line
+    through these offers.
     """
 
     missed = 0
@@ -123,8 +151,10 @@ class Hull(list[Offer]):
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """What may lie between two offers, each the best at a price: nothing above where both prices
-    lead."""
+    """The gap between two offers, each the best at a price of flash.
+
+    No choice in the gap lies above the point where the lines of both prices meet.
+    """
 
     less: Offer
     steep: float
@@ -137,7 +167,7 @@ class _Gap:
 
     @property
     def height(self) -> float:
-        """The corner of the two prices above the line between the offers."""
+        """Bytes of RAM from the line between the offers up to that point."""
         if self.steep <= self.flat:
             return 0.0
         run = self.more.cost - self.less.cost
@@ -150,9 +180,12 @@ class _Gap:
 
 
 def _hull(best_at: Callable[[float], Offer], calls: int) -> Hull:
-    """The offers that are the best at some price, by the price at which two of them are alike.
+    """The offers that are the best at some price of flash.
 
-    The widest gap comes first, so that what so many calls leave open is little.
+    1. Begin with the best offer at nearly no price, and the gap from nothing to it.
+    2. Take the highest gap, and the price at which its two offers are equally good.
+    3. If the best offer at that price lies above the line, keep it and split the gap at it.
+    4. Repeat 2 and 3, at most `calls` times. The highest gap left is `missed`.
     """
     most = best_at(NEARLY_NOTHING)
     if most.value <= 0:
@@ -165,7 +198,7 @@ def _hull(best_at: Callable[[float], Offer], calls: int) -> Hull:
         gap = gaps[heappop(queue)[1]]
         less, more, slope = gap.less, gap.more, gap.slope
         offer = best_at(slope)
-        # Beyond the line between the two, not on it.
+        # An offer on the line between the two is no better than they are.
         gain = (offer.value - less.value) * (more.cost - less.cost)
         if less.cost < offer.cost < more.cost and gain > (offer.cost - less.cost) * (
             more.value - less.value
@@ -180,7 +213,7 @@ def _hull(best_at: Callable[[float], Offer], calls: int) -> Hull:
 
 
 def whole_parts(file: Candidate) -> list[Offers]:
-    """Without an MMU a mapping is in place as a whole or not at all."""
+    """An offer for each mapping as a whole: without an MMU it is in place so or not at all."""
     groups: list[Offers] = []
     for pages in _parts(file, "nommu"):
         value = sum(map(file.value, pages))
@@ -190,7 +223,7 @@ def whole_parts(file: Candidate) -> list[Offers]:
 
 
 def _parts(file: Candidate, kernel: KernelModel) -> list[Sequence[int]]:
-    """The pages of each mapping of a file that such a kernel can have in place."""
+    """The pages of each mapping of a file that a kernel can have in place."""
     pages = range(len(file.stored))
     useful = judge(kernel, file.head, file.size, pages).in_place
     parts = mapped_parts(file.head, file.size)
@@ -199,7 +232,7 @@ def _parts(file: Candidate, kernel: KernelModel) -> list[Sequence[int]]:
     taken: set[int] = set()
     found: list[Sequence[int]] = []
     for part in parts:
-        # A page that two mappings show is stored once: it belongs to the first.
+        # A page that two mappings show is stored once. It belongs to the first.
         mine = [
             page
             for page in part.pages
@@ -211,18 +244,19 @@ def _parts(file: Candidate, kernel: KernelModel) -> list[Sequence[int]]:
 
 
 def _as_range(pages: list[int]) -> Sequence[int]:
-    """Neighbours as a range, of which a part costs no memory."""
+    """The pages as a range if they are neighbours: a part of a range costs no memory."""
     if pages and pages[-1] - pages[0] == len(pages) - 1:
         return range(pages[0], pages[-1] + 1)
     return pages
 
 
 MODELS: Mapping[str, Model] = {"patched": any_page, "mainline": leading_runs, "nommu": whole_parts}
+"""The model of each kernel, for files that are not split."""
 
 Offered = Sequence[tuple[str, Offers]]
-"""The groups of all files, with their paths."""
+"""The groups of all files, each with the path of its file."""
 
 
 def offered_by(files: Sequence[Candidate], model: Model) -> Offered:
-    """What a kernel can have of these files."""
+    """The groups of all these files."""
     return [(file.path, offers) for file in files for offers in model(file)]

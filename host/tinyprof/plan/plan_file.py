@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The plan file (docs/images.md): its text in, the pages to store in place by path out, and the
-way back.
+"""The plan file (docs/images.md): its text in, the pages to store in place by path out, and back.
 
-A plan file comes from anywhere. Whatever else stands in one is not looked at.
+A plan file is untrusted. Fields other than `format` and `pages` are ignored.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from tinyprof.errors import TinyprofError
-from tinyprof.json_text import Broken, fault_in, unique, version_for
+from tinyprof.json_text import Broken, fault_in, read_json, version_for
 from tinyprof.pages import page_runs
 
 FORMAT = 1
@@ -23,26 +22,42 @@ class PlanError(TinyprofError):
 
 
 PAGES_MAX = 4096
-"""No file has more (format.FILE_MAX)."""
+"""Pages of a file, at most (cramfs.format.FILE_MAX)."""
+
+ALL_PAGES_MAX = 1 << 18
+"""Pages of all files together. An image's 69,632 pages may be named under several paths."""
+
+PLAN_MAX = 8 << 20
+"""Bytes of a plan's text. `tinyprof plan --json` writes some 100 for a used page."""
 
 
 def load_plan(text: str) -> dict[str, list[int]]:
-    """Read a plan file: sorted pages by path. Raises PlanError naming what is wrong in it, and
-    where."""
+    """Read a plan file: sorted pages by path. Raises PlanError that names the fault and its
+    place."""
     try:
-        fields = json.loads(text, object_pairs_hook=unique)
+        fields = read_json(text, PLAN_MAX)
         if not isinstance(fields, dict) or "format" not in fields:
             raise Broken("it has no format")
+        _refuse_profile(fields)
         _check_format(fields)
         pages = fields.get("pages")
         if not isinstance(pages, dict):
             raise Broken("it has no pages by path")
-        return {path: _spelled_out(path, items) for path, items in pages.items()}
+        return _by_path(pages)
     except (ValueError, RecursionError) as error:
         raise PlanError(
             f"not a tinyprof plan: {fault_in(error)}",
             "make one with 'tinyprof plan'; docs/images.md shows one",
         ) from None
+
+
+def _refuse_profile(fields: Mapping[str, Any]) -> None:
+    """A profile has boots, and pages by file only."""
+    if "runs" in fields and "pages" not in fields:
+        raise PlanError(
+            "this is a profile, not a plan",
+            "give it with --profile, or make a plan of it with 'tinyprof plan'",
+        )
 
 
 def _check_format(fields: Mapping[str, Any]) -> None:
@@ -54,20 +69,36 @@ def _check_format(fields: Mapping[str, Any]) -> None:
     )
 
 
+def _by_path(pages: Mapping[str, object]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    left = ALL_PAGES_MAX
+    for path, items in pages.items():
+        found[path] = _spelled_out(path, items)
+        left -= len(found[path])
+        if left < 0:
+            raise Broken(f"it names over {ALL_PAGES_MAX} pages, which no image holds")
+    return found
+
+
 def _spelled_out(path: str, items: object) -> list[int]:
+    """The pages that a list of pages and ranges names, sorted."""
     if not isinstance(items, list):
         raise Broken(f"{path:.60} has no list of pages")
-    found: set[int] = set()
+    ranges: list[tuple[int, int]] = []
     for item in items:
         first, last = item if isinstance(item, list) and len(item) == 2 else (item, item)
         if type(first) is not int or type(last) is not int or not 0 <= first <= last < PAGES_MAX:
             raise Broken(f"{path:.60}: {item!r:.40} is no page and no range of pages")
-        found.update(range(first, last + 1))
-    return sorted(found)
+        ranges.append((first, last))
+    found: list[int] = []
+    # Ranges may overlap, so each begins behind the pages that are there already.
+    for first, last in sorted(ranges):
+        found.extend(range(max(first, found[-1] + 1 if found else 0), last + 1))
+    return found
 
 
 def dump_plan(plan: Mapping[str, Collection[int]]) -> str:
-    """A plan's text: one line a file, sorted."""
+    """A plan's text: a line for each file, sorted by path."""
     lines = [
         f"{json.dumps(path)}: {json.dumps(pages)}"
         for path, pages in plan_fields(plan)["pages"].items()
@@ -76,7 +107,7 @@ def dump_plan(plan: Mapping[str, Collection[int]]) -> str:
 
 
 def plan_fields(plan: Mapping[str, Collection[int]]) -> dict[str, Any]:
-    """What a plan file has to have; whatever else stands in one is not looked at."""
+    """The fields that a plan file must have."""
     return {
         "format": FORMAT,
         "pages": {path: _ranges(pages) for path, pages in sorted(plan.items())},

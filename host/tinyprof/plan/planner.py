@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""A plan to the byte: a profile, a tree and a budget in, the pages to store in place and what
-becomes of it.
+"""Plans to the byte: a profile, a tree and a budget in, the pages to store in place and a
+prediction out.
 
-A selection's costs are what pages take by themselves; what placement and sharing do to the whole
-image only the writer knows. So the image is built, in memory, and the room corrected by what it
-turned out to take, until it fits as well as it can. What is predicted of an image's size is
-therefore its size.
+The costs of a selection are the bytes that pages take one by one. Only the writer knows the effect
+of placement and sharing on the whole image. So a plan is made in these steps:
+
+1. Select pages for the room that there seems to be.
+2. Build the image in memory.
+3. Correct the room by the difference between the two, and begin again.
+
+The best image that fits is the plan. The predicted size of an image is therefore its size.
 """
 
 from __future__ import annotations
@@ -22,25 +26,36 @@ from tinyprof.cramfs.writing.writer import WriteOptions, Written, write_image
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan.offers import MODELS, Model, offered_by
-from tinyprof.plan.selection import Selection, Target, select
+from tinyprof.plan.selection import (
+    Selection,
+    Splitting,
+    Target,
+    select,
+    select_all,
+    split_all,
+)
 from tinyprof.plan.value import Candidate, candidates_in
 from tinyprof.profile.model import PageUse
 from tinyprof.rootfs.match import Match
-from tinyprof.segments.split_tree import AS_PLANNED, split_tree
+from tinyprof.segments.split_tree import AS_PLANNED, Known, split_tree
 
 ROUNDS_MAX = 6
-"""How often the room is corrected; two or three times is what it takes."""
+"""Rounds of selecting and building, at most. Two or three are enough in practice."""
 
 
 class BudgetError(TinyprofError):
-    """A budget that nothing fits in, or that cannot be reached."""
+    """A budget in which nothing fits, or that cannot be reached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """At most `flash` bytes more than the image without pages in place, or an image of at most
-    `image` bytes, or at least `ram` bytes of page cache saved in the steady state; or nothing, for
-    all that pays."""
+    """The limit of a plan, one of
+
+    1. `flash`: bytes by which the image may be larger than the one without pages in place;
+    2. `image`: bytes of the image, at most;
+    3. `ram`: bytes of page cache that the steady state is to need less, at least;
+    4. none: everything that pays.
+    """
 
     flash: int | None = None
     image: int | None = None
@@ -49,12 +64,15 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """One profiled file: its pages in all, those chosen, what they cost and save in bytes, and the
-    others.
+    """One profiled file.
 
-    `left_out` has a reason for each used page that was not chosen; `filler` are chosen pages of no
-    use, which the kernel needs in place to map those behind them. `processes`: how many map it at
-    once, if known.
+    - `pages`: number of its pages.
+    - `chosen`: its pages in place.
+    - `filler`: number of chosen pages without value. The kernel needs them in place to map the
+      pages behind them.
+    - `cost`, `saves`: bytes of flash, and of RAM, of the chosen pages.
+    - `left_out`: the used pages that were not chosen, by the reason.
+    - `processes`: the number of processes that map it at once; None where it is not known.
     """
 
     path: str
@@ -69,12 +87,15 @@ class PlannedFile:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the image will be: bytes of it and of the one without pages in place, and pages in
-    place.
+    """The figures of the planned image, and of the image without pages in place (`…_before`).
 
-    `page_cache` and `page_cache_before`: bytes that all used pages take if nothing is ever
-    dropped, with this image and with the one without. `steady` and `steady_before`: those of the
-    pages that the steady state uses, each times the share of it in which it is used.
+    - `image`: bytes of the image.
+    - `pages`: number of pages in place.
+    - `page_cache`: bytes of page cache of all used pages, if nothing is ever dropped.
+    - `steady`: bytes of page cache of the pages that the steady state uses, each times the share
+      of the steady state in which it is used.
+    - `links`: number of symbolic links that are followed. Each takes a page of page cache, which
+      is in these figures.
     """
 
     image: int
@@ -84,15 +105,18 @@ class Prediction:
     page_cache_before: int
     steady: int
     steady_before: int
+    links: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Pages by path for the writer, how good they are, and why.
+    """The pages to store in place by path, and what is known of them.
 
-    `of_bound`: what they reach of the fractional optimum, in which pages can be had in parts.
-    `of_best`: what they reach of the best choice of pages, at least: 1 where it is proved that
-    none is better. `split`: the files are to be split for them.
+    - `value`: bytes of RAM that they save, by the measure of plan.value.
+    - `of_bound`: the share of the fractional optimum that they reach.
+    - `of_best`: the share of the best choice of pages that they reach at least; 1 where it is
+      proved that no choice is better.
+    - `split`: the segments of the files have to be split for them.
     """
 
     kernel: str
@@ -107,8 +131,10 @@ class Plan:
 
 
 class Planner:
-    """Plans for one tree and what a profile says of it; the compressed image is built once for all
-    plans."""
+    """Plans for one tree and the profiled pages in it.
+
+    The image without pages in place is built once for all plans.
+    """
 
     def __init__(
         self,
@@ -118,39 +144,62 @@ class Planner:
         cache: BlockCache,
         model: Model | None = None,
         *,
-        split: bool = False,
+        splitting: Splitting | None = None,
     ) -> None:
-        """With `split`, files are split so that the pages chosen begin segments, for kernel
-        mainline."""
-        self._split = split
+        """`splitting`: the segments of files are split at the chosen runs, for kernel mainline.
+
+        `model` tells which pages can be had. Without it, `splitting` or the kernel in `options`
+        decides.
+        """
+        self._splitting, self._known = splitting, Known()
         self._sizes = compressed_size_of(choose_compressor(options.level, options.zopfli), cache)
         self._tree, self._match, self._options, self._cache = tree, match, options, cache
         self.image_before = len(self._write({}, options).image)
-        # The first page in place brings the block pointers that let equal pages be stored once.
+        # With the first page in place come block pointers that let equal pages share their bytes.
         compressed = self._write({}, replace(options, extended=True)).image
         self._end = _compressed_end(read_image(compressed))
         self.candidates = candidates_in(match, self._sizes)
-        self._offered = offered_by(self.candidates, model or MODELS[options.kernel])
+        of_kernel = splitting.model if splitting else MODELS[options.kernel]
+        self._offered = offered_by(self.candidates, model or of_kernel)
 
     def _write(self, pages: Mapping[str, frozenset[int]], options: WriteOptions) -> Written:
-        if self._split and pages:
-            made = split_tree(self._tree, pages, self._sizes, AS_PLANNED)
+        if self._splitting and pages:
+            made = split_tree(self._tree, pages, self._sizes, AS_PLANNED, known=self._known)
             return write_image(made.tree, made.pages, options, cache=self._cache)
         return write_image(self._tree, pages, options, cache=self._cache)
 
     def plan(self, budget: Budget) -> Plan:
-        """The best plan for a budget. Raises BudgetError."""
+        """The best plan for a budget. Raises BudgetError where none keeps to it."""
         if budget.ram is not None:
             return self._for_ram(budget.ram)
         if budget.image is not None:
             return self._within(budget.image, budget)
         if budget.flash is not None:
             return self._within(self.image_before + budget.flash, budget)
-        selection = select(self._offered, Target())
+        if self._splitting:
+            return self._all_split(self._splitting)
+        selection = select_all(self._offered)
         return self._plan(selection, self._write(selection.pages, self._options))
 
+    def _all_split(self, splitting: Splitting) -> Plan:
+        """The plan of all pages that pay, with the bound for as much flash as they cost."""
+        made = split_all(self._tree, self._match, self._sizes, splitting)
+        written = write_image(made.tree, made.pages, self._options, cache=self._cache)
+        cost = value = 0
+        for file in self.candidates:
+            chosen = written.in_place.get(file.path, frozenset())
+            cost += sum(map(file.cost, chosen))
+            value += sum(map(file.value, chosen))
+        for split in made.split_once:
+            value -= round(splitting.prices.mapping(split.processes) * split.mappings)
+        bound = max(select(self._offered, Target(flash=cost)).bound, value)
+        selection = Selection(
+            written.in_place, cost, value, bound, int(bound), offers=self._offered
+        )
+        return self._plan(selection, written)
+
     def plan_or_nothing(self, budget: Budget) -> Plan:
-        """As plan(), but with no page in place where none fits."""
+        """The best plan for a budget, without any page in place where none fits."""
         try:
             return self.plan(budget)
         except BudgetError:
@@ -162,12 +211,12 @@ class Planner:
         if not selection.reached:
             raise BudgetError(
                 f"at most {selection.value} bytes of RAM can be saved, not {wanted}",
-                "ask for less, or record more of what the device does",
+                "ask for less, or record more of the work of the device",
             )
         return self._plan(selection, self._write(selection.pages, self._options))
 
     def _within(self, limit: int, budget: Budget) -> Plan:
-        """Select for the room there seems to be, build, and correct the room by what it took."""
+        """The best plan for an image of at most `limit` bytes, by the steps at the top."""
         room = ask = limit // PAGE_SIZE * PAGE_SIZE - self._end
         best: tuple[Selection, Written] | None = None
         tried: set[int] = set()
@@ -185,19 +234,17 @@ class Planner:
             best = (selection, written) if len(written.image) <= limit else None
         if best is None or (not best[0].pages and self._offered):
             raise self._nothing_fits(limit, budget)
-        # How good it is among all that would have fitted, if they had as much in common as its
-        # pages.
+        # The bounds hold for choices whose pages share as many bytes as the chosen ones do.
         most = select(self._offered, Target(flash=self._room_for(room, *best)))
         bound, ceiling = max(most.bound, best[0].value), max(most.ceiling, best[0].value)
         return self._plan(replace(best[0], bound=bound, ceiling=ceiling), best[1])
 
     def _room_for(self, room: int, selection: Selection, written: Written) -> int:
-        """What pages may cost one by one, if the image then takes as much less as this one
-        does."""
+        """The room in bytes for the costs of pages, if they share as many bytes as these do."""
         return room - (self._took(written) - selection.cost)
 
     def _took(self, written: Written) -> int:
-        """Bytes that pages in place added, before the image is filled up to whole pages."""
+        """Bytes that the pages in place added, before the image is filled up to whole pages."""
         return (
             _compressed_end(read_image(written.image)) - self._end + written.xip_pages * PAGE_SIZE
         )
@@ -236,14 +283,16 @@ class Planner:
             self._prediction(written),
             selection.value,
             selection.of_bound,
-            # Of split segments not every choice was offered.
-            selection.of_bound if self._split else selection.of_best,
+            # For split segments not every choice was offered, so nothing is proved.
+            selection.of_bound if self._splitting else selection.of_best,
             self._match,
-            self._split,
+            self._splitting is not None,
         )
 
     def _prediction(self, written: Written) -> Prediction:
-        before = after = steady_before = steady_after = 0
+        links = self._match.links
+        before = after = len(links)
+        steady_before = steady_after = round(PAGE_SIZE * sum(links.values()))
         for file in self.candidates:
             in_place = written.in_place.get(file.path, frozenset())
             for page, use in file.uses.items():
@@ -264,12 +313,15 @@ class Planner:
             before * PAGE_SIZE,
             steady_after,
             steady_before,
+            len(links),
         )
 
 
 def _compressed_end(image: Image) -> int:
-    """The byte behind the last block that is not in place: where the region begins, before it is
-    aligned."""
+    """The byte behind the last block that is not in place.
+
+    The region of pages in place begins at the next whole page.
+    """
     ends = [0]
     seen: set[int] = set()
     for entry in image.entries:
@@ -307,5 +359,5 @@ def _reason(file: Candidate, page: int, use: PageUse, offered: bool) -> str:
     if not file.value(page):
         return "also written or read with read(): in the page cache wherever it is stored"
     if offered:
-        return "not worth as much for its flash as what was chosen"
+        return "saves less RAM for its flash than the chosen pages"
     return "this kernel could not map it, or only with more flash than it is worth"

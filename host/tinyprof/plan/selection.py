@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The choice among all files' offers: they and a target in; the pages chosen and their worth out.
+"""Chooses among the offers of all files: offers and a target in, the chosen pages out.
 
-Costs are what pages take by themselves, so this is about sums of them, and plan.py about images.
+Costs are the bytes that pages take one by one. planner.py turns them into sizes of images.
 """
 
 from __future__ import annotations
@@ -9,20 +9,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from tinyprof.cramfs.kernel import KernelModel
+from tinyprof.cramfs.tree import Tree
 from tinyprof.plan.knapsack import Choice, Option, choose, choose_for
-from tinyprof.plan.offers import Hull, Offer, Offered, Offers
+from tinyprof.plan.offers import (
+    MODELS,
+    Hull,
+    Model,
+    Offer,
+    Offered,
+    Offers,
+    offered_by,
+    split_segment_offers,
+)
+from tinyprof.plan.value import candidates_in, pages_that_pay
+from tinyprof.rootfs.match import Match
+from tinyprof.segments.split_tree import Prices, SplitTree, StoredSize, split_tree
 
 RAM_PRICE = 64
-"""Without a budget an option is taken if a byte of RAM is worth at least this many bytes of
-flash."""
+"""Bytes of flash. Without a budget an offer is taken if each byte of RAM that it saves costs no
+more than this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is asked for: at most so many bytes of flash for pages in place, or at least so many of
-    RAM saved.
+    """The aim of a choice, one of
 
-    Neither: everything that pays at `ram_price` bytes of flash for a byte of RAM.
+    1. `flash`: spend at most this many bytes of flash on pages in place;
+    2. `ram`: save at least this many bytes of RAM;
+    3. neither: take everything that pays at `ram_price` bytes of flash for a byte of RAM.
     """
 
     flash: int | None = None
@@ -31,12 +46,26 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """What was chosen: pages by path, and their offers' costs and values.
+class Splitting:
+    """How segments are split: the prices, and the runs in place of a file, at most."""
 
-    `bound`: the fractional optimum, where parts of offers could be had; `ceiling`: what no choice
-    of offers can exceed. Where RAM was asked for, both are costs that none can stay below. Not
-    `reached`: all pages together save less RAM than was asked for; then everything is chosen.
+    prices: Prices
+    max_runs: int | None = None
+
+    @property
+    def model(self) -> Model:
+        """The offers of a file that may be split."""
+        return split_segment_offers(self.prices.mapping, self.max_runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The chosen pages by path, and the sums of their offers' costs and values.
+
+    - `bound`: the fractional optimum, the value if parts of offers could be taken.
+    - `ceiling`: a value that no choice of offers exceeds.
+    - `for_ram`: RAM was asked for. Then `bound` and `ceiling` are costs, and no choice costs less.
+    - `reached`: false if all pages together save less RAM than asked for. Then all are chosen.
     """
 
     pages: Mapping[str, frozenset[int]]
@@ -50,18 +79,49 @@ class Selection:
 
     @property
     def of_bound(self) -> float:
-        """What it reaches of the fractional optimum, 1 being all."""
+        """The share of the fractional optimum that the choice reaches; 1 is all of it."""
         return self._of(self.bound)
 
     @property
     def of_best(self) -> float:
-        """What it reaches of the best choice of offers, at least: 1 where none is better."""
+        """The share of the best choice that this one reaches at least; 1 if none is better."""
         return self._of(self.ceiling)
 
     def _of(self, limit: float) -> float:
         if self.for_ram:
             return limit / self.cost if self.cost else 1.0
         return self.value / limit if limit else 1.0
+
+
+def choose_by_profile(
+    tree: Tree,
+    match: Match,
+    sizes: StoredSize,
+    kernel: KernelModel,
+    splitting: Splitting | None = None,
+) -> SplitTree:
+    """The pages to store in place without a budget, and the tree to build: split or as it is.
+
+    1. Without `splitting`: all offers that pay at RAM_PRICE (select_all()).
+    2. With `splitting`: all runs of pages that pay at its prices (split_all()).
+
+    `tinyprof plan` and `tinyprof build --profile` choose by these two rules. Raises TreeError.
+    """
+    if splitting:
+        return split_all(tree, match, sizes, splitting)
+    offered = offered_by(candidates_in(match, sizes), MODELS[kernel])
+    return SplitTree(tree, select_all(offered).pages)
+
+
+def select_all(offered: Offered) -> Selection:
+    """All offers that pay."""
+    return select(offered, Target())
+
+
+def split_all(tree: Tree, match: Match, sizes: StoredSize, splitting: Splitting) -> SplitTree:
+    """The tree with segments split for all pages that pay."""
+    pages, how = pages_that_pay(match), (splitting.prices, splitting.max_runs)
+    return split_tree(tree, pages, sizes, *how, match.processes)
 
 
 def select(offered: Offered, target: Target) -> Selection:
@@ -86,7 +146,7 @@ def select(offered: Offered, target: Target) -> Selection:
 
 
 def _paying(offers: Offers, price: float) -> Offers:
-    """The offers up to the last whose every byte beyond the one before is worth its price."""
+    """The offers whose bytes beyond the one before are worth their price."""
     best: list[Offer] = []
     for offer in offers:
         gain, paid = (offer.value, offer.cost)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What a page in place is worth and costs: its use and its stored size in, bytes of RAM and of
+"""The value and the cost of a page in place: its use and its stored size in, bytes of RAM and of
 flash out.
 
-It is worth the page cache that it would otherwise take, times the share of the steady state in
-which it was in use, and nothing if it is in the page cache wherever it is stored. Every command
-that asks which pages to store in place asks here.
+1. A page that is in the page cache wherever it is stored has no value.
+2. Any other page has the value of the page cache that it would take, times the share of the steady
+   state in which it was mapped.
+
+Every command that chooses pages to store in place asks here.
 """
 
 from __future__ import annotations
@@ -18,27 +20,29 @@ from tinyprof.profile.model import PageUse
 from tinyprof.rootfs.match import Match
 
 PLACEMENT_COST = 4
-"""What a page in place adds beside its own bytes, at most: the block behind it then carries its
-own size, two bytes, and begins on a word (layout.Layout)."""
+"""Bytes of flash, at most, that a page in place takes beside its own: the block behind it then
+carries its own size in two bytes and begins on a word (cramfs.writing.layout)."""
 
 ONCE_SHARE = 1 / 64
-"""What a page that the steady state never used is worth: it takes RAM until it is dropped."""
+"""The share that counts for a page that the steady state never used. It takes RAM until it is
+dropped."""
 
 
 def pays(use: PageUse) -> bool:
-    """Whether storing the page in place saves RAM: it was mapped, and is not in the page cache
-    anyway.
+    """Whether storing the page in place saves RAM.
 
-    read() and a private copy bring a page into the page cache wherever it is stored. If only
-    start-up did so and the steady state maps it, it comes back by mapping alone once memory was
-    needed.
+    1. A page that was never mapped does not pay.
+    2. A page that read() or a private copy used does not pay either: these bring it into the page
+       cache wherever it is stored.
+    3. If only start-up used it so and the steady state maps it, it pays. It is evicted under
+       memory pressure, and later returns by mapping.
     """
     cached, mapped = use.cached, use.mapped
     return mapped is not None and (cached is None or bool(mapped.steady and not cached.steady))
 
 
 def pages_that_pay(match: Match) -> dict[str, list[int]]:
-    """All of them by path, wherever they are now."""
+    """All pages of a tree that pay, by path, wherever they are stored now."""
     pages = {
         file.node.path: sorted(filter(lambda page: pays(file.uses[page]), file.uses))
         for file in match.files
@@ -48,11 +52,14 @@ def pages_that_pay(match: Match) -> dict[str, list[int]]:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file of the tree of which pages may go in place.
+    """A file with pages that may go in place.
 
-    `head` is its first page. `stored[i]` is what page i takes when it is compressed, in bytes;
-    `uses` are its used pages, `steady` the epochs of the steady state that they are counted in.
-    `processes`: how many map it at once; None where that is not known.
+    - `size`: bytes.
+    - `head`: its first bytes, as many as mapped_parts() needs.
+    - `stored`: the bytes that each page takes compressed.
+    - `uses`: its used pages.
+    - `steady`: number of epochs of the steady state in which the uses are counted.
+    - `processes`: the number of processes that map it at once; None where it is not known.
     """
 
     path: str
@@ -64,8 +71,7 @@ class Candidate:
     processes: int | None = None
 
     def value(self, page: int) -> int:
-        """What the page is worth in place, in bytes of RAM; 0 where it would be in the page cache
-        anyway."""
+        """The RAM that the page saves in place, in bytes; 0 where it does not pay."""
         use = self.uses.get(page)
         if use is None or use.mapped is None or not pays(use):
             return 0
@@ -73,13 +79,15 @@ class Candidate:
         return round(PAGE_SIZE * min(1.0, max(share, ONCE_SHARE)))
 
     def cost(self, page: int) -> int:
-        """What the page costs in place, in bytes of flash, at most."""
+        """The flash that the page costs in place, in bytes, at most."""
         return max(1, PAGE_SIZE - self.stored[page] + PLACEMENT_COST)
 
 
 def candidates_in(match: Match, stored_size: Callable[[bytes], int]) -> list[Candidate]:
-    """The profiled files of a tree; `stored_size` says what a page takes compressed. Raises
-    TreeError."""
+    """The profiled files of a tree. `stored_size` gives the bytes that a page takes compressed.
+
+    Raises TreeError for a file that cannot be read.
+    """
     return [
         Candidate(
             file.node.path,

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What flash would buy, page by page: a profile and an image's stored sizes in, a curve out.
+"""The RAM that flash would buy: a profile and an image's stored sizes in, a curve out.
 
-It answers at once, for a screen and a report, where plan.py builds images and so needs the tree.
-Costs are what pages take by themselves, so they are exact but for the placement. What a stock
-kernel maps depends on the segments of programs, of which an image's index knows nothing: for that,
-files must be at hand.
+It answers at once, for a screen and a report. planner.py is exact, but builds images and so needs
+the tree. Costs are the bytes that pages take one by one, so they are exact but for the placement.
+A stock kernel maps pages by the segments of programs, which an image's index does not have. For
+its curve the files must be at hand.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import accumulate
 from typing import NamedTuple
 
 from tinyprof.capture.index import StoredSizes
-from tinyprof.pages import PAGE_SIZE
+from tinyprof.pages import pages_in
 from tinyprof.plan.knapsack import Option, rising
 from tinyprof.plan.offers import (
     Model,
@@ -35,8 +36,8 @@ HeadOf = Callable[[FileUse], bytes | None]
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """Who maps the pages: by which rule of the planner, and with which options an image is built
-    for it."""
+    """A kind of kernel: its name, its rule in words and as a model, and the options of `tinyprof
+    build` for it."""
 
     name: str
     what: str
@@ -64,9 +65,9 @@ NOTHING = Offer((), 0, 0)
 
 
 class Step(NamedTuple):
-    """One step up the curve: what it costs and saves more than the one before, in bytes.
+    """One step up the curve, with its further cost and saving in bytes.
 
-    `pages` of `path` are all that `group` then has in place, `more` of them than before.
+    `pages` are all pages of `path` that the group then has in place; `more` of them are new.
     """
 
     cost: int
@@ -79,8 +80,8 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """So many pages in place cost bytes of flash, and save bytes of page cache in the steady
-    state."""
+    """A point of the curve: the number of pages in place, their cost in bytes of flash, and the
+    bytes of page cache that they save in the steady state."""
 
     pages: int
     cost: int
@@ -88,14 +89,17 @@ class Point:
 
 
 def candidates_of(profile: Profile, stored: StoredSizes) -> list[Candidate]:
-    """The profile's files, in their order. Pages of a file that `stored` has not count as stored
-    in nothing, so that what they cost is an upper bound."""
+    """The profile's files, in their order.
+
+    The pages of a file without stored sizes count as stored in no bytes, so their cost is an upper
+    bound.
+    """
     return [
         Candidate(
             file.path,
             file.size,
             b"",
-            stored.get((file.sha256, file.size)) or (0,) * -(-file.size // PAGE_SIZE),
+            stored.get((file.sha256, file.size)) or _zeros(pages_in(file.size)),
             file.pages,
             profile.steady_of(file),
             file.processes,
@@ -104,11 +108,17 @@ def candidates_of(profile: Profile, stored: StoredSizes) -> list[Candidate]:
     ]
 
 
-class WhatIf:
-    """The curve of all pages that are worth anything, the most RAM for their flash first.
+@cache
+def _zeros(count: int) -> Sequence[int]:
+    """As many zeros, in a byte each: a small profile may name many large files."""
+    return bytes(count)
 
-    `exact`: every file's stored sizes are known, else costs are upper bounds. `unknown` files are
-    left out, for nothing says how they are mapped.
+
+class WhatIf:
+    """The curve of all pages with a value, the most RAM for their flash first.
+
+    `exact`: the stored sizes of all files are known; else costs are upper bounds. `unknown`:
+    number of files left out, as nothing tells how they are mapped.
     """
 
     def __init__(self, steps: Sequence[Step], *, exact: bool = True, unknown: int = 0) -> None:
@@ -121,7 +131,7 @@ class WhatIf:
 
     @property
     def everything(self) -> Point:
-        """All pages that are worth anything."""
+        """All pages with a value."""
         return self._point(len(self._steps))
 
     def within(self, budget: int) -> Point:
@@ -129,13 +139,13 @@ class WhatIf:
         return self._point(bisect_right(self._costs, budget))
 
     def saving(self, share: float) -> Point:
-        """The cheapest that saves such a share of what everything saves."""
+        """The cheapest point that saves this share of the saving of all pages."""
         return self._point(
             min(len(self._steps), bisect_left(self._saves, share * self.everything.saves) + 1)
         )
 
     def pages_within(self, budget: int) -> dict[str, frozenset[int]]:
-        """Those pages, by path."""
+        """The pages of within(budget), by path."""
         taken = {step.group: step for step in self._steps[: bisect_right(self._costs, budget)]}
         found: dict[str, set[int]] = {}
         for step in taken.values():
@@ -172,12 +182,11 @@ def what_if(profile: Profile, stored: StoredSizes) -> WhatIf:
 def what_if_mapped_by(
     kernel: Kernel, profile: Profile, stored: StoredSizes, head_of: HeadOf
 ) -> WhatIf:
-    """The curve of a profile for a kernel that maps only some pages, or only some of them
-    together.
+    """The curve of a profile for any kernel.
 
-    Which, the programs' headers say: `head_of` gives the beginning of a file, or None where it is
-    not at hand. A kernel that maps any page needs them only for machines on which code must not be
-    in flash.
+    The programs' headers tell which pages a kernel maps together. `head_of` gives the first bytes
+    of a file; None where it is not at hand. For a kernel that maps any page they matter only on
+    machines that cannot run code from flash.
     """
     heads = [head_of(file) for file in profile.files]
     known = [

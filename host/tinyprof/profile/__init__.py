@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The used pages of a root filesystem, file by file, and how several profiles become one.
+"""The used pages of a root filesystem, file by file.
 
-docs/profile-format.md describes the text that profiles are kept in.
+`model` defines a profile, `resolve` makes profiles of recorded boots, `merge` makes one of
+several, `temperature` tells hot pages from others, and `tprof` reads and writes their text
+(docs/profile-format.md).
 """

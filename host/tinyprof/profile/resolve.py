@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Captures resolved into profiles: their boots and an image index in, the used pages of each file
-out.
+"""Resolves captures into profiles: boots and an image index in, the used pages of each file out.
 
-A page id means something with the index of its image alone, so a boot and an index must belong
-together. Which part of a boot is its steady state is decided here.
+A page id has a meaning only together with the index of its image, so a boot and an index must
+belong together. This module also decides which phases of a boot are its steady state.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from tinyprof.capture.format import Ending
 from tinyprof.capture.index import ImageIndex, IndexedFile, WrongImageError
 from tinyprof.heat.boots import Boot, split_boots
 from tinyprof.heat.page_heat import ANY, MAPPED, PageHeat, Sightings
@@ -44,25 +44,35 @@ _KEY_OF = {
 
 
 class Capture(Protocol):
-    """What a profile is made of: a capture, or all parts of a recording as one."""
+    """A capture, or all parts of a recording as one."""
 
     @property
     def name(self) -> str:
-        """What errors call it."""
+        """The name that errors show."""
         ...
 
     @property
     def index(self) -> ImageIndex | None:
-        """The index of the image that the target ran, where it carries one."""
+        """The index of the image that the target ran, if the capture carries one."""
         ...
 
     @property
     def index_fault(self) -> str:
-        """Why there is none."""
+        """Why the capture carries no index."""
+        ...
+
+    @property
+    def ending(self) -> Ending | None:
+        """Why the recording ended, once the events are read. None: it was killed."""
+        ...
+
+    @property
+    def losses(self) -> Mapping[str, int] | None:
+        """The losses that its recorder counted, once the events are read."""
         ...
 
     def events(self) -> Iterator[Event]:
-        """What was on the line, once."""
+        """The events on the line, each once."""
         ...
 
 
@@ -73,10 +83,16 @@ def make_profile(
 ) -> Profile:
     """Resolve and merge captures; each is read to its end.
 
-    `weights` has how many times the boots of a capture count, by its name, where that is not once.
-    A boot resolves with its capture's own index, or with `image` where that is the one the target
-    ran. Raises WrongImageError naming both sides, also for an `image` that none of the targets
-    ran, and ProfileError for a capture without index or hello.
+    `weights`: the number of times that the boots of a capture count, by its name; 1 where it is
+    not named.
+
+    A boot resolves with the first of these indexes whose fsid its target named:
+
+    1. the capture's own;
+    2. `image`.
+
+    Raises WrongImageError where neither fits, or where none of the targets ran `image`. Raises
+    ProfileError for a capture without an index or without a hello.
     """
     profiles = []
     elsewhere: list[WrongImageError | None] = []
@@ -97,20 +113,32 @@ def make_profile(
                 )
                 elsewhere.append(_not_of(boot.hello, image))
             has_data = has_data or boot.hello is not None
+        if has_data and (ended := _cut_by(capture)):
+            (facts,) = profiles[-1].boots
+            extra = {**facts.extra, "ended": ended}
+            profiles[-1] = replace(profiles[-1], boots=(replace(facts, extra=extra),))
         if not has_data:
             raise ProfileError(
-                f"{capture.name}: no target is named in it",
-                "record again; the target sends one every 10 s",
+                f"{capture.name}: no target introduced itself in it",
+                "record for longer; a target sends its hello every 10 s",
             )
-    # Whoever names an image means it, even where the captures could do without.
+    # A user who names an image means it, even where the captures do not need it.
     errors = [error for error in elsewhere if error]
     if errors and len(errors) == len(elsewhere):
         raise errors[0]
     return merge_profiles(profiles)
 
 
+def _cut_by(capture: Capture) -> str:
+    """The event that cut a recording off; empty if somebody asked for its end."""
+    if (capture.losses or {}).get("silent_ms"):
+        return "silent"
+    return "killed" if capture.ending is None else ""
+
+
 def _not_of(hello: Hello, image: ImageIndex | None) -> WrongImageError | None:
-    """Why an image is not one that the target ran; None if it is, or there is none."""
+    """The error for an image that the target did not run; None where it ran it, or for no
+    image."""
     try:
         if image:
             image.volume_of(hello)
@@ -132,13 +160,29 @@ def _index_of(name: str, boot: Boot, indexes: list[ImageIndex]) -> ImageIndex:
             return index
         except WrongImageError as error:
             errors.append(error)
-    # Where the user named an image, it stands last.
+    # The image that the user named stands last, so the message is about that one.
     raise WrongImageError(f"{name}: {errors[-1].message}", errors[-1].hint)
 
 
 def steady_phases(phases: Sequence[Phase]) -> list[bool]:
-    """Which phases are the steady state: those so named; else the longest that a mark began, which
-    is not the first; else those after it was found; else all."""
+    """Whether each phase belongs to the steady state. The first rule that finds a phase decides:
+
+    1. phases named "steady…";
+    2. the longest phase that a mark began, other than the first of those;
+    3. the phases after the steady state was found (heat.volume_heat);
+    4. all phases.
+
+    An epoch that the end of a recording cut off counts only where there is no whole one.
+    """
+    found = _steady_by_name_or_length(phases)
+    whole = [
+        is_steady and phase.share >= 1 for is_steady, phase in zip(found, phases, strict=True)
+    ]
+    has_epochs = any(it and phase.epochs for it, phase in zip(whole, phases, strict=True))
+    return whole if has_epochs else found
+
+
+def _steady_by_name_or_length(phases: Sequence[Phase]) -> list[bool]:
     if any(phase.name.startswith(STEADY_PREFIX) for phase in phases):
         return [phase.name.startswith(STEADY_PREFIX) for phase in phases]
     names = [phase.name for phase in phases if phase.name]
@@ -152,8 +196,8 @@ def steady_phases(phases: Sequence[Phase]) -> list[bool]:
 
 
 def profile_of_boot(boot: Boot, index: ImageIndex, weight: int = 1) -> Profile:
-    """One boot, over or not, that said hello. Raises WrongImageError where the target boots
-    another image."""
+    """The profile of one boot with a hello, ended or not. Raises WrongImageError where the target
+    runs another image."""
     assert boot.hello
     volume = boot.volumes.get(index.volume_of(boot.hello)) or VolumeHeat()
     steady = steady_phases(volume.phases)
@@ -167,7 +211,7 @@ def profile_of_boot(boot: Boot, index: ImageIndex, weight: int = 1) -> Profile:
 
 
 def _phase_facts(phases: Sequence[Phase], steady: Sequence[bool]) -> tuple[PhaseFacts, ...]:
-    """The phases that have epochs; those of one name that follow each other are one."""
+    """The phases that have epochs. Neighbours of one name become one phase."""
     facts: list[PhaseFacts] = []
     for phase, is_steady in zip(phases, steady, strict=True):
         last = facts[-1] if facts else None
@@ -182,7 +226,7 @@ def _phase_facts(phases: Sequence[Phase], steady: Sequence[bool]) -> tuple[Phase
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """What a run's counts are multiplied by, and which of its phases are steady."""
+    """The weight of a boot, and whether each of its phases belongs to the steady state."""
 
     weight: int
     steady: tuple[bool, ...]
@@ -212,7 +256,7 @@ def _files(
             continue
         known.update(file.page_ids[page] for page in uses)
         before = file.built_from
-        # Pages that splitting has added are not the program's own.
+        # Pages behind the original's end were added by splitting its segments.
         uses = {page: use for page, use in uses.items() if page * PAGE_SIZE < before.size}
         if not uses:
             continue
@@ -226,7 +270,10 @@ def _files(
 
 
 def _processes(volume: VolumeHeat, file: IndexedFile, uses: Mapping[int, PageUse]) -> int | None:
-    """How many map a file, of a target that counts them: it names those that several do."""
+    """The number of processes that map a file; None where the target did not count.
+
+    A target names only the files that several processes map, so any other mapped file has 1.
+    """
     if volume.processes is None or not any(use.mapped for use in uses.values()):
         return None
     return volume.processes.get(file.page_ids[0], 1)

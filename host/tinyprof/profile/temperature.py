@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 """The temperature of a page: when it was seen in, its class out.
 
-hot: seen in most epochs of the steady state. once: in no epoch of it, or in one stretch of each
-boot that saw it. warm: all else that was seen. cold: never seen.
+The first rule that fits decides:
+
+1. cold: the page was never seen;
+2. hot: it was seen in at least half of the epochs of the steady state (`Thresholds.hot`);
+3. once: it was seen in no epoch of the steady state, or in one stretch only of each boot;
+4. warm: any other page.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 
@@ -15,7 +18,7 @@ from tinyprof.profile.model import FileUse, PageUse, Profile
 
 
 class Temperature(Enum):
-    """The classes, the hottest first."""
+    """The classes, hottest first."""
 
     HOT = "hot"
     WARM = "warm"
@@ -25,7 +28,7 @@ class Temperature(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """`hot`: from this share of the steady state's epochs on a page is hot."""
+    """`hot`: the share of the steady state's epochs from which on a page is hot."""
 
     hot: float = 0.5
 
@@ -36,8 +39,8 @@ DEFAULT_THRESHOLDS = Thresholds()
 def temperature(
     use: PageUse, steady_epochs: int, thresholds: Thresholds = DEFAULT_THRESHOLDS
 ) -> Temperature:
-    """The class of a used page, in a file whose boots have `steady_epochs` epochs of steady
-    state."""
+    """The class of a used page of a file whose boots have `steady_epochs` epochs in their steady
+    state (Profile.steady_of())."""
     seen = use.any
     if seen.steady and seen.steady >= thresholds.hot * steady_epochs:
         return Temperature.HOT
@@ -49,16 +52,6 @@ def temperature(
 def temperatures(
     profile: Profile, file: FileUse, thresholds: Thresholds = DEFAULT_THRESHOLDS
 ) -> dict[int, Temperature]:
-    """The class of each used page of a file; pages that are not named are cold."""
+    """The class of each used page of a file; the others are cold."""
     steady = profile.steady_of(file)
     return {page: temperature(use, steady, thresholds) for page, use in file.pages.items()}
-
-
-def count_temperatures(
-    profile: Profile, thresholds: Thresholds = DEFAULT_THRESHOLDS
-) -> Counter[Temperature]:
-    """How many pages of all profiled files are of each class."""
-    counts: Counter[Temperature] = Counter()
-    for file in profile.files:
-        counts.update(temperatures(profile, file, thresholds).values())
-    return counts

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The profile's text (`*.tprof`, docs/profile-format.md): a profile in, canonical JSON out, and
-back.
+"""The text of a profile (`*.tprof`, docs/profile-format.md): a profile in, JSON out, and back.
 
-One line a boot and one a file, sorted, with no time or machine in it: the same profile gives the
-same bytes. A text that is read is untrusted; what a later version added to it is kept and written
-again.
+Each boot and each file has a line. The lines are sorted and hold no time and no machine, so the
+same profile gives the same bytes. A text that is read is untrusted. Fields that a later version
+added are kept and written again.
 """
 
 from __future__ import annotations
@@ -16,16 +15,18 @@ from typing import Any
 
 from tinyprof.heat.losses import Losses
 from tinyprof.heat.volume_heat import PHASES_MAX
-from tinyprof.json_text import Broken, fault_in, unique, version_for
-from tinyprof.pages import PAGE_SIZE, PROCESSES_MAX
+from tinyprof.json_text import Broken, fault_in, read_json, refuse_deep, version_for
+from tinyprof.pages import PROCESSES_MAX, pages_in
 from tinyprof.profile.model import (
     AS_ANYTHING,
+    COUNT_LIMIT,
     EITHER,
     KIND_LETTERS,
     LOSSES,
     WEIGHT_MAX,
     BootFacts,
     FileUse,
+    LinkUse,
     NamedRange,
     PageUse,
     PhaseFacts,
@@ -36,31 +37,46 @@ from tinyprof.profile.model import (
 
 FORMAT = 2
 
+PROFILE_MAX = 32 << 20
+"""Bytes of a profile's text. A page takes about 60, and an image has at most 69,632 of them."""
+
 _FILE_SIZE_LIMIT = 1 << 24
-_COUNT_LIMIT = 1 << 53
+"""Bytes. CramFS files are smaller than this."""
+
+
 _EPOCH_LIMIT = 1 << 32
+"""Numbers of epochs are below this number: the target counts them in 32 bits."""
+
 _PATH_MAX = 0xFFFF
+"""Characters of a path or a symbol's name."""
+
 _TEXT_MAX = 255
+"""Characters of any other text."""
+
 _KEYS = (*KIND_LETTERS.values(), EITHER, AS_ANYTHING)
 _FSID = re.compile(r"[0-9a-f]{8}(/[0-9]{1,10}){3}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _HASH = re.compile(r"([0-9a-f]{16})?", re.ASCII)
 
-_TOP_NAMES = {"format", "tinyprof", "unknown_pages", "runs", "files"}
+_TOP_NAMES = {"format", "tinyprof", "unknown_pages", "links", "runs", "files"}
 _RUN_NAMES = {"image", "kernel", "epochs", "weight", "phases", "lost"}
 _FILE_NAMES = {"path", "size", "sha256", "images", "processes", "pages", "symbols"}
 
 
 def dump_profile(profile: Profile) -> str:
-    """The profile's text."""
+    """The profile's text, in ASCII."""
     top = {"format": FORMAT, "unknown_pages": profile.unknown_pages, **_sorted(profile.extra)}
+    if profile.links is not None:
+        top["links"] = [
+            [link.path, link.target, link.images, _seen_row(link.seen)] for link in profile.links
+        ]
     boots = ",\n".join(_line(boot_fields(boot)) for boot in profile.boots)
     files = ",\n".join(_line(_file_fields(file)) for file in profile.files)
     return f'{_line(top)[:-1]},"runs":[\n{boots}\n],"files":[\n{files}\n]}}\n'
 
 
 def boot_fields(boot: BootFacts) -> dict[str, Any]:
-    """A boot as JSON has it."""
+    """The JSON fields of a boot."""
     return {
         "image": boot.fsid,
         "kernel": boot.kernel,
@@ -107,11 +123,12 @@ def _line(value: object) -> str:
 
 
 def load_profile(text: str) -> Profile:
-    """Read a profile. Raises ProfileError naming what is wrong in it, and where."""
+    """Read a profile. Raises ProfileError that names the fault and its place."""
     try:
-        fields = json.loads(text, object_pairs_hook=unique)
+        fields = read_json(text, PROFILE_MAX)
         if not isinstance(fields, dict) or "format" not in fields:
             raise Broken("no format")
+        _refuse_plan(fields)
         _check_format(fields)
         boots = tuple(
             _load_boot(item, f"run {i}") for i, item in enumerate(_list(fields, "runs", ""))
@@ -119,8 +136,13 @@ def load_profile(text: str) -> Profile:
         files = tuple(
             _load_file(item, f"file {i}") for i, item in enumerate(_list(fields, "files", ""))
         )
+        links = None
+        if "links" in fields:
+            links = tuple(
+                _load_link(row, f"link {i}") for i, row in enumerate(_list(fields, "links", ""))
+            )
         profile = Profile(
-            boots, _count(fields, "unknown_pages", ""), files, _extra(fields, _TOP_NAMES)
+            boots, _count(fields, "unknown_pages", ""), files, _extra(fields, _TOP_NAMES), links
         )
         _check_whole(profile)
         return profile
@@ -130,13 +152,22 @@ def load_profile(text: str) -> Profile:
         ) from None
 
 
+def _refuse_plan(fields: Mapping[str, Any]) -> None:
+    """A plan has pages by path, and no boots."""
+    if "pages" in fields and "runs" not in fields:
+        raise ProfileError(
+            "this is a plan, not a profile",
+            "give the profile that it was made from; 'tinyprof build --plan' takes plans",
+        )
+
+
 def _check_format(fields: Mapping[str, Any]) -> None:
     found = fields["format"]
     if found == FORMAT and type(found) is int:
         return
     if found == 1 and type(found) is int:
         raise ProfileError(
-            "profile format 1, of before the first release", "make it again from its captures"
+            "profile format 1, from before the first release", "make it again from its captures"
         )
     raise ProfileError(
         f"profile format {found!r:.20}, this reads {FORMAT}", f"use {version_for(fields)} or newer"
@@ -144,7 +175,9 @@ def _check_format(fields: Mapping[str, Any]) -> None:
 
 
 def _extra(fields: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if name not in known}
+    extra = {name: value for name, value in fields.items() if name not in known}
+    refuse_deep(extra)
+    return extra
 
 
 def _get(fields: Any, name: str, where: str) -> Any:
@@ -167,7 +200,7 @@ def _whole(value: Any, least: int, limit: int, what: str) -> int:
 
 
 def _count(fields: Any, name: str, where: str) -> int:
-    return _whole(_get(fields, name, where), 0, _COUNT_LIMIT, f"{where} {name}".strip())
+    return _whole(_get(fields, name, where), 0, COUNT_LIMIT, f"{where} {name}".strip())
 
 
 def _text(value: Any, what: str, limit: int) -> str:
@@ -208,8 +241,8 @@ def _load_phase(row: Any, where: str) -> PhaseFacts:
     return PhaseFacts(
         _text(row[0], f"{where} name", _TEXT_MAX),
         _whole(row[1], 1, _EPOCH_LIMIT + 1, f"{where} first epoch"),
-        _whole(row[2], 0, _COUNT_LIMIT, f"{where} epochs"),
-        _whole(row[3], 0, _COUNT_LIMIT, f"{where} pages"),
+        _whole(row[2], 0, COUNT_LIMIT, f"{where} epochs"),
+        _whole(row[3], 0, COUNT_LIMIT, f"{where} pages"),
         row[4],
     )
 
@@ -224,7 +257,7 @@ def _load_file(fields: Any, where: str) -> FileUse:
     size = _whole(_get(fields, "size", where), 1, _FILE_SIZE_LIMIT, f"{where} size")
     images = tuple(_fsid(item, f"{where} images") for item in _list(fields, "images", where))
     rows = _list(fields, "pages", where)
-    pages = dict(_load_pages(rows, -(-size // PAGE_SIZE), f"{where} ({path:.60})"))
+    pages = dict(_load_pages(rows, pages_in(size), f"{where} ({path:.60})"))
     if len(pages) < len(rows):
         raise Broken(f"{where} has a page twice")
     symbols: tuple[NamedRange, ...] = ()
@@ -246,6 +279,17 @@ def _load_symbol(row: Any, size: int, where: str) -> NamedRange:
     return NamedRange(name, offset, _whole(row[2], 0, size + 1, f"{where} symbol size"))
 
 
+def _load_link(row: Any, where: str) -> LinkUse:
+    if type(row) is not list or len(row) != 4 or type(row[2]) is not list:
+        raise Broken(f"{where} is no list of path, target, images, and when it was followed")
+    path = _text(row[0], f"{where} path", _PATH_MAX)
+    if not path.startswith("/") or "\0" in path:
+        raise Broken(f"{where} path is no absolute path")
+    target = _text(row[1], f"{where} target", _PATH_MAX)
+    images = tuple(_fsid(item, f"{where} images") for item in row[2])
+    return LinkUse(path, target, images, _load_seen(row[3], where, 0))
+
+
 def _load_pages(rows: list[Any], limit: int, where: str) -> Iterator[tuple[int, PageUse]]:
     for row in rows:
         if type(row) is not list or len(row) != 3 or type(row[2]) is not dict:
@@ -265,11 +309,11 @@ def _load_pages(rows: list[Any], limit: int, where: str) -> Iterator[tuple[int, 
 
 
 def _load_seen(row: Any, where: str, page: int) -> Seen:
-    # The commonest thing in a profile: no message is made before something is wrong.
+    # A profile has more of these rows than of anything else, so their messages are made late.
     if (
         type(row) is list
         and len(row) == 7
-        and all(type(n) is int and 0 <= n < _COUNT_LIMIT for n in row)
+        and all(type(n) is int and 0 <= n < COUNT_LIMIT for n in row)
     ):
         epochs, steady, first, last, stretches, longest, boots = row
         possible = steady <= epochs and 1 <= first <= last < _EPOCH_LIMIT
@@ -302,6 +346,11 @@ def _check_page(use: PageUse, seen: Mapping[str, Any], where: str) -> None:
 def _check_whole(profile: Profile) -> None:
     if len({(file.sha256, file.size) for file in profile.files}) < len(profile.files):
         raise Broken("a file's content stands twice")
+    links = profile.links or ()
+    if len({(link.path, link.target) for link in links}) < len(links):
+        raise Broken("a link stands twice")
+    if any(link.seen.epochs > profile.epochs for link in links):
+        raise Broken("a link was followed in more epochs than there were")
     for i, file in enumerate(profile.files):
         epochs, steady = profile.epochs_of(file), profile.steady_of(file)
         for page, use in file.pages.items():

@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: MIT
-"""One recording: store what arrives, count it, answer the target, say what is wrong with the
+"""One recording: store what arrives, count it, answer the target, and say what is wrong with the
 line."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What is wrong with a line, said while it is being recorded and not after.
+"""Says what is wrong with a line while it is recorded.
 
-What arrived, what it decoded to and when comes in; warnings with what to do next go out, each
-once. It holds no clock and prints nothing.
+Bytes, events and times come in. Warnings go out, each once, with what to do next. It holds no
+clock and prints nothing.
 """
 
 from __future__ import annotations
@@ -14,37 +14,47 @@ from tinyprof.errors import TinyprofError
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.record.baud import likely_rates
 from tinyprof.wire.frames import HELLO_VOLUMES, ConsoleText, Event, mostly_text
-from tinyprof.wire.messages import PROTOCOL, Hello, UnknownMessage, UnknownProtocol, joined_hello
+from tinyprof.wire.messages import (
+    NO_BOOT,
+    PROTOCOL,
+    Hello,
+    UnknownMessage,
+    UnknownProtocol,
+    is_reboot,
+    joined_hello,
+)
 from tinyprof.wire.sequence import Frame
 
 TRACER_ABI = 1
-"""The kernel's TINYPROF_ABI that the agent understands."""
+"""Version of the kernel's tracer (TINYPROF_ABI) that the agent understands."""
 
 SILENCE_SECONDS = 3.0
+"""Seconds without a byte, after which a line is called silent."""
 GARBAGE_SECONDS = 1.5
-"""Well below two: a read and a look at the clock take their time, too."""
+"""Seconds of garbage, after which the rate is called wrong. The warning must come within two
+seconds, and a read takes its time, too."""
 
 SAMPLE_MAX = 4096
 """Unreadable bytes that are kept to judge the rate by."""
 
 GARBAGE_LEAST = 16
-"""Fewer unreadable bytes may be the rest of a frame whose start was missed, or a glitch at
-power-on."""
+"""Unreadable bytes: fewer may be the rest of a frame that the recording joined late, or a glitch
+at power-on."""
 
 WAITED_FOR_SECONDS = 2.5
-"""A target with a tracer says something new each second, unless it waits."""
+"""Seconds without news. A target with a tracer says something new every second, unless it
+waits."""
 
 TRACER_SECONDS = 5.0
-"""How long a target may be without a tracer: a module may be late, the agent looks every two
-seconds."""
+"""Seconds for which a target may be without a tracer: a module may be late, and the agent looks
+every two seconds."""
 
 TOPICS_MAX = 32
-"""A target that names ever new message types is not let fill the screen."""
+"""Kinds of warnings at most: a target that names ever new message types cannot fill the screen."""
 
 
 class LineWarning(TinyprofError):
-    """Something that keeps a recording from being what was wanted, though the recording goes
-    on."""
+    """A reason why a recording may not be what was wanted. The recording goes on."""
 
 
 class WaitingError(LineWarning):
@@ -56,11 +66,11 @@ class NoTracerError(TinyprofError):
 
 
 class LineWatch:
-    """Judges one line. `baud` is named in what it says about garbage.
+    """Judges one line. `baud` is named in warnings about garbage.
 
-    `fault` is what would make a recording that ended now a failed one: a target without tracer,
-    another image in it, or one that waits for an answer. All can still turn out well: a module may
-    be loaded, a volume mounted, an answer heard.
+    `fault`: why a recording that ended now would have failed: the target has no tracer, runs
+    another image, or waits for an answer. All three can still turn out well, when a module is
+    loaded, a volume mounted, or an answer received.
     """
 
     def __init__(self, port: str, baud: int, index: ImageIndex | None = None) -> None:
@@ -77,6 +87,7 @@ class LineWatch:
         self._unread = 0
         self._sample = bytearray()
         self._said: set[str] = set()
+        self._before_gap: Hello | None = None
 
     def take(
         self,
@@ -87,10 +98,10 @@ class LineWatch:
         *,
         held: bool = False,
     ) -> Iterator[TinyprofError]:
-        """Look at one read, at `now` seconds since the recording began.
+        """Judge one read, at `now` seconds after the start.
 
-        `pending` is the decoder's; `held`: good frames came that are no events, as those that came
-        before.
+        `pending`: the decoder's unfinished stretch. `held`: good frames came that are no events
+        yet.
         """
         self._on_events = self._on_events or bool(data)
         if not self._on_events:
@@ -105,6 +116,29 @@ class LineWatch:
             self._sample.clear()
         elif (unread := self._garbage(now, data, events, pending)) is not None:
             yield from self._once("garbage", self._wrong_baud(unread))
+
+    def reconnected(self) -> None:
+        """The port was away and is back. Another board may stand behind it."""
+        self._before_gap = self._hello or self._before_gap
+
+    def _look_at_identity(self, hello: Hello) -> Iterator[TinyprofError]:
+        """Compare the first hello after a gap with the last one before it.
+
+        1. The same boot id: it is the same board.
+        2. Another boot id, the same kernel, and an image in common: it has rebooted.
+        3. Else another board has answered.
+        """
+        before = self._before_gap
+        if before is None or hello.boot_id == NO_BOOT:
+            return
+        if is_reboot(before, hello) and not _same_machine(before, hello):
+            yield LineWarning(
+                f"another target answers on {self._port}: {_identity(hello)}; before the port "
+                f"went away it was {_identity(before)}",
+                "end the recording if this is the wrong board; its boots stand in the capture "
+                "apart",
+            )
+        self._before_gap = None
 
     def _once(self, topic: str, warning: TinyprofError) -> Iterator[TinyprofError]:
         if topic not in self._said and len(self._said) < TOPICS_MAX:
@@ -122,10 +156,10 @@ class LineWatch:
     def _garbage(
         self, now: float, data: bytes, events: Sequence[Event], pending: bytes
     ) -> int | None:
-        """How many bytes could not be read since the last frame, once that has gone on for too
-        long."""
+        """Return how many bytes could not be read since the last frame, once that has gone on for
+        too long."""
         self._sample += data[: SAMPLE_MAX - len(self._sample)]
-        # Bytes still pending are judged when a zero ends them, or below.
+        # Pending bytes are judged when a zero ends them, or below.
         self._unread += len(data) - sum(
             len(event.data) for event in events if isinstance(event, ConsoleText)
         )
@@ -148,8 +182,8 @@ class LineWatch:
             f"try {tries}; still recording",
         )
 
-    def unheard(self, *, deaf: bool, disobeyed: bool) -> Iterator[TinyprofError]:
-        """Say so of a target that does not hear the host, or does not know what it was told."""
+    def unanswered(self, *, cannot_hear: bool, disobeyed: bool) -> Iterator[TinyprofError]:
+        """Warn of a target that does not hear the host, or does not obey a command."""
         if disobeyed:
             yield from self._once(
                 "disobeyed",
@@ -159,9 +193,9 @@ class LineWatch:
                     "memory than it has",
                 ),
             )
-        if deaf:
+        if cannot_hear:
             yield from self._once(
-                "deaf",
+                "cannot hear",
                 LineWarning(
                     "the target does not hear this end of the line: nothing is repeated, and "
                     "what the line "
@@ -173,10 +207,10 @@ class LineWatch:
     def waiting(
         self, now: float, target_is: bool, events: Sequence[Event], *, answered: bool
     ) -> Iterator[TinyprofError]:
-        """Say so of a target that may wait for acknowledgements, once nothing new has come for a
+        """Warn of a target that may wait for acknowledgements, once nothing new has come for a
         while.
 
-        `answered`: this host sends them, and it is the target that does not hear it.
+        `answered`: this host sends acknowledgements, so the target does not hear it.
         """
         if not target_is or any(isinstance(event, Frame) for event in events):
             self._waiting_since = None
@@ -192,7 +226,7 @@ class LineWatch:
             yield from self._once("waiting", error)
 
     def tracerless(self, now: float) -> bool:
-        """Whether the target has had no tracer for so long that there will be none."""
+        """Whether the target has had no tracer for so long that it will have none."""
         return (
             self._tracerless_since is not None and now - self._tracerless_since >= TRACER_SECONDS
         )
@@ -200,6 +234,7 @@ class LineWatch:
     def _look_at(self, now: float, frame: Frame) -> Iterator[TinyprofError]:
         match frame.message:
             case Hello() as hello:
+                yield from self._look_at_identity(hello)
                 self._hello = joined_hello(self._hello, hello)
                 yield from self._look_at_tracer(now, hello)
                 yield from self._look_at_hello(hello)
@@ -254,6 +289,18 @@ class LineWatch:
             yield from self._once("image", error)
         else:
             self.fault = None
+
+
+def _same_machine(before: Hello, now: Hello) -> bool:
+    """Whether two boots may be those of one board: the same kernel, and an image in common."""
+    images = {volume.fsid for volume in before.volumes}
+    shared = not images or not now.volumes or any(v.fsid in images for v in now.volumes)
+    return (before.kernel, before.arch) == (now.kernel, now.arch) and shared
+
+
+def _identity(hello: Hello) -> str:
+    images = ", ".join(str(volume.fsid) for volume in hello.volumes) or "none"
+    return f"Linux {hello.kernel} {hello.arch}, image {images}"
 
 
 def _waits(*, answered: bool) -> WaitingError:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A bad line: what a write becomes on its way through one.
+"""A bad line: turns what was written into what arrives.
 
-Bytes come in as they were written, and go out with bits flipped, whole writes lost, and lines of
-another program in between. The same seed gives the same noise.
+Bits are flipped, whole writes are lost, and lines of another program come in between. The same
+seed gives the same noise.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import random
 from dataclasses import dataclass
 
 TEXT = b"[   12.345678] usb 1-1: new high-speed USB device number 7 using ehci\r\n"
-"""What a kernel prints on the line."""
+"""A line that a kernel prints on the serial line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """How bad: chance of a bit to be flipped, of a write to be lost, of a line of text before a
-    write."""
+    """How bad a line is: the chance that a bit is flipped, that a write is lost, and that text
+    precedes a write."""
 
     bits: float = 1e-4
     lost: float = 0.01
@@ -35,7 +35,7 @@ class NoisyLine:
         self.printed = 0
 
     def through(self, data: bytes) -> bytes:
-        """What arrives of one write."""
+        """Return what arrives of one write."""
         rng, noise = self._rng, self._noise
         if rng.random() < noise.lost:
             self.lost += 1
@@ -57,5 +57,5 @@ class NoisyLine:
         return bytes(flipped)
 
     def _gap(self) -> int:
-        """Good bits before the next bad one."""
+        """Return how many good bits come before the next bad one."""
         return int(self._rng.expovariate(self._noise.bits)) if self._noise.bits else 1 << 62

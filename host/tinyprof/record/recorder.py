@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""One recording: a link in, a capture and running totals out.
+"""Records one line: a link comes in, a capture and totals go out.
 
-What arrives is stored before it is looked at, so nothing that is said about it can cost a byte.
-Every loss is known: from gaps in the frames' numbers, and from the epoch ends, which say how many
-records an epoch had.
+Bytes are stored before they are decoded, so no mistake in decoding can cost a byte. Every loss is
+known: from gaps in the frames' numbers, and from the epoch ends, which say how many records an
+epoch had.
 """
 
 from __future__ import annotations
@@ -20,33 +20,54 @@ from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Tally, Totals, console_text, loss_counts
 from tinyprof.record.diagnosis import LineWarning, LineWatch
 from tinyprof.record.return_path import ReturnPath
-from tinyprof.wire.frames import RUN_MAX, Command, Event, FrameDecoder, HostMark, primer
+from tinyprof.wire.frames import STRETCH_MAX, Command, Event, FrameDecoder, HostMark, primer
 from tinyprof.wire.messages import Rearm
 from tinyprof.wire.port import Link, LinkError
+from tinyprof.wire.sequence import Frame
 
 __all__ = ["Command", "Observer", "Recording", "StopAfter", "Totals", "record"]
 
 POLL_SECONDS = 0.25
+"""Seconds that one read waits at most."""
+
 SETTLE_SECONDS = 2.0
+"""Seconds that the end of a recording waits for frames that the target still repeats."""
+
+HURRIED_SECONDS = 0.4
+"""The same after a signal: a program that is told to end does so within a second."""
+
+SILENT_SECONDS = 5.0
+"""Seconds after which a target is silent. One with a tracer sends a status every second, one
+without a hello every two seconds."""
+
 REARM_SECONDS = 1.0
+"""Seconds between two requests to end an epoch."""
 EPOCH_MS_MAX = 60_000
-"""A part of a recording waits for epochs of at most this length to end; longer ones are asked
-to."""
+"""Milliseconds. A part of a recording waits for epochs of at most this length; longer ones are
+asked to end."""
 
 REBOOTS_SAID = 16
+"""Reboots that are said at most."""
 _REBOOTED = LineWarning(
-    "the target has rebooted", "its epochs start again; a profile counts another run"
+    "the target has rebooted", "its epochs start again; a profile counts another boot"
 )
 
-_UNHEARD = LineWarning(
+_ONE_WAY = LineWarning(
     "this line carries nothing to the target", "connect transmit too, and leave out --one-way"
 )
 
 
+def _silent(seconds: float) -> LineWarning:
+    return LineWarning(
+        f"the target has sent nothing for {seconds:.0f} s, though it sends something every second",
+        "check that it is on; still listening",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A finished recording. `fault` is what made it fail first; `ending` is None where that ended
-    it."""
+    """A finished recording. `fault`: the first thing that made it fail. `ending` None: the fault
+    ended it."""
 
     totals: Totals
     ending: Ending | None
@@ -57,8 +78,8 @@ class Observer(Protocol):
     """Is told what happens, as it happens."""
 
     def progress(self, totals: Callable[[], Totals]) -> None:
-        """Called after every read and every quarter second of silence; asking for the totals costs
-        time."""
+        """Called after every read, and every quarter second of silence. Asking for the totals
+        takes time."""
         ...
 
     def console(self, text: bytes) -> None:
@@ -66,26 +87,30 @@ class Observer(Protocol):
         ...
 
     def warning(self, warning: TinyprofError) -> None:
-        """Something is wrong; the recording goes on."""
+        """Something is wrong. The recording goes on."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class StopAfter:
-    """When to stop: after `seconds`, after `epochs` ended, or once `stop()` says so."""
+    """When to stop: after `seconds`, after `epochs` have ended, or when a call says so.
+
+    `stop()`: a signal asks for the end. `leave()`: somebody left the live view.
+    """
 
     seconds: float | None = None
     epochs: int | None = None
     stop: Callable[[], bool] = lambda: False
+    leave: Callable[[], bool] = lambda: False
 
 
 def no_commands() -> Iterable[Command]:
-    """The commands of a recording that is left alone."""
+    """Return the commands of a recording that nobody steers."""
     return ()
 
 
 def nobody_listens(events: Sequence[Event]) -> None:
-    """What a recording tells of its events where nobody asked."""
+    """Take the events of a recording that nobody watches."""
 
 
 def record(
@@ -104,9 +129,9 @@ def record(
     """Record until the link ends, a limit is reached, the target turns out to have no tracer, or a
     fault.
 
-    `one_way`: send nothing to the target, though the link could. `commands()` is asked at every
-    turn for what is wanted now; marks go into the capture, and the target is asked to end its
-    epoch there. `on_events()` is told every event, once it is stored. `clock` is in seconds.
+    `one_way`: send nothing to the target, though the link could. `commands()` is asked before
+    every read. A mark goes into the capture, and the target is asked to end its epoch there.
+    `on_events()` gets every event once it is stored. `clock` is in seconds.
     """
     return_path = ReturnPath(epoch_ms) if link.writable and not one_way else None
     session = _Session(link, writer, watch, observer, on_events, return_path, clock)
@@ -123,7 +148,7 @@ def record(
 
 
 class _Session:
-    """What a recording knows while it runs."""
+    """The state of a running recording."""
 
     def __init__(
         self,
@@ -147,11 +172,12 @@ class _Session:
         self._rearmed_at = float("-inf")
         self._epochs_before_part = 0
         self._tally.away = link.away
+        self._silence = self._now = 0.0
+        self._said_silence = False
         self.ending: Ending | None = None
 
     def run(self, limits: StopAfter, commands: Callable[[], Iterable[Command]]) -> None:
-        """Take what comes until there is an end. Raises CaptureError, and LinkError where the link
-        fails."""
+        """Take what comes until the end. Raises CaptureError, and LinkError if the link fails."""
         self.answer([])
         while not self.over(limits):
             for command in commands():
@@ -164,10 +190,12 @@ class _Session:
         self.settle()
 
     def over(self, limits: StopAfter) -> bool:
-        """Whether there is an end, by what came or by a limit."""
+        """Whether the recording has ended, or a limit ends it now."""
         if self.ending is None:
             if limits.stop():
                 self.ending = Ending.INTERRUPTED
+            elif limits.leave():
+                self.ending = Ending.LEFT
             elif self._watch.tracerless(self._elapsed()):
                 self.ending = Ending.NO_TRACER
             elif limits.seconds is not None and self._elapsed() >= limits.seconds:
@@ -177,12 +205,12 @@ class _Session:
         return self.ending is not None
 
     def patience(self, limits: StopAfter) -> float:
-        """Seconds to wait for the next byte."""
+        """Return how many seconds to wait for the next byte."""
         left = POLL_SECONDS if limits.seconds is None else limits.seconds - self._elapsed()
         return min(POLL_SECONDS, max(0.0, left))
 
     def take(self, data: bytes) -> None:
-        """Store, look, acknowledge: in this order, so that what is acknowledged is stored."""
+        """Store, decode, acknowledge, in this order: only what is stored is acknowledged."""
         self._look_at_port()
         writer = self._writer
         if isinstance(writer, RollingWriter) and writer.is_enough(self._elapsed()):
@@ -197,6 +225,7 @@ class _Session:
         now, sequence = self._elapsed(), self._decoder.sequence
         held = sequence.waiting > 0 or sequence.received > self._received_before
         self._received_before = sequence.received
+        self._note_silence(held or any(isinstance(event, Frame) for event in events))
         answered = self._return_path is not None
         waits = sequence.astray or (sequence.repeats and not answered)
         for warning in (
@@ -205,30 +234,47 @@ class _Session:
         ):
             self._observer.warning(warning)
 
+    def _note_silence(self, spoke: bool) -> None:
+        """Note for how long the target has sent no frame, and say once that it fell silent.
+
+        Only time in which the line was read counts: a host that is busy for a while still finds
+        what the target sent meanwhile.
+        """
+        now = self._elapsed()
+        silence = 0.0 if spoke else self._silence + now - self._now
+        self._silence, self._now = silence, now
+        known = self._decoder.sequence.whereabouts()[0] is not None
+        is_silent = known and silence >= SILENT_SECONDS
+        self._tally.silent_ms = round(silence * 1000) if is_silent else 0
+        if is_silent and not self._said_silence and not self._tally.away:
+            self._observer.warning(_silent(silence))
+        self._said_silence = is_silent
+
     def _store(self, data: bytes) -> list[Event]:
         self._tally.bytes += len(data)
         self._unwritten += data
-        # A slow line comes in pieces of a few bytes, each of which would cost a chunk. Half a
-        # frame is of use to nobody, and nothing of it is acknowledged.
+        # A slow line comes in pieces of a few bytes, and each would cost a chunk. Half a frame is
+        # of use to nobody, and nothing of it is acknowledged.
         whole = self._unwritten.rfind(b"\0") + 1
         self._write(
-            whole if data and len(self._unwritten) < RUN_MAX + whole else len(self._unwritten)
+            whole if data and len(self._unwritten) < STRETCH_MAX + whole else len(self._unwritten)
         )
         events = self._decoder.feed(data)
         self._count(events)
         return events
 
     def _write(self, size: int) -> None:
-        """So much of what has come goes into the capture, before anything that comes after it."""
+        """Write the first `size` bytes of what has come to the capture."""
         if size:
             self._writer.line(self._unwritten[:size], self._elapsed())
             self._unwritten = self._unwritten[size:]
 
     def _store_and_roll(self, writer: RollingWriter, data: bytes) -> list[Event]:
-        """Store run by run, and turn to the next part where no epoch and no frame is under way."""
+        """Store stretch by stretch, and begin the next part where no epoch and no frame is under
+        way."""
         events: list[Event] = []
-        for run in _runs(data):
-            events += self._store(run)
+        for stretch in _stretches(data):
+            events += self._store(stretch)
             if self._between_epochs() and writer.is_enough(self._elapsed()):
                 writer.turn(
                     self._elapsed(), primer(self._decoder.sequence), loss_counts(self.totals())
@@ -253,7 +299,7 @@ class _Session:
             self._link.write(self._return_path.say(Rearm()))
 
     def obey(self, command: Command) -> None:
-        """Store a mark; tell the target what it is to do."""
+        """Store a mark, and send a command to the target."""
         if isinstance(command, HostMark):
             self._write(len(self._unwritten))
             self._writer.mark(command.text)
@@ -261,7 +307,7 @@ class _Session:
             self._on_events([command])
             command = Rearm()
         elif not self._return_path:
-            self._observer.warning(_UNHEARD)
+            self._observer.warning(_ONE_WAY)
         if not self._return_path:
             return
         if isinstance(command, Rearm):
@@ -271,7 +317,7 @@ class _Session:
             self.answer([])
 
     def _look_at_port(self) -> None:
-        """Say and store that the port went away, and ask the target anew once it is back."""
+        """Say and store that the port went away. Once it is back, ask the target anew."""
         if self._link.gaps > self._tally.gaps:
             self._tally.gaps = self._link.gaps
             self._write(len(self._unwritten))
@@ -283,24 +329,26 @@ class _Session:
         if self._tally.away and not self._link.away:
             self._tally.away = False
             self._observer.warning(LineWarning("the port is there: the recording goes on"))
+            self._watch.reconnected()
             if self._return_path:
                 self._return_path.reopened()
         self._tally.overruns = self._link.overruns
 
     def answer(self, events: list[Event]) -> None:
-        """Say to the target what is to be said now."""
+        """Send the target what is due now."""
         if not self._return_path:
             return
         if words := self._return_path.due(self._elapsed(), events, self._decoder.sequence):
             self._link.write(words)
-        for warning in self._watch.unheard(
-            deaf=self._return_path.deaf(self._elapsed()), disobeyed=self._return_path.disobeyed
+        for warning in self._watch.unanswered(
+            cannot_hear=self._return_path.cannot_hear, disobeyed=self._return_path.disobeyed
         ):
             self._observer.warning(warning)
 
     def settle(self) -> None:
-        """Where the target repeats, give it a moment for the frames that are missing just now."""
-        until = self._elapsed() + SETTLE_SECONDS
+        """Give a target that repeats a moment for the frames that are missing just now."""
+        hurried = self.ending is Ending.INTERRUPTED
+        until = self._elapsed() + (HURRIED_SECONDS if hurried else SETTLE_SECONDS)
         while (
             self._decoder.sequence.repeats
             and self._decoder.sequence.waiting
@@ -312,7 +360,7 @@ class _Session:
             self.take(data)
 
     def finish(self) -> None:
-        """Store and count what has come and waited for more. Raises CaptureError."""
+        """Store and count the rest. Raises CaptureError."""
         self._write(len(self._unwritten))
         self._count(self._decoder.finish(line_ended=self.ending is Ending.LINE_ENDED))
         self._writer.losses(loss_counts(self.totals()))
@@ -336,7 +384,7 @@ class _Session:
         return self._clock() - self._began
 
 
-def _runs(data: bytes) -> list[bytes]:
-    """The pieces of a read that a zero ends, and the rest."""
+def _stretches(data: bytes) -> list[bytes]:
+    """Return the stretches of a read that a zero ends, and the rest."""
     *ended, rest = data.split(b"\0")
-    return [*(run + b"\0" for run in ended), rest]
+    return [*(stretch + b"\0" for stretch in ended), rest]

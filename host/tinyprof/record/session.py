@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""A recording put together: port, capture, diagnosis."""
+"""One recording put together: a port, the files of the capture, and the commands to the target.
+
+A request comes in. The port is opened first, and the files are made after that, so a port that is
+not there leaves no file behind. Recording returns when the files are complete and on the disk.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import re
+import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import click
 
 from tinyprof.capture.compression import LinePacker
 from tinyprof.capture.format import CaptureError, Meta
@@ -16,59 +21,226 @@ from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.parts import Roll, RollingWriter, part_path
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.disk import DiskError, kept_safe
+from tinyprof.errors import TinyprofError
+from tinyprof.record.diagnosis import LineWatch
+from tinyprof.record.noise import Noise
+from tinyprof.record.recorder import (
+    Observer,
+    Recording,
+    StopAfter,
+    no_commands,
+    nobody_listens,
+    record,
+)
+from tinyprof.record.sim import QUIET, open_sim
 from tinyprof.text import shown
-from tinyprof.wire.frames import HostMark
+from tinyprof.wire.frames import Command, Event, HostMark
 from tinyprof.wire.port import Link, NoSuchPortError, SerialLink, open_link
 from tinyprof.wire.reconnect import LastingLink
 
-NAMED_PARTS = 4
-"""Files of one recording that are named one by one in what to do next."""
+SIM = "sim:"
+"""A port that begins with this is a simulated target."""
 
 
-def _writer(
-    output: Path,
-    meta: Meta,
-    index: ImageIndex | None,
-    roll: Roll | None,
-    packer: LinePacker | None,
-    open_files: contextlib.ExitStack,
-) -> CaptureWriter | RollingWriter:
-    """The capture at `output`, and its further parts beside it: NAME-1, NAME-2 …"""
-    part_files = open_files.enter_context(contextlib.ExitStack())
+class OutputError(TinyprofError):
+    """A file that a recording would overwrite."""
 
-    def begin_part(part: Meta, primer: bytes) -> CaptureWriter:
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to record, from which port, into which file, and until when.
+
+    `marks`: names and seconds after the start. `limits.seconds` and `limits.epochs` end the
+    recording. `epoch_ms` None: epochs stay as they are. `speed` and `noisy` are for a simulated
+    target. `recorder` is the version that the capture names.
+    """
+
+    port: str
+    output: Path
+    recorder: str
+    index: ImageIndex | None = None
+    baud: int = 115_200
+    epoch_ms: int | None = None
+    limits: StopAfter = field(default_factory=StopAfter)
+    marks: Sequence[tuple[str, float]] = ()
+    roll: Roll | None = None
+    packed: bool = False
+    wait: bool = False
+    one_way: bool = False
+    speed: float = 1.0
+    noisy: bool = False
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the target is a recorded one that is played again."""
+        return self.port.startswith(SIM)
+
+
+def check_outputs(request: Request, console: Path | None, inputs: Iterable[Path]) -> None:
+    """Refuse outputs that would overwrite anything. Raises OutputError.
+
+    1. The capture, and with `roll` every file with the name of a further part, must not exist.
+    2. The console's file must be none of the inputs, neither the port nor the capture.
+    3. An ordinary file in its place must be empty or missing.
+    """
+    output = request.output
+    in_the_way = [output] if output.exists() or output.is_symlink() else []
+    if request.roll:
+        in_the_way += _further_parts(output)
+    if in_the_way:
+        raise OutputError(
+            f"{in_the_way[0]} exists: a recording is never overwritten",
+            "name another file with -o, or move that one away",
+        )
+    if console is None:
+        return
+    if console.resolve() == output.resolve():
+        raise OutputError(f"{console} is the capture itself", "name another file with --console")
+    others = [*inputs, Path(request.port.removeprefix(SIM).removeprefix("unix:"))]
+    for other in others:
+        if _same_file(console, other):
+            raise OutputError(
+                f"{console} is {other}, which the recording reads",
+                "name another file with --console",
+            )
+    with contextlib.suppress(FileNotFoundError):
+        status = console.stat()
+        if stat.S_ISDIR(status.st_mode) or (stat.S_ISREG(status.st_mode) and status.st_size):
+            raise OutputError(
+                f"{console} exists and is not empty", "name another file with --console"
+            )
+
+
+def _further_parts(first: Path) -> list[Path]:
+    """Return the files that have the name of a further part of a recording."""
+    name = re.compile(re.escape(first.stem) + r"-[1-9][0-9]*" + re.escape(first.suffix))
+    with contextlib.suppress(OSError):
+        return sorted(path for path in first.parent.iterdir() if name.fullmatch(path.name))
+    return []
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    """Whether two names are of one file, by device and inode."""
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):
+        return False
+
+
+class Session:
+    """One recording, whose port is open. `index`: that of the image, if it is known."""
+
+    def __init__(self, request: Request, link: Link, index: ImageIndex | None) -> None:
+        self._request, self._link = request, link
+        self._writer: CaptureWriter | RollingWriter | None = None
+        self._files = contextlib.ExitStack()
+        self._stop: Callable[[], bool] = lambda: False
+        self.index = index
+
+    def begin_files(self, stop: Callable[[], bool]) -> None:
+        """Make the capture. `stop()`: whether a signal asks for the end. Raises CaptureError."""
+        self._stop = stop
+        request = self._request
+        meta = Meta(request.recorder, request.port, request.baud, int(time.time()))
+        packer = LinePacker() if request.packed else None
+
+        def begin_part(part: Meta, primer: bytes) -> CaptureWriter:
+            try:
+                self._files.close()
+            except DiskError as error:
+                raise CaptureError(error.message, error.hint) from None
+            path = part_path(request.output, part.part)
+            try:
+                file = self._files.enter_context(path.open("xb", buffering=0))
+            except FileExistsError:
+                raise CaptureError(f"{path} exists", "move it away") from None
+            except OSError as error:
+                raise CaptureError(f"{path} cannot be written: {error.strerror}") from None
+            self._files.enter_context(kept_safe(file))
+            return CaptureWriter(file, part, self.index, primer, packer)
+
+        roll = request.roll
+        self._writer = RollingWriter(meta, begin_part, roll) if roll else begin_part(meta, b"")
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files of the recording so far."""
+        parts = self._writer.parts if isinstance(self._writer, RollingWriter) else 1
+        return [part_path(self._request.output, part) for part in range(parts)]
+
+    def record(
+        self,
+        observer: Observer,
+        on_events: Callable[[Sequence[Event]], None] = nobody_listens,
+        commands: Callable[[], Iterable[Command]] = no_commands,
+        leave: Callable[[], bool] = lambda: False,
+    ) -> Recording:
+        """Record until the end, and return when the files are complete and on the disk.
+
+        `leave()`: whether somebody wants to end the recording. `commands()` and `on_events()` are
+        those of `recorder.record`.
+        """
+        request, writer = self._request, self._writer
+        assert writer
+        due = _due(request.marks)
         try:
-            part_files.close()
+            recording = record(
+                self._link,
+                writer,
+                LineWatch(request.port, request.baud, self.index),
+                observer,
+                replace(request.limits, stop=self._stop, leave=leave),
+                epoch_ms=request.epoch_ms,
+                commands=lambda: [*due(), *commands()],
+                on_events=on_events,
+                one_way=request.one_way,
+            )
+        except BaseException:
+            with contextlib.suppress(DiskError):
+                self._files.close()
+            raise
+        try:
+            self._files.close()
         except DiskError as error:
-            raise CaptureError(error.message, error.hint) from None
-        path = part_path(output, part.part)
-        try:
-            file = part_files.enter_context(path.open("xb", buffering=0))
-        except FileExistsError:
-            raise CaptureError(f"{path} exists", "move it away") from None
-        except OSError as error:
-            raise CaptureError(f"{path} cannot be written: {error.strerror}") from None
-        part_files.enter_context(kept_safe(file))
-        return CaptureWriter(file, part, index, primer, packer)
-
-    return RollingWriter(meta, begin_part, roll) if roll else begin_part(meta, b"")
+            return replace(recording, fault=recording.fault or error)
+        return recording
 
 
-def _open(port: str, baud: int, *, wait: bool) -> Link:
-    """The port. A serial device that goes away is waited for, any other port only if `wait` says
-    so."""
+@contextlib.contextmanager
+def open_session(request: Request, say: Callable[[str], None]) -> Iterator[Session]:
+    """Open the port of a recording. `say()` is told that a port is waited for.
+
+    Raises LinkError or SimError.
+    """
+    if request.packed:
+        # Before a target is kept waiting: there may be no zstd here.
+        LinePacker()
+    index = request.index
+    if request.is_simulated:
+        noise = Noise() if request.noisy else QUIET
+        link: Link
+        link, simulated = open_sim(request.port, speed=request.speed, noise=noise)
+        index = index or simulated
+    else:
+        link = _open(request.port, request.baud, say, wait=request.wait)
+    with contextlib.closing(link):
+        yield Session(request, link, index)
+
+
+def _open(port: str, baud: int, say: Callable[[str], None], *, wait: bool) -> Link:
+    """Open the port. A serial device that goes away is waited for, another port only if `wait`."""
     try:
         link = open_link(port, baud)
     except NoSuchPortError:
         if not wait:
             raise
-        click.echo(f"tinyprof: waiting for {shown(port)}", err=True)
+        say(f"waiting for {shown(port)}")
         return LastingLink(port, baud)
     return LastingLink(port, baud, link) if wait or isinstance(link, SerialLink) else link
 
 
-def _due(marks: tuple[tuple[str, float], ...]) -> Callable[[], list[HostMark]]:
-    """The marks whose time has come since the last call, the first of which is the start."""
+def _due(marks: Sequence[tuple[str, float]]) -> Callable[[], list[HostMark]]:
+    """Return a function that gives the marks whose time has come since its last call."""
     left = sorted(marks, key=lambda mark: mark[1])
     began = time.monotonic()
 

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A target without hardware: what a capture holds, said again over a real pty in the real
-protocol.
+"""A target without hardware: plays a capture again over a real pty, in the real protocol.
 
-A capture comes in; a `Link` to a target that repeats its words goes out, at the pace at which they
-were recorded or faster, over as bad a line as is asked for. It touches no page: what is said was
-true once.
+A capture comes in. A `Link` to a target goes out that repeats the capture's messages at their
+pace, or faster, over as bad a line as is wanted. It touches no page.
 """
 
 from __future__ import annotations
@@ -44,20 +42,23 @@ from tinyprof.wire.port import DescriptorLink
 from tinyprof.wire.sequence import Frame
 
 WINDOW = 32
+"""Frames that the target keeps for repetition."""
 REPEAT_SECONDS = 0.5
+"""Seconds without an acknowledgement, after which the oldest frame is sent again."""
 HEAR_SECONDS = 1.5
-"""How long a target waits after its first word for a host to answer: it talks faster than a
-UART."""
+"""Seconds that the target waits for a host after its first message: it is faster than a UART."""
 
 LINGER_SECONDS = 5.0
-"""How long a target that has said everything waits for a host that has not acknowledged it."""
+"""Seconds that a target that has said everything waits for acknowledgements."""
 
 READ = 4096
+"""Bytes of one read."""
 QUIET = Noise(0, 0, 0)
+"""A line without noise."""
 
 
 class SimError(TinyprofError):
-    """A capture that holds nothing to say again."""
+    """A capture that cannot be played."""
 
 
 @dataclass(slots=True)
@@ -68,8 +69,8 @@ class _Kept:
 
 
 class Sender:
-    """The agent's side of the protocol (docs/wire-format.md, "Repetition"), with bytes for a
-    port."""
+    """The agent's side of the protocol (docs/wire-format.md, "Repetition"). It returns the bytes
+    for a port."""
 
     def __init__(self, session: int) -> None:
         self._session = session
@@ -81,7 +82,7 @@ class Sender:
 
     @property
     def unacknowledged(self) -> int:
-        """Frames that the host may not have; 0 while nobody has asked for repetition."""
+        """Frames that the host may not have. 0: nobody has asked for repetition."""
         return len(self._kept) if self.begun else 0
 
     @property
@@ -89,7 +90,7 @@ class Sender:
         return self.unacknowledged >= WINDOW
 
     def say(self, message: Message, now: float) -> bytes:
-        """The frame of a new message. Not while it is `full`."""
+        """Return the frame of a new message. Not while the sender is `full`."""
         seq = self._seq
         self._seq = (seq + 1) % SEQ_MODULO
         self._kept[seq] = _Kept(message)
@@ -105,14 +106,14 @@ class Sender:
         return encode_message(kept.message, seq, repeated=self.begun)
 
     def begin(self, now: float) -> bytes:
-        """The host has asked for repetition."""
+        """The host has asked for repetition: return the begin, and the oldest frame."""
         self.begun = True
         oldest = next(iter(self._kept), self._seq)
         begin = encode_message(Begin(self._session), oldest)
         return begin + (self._send(oldest, now) if self._kept else b"")
 
     def take(self, ack: Ack, now: float) -> bytes:
-        """What is to be sent again, after the host has told what it has."""
+        """Return the frames to send again after an acknowledgement."""
         if not self.begun or ack.session != self._session:
             return b""
         last = 0
@@ -129,14 +130,14 @@ class Sender:
         return b"".join(self._send(seq, now) for seq in lost)
 
     def overdue(self, now: float) -> bytes:
-        """The oldest frame again, if nothing was heard for too long."""
+        """Return the oldest frame, if no acknowledgement came for too long."""
         if not self.unacknowledged or now - self._last_sent < REPEAT_SECONDS:
             return b""
         return self._send(next(iter(self._kept)), now)
 
 
 def told(reader: CaptureReader) -> Iterator[tuple[float, Message]]:
-    """What the target said, and when: seconds since the recording began."""
+    """Yield what the target said, and when, in seconds since the recording began."""
     for event in reader.events():
         if isinstance(event, Frame) and isinstance(
             event.message, Pages | EpochEnd | Mark | Hello | Status
@@ -149,7 +150,7 @@ def told(reader: CaptureReader) -> Iterator[tuple[float, Message]]:
 
 
 class SimulatedTarget:
-    """Says a story over a pty, in a thread of its own. `speed` 0: as fast as it goes."""
+    """Plays a story over a pty, in a thread of its own. `speed` 0: without waiting."""
 
     def __init__(
         self,
@@ -173,13 +174,13 @@ class SimulatedTarget:
         self._stopped = 0.0
 
     def link(self, name: str) -> DescriptorLink:
-        """The host's end; the target speaks from now on."""
+        """Return the host's end. The target speaks from now on."""
         link = DescriptorLink(self._slave, name, writable=True)
         threading.Thread(target=self._run, name="target", daemon=True).start()
         return link
 
     def _run(self) -> None:
-        # The host's end is closed when it has had enough.
+        # A host that has had enough closes its end.
         with contextlib.suppress(OSError):
             for at, message in self._story:
                 self._wait_until(at / self._speed if self._speed else 0.0)
@@ -199,18 +200,20 @@ class SimulatedTarget:
             self._turn(max(0.0, min(self._left(at), REPEAT_SECONDS)) or REPEAT_SECONDS)
 
     def _left(self, at: float) -> float:
-        """Seconds to that place of the story; it does not go on while it is stopped."""
+        """Return the seconds to a place of the story. The story does not go on while the target is
+        stopped."""
         if self._stopped_at is not None:
             return REPEAT_SECONDS
         return at - (self._now() - self._stopped)
 
     def _hear_out(self) -> None:
-        """Once: give the host the time to answer the first word."""
+        """Give the host time to answer the first message."""
         while not self._sender.begun and self._now() < HEAR_SECONDS:
             self._turn(HEAR_SECONDS)
 
     def _linger(self) -> None:
-        """Wait for the host to have everything, as long as there is less and less to wait for."""
+        """Wait until the host has everything, for as long as there is less and less to wait
+        for."""
         left, deadline = WINDOW + 1, 0.0
         while self._sender.unacknowledged or self._unsent:
             if self._sender.unacknowledged < left:
@@ -220,7 +223,8 @@ class SimulatedTarget:
             self._turn(REPEAT_SECONDS)
 
     def _let_read(self, deadline: float) -> None:
-        """A pty forgets what was not read when its other end closes."""
+        """Wait until the host has read everything. A pty forgets the rest when its other end
+        closes."""
         while select.select([self._slave], [], [], 0)[0] and self._now() < deadline:
             self._turn(0.01)
 
@@ -263,8 +267,8 @@ class SimulatedTarget:
 def open_sim(
     port: str, *, speed: float = 1.0, noise: Noise = QUIET
 ) -> tuple[DescriptorLink, ImageIndex | None]:
-    """`sim:` replays the reference board's start, `sim:FILE` a capture; with the index that it
-    carries.
+    """Open a simulated target: `sim:` plays the reference board's start, `sim:FILE` a capture.
+    Also returns the index that the capture carries.
 
     Raises TinyprofError.
     """

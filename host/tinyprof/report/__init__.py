@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What profiles and plans say, for people and for programs: text, JSON fields or HTML out. No
-I/O."""
+"""Reports of profiles and plans: text, JSON fields or HTML out. No I/O."""
 
 from tinyprof.report.axfs import axfs_lines
 from tinyprof.report.differences import difference_fields, difference_lines, differences

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A profile as the table that mkfs.axfs reads with -i: lines of `path,offset,count`, the most used
-first.
+"""A profile as the table that `mkfs.axfs -i` reads: lines of `path,offset,count`, the highest
+count first.
 
-The path begins with a point, the offset is in bytes, the count is the number of epochs the page
-was mapped in. Pages that only read() or a private copy touched are left out, as AXFS's own
+The path begins with a point. The offset is in bytes. The count is the number of epochs in which
+the page was mapped. Pages that only read() or a private copy touched are left out, as AXFS's own
 recorder leaves them out.
 """
 
@@ -16,7 +16,7 @@ from tinyprof.profile.model import Profile
 
 
 def axfs_lines(profile: Profile) -> tuple[list[str], list[str]]:
-    """The lines, and the paths that the format has no way to write."""
+    """The lines, and the paths that the format cannot write."""
     unwritable = [file.path for file in profile.files if any(c in file.path for c in ",\n\r")]
     rows = sorted(
         (row for row in _rows(profile) if row[1] not in unwritable),

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What became different between two profiles: both in, pages gained, lost, hotter and colder by
-file out.
+"""The differences between two profiles: both in, pages gained, lost, hotter and colder by file
+out.
 
-A file is compared with the one of the same content, or else of the same path: then its pages are
-compared by their place, and the file is said to have changed.
+A file is compared with
+
+1. the file of the same content;
+2. else the file of the same path. Then its pages are compared by their place, and the file counts
+   as changed.
 """
 
 from __future__ import annotations
@@ -15,14 +18,15 @@ from typing import Any
 from tinyprof.pages import page_ranges
 from tinyprof.profile.model import FileUse, Profile
 from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Temperature, Thresholds, temperatures
+from tinyprof.text import counted
 
 _RANK = {temperature: rank for rank, temperature in enumerate(Temperature)}
 
 
 @dataclass(frozen=True, slots=True)
 class FileDifference:
-    """Pages of one file: used only in the second profile or the first, of a hotter or a colder
-    class now."""
+    """Pages of one file: used only in the second profile (`gained`) or only in the first (`lost`),
+    and of a hotter or a colder class in the second."""
 
     path: str
     changed: bool
@@ -35,7 +39,7 @@ class FileDifference:
 def differences(
     one: Profile, other: Profile, thresholds: Thresholds = DEFAULT_THRESHOLDS
 ) -> list[FileDifference]:
-    """The files in which something became different, in the order of their paths."""
+    """The files with a difference, in the order of their paths."""
     found = []
     left = {(file.sha256, file.size): file for file in other.files}
     pairs: list[tuple[FileUse | None, FileUse | None]] = []
@@ -100,5 +104,5 @@ def difference_lines(found: list[FileDifference]) -> Iterator[str]:
     sums = difference_fields(found)
     yield (
         f"{sums['gained']:6}{sums['lost']:6}{sums['hotter']:7}{sums['colder']:7}  in "
-        f"{len(found)} files"
+        f"{counted(len(found), 'file')}"
     )

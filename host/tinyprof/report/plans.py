@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a plan says: a plan in, lines of text or the fields of a JSON document out; and a curve of
-plans.
+"""The report of a plan, and of a curve of plans: plans in, lines of text or JSON fields out.
 
-The fields are a plan file too: `tinyprof build --plan` reads what `tinyprof plan --json` printed.
-No I/O.
+The JSON fields are a plan file too: `tinyprof build --plan` reads the output of `tinyprof plan
+--json`. No I/O.
 """
 
 from __future__ import annotations
@@ -17,9 +16,13 @@ from tinyprof.plan.plan_file import plan_fields
 from tinyprof.plan.planner import Plan, PlannedFile
 from tinyprof.rootfs.match import Match
 from tinyprof.segments.split_tree import Prices
+from tinyprof.text import counted
 
 PLOT_WIDTH = 50
+"""Characters of the longest bar of a curve."""
+
 CHANGED_MAX = 20
+"""Changed files that are named."""
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -36,7 +39,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 
 
 def _goodness(plan: Plan) -> dict[str, float]:
-    """Cut, not rounded, so that 1 means that nothing is better."""
+    """The shares, cut and not rounded, so that 1 means that nothing is better."""
     return {"of_bound": int(plan.of_bound * 1e6) / 1e6, "of_best": int(plan.of_best * 1e6) / 1e6}
 
 
@@ -55,7 +58,7 @@ def _file_fields(file: PlannedFile) -> dict[str, Any]:
 
 
 def match_fields(match: Match) -> dict[str, Any]:
-    """How the profile's used pages were found in the tree."""
+    """The number of used pages found in each way, and the files that have changed."""
     return {
         "pages": asdict(match.counts),
         "changed": {file.node.path: asdict(file.counts) for file in match.changed},
@@ -63,8 +66,16 @@ def match_fields(match: Match) -> dict[str, Any]:
     }
 
 
+def nothing_found(files: int, place: str) -> str:
+    """The message for a tree that has no file of a profile: another tree was meant."""
+    return f"none of the {counted(files, 'file')} of this profile is in {place}"
+
+
 def match_lines(match: Match) -> Iterator[str]:
-    """What has changed since the profile, a line a file; nothing where nothing has."""
+    """The files that have changed since the profile, a line for each; no line where none has."""
+    if len(match.missing) > 1 and not match.files:
+        yield nothing_found(len(match.missing), "ROOTFS")
+        return
     lines = [
         f"{file.node.path}: changed since the profile: of its used pages {file.counts.by_place} "
         "are in their "
@@ -73,11 +84,12 @@ def match_lines(match: Match) -> Iterator[str]:
         for file in match.changed
     ]
     lines += [
-        f"{path}: not there any more: {pages} used pages" for path, pages in match.missing.items()
+        f"{path}: not there any more: {counted(pages, 'used page')}"
+        for path, pages in match.missing.items()
     ]
     yield from lines[:CHANGED_MAX]
     if len(lines) > CHANGED_MAX:
-        yield f"and {len(lines) - CHANGED_MAX} more files"
+        yield f"and {counted(len(lines) - CHANGED_MAX, 'more file')}"
     counts = match.counts
     if lines:
         yield (
@@ -94,18 +106,23 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     it = plan.prediction
     yield (
         f"image {it.image} bytes, {it.image - it.image_before:+} to the one without "
-        "pages in place; "
-        f"{it.pages} pages in place for a {plan.kernel} kernel"
+        f"pages in place; {counted(it.pages, 'page')} in place for a {plan.kernel} kernel"
     )
     yield (
         f"page cache {it.page_cache // 1024} KiB instead of {it.page_cache_before // 1024} "
-        "if nothing is "
-        f"ever dropped; in the steady state {it.steady // 1024} KiB instead of "
-        f"{it.steady_before // 1024}"
+        f"if nothing is ever dropped; in the steady state {it.steady // 1024} KiB instead of "
+        f"{it.steady_before // 1024}" + _links_text(it.links)
     )
     yield _goodness_line(plan)
     for file in plan.files:
         yield from _file_lines(file, plan.split)
+
+
+def _links_text(links: int) -> str:
+    if not links:
+        return ""
+    pages = "a page" if links == 1 else f"{links} pages"
+    return f"; {pages} of that for {counted(links, 'symbolic link')}"
 
 
 def _goodness_line(plan: Plan) -> str:
@@ -120,9 +137,8 @@ def _goodness_line(plan: Plan) -> str:
 def _file_lines(file: PlannedFile, split: bool) -> Iterator[str]:
     filler = f", {file.filler} of them only to reach others" if file.filler else ""
     yield (
-        f"{file.path}: {len(file.chosen)} of {file.pages} pages{filler}; costs {file.cost} "
-        "bytes of flash, "
-        f"saves {file.saves} of RAM"
+        f"{file.path}: {len(file.chosen)} of {counted(file.pages, 'page')}{filler}; costs "
+        f"{file.cost} bytes of flash, saves {file.saves} of RAM"
     )
     if file.chosen:
         yield f"    in place: {page_ranges(file.chosen)}"

@@ -2,8 +2,8 @@
 """The report of a profile: its boots with phases and losses, and its files with their heat,
 hottest first.
 
-A profile comes in; a summary goes out, and that as lines of text or as the fields of a JSON
-document. Names in the lines are as they were recorded: whoever prints them makes them harmless.
+A profile comes in. A summary goes out, as lines of text or as the fields of a JSON document. Names
+in the lines are not escaped: the printing code has to escape them (text.shown()).
 """
 
 from __future__ import annotations
@@ -13,22 +13,29 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tinyprof.pages import PAGE_SIZE
+from tinyprof.pages import pages_in
 from tinyprof.plan.value import pays
 from tinyprof.profile.model import KIND_LETTERS, BootFacts, FileUse, Profile
 from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Temperature, Thresholds, temperatures
 from tinyprof.profile.tprof import boot_fields
 from tinyprof.tables.ledger import losses_text
 from tinyprof.tables.strip import CELLS, heat_strip
+from tinyprof.text import counted
+
+_ENDED = {
+    "silent": "; cut off: the target fell silent",
+    "killed": "; cut off: the recorder was killed",
+}
+"""By the field `ended` of a boot."""
 
 _KINDS = [(kind.name.lower(), letter) for kind, letter in KIND_LETTERS.items()]
 
 
 @dataclass(frozen=True, slots=True)
 class FileSummary:
-    """Pages of one file: all, those used, by class, those mapped, and those seen as each kind.
+    """One file: its number of pages, of used ones, by class, by kind, and worth storing in place.
 
-    `strip` shows where they are. `processes` as in FileUse.
+    `strip` is its heat strip. `processes` as in FileUse.
     """
 
     path: str
@@ -50,7 +57,7 @@ class FileSummary:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The report; sums are over `files`, which stand in the order of their hot, then of their used
+    """The report. The sums are over `files`, sorted by their hot pages, then by their used
     pages."""
 
     boots: tuple[BootFacts, ...]
@@ -65,7 +72,7 @@ class Summary:
 
 
 def summarize(profile: Profile, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> Summary:
-    """Count what a profile holds."""
+    """The summary of a profile."""
     files = [_file(profile, file, thresholds) for file in profile.files]
     files.sort(key=lambda file: (-file.hot, -file.used, file.path, file.sha256))
     return Summary(
@@ -84,7 +91,7 @@ def summarize(profile: Profile, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> 
 def _file(profile: Profile, use: FileUse, thresholds: Thresholds) -> FileSummary:
     classes = temperatures(profile, use, thresholds)
     counts = Counter(classes.values())
-    pages = -(-use.size // PAGE_SIZE)
+    pages = pages_in(use.size)
     seen_as = {
         kind: sum(letter in page.seen for page in use.pages.values()) for kind, letter in _KINDS
     }
@@ -118,19 +125,28 @@ def boot_text(boot: BootFacts) -> str:
     """One boot in a line."""
     lost = losses_text(boot.losses)
     weight = f", counted {boot.weight} times" if boot.weight > 1 else ""
-    return f"image {boot.fsid}, kernel {boot.kernel}, {boot.epochs} epochs{weight}, lost: {lost}"
+    epochs = counted(boot.epochs, "epoch")
+    return f"image {boot.fsid}, kernel {boot.kernel}, {epochs}{weight}, lost: {lost}" + ended_text(
+        boot
+    )
+
+
+def ended_text(boot: BootFacts) -> str:
+    """The event that cut the recording of a boot off, if any did."""
+    ended = boot.extra.get("ended")
+    return _ENDED.get(ended, "") if isinstance(ended, str) else ""
 
 
 def phase_lines(boot: BootFacts) -> Iterator[str]:
-    """A run's phases, a line each."""
+    """The phases of a boot, a line for each."""
     for phase in boot.phases:
         name = phase.name or (
             "after it became steady" if phase.steady and phase.first > 1 else "the start"
         )
         steady = ", steady state" if phase.steady else ""
         yield (
-            f"  from epoch {phase.first}: {name}, {phase.epochs} epochs, {phase.fresh} new "
-            f"pages{steady}"
+            f"  from epoch {phase.first}: {name}, {counted(phase.epochs, 'epoch')}, "
+            f"{counted(phase.fresh, 'new page')}{steady}"
         )
 
 
@@ -140,10 +156,15 @@ def summary_lines(summary: Summary) -> Iterator[str]:
         yield boot_text(boot)
         yield from phase_lines(boot)
     yield (
-        f"{summary.used} pages used in {len(summary.files)} files: {summary.hot} hot, "
+        f"{counted(summary.used, 'page')} used in {counted(len(summary.files), 'file')}: "
+        f"{summary.hot} hot, "
         f"{summary.warm} warm, "
         f"{summary.once} once; {summary.worth_xip} of them worth storing in place"
-        + (f"; {summary.unknown_pages} of no file" if summary.unknown_pages else "")
+        + (
+            f"; {counted(summary.unknown_pages, 'page')} of no file"
+            if summary.unknown_pages
+            else ""
+        )
     )
     legend = ", ".join(f"{cell} {temperature.value}" for temperature, cell in CELLS.items())
     yield f"   hot  warm  once  of pages  exec  read write  file  path     {legend}"

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The bytes of the files that a profile is about: an image or a tree in, a file's content out when
-asked for.
+"""Reads the files that a profile is about: an image or a tree in, the content of a file out.
 
-A profile knows contents by their hash, so that what an image or a tree has under the same path
-counts only if it is the very same: names of another version would be wrong. Nothing is read before
-the first question.
+A file counts only if its content has the hash that the profile knows. The names in another version
+of the file would be wrong. Nothing is read before the first question.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from pathlib import Path
 
 from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.programs import head_in
-from tinyprof.cramfs.reading.reader import read_image
+from tinyprof.cramfs.reading.reader import open_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.profile.model import FileUse
 from tinyprof.rootfs.elf_names import Names, read_names
@@ -25,12 +23,14 @@ from tinyprof.segments.split import original_of
 
 Reader = Callable[[], bytes]
 NAMED_MAX = 64
-"""Files of which the names are kept, the last ones that were asked for."""
+"""Number of files whose names are kept: those asked for last."""
 
 
 class Contents:
-    """`load` finds what there is, by path, at the first question; it may be asked from several
-    threads."""
+    """The files of an image or a tree. Several threads may ask.
+
+    `load` gives a reader for each path. It is called at the first question.
+    """
 
     def __init__(self, load: Callable[[], Mapping[str, Reader]]) -> None:
         self._load = load
@@ -40,10 +40,10 @@ class Contents:
         self._named = lru_cache(NAMED_MAX)(self._read_names)
 
     def content(self, path: str, sha256: str) -> bytes | None:
-        """A file's bytes; those of the program that a split one was made of. None where they are
-        not there.
+        """The bytes of a file, or of its original where the file is split.
 
-        Raises TinyprofError or OSError where there is something that cannot be read.
+        None where there is no file of this path and hash. Raises TinyprofError or OSError for a
+        file that cannot be read.
         """
         with self._lock:
             if self._readers is None:
@@ -58,14 +58,15 @@ class Contents:
         )
 
     def head(self, file: FileUse) -> bytes | None:
-        """What mapped_parts() needs of a file, or None."""
+        """The first bytes of a file, as many as mapped_parts() needs; None where it is not
+        there."""
         if file.sha256 not in self._heads:
             data = self.content(file.path, file.sha256)
             self._heads[file.sha256] = None if data is None else head_in(data)
         return self._heads[file.sha256]
 
     def names(self, file: FileUse) -> Names | None:
-        """The sections and functions of a file; None where its content is not there."""
+        """The sections and functions of a file; None where it is not there."""
         return self._named(file.path, file.sha256)
 
     def _read_names(self, path: str, sha256: str) -> Names | None:
@@ -77,7 +78,7 @@ def contents_of_image(path: Path) -> Contents:
     """The files of an image file."""
 
     def load() -> Mapping[str, Reader]:
-        image = read_image(path.read_bytes())
+        image = open_image(path)
         files = (entry for entry in image.entries if entry.kind is EntryKind.FILE)
         return {entry.path: partial(image.read, entry) for entry in files}
 

@@ -9,11 +9,11 @@ of its own size.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import accumulate
 from typing import NamedTuple
 
 from tinyprof.cramfs.elf import (
@@ -38,7 +38,7 @@ from tinyprof.cramfs.elf import (
     section_names,
     section_table,
 )
-from tinyprof.pages import PAGE_SIZE, pages_in
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile.model import NamedRange
 
 __all__ = [
@@ -58,8 +58,9 @@ NAME_CHARACTERS_MAX = 32_000_000
 """Characters of all symbols' names of one file together. Names may overlap in the file, so they
 could take NAME_MAX times its size in memory."""
 
-PLACES_MAX = 1_000_000
-"""Pages of all symbols of one file, each counted by itself. Real symbols hardly overlap."""
+PLACES_MAX = 512
+"""Names that are looked at for one page, at most. Real symbols hardly overlap and most have more
+than 8 bytes."""
 
 
 @dataclass(frozen=True)
@@ -74,35 +75,46 @@ class Names:
     is_elf: bool = False
 
     def sections_on(self, page: int) -> Sequence[str]:
-        """The sections that have bytes on a page of the file."""
-        return self._sections.get(page, ())
+        """The sections that have bytes on a page of the file, by their place."""
+        return self._sections.on(page)
 
     def functions_on(self, page: int) -> Sequence[str]:
-        """The functions and objects that have bytes on a page of the file."""
-        return self._functions.get(page, ())
+        """The functions and objects that have bytes on a page of the file, by their place."""
+        return self._functions.on(page)
 
     @cached_property
-    def _sections(self) -> Mapping[int, Sequence[str]]:
-        return _by_page(self.sections)
+    def _sections(self) -> _Places:
+        return _Places(self.sections)
 
     @cached_property
-    def _functions(self) -> Mapping[int, Sequence[str]]:
-        return _by_page(self.functions)
+    def _functions(self) -> _Places:
+        return _Places(self.functions)
 
 
 NO_NAMES = Names()
 
 
-def _by_page(symbols: Iterable[NamedRange]) -> Mapping[int, Sequence[str]]:
-    found: dict[int, list[str]] = {}
-    places = (
-        (page, symbol.name)
-        for symbol in symbols
-        for page in range(symbol.offset // PAGE_SIZE, pages_in(symbol.offset + symbol.size))
-    )
-    for page, name in islice(places, PLACES_MAX):
-        found.setdefault(page, []).append(name)
-    return found
+class _Places:
+    """Finds the named ranges that overlap a page. The ranges are sorted by their offset."""
+
+    def __init__(self, ranges: Sequence[NamedRange]) -> None:
+        self._ranges = ranges
+        self._starts = [it.offset for it in ranges]
+        # The greatest end so far: where that is no further than a page, no range before is either.
+        self._ends = list(accumulate((it.offset + it.size for it in ranges), max))
+
+    def on(self, page: int) -> list[str]:
+        """The names on a page, of the last PLACES_MAX ranges that begin before its end."""
+        start, end = page * PAGE_SIZE, (page + 1) * PAGE_SIZE
+        found: list[str] = []
+        last = bisect_left(self._starts, end)
+        for number in range(last - 1, max(-1, last - 1 - PLACES_MAX), -1):
+            if self._ends[number] <= start:
+                break
+            it = self._ranges[number]
+            if it.size and it.offset + it.size > start:
+                found.append(it.name)
+        return found[::-1]
 
 
 class _Load(NamedTuple):

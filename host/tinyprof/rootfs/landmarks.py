@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""By what the places of a file are known again in its next version: bytes in, symbols by their
-place out.
+"""Finds names by which the places of a file are known again in its next version.
 
-An ELF file's functions and objects are, also those of a separate debug file (names.py). So that a
-stripped file has some too, a few stretches of each page are landmarks: those with the least
-checksums, which are the same stretches wherever they have moved. A file is untrusted: a broken one
-has no functions.
+A file's bytes come in, symbols sorted by their place go out. There are two kinds:
+
+1. The functions and objects of an ELF file and of its separate debug file (elf_names.py).
+2. Landmarks, so that a stripped file has some too. They are the few stretches of each page with
+   the least checksums. The same stretches are chosen wherever they have moved.
+
+A file is untrusted: a broken one has no functions.
 """
 
 from __future__ import annotations
 
 import re
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from heapq import nsmallest
@@ -21,30 +24,32 @@ from tinyprof.profile.model import FileUse, NamedRange, Profile
 from tinyprof.rootfs.elf_names import read_names
 
 NEAR_PAGES = 4
-"""Symbols so far from a used page are kept too, to place what has no symbol of its own."""
+"""Pages. Symbols up to this far from a used page are kept, to place bytes without a symbol."""
 
 LANDMARKS = 6
-"""How many a page has."""
+"""Landmarks of a page."""
 
 LANDMARK_SIZE, LANDMARK_STEP = 24, 2
-"""Bytes of a landmark: a few instructions; and between places where one may begin: the shortest of
-them."""
+"""Bytes of a landmark, which is a few instructions, and bytes between the places where one may
+begin, which is the shortest instruction."""
 
 LANDMARK = "~"
-"""A landmark's name is this and its checksum."""
+"""The first character of a landmark's name. Its checksum in hexadecimal digits follows."""
 
 _IS_LANDMARK = re.compile(f"{LANDMARK}[0-9a-f]{{1,8}}", re.ASCII)
 
 
 def read_symbols(data: bytes, debug: bytes = b"") -> tuple[NamedRange, ...]:
-    """The symbols of a file, sorted by their place; `debug` is its separate debug file, if there
-    is one."""
+    """The functions and objects of a file, sorted by their place; `debug` is its separate debug
+    file, if there is one."""
     return read_names(data, debug).functions
 
 
 def with_symbols(profile: Profile, contents: Mapping[str, tuple[bytes, bytes]]) -> Profile:
-    """The profile with the symbols near used pages; `contents` has file and debug file by
-    SHA-256."""
+    """The profile with the symbols near used pages and with landmarks.
+
+    `contents` has the bytes of each file and of its debug file, by the file's SHA-256.
+    """
     files = tuple(
         replace(file, symbols=_landmarked(file, *contents[file.sha256]))
         if file.sha256 in contents
@@ -62,7 +67,7 @@ def _landmarked(file: FileUse, content: bytes, debug: bytes) -> tuple[NamedRange
 
 
 def _landmarks_of(content: bytes, page: int) -> Iterator[NamedRange]:
-    """The landmarks of a page, which may end in the next one."""
+    """The landmarks that begin on a page; the last may end on the next one."""
     crc = zlib.crc32
     end = min((page + 1) * PAGE_SIZE, len(content) - LANDMARK_SIZE + 1)
     places = (
@@ -74,7 +79,7 @@ def _landmarks_of(content: bytes, page: int) -> Iterator[NamedRange]:
 
 
 def find_landmarks(content: bytes, wanted: Iterable[NamedRange]) -> list[NamedRange]:
-    """Where those landmarks stand in another content, wherever it is."""
+    """All places in another content at which these landmarks stand."""
     checksums = {
         int(symbol.name[1:], 16): symbol.name
         for symbol in wanted
@@ -91,14 +96,13 @@ def find_landmarks(content: bytes, wanted: Iterable[NamedRange]) -> list[NamedRa
 
 
 def _near(symbols: Iterable[NamedRange], file: FileUse) -> tuple[NamedRange, ...]:
-    near = {page + step for page in file.pages for step in range(-NEAR_PAGES, NEAR_PAGES + 1)}
-    return tuple(
-        symbol
-        for symbol in symbols
-        if any(
-            page in near
-            for page in range(
-                symbol.offset // PAGE_SIZE, (symbol.offset + symbol.size - 1) // PAGE_SIZE + 1
-            )
-        )
-    )
+    """The symbols that lie at most NEAR_PAGES from a used page."""
+    used = sorted(file.pages)
+
+    def is_near(symbol: NamedRange) -> bool:
+        first = symbol.offset // PAGE_SIZE - NEAR_PAGES
+        last = (symbol.offset + symbol.size - 1) // PAGE_SIZE + NEAR_PAGES
+        at = bisect_left(used, first)
+        return at < len(used) and used[at] <= last
+
+    return tuple(filter(is_near, symbols))

@@ -1,10 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""What a profile says of a tree whose files may have changed since: both in, used pages by path
+"""Finds the pages of a profile in a tree whose files may have changed: both in, used pages by path
 out.
 
-A file is known by its content. One that is not there any more is looked for under its name, and
-its used pages are found again there: at their place, elsewhere by their hash, or by the functions
-that lie on them. How many were found in which way, and how many were not, is counted.
+A file is found
+
+1. by its content, wherever it lies;
+2. else by its path;
+3. else by the only path that differs in its digits alone.
+
+The used pages of a changed file are found
+
+1. at their place, if the page there has the same hash;
+2. else at the nearest page with the same hash;
+3. else by the functions, objects and landmarks that lie on them.
+
+The pages found in each way, and the pages not found, are counted.
 """
 
 from __future__ import annotations
@@ -14,26 +24,30 @@ import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile.model import FileUse, NamedRange, PageUse, Profile
+from tinyprof.rootfs.followed import followed_links
 from tinyprof.rootfs.indexing import page_hashes
 from tinyprof.rootfs.landmarks import find_landmarks, read_symbols
 from tinyprof.segments.split import EHDR_SIZE, looks_split, original_of
 
 GROWTH_MAX = 1.15
-"""Found by symbols, a file has at most so many times as many pages: what lay on one may lie on two
-now."""
+"""Times the number of used pages before. Symbols find no more pages than this in a file: the bytes
+of one page may lie on two now."""
 
 FAR = 1 << 16
-"""Bytes from the nearest symbol beyond which what has none of its own is not placed."""
+"""Bytes. A place this far behind the nearest symbol is not found by symbols."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Used pages of files, by how they were found in the tree."""
+    """Number of used pages, by the way in which they were found in the tree.
+
+    `same` are pages of files that have not changed.
+    """
 
     same: int = 0
     by_place: int = 0
@@ -52,16 +66,16 @@ class Counts:
 
     @property
     def stale(self) -> float:
-        """The share that was not found."""
+        """The share of the used pages that was not found."""
         total = self.same + self.by_place + self.by_content + self.by_symbol + self.unmatched
         return self.unmatched / total if total else 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
-    """A file of the tree and the used pages that it has; `steady` as Profile.steady_of().
+class FoundFile:
+    """A file of the tree and its used pages.
 
-    `counts.same` are pages of a file that has not changed. `processes` as in FileUse.
+    `steady` as Profile.steady_of(); `processes` as in FileUse.
     """
 
     node: Node
@@ -73,11 +87,15 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The profiled files of a tree, and the paths of which nothing is left there with their used
-    pages."""
+    """The profiled files of a tree.
 
-    files: tuple[Matched, ...]
+    `missing`: the number of used pages of each profiled path that the tree does not have.
+    `links`: the symbolic links that are followed, each with its share of the steady state.
+    """
+
+    files: tuple[FoundFile, ...]
     missing: Mapping[str, int]
+    links: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def counts(self) -> Counts:
@@ -87,20 +105,20 @@ class Match:
 
     @property
     def processes(self) -> dict[str, int]:
-        """How many processes map a file at once, by path, where that is known."""
+        """The number of processes that map a file at once, by path, where it is known."""
         return {
             file.node.path: file.processes for file in self.files if file.processes is not None
         }
 
     def with_processes(self, processes: int) -> Match:
-        """As if so many processes had been seen to map each of the files."""
+        """The same files, as if `processes` processes mapped each of them."""
         return replace(
             self, files=tuple(replace(file, processes=processes) for file in self.files)
         )
 
     @property
     def stale(self) -> tuple[str, ...]:
-        """Paths of whose used pages some are not found any more, sorted."""
+        """The paths with used pages that were not found, sorted."""
         return tuple(
             sorted(
                 {*self.missing, *(file.node.path for file in self.files if file.counts.unmatched)}
@@ -108,7 +126,8 @@ class Match:
         )
 
     @property
-    def changed(self) -> tuple[Matched, ...]:
+    def changed(self) -> tuple[FoundFile, ...]:
+        """The files whose content has changed since the profile."""
         return tuple(file for file in self.files if not file.counts.same)
 
 
@@ -118,7 +137,7 @@ def match(profile: Profile, tree: Tree) -> Match:
     nodes = [_as_built(node) for node in tree.files()]
     same = _same_contents(profile, nodes)
     found = {
-        node.path: Matched(
+        node.path: FoundFile(
             node, file.pages, profile.steady_of(file), Counts(same=len(file.pages)), file.processes
         )
         for file in profile.files
@@ -128,7 +147,7 @@ def match(profile: Profile, tree: Tree) -> Match:
     by_name = _Names(nodes)
     missing: dict[str, int] = {}
     for file in profile.files:
-        # A merged profile may hold several contents of one path: the present one is what counts.
+        # A merged profile may hold several contents of one path. The present one counts.
         if file.path in fresh or file.path in missing:
             continue
         node = by_name.find(file.path)
@@ -136,11 +155,13 @@ def match(profile: Profile, tree: Tree) -> Match:
             missing[file.path] = len(file.pages)
         elif node.path not in found:
             found[node.path] = _carried(file, node, profile.steady_of(file))
-    return Match(tuple(found[path] for path in sorted(found)), missing)
+    files = tuple(found[path] for path in sorted(found))
+    used = ((file.node.path, file.uses, file.steady) for file in files)
+    return Match(files, missing, followed_links(profile, tree, used))
 
 
 def _as_built(node: Node) -> Node:
-    """A file as it was before its segments were split, which is what a profile speaks of."""
+    """The file, or its original where its segments are split: profiles speak of originals."""
     if not looks_split(node.head(EHDR_SIZE)):
         return node
     data = original_of(node.content())
@@ -148,8 +169,10 @@ def _as_built(node: Node) -> Node:
 
 
 def _same_contents(profile: Profile, nodes: Iterable[Node]) -> dict[tuple[str, int], Node]:
-    """A file for each profiled content that the tree holds; one is enough, as equal files share
-    blocks."""
+    """A file for each profiled content that the tree holds.
+
+    One file is enough, as equal files share their blocks in an image.
+    """
     wanted = {(file.sha256, file.size) for file in profile.files}
     sizes = {size for _, size in wanted}
     contents: dict[tuple[str, int], Node] = {}
@@ -160,8 +183,7 @@ def _same_contents(profile: Profile, nodes: Iterable[Node]) -> dict[tuple[str, i
 
 
 class _Names:
-    """Finds a file by its path, or by its path but for the digits where that is one file's
-    only."""
+    """Finds a file by its path, else by the only path that differs in its digits alone."""
 
     def __init__(self, nodes: Iterable[Node]) -> None:
         self._nodes = {node.path: node for node in nodes}
@@ -178,8 +200,8 @@ def _without_digits(path: str) -> str:
     return re.sub(r"[0-9]+", "0", path)
 
 
-def _carried(file: FileUse, node: Node, steady: int) -> Matched:
-    """The used pages of a file in what it has become."""
+def _carried(file: FileUse, node: Node, steady: int) -> FoundFile:
+    """The used pages of a file, carried over to its next version."""
     content = node.content()
     hashes = [digest.hex() for digest in page_hashes(content)]
     places: dict[str, list[int]] = defaultdict(list)
@@ -193,7 +215,7 @@ def _carried(file: FileUse, node: Node, steady: int) -> Matched:
             uses[page] = use
             counts["by_place"] += 1
         elif use.hash in places:
-            uses[min(places[use.hash], key=lambda place, page=page: abs(place - page))] = use  # type: ignore[misc]
+            uses[_nearest(places[use.hash], page)] = use
             counts["by_content"] += 1
         else:
             left[page] = use
@@ -201,7 +223,13 @@ def _carried(file: FileUse, node: Node, steady: int) -> Matched:
     moved, found = _by_symbol(left, file.symbols, now, node)
     uses = {**moved, **uses}
     counts["by_symbol"], counts["unmatched"] = found, len(left) - found
-    return Matched(node, uses, steady, Counts(**counts), file.processes)
+    return FoundFile(node, uses, steady, Counts(**counts), file.processes)
+
+
+def _nearest(places: Sequence[int], page: int) -> int:
+    """The place nearest to a page; of two as near, the first. The places are sorted."""
+    at = bisect_right(places, page)
+    return min(places[max(0, at - 1) : at + 1], key=lambda place: abs(place - page))
 
 
 def _by_symbol(
@@ -210,11 +238,11 @@ def _by_symbol(
     after: Sequence[NamedRange],
     node: Node,
 ) -> tuple[dict[int, PageUse], int]:
-    """Pages of the new file that hold what lay on used pages of the old one, and how many those
-    were.
+    """The pages of the new file that hold the bytes of used pages of the old one, and the number
+    of old pages that were found.
 
-    Those that hold the most of it come first, and no more than GROWTH_MAX times as many as there
-    were.
+    The pages with the most of these bytes are taken, at most GROWTH_MAX times the number of old
+    pages.
     """
     moves = _Moves(before, after, node.size)
     weights: dict[int, Counter[int]] = defaultdict(Counter)
@@ -232,7 +260,7 @@ def _by_symbol(
 
 
 class _Moves:
-    """Where the bytes of a file have gone, by the symbols that both versions name once."""
+    """Tells where the bytes of a file have moved, by the symbols that both versions name once."""
 
     def __init__(
         self, before: Sequence[NamedRange], after: Sequence[NamedRange], size: int
@@ -258,7 +286,7 @@ class _Moves:
         return stretches
 
     def _moved(self, number: int, at: int, until: int) -> tuple[int, int] | None:
-        """Bytes between the starts of two symbols move with the first of them."""
+        """The new place of bytes between the starts of two symbols: they move with the first."""
         if not self._pairs or until <= at:
             return None
         old, new = self._pairs[max(number, 0)]
@@ -270,7 +298,7 @@ class _Moves:
 
 
 def _named_once(symbols: Iterable[NamedRange]) -> dict[str, NamedRange]:
-    """Symbols by name, without those of several; of the names of one place any will do."""
+    """The symbols by name, without names that stand twice. A place may have several names."""
     by_name: dict[str, NamedRange | None] = {}
     for symbol in symbols:
         by_name[symbol.name] = None if symbol.name in by_name else symbol

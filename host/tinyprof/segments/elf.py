@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, replace
 from enum import Enum
+from functools import lru_cache
 from typing import Literal
 
 from tinyprof.cramfs.elf import (
@@ -204,10 +205,12 @@ def page_ceil(value: int) -> int:
     return pages_in(value) * PAGE_SIZE
 
 
+@lru_cache(maxsize=2)
 def read_elf(data: bytes) -> Elf:
     """Describe a file.
 
-    Raises SplitError for a file that no loader would take, and for one that is not understood.
+    Raises SplitError for a file that no loader would take, and for one that is not understood. The
+    last descriptions are kept, as splitting and proving read the same file several times.
     """
     if not data.startswith(ELF_MAGIC):
         raise SplitError(Reason.NOT_ELF, "it does not begin with ELF's magic number")

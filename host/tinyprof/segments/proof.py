@@ -53,7 +53,7 @@ def prove(original: bytes, data: bytes) -> Proof:
         *_undo_differs(original, data),
         *_bytes_differ(before, after_unmarked, table),
         *_memory_differs(before, memory, after_unmarked, table),
-        *_sections_differ(before, after_unmarked),
+        *_sections_differ(before, after_unmarked, table),
         *_segments_differ(before, after, table),
     ]
     mappings = len(after.loads) - len(before.loads)
@@ -110,10 +110,11 @@ def _outside(page: MappedPage, elf: Elf, table: Extent) -> bytes:
     return data[:start] + data[end:]
 
 
-def _sections_differ(before: Elf, after: Elf) -> Iterator[str]:
-    """Compare the header and the bytes of every section.
+def _sections_differ(before: Elf, after: Elf, table: Extent) -> Iterator[str]:
+    """Compare the header of every section, and its bytes where the table may lie on them.
 
-    Symbols, notes and unwind tables are bytes of sections.
+    Symbols, notes and unwind tables are bytes of sections. _bytes_differ() compares all bytes
+    outside of the table.
     """
     if len(before.sections) != len(after.sections):
         yield f"there are {len(after.sections)} sections instead of {len(before.sections)}"
@@ -121,11 +122,13 @@ def _sections_differ(before: Elf, after: Elf) -> Iterator[str]:
     for old, new in zip(before.sections, after.sections, strict=True):
         if old != new:
             yield f"section {old.name} has another header"
-        elif (
-            before.data[old.in_file.start : old.in_file.end]
-            != after.data[new.in_file.start : new.in_file.end]
-        ):
-            yield f"section {old.name} has other bytes"
+        else:
+            here = slice(
+                max(old.in_file.start, table.start),
+                max(table.start, min(old.in_file.end, table.end, len(before.data))),
+            )
+            if before.data[here] != after.data[here]:
+                yield f"section {old.name} has other bytes"
 
 
 def _segments_differ(before: Elf, after: Elf, table: Extent) -> Iterator[str]:

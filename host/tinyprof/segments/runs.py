@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import gt
 
 NEVER = float("-inf")
 
@@ -39,20 +40,8 @@ class _Block:
     worth: float
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """The best worth of the blocks so far, and the blocks in place, as a chain from the last one
-    back."""
-
-    worth: float = NEVER
-    chosen: tuple[_Block, object] | None = None
-
-    def with_block(self, block: _Block) -> _State:
-        return _State(self.worth + block.worth, (block, self.chosen))
-
-
-_Sum = tuple[float, tuple[_State, ...]]
-"""The worth of the segments so far together, and the state of each."""
+_Sum = tuple[float, tuple[int, ...]]
+"""The worth of the segments so far together, and the number of cuts in each."""
 
 
 def choose_runs(segments: Sequence[Sequence[float]], cut_prices: Sequence[float]) -> RunChoice:
@@ -70,20 +59,26 @@ def choose_runs(segments: Sequence[Sequence[float]], cut_prices: Sequence[float]
     3. Of choices of equal worth, the one with fewer cuts is taken.
     """
     most = len(cut_prices) - 1
-    whole = [_by_cuts(_blocks(worths), 0)[0] for worths in segments]
-    best = RunChoice(tuple(map(_pages_of, whole)), 0, sum(state.worth for state in whole))
-    for cuts, (worth, states) in enumerate(_sums(segments, most)):
+    whole = [_Segment(worths, 0) for worths in segments]
+    parts = [_Segment(worths, most, begun=not index) for index, worths in enumerate(segments)]
+    best = RunChoice(tuple(it.pages(0) for it in whole), 0, sum(it.worths[0] for it in whole))
+    chosen: tuple[int, ...] | None = None
+    for cuts, (worth, of_each) in enumerate(_sums(parts, most)):
         if cuts and worth - cut_prices[cuts] > best.worth:
-            best = RunChoice(tuple(map(_pages_of, states)), cuts, worth - cut_prices[cuts])
-    return best
+            best = RunChoice((), cuts, worth - cut_prices[cuts])
+            chosen = of_each
+    if chosen is None:
+        return best
+    pages = tuple(it.pages(count) for it, count in zip(parts, chosen, strict=True))
+    return RunChoice(pages, best.cuts, best.worth)
 
 
-def _sums(segments: Sequence[Sequence[float]], most: int) -> list[_Sum]:
+def _sums(parts: Sequence[_Segment], most: int) -> list[_Sum]:
     """The best worth of all segments for each number of cuts, with the file's first page in
     place."""
     sums: list[_Sum] = [(0.0, ())]
-    for index, worths in enumerate(segments):
-        sums = _combined(sums, _by_cuts(_blocks(worths), most, begun=index == 0), most)
+    for part in parts:
+        sums = _combined(sums, part.worths, most)
     return sums
 
 
@@ -99,50 +94,156 @@ def _blocks(worths: Sequence[float]) -> list[_Block]:
     return blocks
 
 
-def _by_cuts(blocks: Sequence[_Block], most: int, *, begun: bool = False) -> list[_State]:
-    """The best state of a segment for each number of cuts, up to the last number that can help.
+class _Segment:
+    """The best runs of a segment for each number of cuts, up to the last number that can help.
 
+    `worths[n]` is the worth with n cuts. A segment that is cut has its first page in place.
     `begun`: its first page is in place even where the segment is not cut.
     """
-    if not blocks:
-        return [_State(0.0)]
-    runs = sum(block.worth > 0 for block in blocks)
-    count = min(most, runs) + 1
-    first, *rest = blocks
-    in_place = [_State()] * count
-    in_place[0] = _State(0.0).with_block(first)
-    cold = [_State()] * count
-    for block in rest:
-        opened = [_State(), *(state.with_block(block) for state in cold[:-1])]
-        extended = [state.with_block(block) for state in in_place]
-        cold = [_better(one, other) for one, other in zip(cold, in_place, strict=True)]
-        in_place = [_better(one, other) for one, other in zip(extended, opened, strict=True)]
-    states = [_better(one, other) for one, other in zip(cold, in_place, strict=True)]
-    if not begun:
-        states[0] = _better(_State(0.0), states[0])
-    return states
+
+    def __init__(self, worths: Sequence[float], most: int, *, begun: bool = False) -> None:
+        self._blocks = _blocks(worths)
+        self._begins: list[list[bool]] = []
+        self._ends: list[list[bool]] = []
+        if not self._blocks:
+            self.worths = [0.0]
+            return
+        count = min(most, sum(block.worth > 0 for block in self._blocks)) + 1
+        inside = [self._blocks[0].worth, *[NEVER] * (count - 1)]
+        outside = [NEVER] * count
+        for block in self._blocks[1:]:
+            opened = [NEVER, *outside[:-1]]
+            # True where a cut begins a run at this block, and where a run ends before it.
+            self._begins.append(list(map(gt, opened, inside)))
+            self._ends.append(list(map(gt, inside, outside)))
+            outside = list(map(max, outside, inside))
+            inside = [worth + block.worth for worth in map(max, inside, opened)]
+        self._last_inside = list(map(gt, inside, outside))
+        self.worths = list(map(max, outside, inside))
+        self._empty = not begun and self.worths[0] <= 0
+        if self._empty:
+            self.worths[0] = 0.0
+
+    def pages(self, cuts: int) -> tuple[int, ...]:
+        """The pages in place with this number of cuts, counted from the segment's first."""
+        if not self._blocks or (self._empty and not cuts):
+            return ()
+        chosen: list[range] = []
+        within = self._last_inside[cuts]
+        for number in range(len(self._blocks) - 1, 0, -1):
+            if not within:
+                within = self._ends[number - 1][cuts]
+                continue
+            chosen.append(self._blocks[number].pages)
+            if self._begins[number - 1][cuts]:
+                within, cuts = False, cuts - 1
+        if within:
+            chosen.append(self._blocks[0].pages)
+        return tuple(page for pages in reversed(chosen) for page in pages)
 
 
-def _better(one: _State, other: _State) -> _State:
-    """The one that is worth more; the first if they are worth the same."""
-    return other if other.worth > one.worth else one
-
-
-def _combined(sums: Sequence[_Sum], states: Sequence[_State], most: int) -> list[_Sum]:
+def _combined(sums: Sequence[_Sum], worths: Sequence[float], most: int) -> list[_Sum]:
     """The best sums for each number of cuts, over the segments so far and the next one."""
-    count = min(most, len(sums) + len(states) - 2) + 1
+    count = min(most, len(sums) + len(worths) - 2) + 1
     longer: list[_Sum] = [(NEVER, ())] * count
     for cuts, (worth, chosen) in enumerate(sums):
-        for more, state in enumerate(states[: count - cuts]):
-            if worth + state.worth > longer[cuts + more][0]:
-                longer[cuts + more] = (worth + state.worth, (*chosen, state))
+        for more, further in enumerate(worths[: count - cuts]):
+            if worth + further > longer[cuts + more][0]:
+                longer[cuts + more] = (worth + further, (*chosen, more))
     return longer
 
 
-def _pages_of(state: _State) -> tuple[int, ...]:
-    pages: list[int] = []
-    link: object = state.chosen
-    while isinstance(link, tuple):
-        block, link = link
-        pages.extend(block.pages)
-    return tuple(sorted(pages))
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Neighbouring pages of a segment that are chosen together: their value in place, and their
+    cost in flash.
+
+    A page with a value is an item of its own. Neighbours without value are one item. The first
+    page of a segment is always an item of its own, as a cut may need it in place.
+    """
+
+    pages: range
+    value: int
+    cost: int
+
+
+def items_of(values: Sequence[int], costs: Sequence[int]) -> list[Item]:
+    """The items of a segment, by the value and the cost of each page."""
+    items: list[Item] = []
+    at = 0
+    for alone, group in groupby(range(len(values)), key=lambda page: values[page] > 0 or not page):
+        pages = list(group)
+        if alone:
+            items += [Item(range(page, page + 1), values[page], costs[page]) for page in pages]
+        else:
+            items.append(Item(range(at, at + len(pages)), 0, sum(costs[at : at + len(pages)])))
+        at += len(pages)
+    return items
+
+
+def choose_items(
+    segments: Sequence[Sequence[Item]], flash: float, cut: float, cuts_max: int
+) -> RunChoice | None:
+    """The best choice by the rules of choose_runs(), where each cut has the same price.
+
+    `flash` is the price of a byte of flash, `cut` that of a cut. None where the best choice has
+    more than `cuts_max` cuts. The time is proportional to the number of items.
+    """
+    whole, pieces = [], []
+    for index, items in enumerate(segments):
+        worths = [item.value - flash * item.cost for item in items]
+        lead = _lead(worths)
+        cut_up = _cut_up(worths, cut) if items else lead
+        whole.append(lead)
+        pieces.append(cut_up if not index or cut_up[0] > lead[0] else lead)
+    best = pieces if sum(it[0] for it in pieces) > sum(it[0] for it in whole) else whole
+    cuts = sum(it[1] for it in best)
+    if cuts > cuts_max:
+        return None
+    pages = tuple(
+        tuple(page for item in chosen for page in items[item].pages)
+        for items, (_, _, chosen) in zip(segments, best, strict=True)
+    )
+    return RunChoice(pages, cuts, sum(it[0] for it in best))
+
+
+_Pieces = tuple[float, int, Sequence[int]]
+"""Worth less the price of the cuts, number of cuts, and the numbers of the chosen items."""
+
+
+def _lead(worths: Sequence[float]) -> _Pieces:
+    """The best leading run of a segment, or nothing."""
+    best, length, worth = 0.0, 0, 0.0
+    for number, it in enumerate(worths):
+        worth += it
+        if worth > best:
+            best, length = worth, number + 1
+    return best, 0, range(length)
+
+
+def _cut_up(worths: Sequence[float], cut: float) -> _Pieces:
+    """The best runs of a segment that has its first page in place."""
+    inside, outside = worths[0], NEVER
+    begins, ends = bytearray(len(worths)), bytearray(len(worths))
+    for number in range(1, len(worths)):
+        worth = worths[number]
+        opened, going_on = outside + worth - cut, inside + worth
+        if inside > outside:
+            outside = inside
+            ends[number] = True
+        if opened > going_on:
+            inside = opened
+            begins[number] = True
+        else:
+            inside = going_on
+    chosen: list[int] = []
+    cuts, within = 0, inside > outside
+    for number in range(len(worths) - 1, -1, -1):
+        # `within`: this item is in place. Before it, its run began here, or the run before ended.
+        if within:
+            chosen.append(number)
+            cuts += begins[number]
+            within = not begins[number]
+        else:
+            within = bool(ends[number])
+    return max(inside, outside), cuts, chosen[::-1]

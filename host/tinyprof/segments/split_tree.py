@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Splits a tree's hot programs for a stock kernel: a tree and the pages wanted in place in,
+"""Splits the hot programs of a tree for a stock kernel: a tree and the pages wanted in place in,
 another tree out.
 
-For each program it weighs what its pages save in RAM against flash and mappings (runs.py), splits
-what is worth it (segments), and proves every file that it changed. What cannot be split keeps its
-best leading runs, and the reason is told. Nothing is written: split files are in memory.
+For each program:
+
+1. Weigh the RAM that its pages save against flash and mappings (runs.py).
+2. Split the segments where that is worth it (split.py).
+3. Prove that the split file equals its original (proof.py).
+4. Leave a program whole where one of these fails. Its best leading runs go in place all the same,
+   and the reason is told.
+
+Nothing is written: split files are in memory.
 """
 
 from __future__ import annotations
@@ -20,7 +26,7 @@ from tinyprof.cramfs.format import FILE_MAX
 from tinyprof.cramfs.kernel import NO_CODE_FROM_FLASH, maps_no_code
 from tinyprof.cramfs.programs import mapped_parts
 from tinyprof.cramfs.tree import Node, Tree
-from tinyprof.pages import PAGE_SIZE
+from tinyprof.pages import PAGE_SIZE, page_runs
 from tinyprof.segments.elf import Elf, Reason, SplitError, read_elf
 from tinyprof.segments.proof import prove
 from tinyprof.segments.runs import choose_runs
@@ -28,24 +34,27 @@ from tinyprof.segments.split import Split, original_of, runs_of, split
 from tinyprof.segments.table import place_table
 
 MAPPING_BYTES = 96
-"""What one more mapping costs in kernel memory in each process: a vm_area_struct and its share of
-the tree that holds them (6.1 on 32-bit ARM; tests/target/test_split_segments.py measures it)."""
+"""Bytes of kernel memory that one more mapping costs in each process: a vm_area_struct and its
+share of the tree that holds them (6.1 on 32-bit ARM; tests/target/test_split_segments.py measures
+it)."""
 
 NEVER = -1e12
 """The worth of a page that must not be in place."""
 
 StoredSize = Callable[[bytes], int]
-"""How many bytes a page takes in the image if it is not in place."""
+"""Gives the bytes that a page takes in the image if it is not in place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What things are worth, in bytes of RAM.
+    """Prices in bytes of RAM.
 
-    `flash` is for one byte of flash. A mapping costs its kernel memory in each process that maps
-    the file, which are `processes` where nobody knows better, and `start` for the time that it
-    takes whenever a program starts, which is about 0.1 ms on the reference board. `table` is for a
-    page of program headers that would not be read anyway.
+    - `flash`: a byte of flash.
+    - `processes`: number of processes that map a file where nobody counted them. A mapping costs
+      its kernel memory in each.
+    - `start`: the time that a mapping takes at each start of a program, about 0.1 ms on the
+      reference board.
+    - `table`: a page of program headers that would not be read anyway.
     """
 
     flash: float = 0.125
@@ -54,31 +63,35 @@ class Prices:
     table: float = PAGE_SIZE
 
     def mapping(self, processes: int | None) -> float:
-        """What one more mapping costs of a file that so many processes map; None: that is not
-        known."""
+        """The price of one more mapping of a file that `processes` processes map; None: their
+        number is not known."""
         return (self.processes if processes is None else processes) * MAPPING_BYTES + self.start
 
     def weighing(self, processes: int | None) -> str:
-        """For how many processes a mapping was weighed, in words."""
+        """The number of processes for which a mapping was weighed, in words."""
         if processes is None:
             return (
                 f"a mapping weighed for {self.processes} processes: how many map the file "
                 "is not known"
             )
-        return f"a mapping weighed for {processes} processes"
+        plural = "process" if processes == 1 else "processes"
+        return f"a mapping weighed for {processes} {plural}"
 
 
 AS_PLANNED = Prices(flash=1e-6, processes=0, start=0, table=0)
-"""All pages wanted go in place, and no other: they have been weighed already."""
+"""Prices at which all pages wanted go in place, and no others: a plan has weighed them already."""
 
 
 @dataclass(frozen=True, slots=True)
 class SplitFile:
-    """A file that was split: its sizes before and after, and how many mappings it has more.
+    """A file that was split.
 
-    `bridged` are cold pages that go in place to save a mapping, `lonely` hot ones that are not
-    worth one. `processes`: how many map it at once, for which a mapping was weighed; None where
-    that was not known.
+    - `source_size`, `size`: bytes before and after.
+    - `mappings`: loaded segments that it has more than before.
+    - `bridged`: cold pages that go in place to save a mapping.
+    - `lonely`: hot pages that are not worth a mapping.
+    - `processes`: the number of processes for which a mapping was weighed; None where it was not
+      known.
     """
 
     path: str
@@ -92,18 +105,34 @@ class SplitFile:
 
 @dataclass(frozen=True, slots=True)
 class SplitTree:
-    """The tree with split files, the pages to store in place, and why hot files were left whole,
-    by path."""
+    """The tree with split files and the pages to store in place.
+
+    - `files`: the files that were split.
+    - `whole`: the reason for each hot file that was left whole, by path.
+    - `again`: the paths among both whose content stands under a path before them, such as hard
+      links.
+    """
 
     tree: Tree
     pages: Mapping[str, Collection[int]]
     files: tuple[SplitFile, ...] = ()
     whole: Mapping[str, str] = field(default_factory=dict)
+    again: frozenset[str] = frozenset()
+
+    @property
+    def split_once(self) -> tuple[SplitFile, ...]:
+        """The split files, one for each content."""
+        return tuple(file for file in self.files if file.path not in self.again)
+
+    @property
+    def whole_once(self) -> tuple[str, ...]:
+        """The paths of hot files left whole, one for each content."""
+        return tuple(path for path in self.whole if path not in self.again)
 
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """What becomes of one content; `data` is None where its bytes stay as they are."""
+    """The result for one content; `data` is None where its bytes stay the same."""
 
     pages: tuple[int, ...]
     data: bytes | None = None
@@ -114,6 +143,13 @@ class _Result:
     processes: int | None = None
 
 
+_Content = tuple[int, bytes]
+"""The size and the digest of a file."""
+
+Known = dict[tuple[_Content, frozenset[int], str, int | None], _Result]
+"""Results by content, pages wanted, signature beside it, and number of processes."""
+
+
 def split_tree(
     tree: Tree,
     wanted: Mapping[str, Collection[int]],
@@ -121,27 +157,38 @@ def split_tree(
     prices: Prices,
     max_runs: int | None = None,
     processes: Mapping[str, int] | None = None,
+    known: Known | None = None,
 ) -> SplitTree:
-    """Split what is worth it, with at most `max_runs` runs in place in a file. Raises TreeError.
+    """Split the programs that are worth it, with at most `max_runs` runs in place in a file.
 
-    `processes` has how many map a file at once, by path, where that is known. Files that are no
-    programs keep their pages. Files of equal content stay equal.
+    `processes`: the number of processes that map a file at once, by path, where it is known.
+    `known` keeps results for further calls with the same prices and `max_runs`. Files that are no
+    programs keep their pages. Files of equal content stay equal. Raises TreeError.
     """
     nodes = {node.path: node for node in tree.files()}
     planner = _Planner(stored_size, prices, max_runs)
+    known = {} if known is None else known
     results: dict[_Content, _Result] = {}
     for path in sorted(wanted):
         node = nodes.get(path)
         if node and node.head(len(ELF_MAGIC)) == ELF_MAGIC:
             data = node.content()
+            content, hot = _content_of(data), frozenset(wanted[path])
             signed = _signed_beside(node, nodes)
-            known = (processes or {}).get(path)
-            results[_content_of(data)] = planner.result(data, set(wanted[path]), signed, known)
+            key = content, hot, signed, (processes or {}).get(path)
+            if key not in known:
+                known[key] = planner.result(data, *key[1:])
+            results[content] = known[key]
     pages: dict[str, Collection[int]] = dict(wanted)
     changed: dict[str, bytes] = {}
     files: list[SplitFile] = []
     whole: dict[str, str] = {}
+    seen: set[int] = set()
+    again: set[str] = set()
     for node, result in _with_results(nodes.values(), results):
+        if id(result) in seen:
+            again.add(node.path)
+        seen.add(id(result))
         pages[node.path] = result.pages
         if result.whole:
             whole[node.path] = result.whole
@@ -153,11 +200,9 @@ def split_tree(
             files.append(
                 SplitFile(node.path, node.size, len(result.data), *cuts, result.processes)
             )
-    return SplitTree(Tree(_changed(tree.root, changed)), pages, tuple(files), whole)
-
-
-_Content = tuple[int, bytes]
-"""Size and digest."""
+    return SplitTree(
+        Tree(_changed(tree.root, changed)), pages, tuple(files), whole, frozenset(again)
+    )
 
 
 def _content_of(data: bytes) -> _Content:
@@ -187,7 +232,8 @@ def _changed(node: Node, changed: Mapping[str, bytes]) -> Node:
 
 
 def _signed_beside(node: Node, nodes: Mapping[str, Node]) -> str:
-    """What outside of a file holds a signature or checksum of its bytes; empty if nothing does."""
+    """The place of a signature or checksum of a file that is kept outside of it; empty if there is
+    none."""
     folder, _, name = node.path.rpartition("/")
     beside = f"{folder}/.{name}.hmac"
     if beside in nodes:
@@ -199,14 +245,16 @@ def _signed_beside(node: Node, nodes: Mapping[str, Node]) -> str:
 
 
 class _Planner:
-    """Decides for one content after another."""
+    """Decides on one content after another."""
 
     def __init__(self, stored_size: StoredSize, prices: Prices, max_runs: int | None) -> None:
         self._stored_size = stored_size
         self._prices = prices
         self._max_runs = max_runs
 
-    def result(self, data: bytes, hot: set[int], signed: str, processes: int | None) -> _Result:
+    def result(
+        self, data: bytes, hot: frozenset[int], signed: str, processes: int | None
+    ) -> _Result:
         source = original_of(data)
         try:
             if signed:
@@ -214,7 +262,7 @@ class _Planner:
             if maps_no_code("mainline", source):
                 raise SplitError(Reason.ARCHITECTURE, NO_CODE_FROM_FLASH)
             elf = read_elf(source)
-            pages, cuts = self._choice(source, hot, self._cut_prices(elf, processes))
+            pages, cuts = self._choice(source, hot, self._cut_prices(elf, hot, processes))
             done = split(source, runs_of(pages)) if cuts else Split(source, (), 0, None)
             _refuse_unproved(source, done)
         except SplitError as error:
@@ -231,7 +279,7 @@ class _Planner:
         )
 
     def _choice(
-        self, data: bytes, hot: set[int], prices: Sequence[float]
+        self, data: bytes, hot: frozenset[int], prices: Sequence[float]
     ) -> tuple[tuple[int, ...], int]:
         """The pages of the best choice, and its cuts."""
         segments = _segments(data)
@@ -251,7 +299,7 @@ class _Planner:
         }
         return tuple(sorted(chosen)), choice.cuts
 
-    def _worth(self, data: bytes, page: int, hot: set[int]) -> float:
+    def _worth(self, data: bytes, page: int, hot: frozenset[int]) -> float:
         content = data[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
         if len(data) == (page + 1) * PAGE_SIZE:
             # cramfs_read_folio() of a stock kernel reads such a page as zeros.
@@ -259,11 +307,15 @@ class _Planner:
         price = self._prices.flash * (PAGE_SIZE - min(self._stored_size(content), PAGE_SIZE))
         return (PAGE_SIZE if page in hot else 0) - price
 
-    def _cut_prices(self, elf: Elf, processes: int | None) -> list[float]:
-        """What each number of cuts costs, up to the last that can be had. Raises SplitError if
-        none can."""
+    def _cut_prices(self, elf: Elf, hot: frozenset[int], processes: int | None) -> list[float]:
+        """The price of each number of cuts, up to the last that is of use and possible.
+
+        Each cut begins a run, so there are no more cuts than runs of hot pages. Raises SplitError
+        where cuts are of use and not even one is possible.
+        """
         prices = [0.0]
-        most = self._max_runs - 1 if self._max_runs is not None else len(elf.data)
+        runs = sum(len(page_runs(hot.intersection(load.pages))) for load in elf.loads)
+        most = runs if self._max_runs is None else min(runs, self._max_runs - 1)
         while len(prices) <= most:
             cuts = len(prices)
             try:
@@ -288,9 +340,8 @@ def _mapped(data: bytes) -> set[int]:
     return {page for segment in _segments(data) for page in segment}
 
 
-def _elsewhere(data: bytes, hot: set[int]) -> list[int]:
-    """Hot pages that no read-only mapping shows; the image's writer says why they are of no
-    use."""
+def _elsewhere(data: bytes, hot: frozenset[int]) -> list[int]:
+    """Hot pages that no read-only mapping shows. The image's writer tells why each is refused."""
     return sorted(hot - _mapped(data))
 
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The rows of figures that screens and reports both show."""
+"""The rows of figures that both the live view and the reports show."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Files by directory: rows in, a tree of them out, a line for each directory and each file of it.
+"""Files by directory: rows of files in, a tree with a line for each directory and file out.
 
-A directory's figures are the sums of all files below it. One that holds nothing but another
+A directory's figures are the sums of all files below it. A directory that holds only another
 directory has no line of its own.
 """
 
@@ -14,13 +14,16 @@ from tinyprof.profile.temperature import Temperature
 from tinyprof.tables.rows import FileRow
 
 DEPTH_MAX = 64
-"""What lies deeper stands in one list: a path may have 32,767 directories."""
+"""Directories. Files that lie deeper stand in one list: a path may have 32,767 directories."""
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """A directory as a row; `rows` are the files below it, `classes` their pages one file after
-    the other."""
+    """A directory as a row.
+
+    `rows` are the files below it. `classes` has their pages, one file after the other. The other
+    figures are sums of those of FileRow.
+    """
 
     path: str
     rows: tuple[FileRow, ...]
@@ -35,7 +38,7 @@ class Directory:
 
     @property
     def hot_share(self) -> float:
-        """Hot pages of all its files' pages."""
+        """The share of hot pages among all pages of its files."""
         return self.hot / self.pages if self.pages else 0.0
 
 
@@ -44,7 +47,7 @@ Row = FileRow | Directory
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row, how deep in the tree it is, and its name there."""
+    """A row, its depth in the tree, and its name there."""
 
     row: Row
     depth: int
@@ -52,13 +55,16 @@ class Line:
 
 
 def flat(rows: Sequence[FileRow]) -> list[Line]:
-    """No tree: each file by its whole path."""
+    """The lines without a tree: each file by its whole path."""
     return [Line(row, 0, row.path) for row in rows]
 
 
 def tree(rows: Sequence[FileRow], closed: Collection[str]) -> list[Line]:
-    """The tree's lines, from the top. Files and directories stand in the order in which `rows`
-    first name something of them; of directories in `closed` only their own line."""
+    """The lines of the tree, from the top.
+
+    Files and directories stand in the order in which `rows` first name a file of theirs. A
+    directory in `closed` has only its own line.
+    """
     return list(_lines(rows, "/", 0, closed))
 
 
@@ -80,7 +86,7 @@ def _lines(
 
 
 def _common(rows: Sequence[FileRow], start: int, name: str) -> str:
-    """The name, and those of the directories below for as long as there is but one and no file."""
+    """The name of a directory, and of those below it while each holds only one directory."""
     while True:
         after = start + len(name)
         nexts = {row.path[after:].partition("/")[:2] for row in rows}

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The ledger of a recording: what was lost, what was nearly lost and made good, and by which
-cause.
+"""The ledger of a recording: losses by cause, and near losses that were made good.
 
-Totals come in; a table goes out, a row a cause, as lines of text or as fields of a JSON document.
-Rows that count nothing are left out of the text.
+Totals come in. A table with a row for each cause goes out, as lines of text or as fields of a JSON
+document. The text leaves out rows that count nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import Any
 
 from tinyprof.heat.losses import Losses
 from tinyprof.heat.totals import MissingRecords, Totals, loss_counts
+from tinyprof.text import counted
 
 LOST = {
     "frames": "frames missing by their numbers",
@@ -31,32 +31,38 @@ NOT_LOST = {
     "overruns": "bytes that this machine's port had no room for",
     "unknown_messages": "messages of a later version, kept and not understood",
 }
-"""What left no record out by itself: if it did, a row above counts it."""
+"""Causes that lose no record by themselves. If one did, a row of LOST counts it."""
 
 _SHORT = {
     "gaps": "port gaps: {}",
     "overruns": "overrun here: {} bytes",
     "corrupt_repeated": "corrupt but repeated: {}",
     "waited_ms": "target waited: {} ms",
-    "duplicates": "came twice: {}",
+    "duplicates": "{} duplicate frames",
     "unknown_messages": "not understood: {}",
 }
-"""The worst first: a line may have no room for all."""
+"""Words for a status line, the worst cause first: the line may have no room for all."""
 
 EPOCHS_SHOWN = 8
+"""Epochs with missing records that the text names: those that lack most."""
 
 
 def made_good(counts: Mapping[str, int]) -> list[tuple[str, str]]:
-    """What counts and was not lost: each cause, and a few words."""
+    """The causes that lost nothing, of those that count: each name and a few words."""
     return [
-        (name, words.format(f"{counts[name]:,}"))
+        (name, _one(words, counts[name]).format(f"{counts[name]:,}"))
         for name, words in _SHORT.items()
         if counts.get(name)
     ]
 
 
+def _one(words: str, count: int) -> str:
+    """Return the words for one thing, or as they are for more. A millisecond is ms either way."""
+    return words.removesuffix("s") if count == 1 and not words.endswith("ms") else words
+
+
 def ledger_lines(totals: Totals) -> Iterator[str]:
-    """The table, and the epochs that lack most."""
+    """The table as text, and the epochs that lack most records."""
     counts = loss_counts(totals)
     for verdict, causes in (("lost", LOST), ("not lost", NOT_LOST)):
         for name, what in causes.items():
@@ -71,7 +77,7 @@ def ledger_lines(totals: Totals) -> Iterator[str]:
 
 
 def ledger_fields(totals: Totals) -> dict[str, Any]:
-    """The same for scripts: every cause, and every epoch that is named."""
+    """The table as JSON fields: every cause, and every epoch with missing records."""
     return {
         "repeats": totals.repeats,
         "causes": loss_counts(totals),
@@ -80,7 +86,7 @@ def ledger_fields(totals: Totals) -> dict[str, Any]:
 
 
 def losses_text(losses: Losses) -> str:
-    """What is missing, by cause, in words."""
+    """The losses of a boot by cause, in words."""
     causes = (
         (losses.frames, "frame", ""),
         (losses.corrupt, "stretch", " of garbage"),
@@ -90,15 +96,9 @@ def losses_text(losses: Losses) -> str:
         (losses.beyond_limits, "record", " beyond all limits"),
     )
     return (
-        ", ".join(f"{_counted(count, what)}{how}" for count, what, how in causes if count)
+        ", ".join(f"{counted(count, noun)}{how}" for count, noun, how in causes if count)
         or "nothing"
     )
-
-
-def _counted(count: int, what: str) -> str:
-    if count == 1:
-        return f"1 {what}"
-    return f"{count} {what}es" if what.endswith("ch") else f"{count} {what}s"
 
 
 def _missing_fields(missing: MissingRecords) -> dict[str, int]:

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""A profile's files as a table shows them: with their classes, the RAM they take, and what XIP
-would cost.
+"""A profile's files as rows of a table: their classes, the RAM that they take, and the cost and
+saving of XIP.
 
 A profile and an image's stored sizes come in; rows go out. The live view and the HTML report show
-the same.
+the same rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 
 from tinyprof.capture.index import StoredSizes
 from tinyprof.pages import PAGE_SIZE
@@ -19,19 +20,26 @@ from tinyprof.profile.model import FileUse, PageUse, Profile
 from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Temperature, Thresholds, temperatures
 from tinyprof.rootfs.elf_names import NO_NAMES, Names
 from tinyprof.rootfs.landmarks import LANDMARK
+from tinyprof.text import counted
 
 SECTIONS_SHOWN, FUNCTIONS_SHOWN = 3, 5
+"""Names of a page in a line of text, at most."""
+
 NAME_SHOWN = 48
-"""Characters of a name in a line of text; C++ has longer ones."""
+"""Characters of a name in a line of text, at most. C++ has longer names."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One file. `ram`: bytes of page cache that its used pages take while nothing is dropped.
+    """One file.
 
-    `cost` and `saves`: bytes of flash, and of page cache in the steady state, if all that is worth
-    anything went in place; the cost is an upper bound where `exact` is not set. `classes` has the
-    used pages.
+    - `pages`, `used`, `hot`, `warm`, `once`: number of its pages, of used ones, and by class.
+    - `ram`: bytes of page cache that its used pages take while nothing is dropped.
+    - `cost`, `saves`: bytes of flash, and of page cache in the steady state, if all pages with a
+      value went in place. Where `exact` is not set the cost is an upper bound.
+    - `classes`: the class of each used page.
+    - `epochs`: number of epochs in which its pages could be seen (Profile.epochs_of()).
+    - `names`: its functions and objects, of a profile that was made with symbols.
     """
 
     path: str
@@ -46,10 +54,12 @@ class FileRow:
     exact: bool
     classes: Mapping[int, Temperature]
     use: FileUse
+    epochs: int = 0
+    names: Names = NO_NAMES
 
     @property
     def hot_share(self) -> float:
-        """Hot pages of all its pages."""
+        """The share of hot pages among all its pages."""
         return self.hot / self.pages if self.pages else 0.0
 
 
@@ -77,57 +87,52 @@ def _row(
         found.count(Temperature.HOT),
         found.count(Temperature.WARM),
         found.count(Temperature.ONCE),
-        # A page that is in place already is still in the profile, and takes no page cache.
+        # A page that is in place already is in the profile too, and takes no page cache.
         sum(PAGE_SIZE for page in use.pages if candidate.stored[page] != PAGE_SIZE),
         sum(candidate.cost(page) for page, _ in worth),
         sum(value for _, value in worth),
         exact,
         classes,
         use,
+        profile.epochs_of(use),
+        _names_of(use),
     )
 
 
-def page_text(row: FileRow, profile: Profile, page: int) -> str:
-    """What is known of one page, in words: where it is, its class, when it was used and as
-    what."""
+def _names_of(use: FileUse) -> Names:
+    """The functions and objects that the profile knows of a file, without landmarks."""
+    known = [it for it in use.symbols if not it.name.startswith(LANDMARK)]
+    return Names((), tuple(sorted(known, key=attrgetter("offset", "size", "name"))))
+
+
+def page_text(row: FileRow, page: int) -> str:
+    """One page in words: its place, its class, the epochs that saw it, and its kinds."""
     use = row.use.pages.get(page)
     where = f"page {page}, offset {page * PAGE_SIZE:#x}"
     if use is None:
         return f"{where}: cold"
     seen, names = use.any, kind_names(use)
-    symbols = functions_on(row.use, page)[:FUNCTIONS_SHOWN]
+    symbols = row.names.functions_on(page)[:FUNCTIONS_SHOWN]
     return (
         f"{where}: {row.classes[page].value}, in {seen.epochs} of "
-        f"{profile.epochs_of(row.use)} epochs "
-        f"({seen.first} to {seen.last}), {names}" + (f"; {', '.join(symbols)}" if symbols else "")
+        f"{counted(row.epochs, 'epoch')} ({seen.first} to {seen.last}), {names}"
+        + (f"; {', '.join(map(_cut, symbols))}" if symbols else "")
     )
 
 
-_KIND_NAMES = {"x": "executed", "r": "read", "w": "written", "f": "read()"}
+_KIND_NAMES = {"x": "mapped executable", "r": "mapped", "w": "written", "f": "read()"}
+"""A page that was touched in an executable mapping need not have run: data lies there too."""
 
 
 def kind_names(use: PageUse) -> str:
-    """The ways in which a page was used."""
+    """The kinds that a page was used as, in words."""
     return "+".join(_KIND_NAMES[letter] for letter in use.kinds)
-
-
-def functions_on(use: FileUse, page: int) -> list[str]:
-    """The functions and objects that lie on a page, where someone looked them up for the
-    profile."""
-    start = page * PAGE_SIZE
-    return [
-        it.name
-        for it in use.symbols
-        if it.offset < start + PAGE_SIZE
-        and it.offset + it.size > start
-        and not it.name.startswith(LANDMARK)
-    ]
 
 
 def names_text(names: Names, page: int) -> str:
     """The sections on a page, and a few of its functions."""
-    if names == NO_NAMES:
-        return "no ELF file"
+    if not names.sections and not names.functions:
+        return "no section headers" if names.is_elf else "no ELF file"
     sections, functions = names.sections_on(page), names.functions_on(page)
     more = len(functions) - FUNCTIONS_SHOWN
     found = [", ".join(map(_cut, sections[:SECTIONS_SHOWN])) or "no section"]

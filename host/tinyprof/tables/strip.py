@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The heat strip: the classes of a file's pages in, one line of a given width out.
 
-A cell stands for one page or, in a file of more pages than cells, for as many neighbours as it
-takes, and shows the hottest of them.
+A cell stands for one page. In a file with more pages than cells it stands for several neighbours,
+and shows the hottest of them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from tinyprof.profile.temperature import Temperature
 
 CELLS = {Temperature.HOT: "█", Temperature.WARM: "▒", Temperature.ONCE: "░", Temperature.COLD: "·"}
 WIDTH = 64
+"""Cells of a line of text."""
+
 _RANK = {temperature: rank for rank, temperature in enumerate(Temperature)}
 _BY_RANK = tuple(Temperature)
 
 
 def heat_strip(classes: Mapping[int, Temperature], pages: int, width: int = WIDTH) -> str:
-    """The strip of a file of `pages` pages; what `classes` does not name is cold."""
+    """The strip of a file of `pages` pages. Pages that `classes` does not name are cold."""
     return "".join(CELLS[temperature] for temperature in hottest(classes, pages, width))
 
 

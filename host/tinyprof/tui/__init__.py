@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The live view: a feed of news about a recording in, a screen out. Only this package imports
-Textual, and it is imported only where the view opens. It holds nothing that a report would
-need."""
+"""The live view: news of a recording come in, a screen goes out.
+
+Only this room imports Textual, and it is imported only when the view opens. Nothing that a report
+needs stands here.
+"""

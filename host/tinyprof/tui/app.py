@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The screen: news of a feed in, panes out, and keys that steer both.
+"""The live view: news of a feed come in, panes show them, and keys steer both.
 
-It takes each snapshot as it comes and asks nothing of the thread that made it. What it writes on
-request goes through `save`, which puts a file in place whole or not at all.
+The app takes each snapshot as it comes and asks nothing of the thread that made it. Files that it
+writes go through `save`, which puts a file in place whole or not at all.
 """
 
 from __future__ import annotations
@@ -13,15 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import ComposeResult, SystemCommand
+from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Footer, Input
-from textual.worker import get_current_worker
 
-from tinyprof.errors import TinyprofError
 from tinyprof.live.news import INTERVAL, Feed, News
 from tinyprof.live.snapshot import Snapshot
 from tinyprof.plan.plan_file import dump_plan
@@ -30,36 +28,27 @@ from tinyprof.profile.tprof import dump_profile
 from tinyprof.rootfs.contents import Contents
 from tinyprof.tables.directories import Directory, Row
 from tinyprof.text import shown
-from tinyprof.tui.dialogs import HelpScreen
+from tinyprof.tui.dialogs import COMMANDS, HelpScreen
+from tinyprof.tui.driver import PatientDriver
 from tinyprof.tui.header import StatusHeader
-from tinyprof.tui.lookups import LookingUpApp
+from tinyprof.tui.lookups import CurveArrived, Lookups, NamesArrived
 from tinyprof.tui.panes.file_list import FileList
 from tinyprof.tui.panes.heat_map import CellGrid, HeatMap
 from tinyprof.tui.panes.subject import Subject
+from tinyprof.tui.panes.tabs import PaneTabs
 from tinyprof.tui.panes.text_pane import LinePane
 from tinyprof.tui.panes.what_if import WhatIfPane
-from tinyprof.tui.steering import STEERING_KEYS
-from tinyprof.tui.tabs import PaneTabs
+from tinyprof.tui.past import Past, PastArrived
+from tinyprof.tui.steering import STEERING_KEYS, Steering
 
 Save = Callable[[Path, bytes], object]
 PANES = ("map", "whatif", "console", "log")
 SWITCH_SECONDS = 0.0005
-STEERING = {"pane", "filter", "mark", "trace", "epoch_length", "rearm"}
-COMMANDS = (
-    ("Mark", "BeginRecording a phase with a name", "mark"),
-    ("Stop or start", "Have the target record no more, or again", "trace"),
-    ("Epoch length", "Have epochs of another length", "epoch_length"),
-    ("Re-arm", "End the epoch now: every page counts anew", "rearm"),
-    ("Hold", "Keep the view as it is; the recording goes on", "hold"),
-    ("Kernel", "What XIP would cost and save with another kernel", "kernel"),
-    ("Write the plan", "The pages that the budget buys, for tinyprof build", "write_plan"),
-    ("Write the profile", "What was recorded so far, for tinyprof report", "write_profile"),
-    ("Whole image", "The map of all files, or of the chosen one", "whole_image"),
-    ("Now", "Leave the past", "now"),
-)
-"""What the command palette has beside what it has by itself: a name, what it does, and the
-action."""
+"""Seconds that a thread may hold the interpreter while another waits."""
+
+TYPED = {"pane", "filter", "mark", "trace", "epoch_length", "rearm"}
 FOCUS_OF = {"map": "cells"}
+"""Panes whose keys another widget takes."""
 
 
 class NewsArrived(Message):
@@ -70,17 +59,9 @@ class NewsArrived(Message):
         self.news = news
 
 
-class PastArrived(Message):
-    """The capture was read again up to an epoch."""
-
-    def __init__(self, epoch: int, snapshot: Snapshot) -> None:
-        super().__init__()
-        self.epoch = epoch
-        self.snapshot = snapshot
-
-
-class LiveApp(LookingUpApp):
-    """The live view of a feed."""
+class LiveApp(App[None]):
+    """The live view of a feed. It owns the header, the tabs and the panes, and the objects behind
+    them: commands to the target, lookups in files, and the past of the recording."""
 
     TITLE = "tinyprof"
     CSS_PATH = "live.tcss"
@@ -113,27 +94,36 @@ class LiveApp(LookingUpApp):
         save: Save,
         told_to_leave: Callable[[], bool] = lambda: False,
         contents: Contents | None = None,
+        terminal_is_gone: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`contents` are the files that were recorded, for their names and for how they are
-        mapped."""
-        super().__init__(feed, contents)
-        self._told_to_leave = told_to_leave
+        """`told_to_leave`: whether a signal asked for the end. `contents`: the files that were
+        recorded, for their names and their segments. `terminal_is_gone`: whether nobody can see
+        the view any more; it closes then, and the recording goes on."""
+        super().__init__(driver_class=PatientDriver)
+        self._feed = feed
+        self._told_to_leave, self._terminal_is_gone = told_to_leave, terminal_is_gone
         self._save = save
+        self.header = StatusHeader(feed.title, "")
+        self.tabs = PaneTabs()
+        self.steering = Steering(self, feed)
+        self.lookups = Lookups(self, contents)
+        self.past = Past(self, feed)
+        self._snapshot = self._shown = Snapshot()
+        self._over = False
         self._drawn_profile: Profile | None = None
         self._held = self._leaving = self._whole = False
-        self._past: int | None = None
         self._written: set[Path] = set()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Where a name is typed, letters are letters.
+        """While a name is typed, letters are text and not keys.
 
-        Keys that move the focus have priority, so that what is typed right behind them goes where
-        it should.
+        Keys that move the focus have priority, so that letters typed right after them go to the
+        right place.
         """
-        return action == "quit" or not (action in STEERING and isinstance(self.focused, Input))
+        return action == "quit" or not (action in TYPED and isinstance(self.focused, Input))
 
     def compose(self) -> ComposeResult:
-        yield StatusHeader(self._feed.title, self._state)
+        yield self.header
         with Container(id="body"):
             with Vertical(id="left"):
                 yield FileList()
@@ -142,7 +132,7 @@ class LiveApp(LookingUpApp):
                     placeholder="part of a path; Enter keeps it, Escape shows all files",
                 )
             with Vertical(id="right"):
-                yield PaneTabs()
+                yield self.tabs
                 with ContentSwitcher(id="panes", initial=PANES[0]):
                     yield HeatMap()
                     yield WhatIfPane()
@@ -151,19 +141,23 @@ class LiveApp(LookingUpApp):
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
-        """BeginRecording."""
+        """Begin to show the feed."""
         # A key must not wait while the recorder's thread counts.
         sys.setswitchinterval(SWITCH_SECONDS)
         self._show_tabs()
+        self._show_header()
         self.query_one(FileList).focus()
         self._feed.start(self._post)
         self.set_interval(INTERVAL, self._leave_if_told)
 
     def _leave_if_told(self) -> None:
-        """A recording that boots ends by itself when it is told to; one that is over, or read,
-        would stay."""
+        """Look four times a second whether the view must close, or the screen be drawn anew."""
         if self._told_to_leave():
             self.leave()
+        elif self._terminal_is_gone():
+            self.exit()
+        elif isinstance(self._driver, PatientDriver) and self._driver.must_draw_anew:
+            self.refresh(layout=True)
 
     def _post(self, news: News) -> None:
         """Called in the feed's thread."""
@@ -171,10 +165,10 @@ class LiveApp(LookingUpApp):
 
     @property
     def _state(self) -> str:
-        if self._past is not None:
-            return f"as of epoch {self._past}"
+        if self.past.epoch is not None:
+            return f"as of epoch {self.past.epoch}"
         if self._over:
-            return "over" if self._feed.live else "capture"
+            return "recording ended" if self._feed.live else "capture"
         if self._held:
             return "held"
         if not self._feed.live:
@@ -185,12 +179,12 @@ class LiveApp(LookingUpApp):
 
     def _show_header(self) -> None:
         away = self._snapshot.away and not self._over
-        self.query_one(StatusHeader).show(self._shown, self._state, alarming=away)
+        self.header.show(self._shown, self._state, alarming=away)
 
     def on_news_arrived(self, message: NewsArrived) -> None:
-        """Take it; a view that is held takes only the lines."""
+        """Take the news. A view that is held takes only the lines."""
         news = message.news
-        self._over = self._over or news.over
+        self._over = self.steering.recording_ended = self._over or news.over
         if news.over and (self._leaving or news.leave):
             self.exit()
             return
@@ -199,7 +193,7 @@ class LiveApp(LookingUpApp):
         for warning in news.warnings:
             self.notify(warning, severity="warning", markup=False)
         self._snapshot = news.snapshot
-        if not self._held and self._past is None:
+        if not self._held and self.past.epoch is None:
             self._draw(self._snapshot)
 
     def _draw(self, snapshot: Snapshot) -> None:
@@ -208,11 +202,11 @@ class LiveApp(LookingUpApp):
         if snapshot.profile is not self._drawn_profile:
             self._drawn_profile = snapshot.profile
             self.query_one(WhatIfPane).show(snapshot)
-            # The list says which file is chosen, and that draws the map.
+            # The list posts which file is chosen, and that draws the map.
             self.query_one(FileList).show(snapshot.rows)
 
     def on_file_list_chosen(self, message: FileList.Chosen) -> None:
-        """Show its map, unless that is the whole image's."""
+        """Show the map of the chosen row, or still that of the whole image."""
         self._show_map(message.row)
 
     def _show_map(self, row: Row | None) -> None:
@@ -228,14 +222,14 @@ class LiveApp(LookingUpApp):
         self.query_one(HeatMap).show(subject)
 
     def _show_tabs(self) -> None:
-        self.query_one(PaneTabs).show(PANES.index(str(self.query_one(ContentSwitcher).current)))
+        self.tabs.show(PANES.index(str(self.query_one(ContentSwitcher).current)))
 
     def on_pane_tabs_clicked(self, message: PaneTabs.Clicked) -> None:
-        """Show the pane whose name it was."""
+        """Show the pane whose name was clicked."""
         self.action_pane(message.number)
 
     def action_pane(self, number: int) -> None:
-        """Show a pane and let it have the keys."""
+        """Show a pane and give it the keys."""
         pane = PANES[number]
         self.query_one(ContentSwitcher).current = pane
         self._show_tabs()
@@ -245,7 +239,7 @@ class LiveApp(LookingUpApp):
         """Ask for a part of a path."""
         found = self.query_one("#filter")
         found.display = True
-        # At once, so that it gets the keys that are typed right behind this one.
+        # At once, so that it gets the keys that are typed right after this one.
         self.screen.set_focus(found)
 
     def action_close_filter(self) -> None:
@@ -256,7 +250,7 @@ class LiveApp(LookingUpApp):
         self.screen.set_focus(self.query_one(FileList))
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter as it is typed."""
+        """Filter while the filter is typed."""
         if event.input.id == "filter":
             self.query_one(FileList).filter(event.value)
 
@@ -266,72 +260,79 @@ class LiveApp(LookingUpApp):
             self.query_one(FileList).focus()
 
     def action_whole_image(self) -> None:
-        """The map of all files, or of the chosen one."""
+        """Show the map of all files, or of the chosen one."""
         self._whole = not self._whole
         self._show_map(self.query_one(FileList).chosen)
         self.action_pane(0)
 
     def action_hold(self) -> None:
-        """Keep the view as it is, or let it go on; the recording does not know."""
+        """Hold the view, or let it go on. The recording goes on in either case."""
         self._held = not self._held
         if not self._held:
             self._draw(self._snapshot)
         self._show_header()
 
     def action_past(self, by: int) -> None:
-        """Show how it was an epoch before or after; after the last is now."""
-        self._go_to((self._snapshot.epoch if self._past is None else self._past) + by)
+        """Show the recording as it was an epoch before or after. After the last comes now."""
+        self._go_to((self._snapshot.epoch if self.past.epoch is None else self.past.epoch) + by)
 
     def action_past_phase(self, by: int) -> None:
-        """Show how it was when the phase before or after began."""
-        profile = self._snapshot.profile
-        if profile is None or len(profile.boots) != 1:
+        """Show the recording as it was when the phase before or after began."""
+        epoch = self.past.phase(by, self._snapshot)
+        if epoch is None:
             self.notify("the phases of several boots have no order here", severity="warning")
-            return
-        here = self._snapshot.epoch if self._past is None else self._past
-        # An epoch before the phase's first is over when the phase begins.
-        starts = [phase.first - 1 for phase in profile.boots[0].phases if phase.first > 1]
-        ahead = [start for start in starts if (start - here) * by > 0]
-        if ahead:
-            self._go_to(min(ahead, key=lambda start: abs(start - here)))
         else:
-            self._go_to(1 if by < 0 else self._snapshot.epoch)
+            self._go_to(epoch)
 
     def action_now(self) -> None:
-        """Show what is, and not what was."""
+        """Go back to now."""
         self._go_to(self._snapshot.epoch)
 
     def _go_to(self, epoch: int) -> None:
-        if epoch >= self._snapshot.epoch:
-            self._past = None
-            self.workers.cancel_group(self, "past")
+        if self.past.go_to(epoch, self._snapshot):
+            self._show_header()
+        else:
             self._draw(self._snapshot)
-            return
-        self._past = max(1, epoch)
-        self._show_header()
-        self.run_worker(
-            lambda: self._look_back(max(1, epoch)), thread=True, group="past", exclusive=True
-        )
-
-    def _look_back(self, epoch: int) -> None:
-        """Runs beside the screen: a large capture takes its time. Nothing else ends the thread,
-        also when the screen is left."""
-        worker = get_current_worker()
-        try:
-            snapshot = self._feed.at(epoch, lambda: not worker.is_cancelled)
-        except (TinyprofError, OSError) as error:
-            self.call_from_thread(self.notify, shown(str(error)), severity="error", markup=False)
-            return
-        if snapshot:
-            self.post_message(PastArrived(epoch, snapshot))
 
     def on_past_arrived(self, message: PastArrived) -> None:
-        """Show it, if it is still what is wanted."""
-        if message.epoch == self._past:
+        """Show the past, if it is still wanted."""
+        if message.epoch == self.past.epoch:
             self._draw(message.snapshot)
 
+    def on_heat_map_names_wanted(self, message: HeatMap.NamesWanted) -> None:
+        """Look for the names of a file."""
+        self.lookups.find_names(message.file)
+
+    def on_names_arrived(self, message: NamesArrived) -> None:
+        """Show the names of a file."""
+        self.query_one(HeatMap).learn(message.file, message.names)
+
+    def on_what_if_pane_curve_wanted(self) -> None:
+        """Compute the curve for the chosen kernel."""
+        self.lookups.find_curve(self._shown)
+
+    def on_curve_arrived(self, message: CurveArrived) -> None:
+        """Show the curve for the chosen kernel."""
+        self.lookups.take_curve(message, self._shown)
+
+    async def action_mark(self) -> None:
+        """Begin a phase with a name."""
+        await self.steering.mark()
+
+    async def action_epoch_length(self) -> None:
+        """Change the length of epochs."""
+        await self.steering.epoch_length()
+
+    def action_rearm(self) -> None:
+        """End the epoch now."""
+        self.steering.rearm()
+
+    def action_trace(self) -> None:
+        """Stop the target's recording, or start it again."""
+        self.steering.trace(is_stopped=self._snapshot.is_stopped)
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette: the theme and the like, and what this screen can do."""
+        """Return the entries of the command palette."""
         yield from super().get_system_commands(screen)
         for name, what, action in COMMANDS:
             yield SystemCommand(name, what, partial(self.run_action, action))
@@ -379,11 +380,11 @@ class LiveApp(LookingUpApp):
         self.notify(f"written; next: {command} {shown(str(path))}", markup=False)
 
     async def action_quit(self) -> None:
-        """Leave once the capture is complete."""
+        """As leave()."""
         self.leave()
 
     def leave(self) -> None:
-        """The same, when somebody else than a key asks for it."""
+        """End the recording, and close the view once the capture is complete."""
         self._leaving = True
         self._feed.stop()
         if self._over:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What covers the screen for a moment: the help, and the question for a mark's name."""
+"""What covers the screen for a moment: the help, the palette's commands, and questions."""
 
 from __future__ import annotations
 
@@ -21,24 +21,40 @@ files      ↑ ↓ choose   / filter by path   s r sort, reverse
 heat map   ← → ↑ ↓ move   + - zoom   n next hot run   a all files or one
 what if    ← → ↑ ↓ move the budget   x another kernel   w write its plan
 panes      1 heat map   2 what if   3 console   4 log   tab next
-the past   [ ] an epoch back, forth   { } a phase   backspace now
+the past   [ ] an epoch back, forth   { } a phase   backspace back to now
 recording  m mark: begin a phase   R end the epoch   E length of an epoch
-           S stop the target's recording, or start it again
+           S stop recording on the target, or start it again
 always     space hold the view   p write the profile   ctrl+p all commands
            q end the recording and leave a complete capture   ? this help
 
 hot  █  seen in most epochs of the steady state     warm  ▒  in some
-once ░  seen in one stretch, as start-up            cold  ·  never
+once ░  seen in one stretch, as in start-up         cold  ·  never
 
 touched  pages used, of all
 RAM      page cache that they take while nothing is dropped
-flash    what all pages that are worth anything would cost in place
-saves    page cache in the steady state, with them in place
+flash    cost of all pages that pay, if they were in place
+saves    page cache in the steady state, if they were in place
 """
+"""Text of the help screen."""
+
+
+COMMANDS = (
+    ("Mark", "Begin a phase with a name", "mark"),
+    ("Stop or start", "Stop the target's recording, or start it again", "trace"),
+    ("Epoch length", "Change the length of epochs", "epoch_length"),
+    ("Re-arm", "End the epoch now: every page counts anew", "rearm"),
+    ("Hold", "Keep the view as it is; the recording goes on", "hold"),
+    ("Kernel", "Show what XIP would cost and save with another kernel", "kernel"),
+    ("Write the plan", "Write the pages that the budget buys, for tinyprof build", "write_plan"),
+    ("Write the profile", "Write a profile of the recording so far", "write_profile"),
+    ("Whole image", "Show the map of all files, or of the chosen one", "whole_image"),
+    ("Now", "Back to now", "now"),
+)
+"""Entries of the command palette beside Textual's own: name, explanation, action."""
 
 
 class HelpScreen(ModalScreen[None]):
-    """All keys and words. Any key that closes things closes it."""
+    """All keys and words."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,enter", "dismiss", "close")
@@ -50,17 +66,17 @@ class HelpScreen(ModalScreen[None]):
 
 
 class EpochScreen(ModalScreen[int | None]):
-    """Asks for the length of an epoch, in milliseconds; None if it was not wanted."""
+    """Asks for the length of epochs in milliseconds. None: leave it as it is."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "as it is")]
 
     def compose(self) -> ComposeResult:
         with Vertical(id="mark"):
-            yield Label("How long an epoch is: 250ms, 1s, 2m; 0s never ends by time.")
+            yield Label("Length of an epoch, such as 250ms, 1s or 2m. 0s: no end.")
             yield Input(max_length=12)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Take it, if it is a time that the target can count."""
+        """Take the length, if it is a time that the target can count."""
         seconds = seconds_of(event.value.strip())
         if seconds is None or round(seconds * 1000) >= EPOCH_MS_LIMIT:
             self.notify("write a time such as 250ms, 1s or 2m, below 49 days", severity="error")
@@ -69,7 +85,7 @@ class EpochScreen(ModalScreen[int | None]):
 
 
 class MarkScreen(ModalScreen[str]):
-    """Asks for a name of 1 to 31 bytes; an empty answer if it was not wanted."""
+    """Asks for a name of 1 to 31 bytes. An empty answer: no mark."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", "no mark")]
 

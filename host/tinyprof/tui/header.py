@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The lines on top: what is recorded, how it goes, which pages are hot, and what became of the
-line."""
+"""The lines on top: target and port, progress, pages by class, and losses."""
 
 from __future__ import annotations
 
@@ -18,14 +17,17 @@ from tinyprof.text import epoch_text, shown
 from tinyprof.tui.palette import WARN, alarm, ending, sparkline, style_of
 
 SPARK_WIDTH = 24
+"""Cells of the bars that show records a second."""
 TITLE_LEAST = 20
+"""Cells of the title at least."""
 WORRYING = ("gaps", "overruns")
+"""Causes that cost nothing and still need attention."""
 Segments = list[Segment]
 
 
 class StatusHeader(Widget):
-    """Draws a snapshot's totals. `state` is a word or two for what goes on, `alarming` if it
-    should not."""
+    """Draws the totals of a snapshot. `state`: a word or two for what goes on. `alarming`: it
+    should not go on."""
 
     def __init__(self, title: str, state: str) -> None:
         super().__init__(id="status")
@@ -41,12 +43,12 @@ class StatusHeader(Widget):
         self.refresh()
 
     def on_resize(self) -> None:
-        """A line more where pages and line no longer fit side by side."""
+        """Take one more line if pages and losses no longer fit side by side."""
         self._fit()
 
     def _fit(self) -> None:
         height = len(self._lines(Style()))
-        # Setting it lays the whole screen out anew.
+        # Setting the height lays the whole screen out anew.
         if self.styles.height is None or self.styles.height.value != height:
             self.styles.height = height
 
@@ -71,7 +73,8 @@ class StatusHeader(Widget):
         ]
 
     def _words(self, room: int) -> str:
-        """Port, target and image; where they do not fit, what tells them from others."""
+        """Return port, target and image; if they do not fit, only the words that tell them from
+        others."""
         hello = self._snapshot.hello
         if not hello:
             unheard = "" if self._state == "reading" else " · no target heard yet"
@@ -119,7 +122,7 @@ class StatusHeader(Widget):
         return segments
 
     def _line(self, base: Style) -> Segments:
-        """What was lost, by cause, and what nearly was."""
+        """Return what was lost, by cause, and what nearly was."""
         it = self._snapshot
         if it.losses:
             segments = [Segment(f" LOST {losses_text(it.losses)}", base + alarm())]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""How a temperature looks: a glyph and a colour each, so that either can be missing.
+"""How a temperature looks: a glyph and a colour, so that either may be missing.
 
-The colours go from dark to light in the order of the temperatures, on light and dark ground alike,
-and keep apart for who does not tell red from green.
+The colours go from dark to light in the order of the temperatures, on light and dark ground.
+People who do not tell red from green can tell them apart.
 """
 
 from __future__ import annotations
@@ -26,23 +26,28 @@ _STYLES = {
     Temperature.COLD: Style(color="#7d8791"),
 }
 BAD = Style(color="#ffffff", bgcolor="#c02626", bold=True)
+"""Style of something that is lost."""
 
 WARN = Style(color="#c07010", bold=True)
+"""Style of something that needs attention."""
 BARS = " ▁▂▃▄▅▆▇█"
+"""Glyphs of bars, in eighths."""
 
 
 def style_of(temperature: Temperature) -> Style:
-    """Its colour; without colours the text's own, for a grey may be the ground's."""
+    """Return the colour of a temperature. With NO_COLOR that is the text's own, since a grey may
+    be the ground's."""
     return Style() if "NO_COLOR" in os.environ else _STYLES[temperature]
 
 
 def alarm() -> Style:
-    """Something is lost or away; reversed where there are no colours."""
+    """Return the style of something that is lost or away. It is reversed if there are no
+    colours."""
     return Style(reverse=True, bold=True) if "NO_COLOR" in os.environ else BAD
 
 
 def cells(temperatures: Iterable[Temperature], base: Style) -> list[Segment]:
-    """The cells of a strip, one segment for neighbours of one class."""
+    """Return the cells of a strip, one segment for neighbours of one class."""
     return [
         Segment(CELLS[temperature] * len(list(group)), base + style_of(temperature))
         for temperature, group in groupby(temperatures)
@@ -50,7 +55,7 @@ def cells(temperatures: Iterable[Temperature], base: Style) -> list[Segment]:
 
 
 def legend(base: Style) -> list[Segment]:
-    """Which cell is which."""
+    """Return the meaning of each cell."""
     found: list[Segment] = []
     for temperature, cell in CELLS.items():
         found += [
@@ -61,21 +66,21 @@ def legend(base: Style) -> list[Segment]:
 
 
 def sparkline(values: Iterable[float], width: int) -> str:
-    """The newest values as bars of eighths, the highest of them as a whole one."""
+    """Return the newest values as bars of eighths. The highest value is a whole bar."""
     newest = list(values)[-width:]
     most = max(newest, default=0.0) or 1.0
     return "".join(BARS[round(8 * max(0.0, value) / most)] for value in newest).rjust(width)
 
 
 def size_text(size: int) -> str:
-    """Bytes in KiB, or in MiB where they are many; bytes below one KiB."""
+    """Return bytes in KiB, or in MiB if they are many, or below one KiB in bytes."""
     if abs(size) < 1024:
         return f"{size} B"
     return f"{size / 1024:.0f} K" if abs(size) < 10 << 20 else f"{size / (1 << 20):.1f} M"
 
 
 def ending(path: str, room: int) -> str:
-    """A path's end, as much as there is room for: names differ at their ends."""
+    """Return as much of a path's end as fits: names differ at their ends."""
     text = shown(path)
     if cell_len(text) <= room:
         return text

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The serial line's bytes as frames: docs/wire-format.md in Python, with messages.py and order.py.
+"""Cuts the bytes of a serial line into frames (docs/wire-format.md, "Frames").
 
-Raw bytes come in, in pieces of any size; frames, console text and corrupt stretches go out, in the
-order in which they were sent. It never keeps more than one run of bytes, trusts no field, and
-never raises on what a line says.
+Bytes come in, in pieces of any size. Frames, console text and corrupt stretches go out, in the
+order in which the target sent them. The decoder keeps at most one stretch of bytes, trusts no
+field, and never raises an error for what a line carries.
 """
 
 from __future__ import annotations
@@ -16,92 +16,33 @@ from typing import Any
 import msgpack
 from cobs import cobs
 
-from tinyprof.wire.messages import (
-    MARK_MAX,
-    NO_BOOT,
-    PROTOCOL,
-    REPEATED,
-    SEQ_MODULO,
-    Ack,
-    Begin,
-    EpochEnd,
-    EpochLength,
-    Hello,
-    HelloPlease,
-    HostMessage,
+from tinyprof.wire.elements import (
     MalformedMessage,
-    Mark,
-    Message,
-    MessageType,
-    Pages,
-    Rearm,
-    RepeatPlease,
-    Status,
-    Trace,
-    UnknownMessage,
-    UnknownProtocol,
-    Volume,
     checked_uint,
-    is_reboot,
-    joined_hello,
     message_elements,
     parse_message,
     type_of,
 )
+from tinyprof.wire.messages import (
+    REPEATED,
+    SEQ_MODULO,
+    EpochLength,
+    HostMessage,
+    Message,
+    Rearm,
+    Trace,
+)
 from tinyprof.wire.sequence import Frame, FrameSequence
 
-__all__ = [
-    "FRAME_MAX",
-    "HELLO_VOLUMES",
-    "MARK_MAX",
-    "NO_BOOT",
-    "PROTOCOL",
-    "REPEATED",
-    "RUN_MAX",
-    "Ack",
-    "Begin",
-    "ConsoleText",
-    "CorruptFrame",
-    "EpochEnd",
-    "EpochLength",
-    "Event",
-    "Frame",
-    "FrameDecoder",
-    "Hello",
-    "HelloPlease",
-    "HostMark",
-    "HostMessage",
-    "MalformedMessage",
-    "Mark",
-    "Message",
-    "MessageType",
-    "Pages",
-    "Rearm",
-    "RepeatPlease",
-    "Status",
-    "Trace",
-    "UnknownMessage",
-    "UnknownProtocol",
-    "Volume",
-    "encode_frame",
-    "encode_message",
-    "is_reboot",
-    "is_text",
-    "joined_hello",
-    "mostly_text",
-    "parse_message",
-    "primer",
-]
-
 FRAME_MAX = 254
-"""Bytes of body and CRC together: COBS then costs exactly one byte."""
+"""Bytes: the longest body and its CRC together. COBS then costs exactly one byte."""
 
 HELLO_VOLUMES = 2
-"""A hello names no more, and one with fewer is the last of a series."""
+"""Volumes that one hello names at most. A hello with fewer is the last of its series."""
 
-RUN_MAX = 4096
-"""A run of this many bytes without a zero is no frame and is handed on, so that memory stays
-bounded."""
+STRETCH_MAX = 4096
+"""Bytes: a stretch without a zero that is this long is no frame. It is handed on, so that memory
+stays bounded."""
 
 _SHOWN_CONTROLS = {ord(c): None for c in "\a\b\t\n\v\f\r\x1b"}
 _TYPE_LIMIT = 1 << 32
@@ -116,10 +57,10 @@ class ConsoleText:
 
 @dataclass(frozen=True, slots=True)
 class CorruptFrame:
-    """Bytes between zeros that are neither a frame nor text, and why.
+    """A stretch between two zeros that is neither a frame nor text.
 
-    `repeated`: what frame it was, its sender repeats, so that it is no loss. Should the sender
-    turn out not to, a gap in the numbers says so.
+    `reason` says why. `repeated`: the sender repeats its frames, so this one is no loss. If the
+    sender does not repeat it after all, a gap in the frames' numbers tells.
     """
 
     reason: str
@@ -129,120 +70,131 @@ class CorruptFrame:
 
 @dataclass(frozen=True, slots=True)
 class HostMark:
-    """The recorder's own mark: not on the line but beside it in a capture, at the place where it
-    was set."""
+    """A mark that the recorder set. It is not on the line: a capture keeps it beside the line, at
+    its place."""
 
     text: str
 
 
 Event = Frame | ConsoleText | CorruptFrame | HostMark
+"""One thing that a line said, or that the recorder noted at this place of it."""
 
 
 class FrameDecoder:
-    """Cuts a byte stream at its zeros and classifies each run. Feed it pieces of any size.
+    """Cuts a line at its zeros and says what each stretch is. Feed it pieces of any size.
 
-    `sequence` knows the numbers of its frames.
+    `sequence` keeps the numbers of the line's frames.
     """
 
     def __init__(self) -> None:
         self.sequence = FrameSequence()
-        self._run = b""
+        self._stretch = b""
         self._overlong = False
         self._last_frame = b""
 
     @property
     def pending(self) -> bytes:
-        """The unfinished run: fewer than RUN_MAX bytes that no zero has ended yet."""
-        return self._run
+        """The unfinished stretch: fewer than STRETCH_MAX bytes that no zero has ended yet."""
+        return self._stretch
 
     def feed(self, data: bytes) -> list[Event]:
         """Return the events that `data` completed, in the order of the line."""
         events: list[Event] = []
         *ended, rest = data.split(b"\0")
         if ended:
-            if first := self._run + ended[0]:
-                self._end_run(first, events)
-            self._run, self._overlong = b"", False
-            for run in ended[1:]:
-                if run:
-                    self._end_run(run, events)
-        self._run += rest
-        while len(self._run) >= RUN_MAX:
+            if first := self._stretch + ended[0]:
+                self._end_stretch(first, events)
+            self._stretch, self._overlong = b"", False
+            for stretch in ended[1:]:
+                if stretch:
+                    self._end_stretch(stretch, events)
+        self._stretch += rest
+        while len(self._stretch) >= STRETCH_MAX:
             self._overlong = True
-            self._not_a_frame(self._run[:RUN_MAX], "no frame end", events)
-            self._run = self._run[RUN_MAX:]
+            self._not_a_frame(self._stretch[:STRETCH_MAX], "no frame end", events)
+            self._stretch = self._stretch[STRETCH_MAX:]
         return events
 
     def finish(self, *, line_ended: bool = True) -> list[Event]:
-        """Classify what is left at the end: a frame without its closing zero is still a frame.
+        """Return the events that the end of the line completes. A frame without its closing zero
+        is still a frame.
 
-        Where the line did not end and only listening did, the start of a frame is no corruption.
+        `line_ended=False`: only the recording ended, and the line goes on. Then half a frame is
+        not corrupt.
         """
         events = self.feed(b"\0")
         kept = [event for event in events if line_ended or not isinstance(event, CorruptFrame)]
         return [*kept, *self.sequence.flush()]
 
-    def _end_run(self, run: bytes, events: list[Event]) -> None:
-        if self._overlong or len(run) > FRAME_MAX + 1:
-            for start in range(0, len(run), RUN_MAX):
-                self._not_a_frame(run[start : start + RUN_MAX], "too long for a frame", events)
+    def _end_stretch(self, stretch: bytes, events: list[Event]) -> None:
+        if self._overlong or len(stretch) > FRAME_MAX + 1:
+            for start in range(0, len(stretch), STRETCH_MAX):
+                self._not_a_frame(
+                    stretch[start : start + STRETCH_MAX], "too long for a frame", events
+                )
             return
-        if run == self._last_frame:
-            # A sender whose port vanished in the middle of a frame sends it again, and both may
-            # arrive.
+        if stretch == self._last_frame:
+            # A sender whose port vanished in the middle of a frame sends that frame again. Both
+            # copies may arrive.
             self.sequence.same_again()
             return
-        body = _checked_body(run)
+        body = _checked_body(stretch)
         if body is None:
-            self._not_a_frame(run, "bad checksum", events)
+            self._not_a_frame(stretch, "bad checksum", events)
             return
         try:
             elements = _unpack(body)
             seq = checked_uint(elements[1], SEQ_MODULO, "seq")
             kind = checked_uint(elements[0], _TYPE_LIMIT, "type")
         except MalformedMessage as error:
-            events.append(CorruptFrame(str(error), run))
+            events.append(CorruptFrame(str(error), stretch))
             return
-        self._last_frame = run
+        self._last_frame = stretch
         repeated = REPEATED <= kind < 2 * REPEATED
         message = None
         try:
             message = parse_message(kind - REPEATED if repeated else kind, elements[2:])
         except MalformedMessage as error:
-            events.append(CorruptFrame(str(error), run))
+            events.append(CorruptFrame(str(error), stretch))
         if isinstance(message, HostMessage):
-            # Where the target's line echoes, until the agent has made it raw: not one of its
-            # frames.
+            # Until the agent has made its line raw, the line may echo the host's own commands.
             events.append(Frame(seq, 0, message))
         else:
-            # One without sense came as well, and so is not missing.
+            # A frame with a malformed message has arrived too, so its number is not missing.
             events += self.sequence.take(seq, message, repeated=repeated)
 
-    def _not_a_frame(self, run: bytes, reason: str, events: list[Event]) -> None:
-        text = mostly_text(run) if self._overlong or len(run) > FRAME_MAX + 1 else is_text(run)
+    def _not_a_frame(self, stretch: bytes, reason: str, events: list[Event]) -> None:
+        text = (
+            mostly_text(stretch)
+            if self._overlong or len(stretch) > FRAME_MAX + 1
+            else is_text(stretch)
+        )
         events.append(
-            ConsoleText(run) if text else CorruptFrame(reason, run, self.sequence.may_repeat)
+            ConsoleText(stretch)
+            if text
+            else CorruptFrame(reason, stretch, self.sequence.may_repeat)
         )
 
 
-def is_text(run: bytes) -> bool:
-    """Whether every byte could be console output: printable UTF-8 and the controls a terminal acts
-    on."""
+def is_text(stretch: bytes) -> bool:
+    """Whether every byte could be console output: printable UTF-8, or a control that a terminal
+    acts on."""
     try:
-        return run.decode("utf-8").translate(_SHOWN_CONTROLS).isprintable()
+        return stretch.decode("utf-8").translate(_SHOWN_CONTROLS).isprintable()
     except UnicodeDecodeError:
         return False
 
 
-def mostly_text(run: bytes) -> bool:
-    """Whether nine tenths of a long run are printable: it may be cut inside a character."""
-    shown = sum(c in b"\a\b\t\n\v\f\r\x1b" or 0x20 <= c < 0x7F for c in run)
-    return is_text(run) or shown * 10 >= len(run) * 9
+def mostly_text(stretch: bytes) -> bool:
+    """Whether nine tenths of a long stretch are printable. Such a stretch may be cut inside a
+    character."""
+    shown = sum(c in b"\a\b\t\n\v\f\r\x1b" or 0x20 <= c < 0x7F for c in stretch)
+    return is_text(stretch) or shown * 10 >= len(stretch) * 9
 
 
-def _checked_body(run: bytes) -> bytes | None:
+def _checked_body(stretch: bytes) -> bytes | None:
     try:
-        plain: bytes = cobs.decode(run)
+        plain: bytes = cobs.decode(stretch)
     except cobs.DecodeError:
         return None
     body = plain[:-4]
@@ -272,13 +224,13 @@ def _unpack(body: bytes) -> list[Any]:
 
 
 def primer(sequence: FrameSequence) -> bytes:
-    """Frames that tell a new decoder what this one has learned, so that it can read on from
+    """Return frames that tell a new decoder what this one has learned, so that it can read on from
     here."""
     hello, begin, expected = sequence.whereabouts()
     frames = []
     if hello:
-        # A target that could repeat and has not begun to will not: what is corrupt from here on is
-        # lost.
+        # A target that can repeat and has not begun to will not begin now. Corrupt frames are
+        # losses from here on.
         hello = hello if sequence.may_repeat else replace(hello, window=0)
         volumes = hello.volumes
         parts = [
@@ -293,7 +245,7 @@ def primer(sequence: FrameSequence) -> bytes:
 
 
 def encode_message(message: Message, seq: int, *, repeated: bool = False) -> bytes:
-    """One whole frame with both zeros. Raises ValueError where the message does not fit
+    """Return one whole frame with both zeros. Raises ValueError if the message does not fit
     FRAME_MAX."""
     kind = type_of(message) + (REPEATED if repeated else 0)
     packed: bytes = msgpack.packb(
@@ -303,7 +255,7 @@ def encode_message(message: Message, seq: int, *, repeated: bool = False) -> byt
 
 
 def encode_frame(body: bytes) -> bytes:
-    """Frame a packed body: CRC, COBS, zeros. Raises ValueError above FRAME_MAX."""
+    """Add CRC, COBS and zeros to a packed body. Raises ValueError if it does not fit FRAME_MAX."""
     if len(body) + 4 > FRAME_MAX:
         raise ValueError(f"a body of {len(body)} bytes does not fit a frame of {FRAME_MAX}")
     coded: bytes = cobs.encode(body + struct.pack("<I", zlib.crc32(body)))
@@ -311,6 +263,6 @@ def encode_frame(body: bytes) -> bytes:
 
 
 Command = HostMark | EpochLength | Rearm | Trace
-"""What whoever records may want meanwhile: a phase to begin, epochs of another length, one to end
-now, and the target to record no more, or again. A mark ends an epoch, too, and alone works on a
-line of one way."""
+"""A wish that the recorder carries out while it records: begin a phase, change the length of
+epochs, end the epoch now, stop or start the target's recording. A mark also ends the epoch. Only a
+mark works on a one-way line."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The host's end of the line: one place that opens whatever PORT names and moves bytes.
+"""The host's end of the line: opens a port of any kind, and moves its bytes.
 
-A port's name comes in; a `Link` that reads and writes without ever blocking past its timeout goes
-out. It never interprets a byte, and closing it never waits for a peer.
+The name of a port comes in. A `Link` goes out that never waits longer than its timeout. It
+interprets no byte, and closing it never waits for the other side.
 """
 
 from __future__ import annotations
@@ -25,23 +25,39 @@ from urllib.parse import urlsplit
 
 import serial
 from serial.tools import list_ports
+from serial.tools.list_ports_common import ListPortInfo
 
 from tinyprof.errors import TinyprofError
 
 CHUNK = 1 << 16
+"""Bytes that one read returns at most."""
+
 _COUNTERS = struct.Struct("=11i9i")
-"""struct serial_icounter_struct of linux/serial.h; two of its counters are of interest."""
+"""struct serial_icounter_struct of linux/serial.h."""
+
 _OVERRUN, _BUFFER_OVERRUN = 7, 10
+"""Places of the two counters that are of interest."""
+
 CONNECT_SECONDS = 5.0
+"""Seconds that connecting to a socket may take."""
+
 WRITE_SECONDS = 0.25
+"""Seconds that a write may take."""
+
+_GONE = (errno.EIO, errno.ENOENT, errno.ENXIO, errno.ENODEV)
+"""Errors of a port that is not there, or not there any more."""
+
+_SERIAL_ERRORS = (serial.SerialException, termios.error, OSError, TypeError)
+"""Errors of pyserial on an open port. termios.error is no OSError, and no SerialException either.
+"""
 
 
 class LinkError(TinyprofError):
-    """A port that cannot be opened, or that failed while in use."""
+    """A port that cannot be opened, or that failed while it was used."""
 
 
 class NoSuchPortError(LinkError):
-    """A port that is not there, and may yet come."""
+    """A port that is not there, and may still appear."""
 
 
 class Link(Protocol):
@@ -49,7 +65,7 @@ class Link(Protocol):
 
     @property
     def gaps(self) -> int:
-        """How often the port went away, where its coming back is waited for."""
+        """How often the port went away, if somebody waits for it to come back."""
         ...
 
     @property
@@ -59,7 +75,7 @@ class Link(Protocol):
 
     @property
     def overruns(self) -> int:
-        """Bytes that were lost in this machine because nobody fetched them in time, as its driver
+        """Bytes that this machine lost because nobody fetched them in time, as its driver
         counts."""
         ...
 
@@ -69,28 +85,28 @@ class Link(Protocol):
         ...
 
     def read(self, timeout: float) -> bytes | None:
-        """Bytes as they come; b"" after `timeout` seconds of silence; None when the line has
-        ended."""
+        """Return bytes as they come, b"" after `timeout` seconds of silence, or None when the line
+        has ended."""
         ...
 
     def write(self, data: bytes) -> None:
-        """Send what the line takes within a quarter of a second; the rest is given up. Raises
-        LinkError."""
+        """Send as much as the line takes within a quarter of a second, and give the rest up.
+        Raises LinkError."""
         ...
 
     def close(self) -> None:
-        """Let go of the port at once, whatever is still unsent."""
+        """Let go of the port at once, even if bytes are unsent."""
         ...
 
 
 def open_link(port: str, baud: int = 115_200) -> Link:
-    """Open a serial device, pty, file, pipe, `unix:PATH`, `socket://HOST:PORT` or any other
-    pyserial URL.
+    """Open a serial device, pty, file, pipe, `unix:PATH`, `socket://HOST:PORT` or another URL of
+    pyserial.
 
     `baud` matters to serial devices only. Raises LinkError with what to do next.
     """
     if port == "-":
-        return DescriptorLink(os.dup(0), port, writable=False)
+        return _open_stdin()
     if port.startswith("unix:"):
         return _open_unix(port)
     if port.startswith("socket://"):
@@ -130,8 +146,8 @@ class DescriptorLink:
         except (BlockingIOError, InterruptedError):
             return b""
         except OSError as error:
-            # A pty whose other side has closed reads as EIO, a reset socket as ECONNRESET: the
-            # line ended.
+            # A pty whose other side has closed reads as EIO, and a reset socket as ECONNRESET.
+            # Both mean that the line ended.
             if error.errno in (errno.EIO, errno.ECONNRESET, errno.ENXIO, errno.ENODEV):
                 return None
             raise LinkError(f"{self._name}: reading failed: {error.strerror}") from None
@@ -157,7 +173,7 @@ class DescriptorLink:
 
 
 class SerialLink:
-    """A line behind pyserial: a real serial device or a URL of pyserial's."""
+    """A line behind pyserial: a real serial device, or a URL of pyserial's."""
 
     writable = True
     gaps = 0
@@ -166,6 +182,7 @@ class SerialLink:
     def __init__(self, port: serial.Serial, name: str) -> None:
         self._port = port
         self._name = name
+        self._timeout: float | None = None
         self._overruns_before = self._counted_overruns()
 
     @property
@@ -173,7 +190,7 @@ class SerialLink:
         return self._counted_overruns() - self._overruns_before
 
     def _counted_overruns(self) -> int:
-        """The driver's count since it was loaded; 0 where it keeps none."""
+        """Return the driver's count since it was loaded; 0 if it keeps none."""
         counters = bytearray(_COUNTERS.size)
         try:
             fcntl.ioctl(self._port.fileno(), termios.TIOCGICOUNT, counters)
@@ -184,12 +201,14 @@ class SerialLink:
 
     def read(self, timeout: float) -> bytes | None:
         try:
-            self._port.timeout = timeout
+            if timeout != self._timeout:
+                # pyserial sets the whole port up anew for it.
+                self._port.timeout = self._timeout = timeout
             first: bytes = self._port.read(1)
             waiting = self._port.in_waiting if first else 0
             return first + self._port.read(min(waiting, CHUNK)) if waiting else first
-        except (serial.SerialException, OSError, TypeError):
-            # pyserial reports an unplugged device in all three ways.
+        except _SERIAL_ERRORS:
+            # pyserial tells of an unplugged device in all of these ways.
             return None
 
     def write(self, data: bytes) -> None:
@@ -197,15 +216,22 @@ class SerialLink:
             self._port.write(data)
         except serial.SerialTimeoutException:
             return
-        except (serial.SerialException, OSError) as error:
-            raise LinkError(f"{self._name}: writing failed: {error}") from None
+        except _SERIAL_ERRORS as error:
+            raise LinkError(f"{self._name}: writing failed: {_one_line(error)}") from None
 
     def close(self) -> None:
-        # Unsent bytes make the driver's close wait up to 30 s for a peer that takes none.
+        # With unsent bytes the driver's close waits up to 30 s for a peer that takes none.
         with contextlib.suppress(Exception):
             self._port.reset_output_buffer()
         with contextlib.suppress(Exception):
             self._port.close()
+
+
+def _open_stdin() -> Link:
+    try:
+        return DescriptorLink(os.dup(0), "-", writable=False)
+    except OSError:
+        raise LinkError("standard input is closed", "redirect a file or a pipe to it") from None
 
 
 def _open_unix(port: str) -> Link:
@@ -225,7 +251,7 @@ def _open_unix(port: str) -> Link:
 
 
 def _open_tcp(port: str) -> Link:
-    # Not pyserial's socket://, which drops the bytes it has already taken when the peer closes.
+    # pyserial's own socket:// drops bytes that it has already taken when the peer closes.
     try:
         parts = urlsplit(port)
         host, number = parts.hostname, parts.port
@@ -246,7 +272,8 @@ def _open_tcp(port: str) -> Link:
 def _open_pyserial_url(port: str, baud: int) -> Link:
     try:
         line = serial.serial_for_url(port, baudrate=baud, timeout=0, write_timeout=WRITE_SECONDS)
-    except (serial.SerialException, OSError, ValueError, ImportError) as error:
+    except Exception as error:
+        # The handlers of the URLs raise whatever their parsing does: KeyError, re.error, and more.
         raise LinkError(
             f"cannot open {port}: {_one_line(error)}", "URLs are those of pyserial"
         ) from None
@@ -290,18 +317,31 @@ def _open_pty(fd: int, port: str) -> Link:
 def _open_serial_device(port: str, baud: int) -> Link:
     try:
         line = serial.Serial(port, baud, timeout=0, write_timeout=WRITE_SECONDS, exclusive=True)
-    except ValueError as error:
-        raise LinkError(
-            f"cannot open {port}: {_one_line(error)}", "choose a baud rate the device has"
-        ) from None
-    except OSError as error:
+    except (ValueError, OverflowError) as error:
+        raise _cannot_use_baud(port, baud, error) from None
+    except (OSError, termios.error) as error:
+        if _number_of(error) == errno.EINVAL:
+            raise _cannot_use_baud(port, baud, error) from None
         raise _cannot_open(port, error) from None
     return SerialLink(line, port)
 
 
+def _number_of(error: Exception) -> int | None:
+    """Return the errno of an error. termios.error has it as its first argument."""
+    number = error.args[0] if isinstance(error, termios.error) else getattr(error, "errno", None)
+    return number if isinstance(number, int) else None
+
+
+def _cannot_use_baud(port: str, baud: int, error: Exception) -> LinkError:
+    return LinkError(
+        f"cannot open {port} at {baud} baud: {_one_line(error)}",
+        "choose a baud rate the device has",
+    )
+
+
 def _cannot_open(port: str, error: Exception) -> LinkError:
-    number = getattr(error, "errno", None)
-    if isinstance(error, FileNotFoundError) or number in (errno.ENOENT, errno.ENXIO, errno.ENODEV):
+    number = _number_of(error)
+    if isinstance(error, FileNotFoundError) or number in _GONE:
         return NoSuchPortError(f"no such port: {port}", _known_ports())
     if isinstance(error, PermissionError) or number in (errno.EACCES, errno.EPERM):
         return LinkError(f"cannot open {port}: permission denied", _how_to_be_allowed(port))
@@ -318,12 +358,20 @@ def _known_ports() -> str:
     with contextlib.suppress(OSError):
         if names := sorted(str(path) for path in by_id.iterdir()):
             return f"ports here: {', '.join(names)}"
-    names = sorted(port.device for port in list_ports.comports())
+    names = sorted(port.device for port in comports())
     return (
         f"ports here: {', '.join(names)}"
         if names
         else "this machine has no serial port: is the cable in?"
     )
+
+
+def comports() -> list[ListPortInfo]:
+    """Return the serial ports of this machine; none if the system cannot be asked."""
+    try:
+        return list(list_ports.comports())
+    except (OSError, ValueError):
+        return []
 
 
 def _how_to_be_allowed(port: str) -> str:
@@ -337,4 +385,5 @@ def _how_to_be_allowed(port: str) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(getattr(error, "strerror", None) or error).split())
+    text = error.args[-1] if isinstance(error, termios.error) else error
+    return " ".join(str(getattr(error, "strerror", None) or text).split())

@@ -1,43 +1,82 @@
 # SPDX-License-Identifier: MIT
-"""A line that outlives its port: waits for it to appear, and opens it again after an unplug.
+"""A line that outlives its port: waits until the port appears, and opens it again after an unplug.
 
-What names a port comes in; a `Link` that is merely silent while the port is away goes out. It
-finds the same device again by its name in /dev/serial/by-id, whatever number it has got meanwhile.
+The name of a port comes in. A `Link` goes out that is merely silent while the port is away. It
+finds the same device again by a lasting name, whatever number the kernel gives it meanwhile.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tinyprof.wire.port import Link, LinkError, NoSuchPortError, open_link
+from serial.tools.list_ports_common import ListPortInfo
+
+from tinyprof.wire.port import Link, LinkError, NoSuchPortError, comports, open_link
 
 BY_ID = Path("/dev/serial/by-id")
+BY_PATH = Path("/dev/serial/by-path")
+KERNEL_NAME = re.compile(r"tty[A-Za-z]+[0-9]+")
+"""Names that the kernel gives in the order of plugging in: ttyUSB0, ttyACM1."""
+
 LOOK_SECONDS = 0.1
+"""Seconds between two looks for a port that is away."""
 REFUSED_SECONDS = 5.0
-"""A port that has just appeared may refuse for so long: its permissions are set a moment after it
-is made."""
+"""Seconds for which a port that has just appeared may refuse: udev sets its permissions a moment
+after making it."""
 
 
-def lasting_name(port: str, by_id: Path = BY_ID) -> str:
-    """A name of a serial device that stays when it is plugged in again; `port` itself where there
-    is none."""
+def has_unique_serial(device: str, ports: Sequence[ListPortInfo] | None = None) -> bool:
+    """Whether the adapter of a device has a serial number that no other adapter here has."""
+    ports = comports() if ports is None else ports
+    own = next((port for port in ports if port.device == device), None)
+    if own is None or not own.serial_number:
+        return False
+    kind = (own.vid, own.pid, own.serial_number)
+    alike = [port for port in ports if (port.vid, port.pid, port.serial_number) == kind]
+    # An adapter with several ports has one place on the bus, before the colon.
+    return len({str(port.location).partition(":")[0] for port in alike}) == 1
+
+
+def lasting_name(
+    port: str,
+    by_id: Path = BY_ID,
+    by_path: Path = BY_PATH,
+    is_one_of_a_kind: Callable[[str], bool] = has_unique_serial,
+) -> str:
+    """Return a name of a serial device that stays when the device is plugged in again.
+
+    1. A name that is no kernel name, such as a link of the user's own, stays what it is.
+    2. The name in by-id, if the adapter's serial number tells it from the other adapters. Adapters
+       without a serial number share one name there.
+    3. Else the name in by-path, which is that of the socket.
+    4. Else `port`.
+    """
+    if not KERNEL_NAME.fullmatch(Path(port).name) or Path(port).is_symlink():
+        return port
     real = os.path.realpath(port)
+    if is_one_of_a_kind(real) and (name := _name_in(by_id, real)):
+        return name
+    return _name_in(by_path, real) or port
+
+
+def _name_in(folder: Path, real: str) -> str | None:
+    """Return the link in a folder that leads to a device."""
     with contextlib.suppress(OSError):
-        for name in sorted(by_id.iterdir()):
+        for name in sorted(folder.iterdir()):
             if os.path.realpath(name) == real:
                 return str(name)
-    return port
+    return None
 
 
 class LastingLink:
-    """A line of which only its owner says when it ends. `opened` is the port, if it is there
-    already.
+    """A line that only its owner ends. `opened` is the port, if it is there already.
 
-    `gaps` counts how often the port went away, `away` says whether it is so now.
+    `gaps`: how often the port went away. `away`: whether it is away now.
     """
 
     def __init__(
@@ -47,17 +86,22 @@ class LastingLink:
         opened: Link | None = None,
         *,
         by_id: Path = BY_ID,
+        is_one_of_a_kind: Callable[[str], bool] = has_unique_serial,
         open_port: Callable[[str, int], Link] = open_link,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._port, self._baud, self._by_id = port, baud, by_id
+        self._port, self._baud = port, baud
+        self._by_id, self._is_one_of_a_kind = by_id, is_one_of_a_kind
         self._open_port, self._clock, self._sleep = open_port, clock, sleep
         self._link = opened
         self._refused_since: float | None = None
         self.gaps = 0
         if opened:
-            self._port = lasting_name(port, by_id)
+            self._port = self._lasting()
+
+    def _lasting(self) -> str:
+        return lasting_name(self._port, self._by_id, is_one_of_a_kind=self._is_one_of_a_kind)
 
     @property
     def away(self) -> bool:
@@ -84,7 +128,7 @@ class LastingLink:
         return data
 
     def _look(self, timeout: float) -> bool:
-        """Whether the port is back; waits a little where it is not."""
+        """Return whether the port is back. Waits a little if it is not."""
         try:
             self._link = self._open_port(self._port, self._baud)
         except NoSuchPortError:
@@ -95,7 +139,7 @@ class LastingLink:
             if now - self._refused_since >= REFUSED_SECONDS:
                 raise
         else:
-            self._port, self._refused_since = lasting_name(self._port, self._by_id), None
+            self._port, self._refused_since = self._lasting(), None
             return True
         self._sleep(min(timeout, LOOK_SECONDS))
         return False

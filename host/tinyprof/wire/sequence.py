@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""The order of a target's frames: what is missing, what came twice, where the target started
-again.
+"""The order of a target's frames: which are missing, which came twice, and where the target
+started again.
 
-Numbered messages come in as the line brought them; frames go out in the order in which they were
-sent, each once. Frames that are repeated wait here for the one that is missing before them, at
-most OVERHEARD, and so do the first of a target that can repeat. What is sent once is handed on at
-once, and a gap before it is a loss. The bytes of a line alone decide all of it, so a capture is
-put into the same order as the line was.
+Numbered messages come in as the line brought them. Frames go out once each, in the order in which
+the target sent them:
+
+1. A frame that the target repeats waits here for the missing frames before it (at most OVERHEARD
+   frames wait).
+2. The first frames of a target that can repeat wait in the same way.
+3. A frame that is sent once is handed on at once. A gap before it is a loss.
+
+The bytes of a line alone decide all of this. So reading a capture gives the same order as
+recording the line did.
 """
 
 from __future__ import annotations
@@ -27,27 +32,29 @@ from tinyprof.wire.messages import (
 )
 
 WINDOW_MAX = 64
-"""Frames that are held back; a target keeps 32 for repetition."""
+"""Frames that are held back at most. A target keeps 32 for repetition."""
 
 ACK_BITS = 32
+"""Frames beyond the first missing one that an acknowledgement can name."""
 
 EARLY = 64
+"""Frames: a target may still repeat its first EARLY frames, or those of its first EARLY_MS."""
 EARLY_MS = 2000
-"""So many frames, and for so long by its clock, a target may send before it hears the host, and
-still repeat them. A hello, which tells no time, counts as HELLO_FRAMES."""
+"""Milliseconds of the target's clock."""
 
 HELLO_FRAMES = 16
+"""Frames that a hello counts as, because it tells no time."""
 
 OVERHEARD = EARLY + WINDOW_MAX
-"""More frames than a target can have sent that has begun to repeat and not been answered since."""
+"""Frames: a target that has begun to repeat cannot have sent more without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One good frame; `lost` frames of the sender are missing immediately before it.
+    """One good frame. `lost` frames of the sender are missing directly before it.
 
-    `restarted`: the sender has begun to number its frames again, as it does when the target
-    reboots.
+    `restarted`: the sender has begun to number its frames again, as it does after a reboot of the
+    target.
     """
 
     seq: int
@@ -57,17 +64,16 @@ class Frame:
 
 
 def _signed(distance: int) -> int:
-    """The shorter way from one number to another: below 0 where that leads back."""
+    """Return the shorter way from one number to another: negative if that way leads back."""
     half = SEQ_MODULO // 2
     return (distance + half) % SEQ_MODULO - half
 
 
 class FrameSequence:
-    """The numbers of one line.
+    """The frame numbers of one line.
 
-    `received` counts the repeated frames that came, each time, and `duplicates` those that were
-    here already. `astray`: repeated frames came, and the frame that says from where on they count
-    did not.
+    `received`: repeated frames that came, duplicates included. `duplicates`: frames that were here
+    already. `astray`: repeated frames come, but the frame that says where they begin is missing.
     """
 
     def __init__(self) -> None:
@@ -88,13 +94,12 @@ class FrameSequence:
 
     @property
     def repeats(self) -> bool:
-        """Whether the sender repeats what is not acknowledged."""
+        """Whether the sender repeats every frame that is not acknowledged."""
         return self._session is not None
 
     @property
     def may_repeat(self) -> bool:
-        """Whether the sender does so, or says that it can and will as soon as it hears the
-        host."""
+        """Whether the sender repeats, or can repeat and will once it hears the host."""
         return self.repeats or (self._can_repeat is True and self._may_repeat)
 
     @property
@@ -107,28 +112,29 @@ class FrameSequence:
         return len(self._held)
 
     def whereabouts(self) -> tuple[Hello | None, Begin | None, int]:
-        """What one who reads on from here must know: the target, its session, and the next frame's
-        number."""
+        """Return what a new reader must know to read on from here: the target, its session, and
+        the number of the next frame."""
         begin = None if self._session is None else Begin(self._session)
         return self._hello, begin, self._expected or 0
 
     def ack(self) -> Ack | None:
-        """What has come, for the sender to know; None while it does not repeat."""
+        """Return an acknowledgement of all frames that have come. None: the sender does not
+        repeat."""
         if self._session is None or self._expected is None:
             return None
         ahead = ((seq - self._expected) % SEQ_MODULO - 1 for seq in self._held)
         return Ack(self._session, self._expected, sum(1 << bit for bit in ahead if bit < ACK_BITS))
 
     def take(self, seq: int, message: Message | None, *, repeated: bool) -> list[Frame]:
-        """A frame came, whose message is None if it makes no sense: the frames that are now in
-        order."""
+        """Take a frame and return the frames that are now in order. `message` None: the frame was
+        malformed."""
         if (
             seq == self._expected
             and not self._held
             and repeated == self.repeats
             and not isinstance(message, Begin | Hello)
         ):
-            # Nearly every frame: nothing is missing, nothing waits, nothing changes.
+            # This is nearly every frame: nothing is missing, nothing waits, nothing changes.
             if repeated:
                 self.received += 1
             else:
@@ -139,28 +145,28 @@ class FrameSequence:
         return self._take_repeated(seq, message) if repeated else self._take_once(seq, message)
 
     def same_again(self) -> None:
-        """The frame that came last came once more."""
+        """The last frame came once more."""
         self.duplicates += 1
         self.received += 1
 
     def flush(self) -> list[Frame]:
-        """Nothing more will come: the frames that were held back, with what is missing before
-        each."""
+        """No more frames will come: return the frames that were held back, with the gaps between
+        them."""
         if self._expected is None and self._held:
             one = next(iter(self._held))
             self._expected = min(self._held, key=lambda seq: _signed(seq - one))
         return self._give_up_before(None)
 
     def _give_up_before(self, end: int | None) -> list[Frame]:
-        """Hand on what is held, of the frames before `end` if that is given: what is missing stays
-        so."""
+        """Return the frames that are held, up to number `end` if it is given. Gaps before them
+        become losses."""
         frames = []
         limit = SEQ_MODULO if end is None else self._distance(end)
         for seq in sorted(self._held, key=self._distance):
             ahead = self._distance(seq)
             if ahead >= limit:
                 break
-            # What was sent before the first frame that came is not missing here.
+            # Frames from before the first frame that came are not counted as missing.
             self._lost += ahead if self._any else 0
             limit -= ahead + 1
             frames += self._hand_on(seq, self._held.pop(seq))
@@ -185,7 +191,7 @@ class FrameSequence:
         )
         gap = self._distance(seq)
         if self.repeats or ((rebooted or gap >= SEQ_MODULO // 2) and gap):
-            # A sender that repeats does so for as long as it runs.
+            # A sender that repeats never goes back to sending once. So this is a new sender.
             frames = self._start_again(seq)
             gap = 0
         self._grow_old(message)
@@ -196,7 +202,8 @@ class FrameSequence:
         return frames + self._hand_on(seq, message) + self._hand_on_held()
 
     def _grow_old(self, message: Message | None) -> None:
-        """Count towards the end of the time in which what was sent once may still be repeated."""
+        """Count towards the end of the time in which a frame that was sent once may still be
+        repeated."""
         if self._once > EARLY:
             return
         self._once += HELLO_FRAMES if isinstance(message, Hello) else 1
@@ -206,7 +213,8 @@ class FrameSequence:
                 self._once = EARLY + 1
 
     def _start_again(self, first: int) -> list[Frame]:
-        """The sender was started anew, and has sent so many frames as its number says."""
+        """The sender was started again. `first` is its number now, so that many frames of it are
+        lost."""
         frames = self.flush()
         self._session, self._lost, self._restarted, self.astray = None, first, True, False
         self._overheard = False
@@ -226,7 +234,8 @@ class FrameSequence:
             self._expected = seq
         elif ahead > 0:
             frames = self._give_up_before(seq)
-        # Else it begins with frames that were sent before, of which some have come.
+        # Else the session begins with frames that were sent before. Some of them have come
+        # already.
         self._session = begin.session
         self._held = {
             held: message for held, message in self._held.items() if self._is_ahead(held)
@@ -240,8 +249,8 @@ class FrameSequence:
         self.received += 1
         frames: list[Frame] = []
         if not self.repeats and len(self._held) >= OVERHEARD and seq not in self._held:
-            # Another host is answered: nobody says here from where on they count, nor repeats what
-            # lacks.
+            # The target answers another host. Nobody says here where the session begins, and no
+            # gap will be filled.
             frames, self._overheard = self.flush(), True
         ahead = self._distance(seq)
         in_order = self.repeats or self._overheard
@@ -266,7 +275,7 @@ class FrameSequence:
         return frames
 
     def _hand_on(self, seq: int, message: Message | None) -> list[Frame]:
-        """The frame that was expected."""
+        """Hand on the frame that was expected."""
         self._expected, self._any = (seq + 1) % SEQ_MODULO, True
         if message is None:
             return []

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The records of a pages message: page ids and kinds from msgpack elements, and back.
 
-A program jumps between a few files and moves a little in each, so a record is told by its distance
-from one of the last four places (docs/wire-format.md, "Records"). Every element is untrusted.
+A program jumps between a few files and moves a little in each. So a record tells its distance from
+one of the last four places (docs/wire-format.md, "Records"). Every element is untrusted.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from typing import Any
 from tinyprof.pages import PAGE_ID_LIMIT
 
 NEAR = range(-128, 256)
-"""Distances that msgpack writes in two bytes at most: the place moves along. Farther ones make a
-new one."""
+"""Distances that msgpack writes in at most two bytes. After a near step the place moves along. A
+farther step makes a new place."""
 
 PLACES = 4
+"""Number of places that both sides remember."""
 _MARKERS = (None, False, True)
-"""Bring the second, third or fourth place to the front."""
+"""Elements that bring the second, third or fourth place to the front."""
 
-_EXECUTED_IN_A_ROW = {int}
+_ONLY_DISTANCES = {int}
 
 
 class MalformedRecords(ValueError):
@@ -29,18 +30,18 @@ class MalformedRecords(ValueError):
 
 
 def split_records(elements: Any) -> tuple[tuple[int, ...], bytes]:
-    """Page ids and kinds in the order of the touches. Raises MalformedRecords."""
+    """Return page ids and kinds in the order of the touches. Raises MalformedRecords."""
     if type(elements) is not list:
         raise MalformedRecords("records are not an array")
-    # Each is told from the one before it, which is quick to add up. Nil is found early where there
-    # is one.
-    if None not in elements and {*map(type, elements)} <= _EXECUTED_IN_A_ROW:
+    # With only plain distances each page id is the sum of all distances so far. accumulate() is
+    # the quickest way to add.
+    if None not in elements and {*map(type, elements)} <= _ONLY_DISTANCES:
         return _checked(tuple(accumulate(elements))), bytes(len(elements))
     page_ids: list[int] = []
     kinds = bytearray(len(elements))
     first = second = third = fourth = 0
     for element in elements:
-        # The commonest first, and nothing twice: this loop is what a fast recording waits for.
+        # The commonest element is tested first: a fast recording waits for this loop.
         if type(element) is int:
             distance = element
         elif element is None:
@@ -54,7 +55,7 @@ def split_records(elements: Any) -> tuple[tuple[int, ...], bytes]:
             continue
         else:
             kinds[len(page_ids)], distance = _kind_and_distance(element)
-        if distance > 255 or distance < -128:  # not in NEAR, which takes longer to ask
+        if distance > 255 or distance < -128:  # `not in NEAR` takes longer
             second, third, fourth = first, second, third
         first += distance
         page_ids.append(first)
@@ -76,7 +77,8 @@ def _kind_and_distance(element: Any) -> tuple[int, int]:
 
 
 def join_records(page_ids: Sequence[int], kinds: bytes) -> list[Any]:
-    """The elements that a pages message carries for these touches, as the agent chooses them."""
+    """Return the elements that a pages message carries for these touches, as the agent chooses
+    them."""
     elements: list[Any] = []
     places = [0] * PLACES
     for page_id, kind in zip(page_ids, kinds, strict=True):
@@ -93,7 +95,7 @@ def join_records(page_ids: Sequence[int], kinds: bytes) -> list[Any]:
 
 
 def _nearest(places: Sequence[int], page_id: int) -> int:
-    """The first place if it is near, for it needs no marker; else the nearest."""
+    """Return the first place if it is near, since it needs no marker. Else the nearest place."""
     if page_id - places[0] in NEAR:
         return 0
     return min(range(PLACES), key=lambda index: abs(page_id - places[index]))

@@ -8,6 +8,7 @@ import io
 import random
 import subprocess
 import sys
+import zlib
 from itertools import accumulate
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from tinyprof.capture.compression import (
     BEGINS,
     GOES_ON,
     PIECE_MAX,
+    RATIO_MAX,
+    UNPACKED_FREE,
     UNPACKED_MAX,
     LinePacker,
     LineUnpacker,
@@ -179,3 +182,30 @@ def test_without_zstd_it_is_said_what_to_install(tmp_path: Path, words: list[str
     assert "zstd is not installed" in said
     assert "pip install 'tinyprof[zstd]'" in said
     assert capture.exists() == (words[0] != "record")
+
+
+def test_a_flood_of_one_character_stays_within_the_limit_of_a_reader() -> None:
+    file = io.BytesIO()
+    writer = CaptureWriter(file, packer=LinePacker())
+    flood = b"y" * (1 << 16)
+    for second in range(64):
+        writer.line(flood, float(second))
+    writer.end(Ending.LINE_ENDED)
+    reader, line = line_in(file.getvalue())
+    assert (reader.cut_at, line) == (None, flood * 64)
+
+
+def test_a_few_bytes_that_unpack_to_megabytes_are_cut_at_the_limit() -> None:
+    file = io.BytesIO()
+    CaptureWriter(file, packer=LinePacker())
+    stream = zstd.ZstdCompressor(options={int(zstd.CompressionParameter.window_log): 17})
+    data = bytearray(file.getvalue())
+    for number in range(500):
+        piece = stream.compress(bytes(UNPACKED_MAX), mode=stream.FLUSH_BLOCK)
+        body = bytes([GOES_ON if number else BEGINS]) + piece
+        crc = zlib.crc32(PACKED_LINE + body)
+        data += CHUNK_HEAD.pack(PACKED_LINE, len(body), crc) + body
+    reader, line = line_in(bytes(data))
+    assert reader.cut_at is not None
+    assert len(line) <= UNPACKED_FREE + RATIO_MAX * len(data)
+    assert len(line) < UNPACKED_MAX * 500 // 2

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tinyprof.capture.writer import CaptureWriter
+
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "capture"]
 WHOLE = Path(__file__).parents[2] / "vectors/captures/v2.tpcap"
 
@@ -67,3 +69,56 @@ def test_what_is_no_capture_is_exit_1(tmp_path: Path) -> None:
     done = run("info", tmp_path / "text")
     assert done.returncode == 1
     assert b"not a tinyprof capture" in done.stderr
+
+
+def test_cat_says_each_message_in_words() -> None:
+    said = run("cat", WHOLE).stdout.decode()
+    assert "hello of Linux 6.1.192 armv7l, agent 0.1.0" in said
+    assert "volume 0, epoch 1, 5 ms: touched 2 pages: 100x 101f" in said
+    assert "1 frame missing before 4" in said
+    assert "(" not in said.replace("bad checksum", "")
+    assert "=" not in said
+
+
+def test_repair_writes_over_nothing(cut: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("precious")
+    for output in (tmp_path / "precious", cut):
+        before = output.read_bytes()
+        done = run("repair", cut, "-o", output)
+        assert (done.returncode, output.read_bytes()) == (1, before)
+        assert b"exists" in done.stderr
+
+
+def test_repair_reads_a_large_capture_piece_by_piece(tmp_path: Path) -> None:
+    path = tmp_path / "large.tpcap"
+    with path.open("xb", buffering=0) as file:
+        writer = CaptureWriter(file)
+        for second in range(64):
+            writer.line(b"\0" + b"x" * (1 << 20), float(second))
+        file.write(b"half a chunk")
+    size = path.stat().st_size
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_DATA, (48 << 20, 48 << 20));"
+        "from tinyprof.cli import main; main()"
+    )
+    for words in (["-o", str(tmp_path / "whole")], []):
+        command = [sys.executable, "-c", code, "capture", "repair", str(path), *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "12 bytes cut off" in done.stderr
+    assert path.stat().st_size == (tmp_path / "whole").stat().st_size == size - 12
+
+
+def test_a_name_with_controls_is_harmless_in_every_result(tmp_path: Path) -> None:
+    path = tmp_path / "\x1b[2Jname.tpcap"
+    path.write_bytes(WHOLE.read_bytes())
+    for words in (
+        ["info"],
+        ["info", "--json"],
+        ["check"],
+        ["check", "--json"],
+        ["repair"],
+        ["cat"],
+    ):
+        done = run(words[0], path, *words[1:])
+        assert b"\x1b" not in done.stdout + done.stderr

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from support.elf_cases import Shape, link
 from tinyprof.cli.opening import open_profile
 from tinyprof.errors import TinyprofError
 
@@ -69,3 +70,103 @@ def test_what_is_neither_profile_nor_capture_is_refused_by_name(
     (tmp_path / "it.tprof").write_text("{}")
     with pytest.raises(TinyprofError, match=r"it\.tprof: not a tinyprof profile"):
         open_profile([capture, tmp_path / "it.tprof"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["profile", "{capture}", "-o", "{capture}"], "is read here and would be replaced"),
+        (["profile", "{capture}", "-o", "{link}"], "which is {capture}, is read here"),
+        (["profile", "{profile}", "-o", "{profile}"], "is read here and would be replaced"),
+        (["profile", "{capture}", "--image", "{image}", "-o", "{image}"], "is read here"),
+        (["profile", "{capture}", "--symbols", "{root}", "-o", "{root}/x"], "lies in {root}"),
+        (["report", "{capture}", "--html", "{capture}"], "is read here and would be replaced"),
+        (["report", "{profile}", "--html", "{profile}"], "is read here and would be replaced"),
+        (["report", "{profile}", "--image", "{image}", "--html", "{image}"], "is read here"),
+        (["report", "{profile}", "--rootfs", "{root}", "--html", "{root}/x"], "lies in {root}"),
+        (["report", "{profile}", "--html", "{capture}"], "is a recording"),
+        (["plan", "{root}", "-p", "{profile}", "-o", "{profile}"], "is read here"),
+        (["plan", "{root}", "-p", "{profile}", "-o", "{root}/program"], "lies in {root}"),
+        (["plan", "{root}", "-p", "{profile}", "-o", "{capture}"], "is a recording"),
+        (["split", "{root}/elf", "--runs", "2", "-o", "{capture}"], "is a recording"),
+    ],
+)
+def test_an_output_never_replaces_an_input_or_a_recording(
+    tmp_path: Path, rootfs: Path, capture: Path, words: list[str], said: str
+) -> None:
+    profile, image = tmp_path / "it.tprof", tmp_path / "it.cramfs"
+    assert tinyprof("profile", capture, "-o", profile).returncode == 0
+    assert tinyprof("build", rootfs, image).returncode == 0
+    (rootfs / "elf").write_bytes(link(Shape(separate=False, gap=1500)))
+    (tmp_path / "hard link").hardlink_to(capture)
+    names = {"capture": capture, "profile": profile, "image": image, "root": rootfs}
+    names["link"] = tmp_path / "hard link"
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    run = tinyprof(*(word.format(**names) for word in words))
+    assert run.returncode == 1
+    (line,) = run.stderr.splitlines()
+    assert said.format(**names) in line
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_plan_given_for_a_profile_is_told_so_and_the_reverse(
+    tmp_path: Path, rootfs: Path, capture: Path
+) -> None:
+    profile, plan = tmp_path / "it.tprof", tmp_path / "it.plan"
+    assert tinyprof("profile", capture, "-o", profile).returncode == 0
+    assert tinyprof("plan", rootfs, "-p", profile, "-o", plan).returncode == 0
+    wrong = [
+        tinyprof("plan", rootfs, "-p", plan),
+        tinyprof("report", plan),
+        tinyprof("diff", profile, plan),
+        tinyprof("export", plan, "--format", "axfs-csv"),
+    ]
+    for run in wrong:
+        assert (run.returncode, run.stdout) == (1, "")
+        assert run.stderr.startswith(f"tinyprof: {plan}: this is a plan, not a profile; ")
+    run = tinyprof("build", rootfs, tmp_path / "image", "--plan", profile)
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"tinyprof: {profile}: this is a profile, not a plan; ")
+
+
+def test_a_profile_of_another_tree_is_told_in_one_line(tmp_path: Path, capture: Path) -> None:
+    profile, other = tmp_path / "it.tprof", tmp_path / "other"
+    assert tinyprof("profile", capture, "-o", profile).returncode == 0
+    fields = json.loads(profile.read_text())
+    (file,) = fields["files"]
+    fields["files"] += [
+        {**file, "path": f"/{number}", "sha256": f"{number:064x}"} for number in range(30)
+    ]
+    profile.write_text(json.dumps(fields))
+    other.mkdir()
+    (other / "notes").write_text("nothing of it")
+    run = tinyprof("plan", other, "-p", profile)
+    assert run.returncode == 3
+    assert run.stderr == "tinyprof: none of the 31 files of this profile is in ROOTFS\n"
+    run = tinyprof("profile", profile, "--symbols", other, "-o", tmp_path / "with.tprof")
+    assert "none of the 31 files of this profile is in the --symbols tree\n" in run.stderr
+    assert len(run.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("locale", "encoding"), [("C", ""), ("en_US.ISO-8859-1", "latin-1"), ("ru_RU", "koi8_r")]
+)
+def test_the_bytes_of_names_do_not_depend_on_the_locale(
+    tmp_path: Path, capture: Path, locale: str, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The names in a profile may be in any encoding, and in none."""
+    profile, again = tmp_path / "it.tprof", tmp_path / "again.tprof"
+    assert tinyprof("profile", capture, "-o", profile).returncode == 0
+    text = profile.read_text().replace('"/program"', '"/\\u00e9\\u65e5\\udcff"')
+    profile.write_text(text)
+    monkeypatch.setenv("LC_ALL", locale)
+    monkeypatch.setenv("PYTHONCOERCECLOCALE", "0")
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    for command in (["report", str(profile)], ["diff", str(profile), str(capture)]):
+        run = subprocess.run([*RUN, *command], capture_output=True, check=False)
+        assert (run.returncode, run.stderr) == (0, b"")
+    command = ["export", str(profile), "--format", "axfs-csv"]
+    run = subprocess.run([*RUN, *command], capture_output=True, check=False)
+    assert run.stdout == b"./\xc3\xa9\xe6\x97\xa5\xff,12288,1\n"
+    assert tinyprof("profile", profile, "-o", again).returncode == 0
+    assert again.read_text() == text

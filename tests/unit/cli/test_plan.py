@@ -9,13 +9,26 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from support.elf_cases import Shape, link
 from tinyprof.cli.commands.plan import BYTES
 from tinyprof.profile.model import LOSSES
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+
+
+FSID = "0000000a/1/2/3"
+
+
+def profile_fields(*files: dict[str, Any], epochs: int = 1) -> dict[str, Any]:
+    """A profile of one boot, as JSON has it."""
+    lost = dict.fromkeys(LOSSES, 0)
+    run = {"image": FSID, "kernel": "6.1", "epochs": epochs, "weight": 1, "lost": lost}
+    run["phases"] = [["", 1, epochs, 1, True]]
+    return {"format": 2, "unknown_pages": 0, "runs": [run], "files": list(files)}
 
 
 def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -131,7 +144,7 @@ def test_a_profile_of_another_tree_or_with_more_in_it_is_of_use(
     (tmp_path / "other.tprof").write_text(json.dumps(fields))
     run = tinyprof("profile", profile, tmp_path / "other.tprof", "-o", merged)
     assert run.returncode == 0
-    assert "6 pages of 2 files, 2 epochs in 2 runs of 2 images, merged by content" in run.stderr
+    assert "6 pages of 2 files, 2 epochs in 2 boots of 2 images, merged by content" in run.stderr
     both = json.loads(merged.read_text())
     assert [file["path"] for file in both["files"]] == ["/program", "/program"]
     assert [file["owner"] for file in both["files"]] == ["someone", "someone"]
@@ -144,14 +157,9 @@ def test_a_budget_nothing_fits_in_says_the_smallest_that_would(
     profile = tmp_path / "it.tprof"
     words: list[str | Path] = ["plan", rootfs, "-p", profile, "--kernel", "mainline"]
     digest = hashlib.sha256((rootfs / "program").read_bytes()).hexdigest()
-    file = {"path": "/program", "size": 30000, "sha256": digest, "images": ["0000000a/1/2/3"]}
+    file = {"path": "/program", "size": 30000, "sha256": digest, "images": [FSID]}
     file["pages"] = [[2, "", {"x": [1, 1, 1, 1, 1, 1, 1]}]]
-    lost = dict.fromkeys(LOSSES, 0)
-    run = {"image": "0000000a/1/2/3", "kernel": "6.1", "epochs": 1, "weight": 1, "lost": lost}
-    run["phases"] = [["", 1, 1, 1, True]]
-    profile.write_text(
-        json.dumps({"format": 2, "unknown_pages": 0, "runs": [run], "files": [file]})
-    )
+    profile.write_text(json.dumps(profile_fields(file)))
     for option in ("--flash-budget", "--image-size"):
         refused = tinyprof(*words, option, "1")
         assert (refused.returncode, refused.stdout) == (1, "")
@@ -184,3 +192,25 @@ def test_symbols_and_landmarks_are_kept_when_asked_for(
     (rootfs / "program").write_bytes(b"another version")
     run = tinyprof("profile", capture, "--symbols", rootfs, "-o", profile)
     assert "/program: not in the tree as it was recorded" in run.stderr
+
+
+@pytest.mark.parametrize("more", [[], ["--max-runs", "2"], ["--processes", "5"]])
+def test_a_plan_for_split_segments_builds_the_image_that_the_profile_does(
+    tmp_path: Path, more: list[str]
+) -> None:
+    root, plan, profile = tmp_path / "root", tmp_path / "it.plan", tmp_path / "it.tprof"
+    root.mkdir()
+    content = link(Shape(pages=60, separate=False, gap=1500))
+    for name in ("program", "twin"):
+        (root / name).write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    file = {"path": "/program", "size": len(content), "sha256": digest, "images": [FSID]}
+    file["pages"] = [[page, "", {"x": [9, 9, 1, 9, 1, 9, 1]}] for page in (0, 1, 12, 13, 30, 45)]
+    profile.write_text(json.dumps(profile_fields(file, epochs=9)))
+    words = ["--split-segments", *more]
+    assert tinyprof("plan", root, "-p", profile, *words, "-o", plan).returncode == 0
+    by_profile, by_plan = tmp_path / "by profile", tmp_path / "by plan"
+    assert tinyprof("build", root, by_profile, "--profile", profile, *words).returncode == 0
+    run = tinyprof("build", root, by_plan, "--plan", plan, "--split-segments")
+    assert "1 file split" in run.stderr, run.stderr
+    assert by_plan.read_bytes() == by_profile.read_bytes()

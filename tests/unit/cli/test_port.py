@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`tinyprof record` and the port it is given: refused, taken, deaf, or unplugged in between."""
+"""`tinyprof record` and the port it is given: refused, taken, full, or unplugged in between."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_every_kind_of_port_is_recorded(tmp_path: Path, story: list[Message], wa
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["records"] == 4
-    assert heard(tmp_path / "capture") == story
+    assert messages_in(tmp_path / "capture") == story
 
 
 def test_a_port_of_another_recording_is_refused(tmp_path: Path, pty: Pty, start: Start) -> None:
@@ -205,7 +205,7 @@ def test_a_port_that_comes_back_under_another_number_goes_on_in_the_same_capture
         first.master,
         b"".join(encode_message(message, seq) for seq, message in enumerate(story[:2])),
     )
-    wait_until(lambda: heard(tmp_path / "capture") == story[:2])
+    wait_until(lambda: messages_in(tmp_path / "capture") == story[:2])
     port.unlink()
     first.unplug()
     assert process.stderr
@@ -213,7 +213,7 @@ def test_a_port_that_comes_back_under_another_number_goes_on_in_the_same_capture
     port.symlink_to(second.name)
     assert "the port is there" in process.stderr.readline()
     os.write(second.master, encode_message(story[2], 2))
-    wait_until(lambda: heard(tmp_path / "capture") == story)
+    wait_until(lambda: messages_in(tmp_path / "capture") == story)
     process.send_signal(signal.SIGINT)
     code, summary, said = ended(process)
     second.unplug()
@@ -225,7 +225,7 @@ def test_a_port_that_comes_back_under_another_number_goes_on_in_the_same_capture
     assert len(reader.gaps) == 1
 
 
-def heard(capture: Path) -> list[Message]:
+def messages_in(capture: Path) -> list[Message]:
     """What frames are in a capture by now."""
     if not capture.exists() or not capture.stat().st_size:
         return []

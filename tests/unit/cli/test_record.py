@@ -53,13 +53,6 @@ class Record:
         self.summary = json.loads(run.stdout)
 
 
-@pytest.fixture
-def image_file(tmp_path: Path, rootfs: Path) -> Path:
-    path = tmp_path / "image"
-    path.write_bytes(write_image(Tree.from_directory(rootfs), {}, WriteOptions()).image)
-    return path
-
-
 def test_the_summary_is_one_document_with_every_figure(
     tmp_path: Path, story: list[Message], hello: Hello, image_file: Path
 ) -> None:

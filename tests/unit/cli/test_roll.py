@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from support.silent import Silent
 from tinyprof.capture.format import Ending
+from tinyprof.capture.parts import Roll
 from tinyprof.capture.reader import CaptureReader
+from tinyprof.record.session import Request, open_session
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 
@@ -89,15 +92,28 @@ def test_what_is_said_names_the_parts(tmp_path: Path) -> None:
     assert f"tinyprof view {tmp_path}/part.tpcap {tmp_path}/part-" in said[-1]
 
 
-def test_a_file_in_the_way_of_a_part_ends_it_with_everything_before_readable(
+@pytest.mark.parametrize("part", [1, 3])
+def test_a_file_in_the_way_of_a_part_is_found_before_the_start(tmp_path: Path, part: int) -> None:
+    other = tmp_path / f"part-{part}.tpcap"
+    other.write_text("mine")
+    words = ("record", "sim:", "-o", tmp_path / "part.tpcap", "--roll", "1k", "--speed", "0")
+    done = run(*words, "--json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"part-{part}.tpcap exists" in done.stderr
+    assert other.read_text() == "mine"
+    assert not (tmp_path / "part.tpcap").exists()
+
+
+def test_a_file_that_comes_into_the_way_of_a_part_ends_it_with_everything_before_readable(
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "part-1.tpcap").write_text("mine")
-    done = run(
-        "record", "sim:", "-o", tmp_path / "part.tpcap", "--roll", "1k", "--speed", "0", "--json"
-    )
-    assert (done.returncode, json.loads(done.stdout)["parts"]) == (1, 1)
-    assert "part-1.tpcap exists" in done.stderr
+    request = Request("sim:", tmp_path / "part.tpcap", "0.1.0", roll=Roll(size=1000), speed=0)
+    with open_session(request, print) as session:
+        session.begin_files(lambda: False)
+        (tmp_path / "part-1.tpcap").write_text("mine")
+        recording = session.record(Silent())
+    assert "part-1.tpcap exists" in str(recording.fault)
+    assert session.paths == [tmp_path / "part.tpcap"]
     assert (tmp_path / "part-1.tpcap").read_text() == "mine"
     with (tmp_path / "part.tpcap").open("rb") as file:
         reader = CaptureReader(file)

@@ -33,12 +33,12 @@ def test_a_file_is_split_proved_and_put_back(program: Path, tmp_path: Path) -> N
     out, back = tmp_path / "out", tmp_path / "back"
     done = run(program, "-o", out, "--runs", "0,2-3")
     assert (done.returncode, done.stdout) == (0, "")
-    assert "1 mappings more" in done.stderr
+    assert "1 mapping more" in done.stderr
     assert out.read_bytes() != program.read_bytes()
     assert out.stat().st_mode == program.stat().st_mode
     checked = run(out, "--check")
     assert checked.returncode == 0
-    assert "are what they were" in checked.stderr
+    assert "equals its original" in checked.stderr
     assert run(out, "--undo", "-o", back).returncode == 0
     assert back.read_bytes() == program.read_bytes()
 
@@ -89,7 +89,7 @@ def test_a_split_file_that_was_changed_fails_the_check(program: Path, tmp_path: 
     ("words", "said"),
     [
         (["--runs", "7-3", "-o", "out"], "'7-3' is no page and no run of pages"),
-        (["--runs", "0"], "-o names where the result goes"),
+        (["--runs", "0"], "name an output with -o"),
         (["--check", "-o", "out"], "--check writes nothing"),
         (["--check", "--undo"], "one of --runs, --undo and --check"),
         ([], "one of --runs, --undo and --check"),

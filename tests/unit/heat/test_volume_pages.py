@@ -4,12 +4,15 @@ records."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinyprof.heat.boots import BootPages
 from tinyprof.heat.volume_heat import VolumeHeat
 from tinyprof.heat.volume_pages import VolumePages
 from tinyprof.wire.messages import EpochEnd, Pages
+from tinyprof.wire.sequence import Frame
 
 touches = st.lists(st.tuples(st.integers(1, 12), st.sampled_from((0, 0, 0, 1, 2, 3))), max_size=12)
 epochs = st.lists(st.tuples(st.lists(touches, max_size=3), st.integers(0, 5)), max_size=6)
@@ -46,3 +49,14 @@ def test_a_page_of_an_epoch_older_than_all_that_are_open_counts() -> None:
         volume.touch(Pages(0, epoch, 0, (epoch,), bytes(1)))
     volume.finish()
     assert (volume.page_ids, volume.unfinished_records) == ({5, 10, 11, 12, 13}, 5)
+
+
+def test_the_volumes_of_a_boot_share_one_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tinyprof.heat.volume_pages.PAGES_MAX", 10)
+    boot = BootPages()
+    for volume in range(4):
+        pages = tuple(range(6))
+        boot.take(Frame(0, 0, Pages(volume, 1, 0, pages, bytes(6))))
+        boot.take(Frame(0, 0, EpochEnd(volume, 1, 0, (6, 0, 0, 0))))
+    assert sum(len(volume.page_ids) for volume in boot.volumes.values()) == 10
+    assert boot.losses.beyond_limits == 14

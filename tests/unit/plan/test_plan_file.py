@@ -66,3 +66,21 @@ def test_a_mutated_plan_never_raises_anything_of_python() -> None:
             assert dump_plan(load_plan(mutated))
         except TinyprofError:
             continue
+
+
+def test_a_profile_is_not_taken_for_a_later_plan() -> None:
+    with pytest.raises(PlanError, match=r"this is a profile, not a plan; give it with --profile"):
+        load_plan('{"format":2,"unknown_pages":0,"runs":[],"files":[]}')
+
+
+def test_ranges_that_overlap_are_spelled_out_once() -> None:
+    text = '{"format":1,"pages":{"/f":[[5,9],[0,6],7,[2,3]]}}'
+    assert load_plan(text) == {"/f": list(range(10))}
+    many = ",".join(["[0,4095]"] * 200_000)
+    assert len(load_plan(f'{{"format":1,"pages":{{"/f":[{many}]}}}}')["/f"]) == 4096
+
+
+def test_more_pages_than_any_image_holds_are_refused() -> None:
+    paths = ",".join(f'"/f{n}":[[0,4095]]' for n in range(65))
+    with pytest.raises(PlanError, match="over 262144 pages"):
+        load_plan(f'{{"format":1,"pages":{{{paths}}}}}')

@@ -21,7 +21,7 @@ from tinyprof.plan.offers import MODELS, Offer, offered_by
 from tinyprof.plan.plan_file import dump_plan, load_plan
 from tinyprof.plan.planner import Budget, BudgetError, Plan, Planner
 from tinyprof.report.plans import curve_lines, plan_document, plan_lines
-from tinyprof.rootfs.match import Counts, Match, Matched
+from tinyprof.rootfs.match import Counts, FoundFile, Match
 
 SEED = 20261124
 
@@ -64,7 +64,7 @@ def match(tree: Tree) -> Match:
             uses = {page: use(x=rng.randrange(11)) for page in rng.sample(range(16), 11)}
             uses[17] = use(w=10)
             uses[0] = use(x=9, f=9)
-            files.append(Matched(node, uses, STEADY, Counts(same=len(uses))))
+            files.append(FoundFile(node, uses, STEADY, Counts(same=len(uses))))
     return Match(tuple(files), {})
 
 
@@ -109,7 +109,7 @@ def test_no_image_within_a_budget_is_worth_more(tmp_path: Path, kernel: KernelMo
     ]
     nodes = [node for node in small.files() if node.path != "/twin"]
     found = [
-        Matched(node, used, STEADY, Counts(same=len(used)))
+        FoundFile(node, used, STEADY, Counts(same=len(used)))
         for node, used in zip(nodes, uses, strict=True)
     ]
     planning = planner(small, Match(tuple(found), {}), kernel)
@@ -183,7 +183,7 @@ def test_a_plan_explains_what_it_left_out(tree: Tree, match: Match) -> None:
     text = "\n".join(plan_lines(planner(tree, match).plan(Budget(flash=20_000))))
     assert "only ever written: in the page cache wherever it is stored" in text
     assert "also written or read with read()" in text
-    assert "not worth as much for its flash as what was chosen" in text
+    assert "saves less RAM for its flash than the chosen pages" in text
 
 
 def test_a_printed_document_is_a_plan_file(tree: Tree, match: Match) -> None:

@@ -4,12 +4,14 @@ them."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from support.elf_cases import PAGE, Shape, link
+from support.profile_cases import candidate, use
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
@@ -19,10 +21,11 @@ from tinyprof.cramfs.writing.packer import compressed_size_of
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.plan.offers import split_segment_offers
 from tinyprof.plan.planner import Budget, Planner
+from tinyprof.plan.selection import Splitting, choose_by_profile
 from tinyprof.profile.resolve import make_profile
 from tinyprof.rootfs.indexing import index_image
-from tinyprof.rootfs.match import match
-from tinyprof.segments.split_tree import AS_PLANNED, split_tree
+from tinyprof.rootfs.match import Match, match
+from tinyprof.segments.split_tree import AS_PLANNED, Prices, split_tree
 from tinyprof.wire.messages import EpochEnd, Hello, Pages, Volume
 
 HOT = [0, 1, 5, 6, 7, 20, 30, 31, 32, 33]
@@ -38,7 +41,7 @@ def tree(tmp_path: Path) -> Tree:
 
 
 @pytest.fixture
-def planner(tree: Tree, tmp_path: Path, capture_of: Callable[..., CaptureReader]) -> Planner:
+def found(tree: Tree, capture_of: Callable[..., CaptureReader]) -> Match:
     index = index_image(read_image(write_image(tree, {}, WriteOptions()).image))
     volume = Volume(1, index.fsid, index.size, index.name, True)
     hello = Hello(1, "0.1.0", "6.1.192", "armv7l", PAGE, b"1st boot", 1000, 1, (volume,))
@@ -48,11 +51,14 @@ def planner(tree: Tree, tmp_path: Path, capture_of: Callable[..., CaptureReader]
         Pages(1, 1, 5, ids, bytes(len(ids))),
         EpochEnd(1, 1, 9, (len(ids), 0, 0, 0)),
     ]
-    profile = make_profile([capture_of(messages, index)])
+    return match(make_profile([capture_of(messages, index)]), tree)
+
+
+@pytest.fixture
+def planner(tree: Tree, found: Match, tmp_path: Path) -> Planner:
     cache = DiskCache(tmp_path / "cache", "test")
-    return Planner(
-        tree, match(profile, tree), LEVEL, cache, split_segment_offers(lambda _: 100.0), split=True
-    )
+    splitting = Splitting(Prices(processes=1, start=4.0))
+    return Planner(tree, found, LEVEL, cache, splitting=splitting)
 
 
 def test_without_a_budget_all_that_pays_is_mapped(planner: Planner) -> None:
@@ -81,3 +87,34 @@ def test_more_flash_is_never_worth_less(planner: Planner) -> None:
         planner.plan(Budget(flash=budget)).value for budget in range(16_000, 100_000, 16_000)
     ]
     assert values == sorted(values)
+
+
+def test_a_plan_without_a_budget_is_what_a_build_by_profile_chooses(
+    tree: Tree, found: Match, planner: Planner
+) -> None:
+    sizes = compressed_size_of(choose_compressor(6, False), None)
+    splitting = Splitting(Prices(processes=1, start=4.0))
+    made = choose_by_profile(tree, found, sizes, "mainline", splitting)
+    written = write_image(made.tree, made.pages, LEVEL)
+    plan = planner.plan(Budget())
+    assert plan.pages == written.in_place
+    assert plan.prediction.image == len(written.image)
+    assert 0.9 < plan.of_bound <= 1
+
+
+def test_the_offers_of_a_file_of_many_scattered_pages_take_few_steps() -> None:
+    """Counted in calls of functions: a busy machine does not change them."""
+    file = candidate({page: use(x=page % 10 + 1) for page in range(0, 3000, 3)}, pages=3010)
+    calls = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        (offers,) = split_segment_offers(lambda _: 3000.0)(file)
+    finally:
+        sys.setprofile(None)
+    assert len(offers) > 5
+    assert calls < 2_000_000

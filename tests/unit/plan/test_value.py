@@ -10,7 +10,7 @@ from support.profile_cases import STEADY, candidate, use
 from tinyprof.cramfs.programs import mapped_parts
 from tinyprof.cramfs.tree import Tree
 from tinyprof.plan.value import ONCE_SHARE, candidates_in, pays
-from tinyprof.rootfs.match import Counts, Match, Matched
+from tinyprof.rootfs.match import Counts, FoundFile, Match
 from tinyprof.segments.split import Run, split
 
 
@@ -47,5 +47,5 @@ def test_a_program_is_known_by_its_headers_wherever_they_stand(tmp_path: Path) -
     data = split(link(Shape(pages=20, separate=False, gap=1500)), (Run(4, 5),)).elf
     (tmp_path / "program").write_bytes(data)
     (node,) = Tree.from_directory(tmp_path).files()
-    (file,) = candidates_in(Match((Matched(node, {4: use(x=10)}, STEADY, Counts()),), {}), len)
+    (file,) = candidates_in(Match((FoundFile(node, {4: use(x=10)}, STEADY, Counts()),), {}), len)
     assert mapped_parts(file.head, file.size) == mapped_parts(data, len(data))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ from tinyprof.errors import TinyprofError
 from tinyprof.heat.boots import Boot
 from tinyprof.heat.losses import Losses
 from tinyprof.pages import Kind
-from tinyprof.profile.merge import merge_profiles
-from tinyprof.profile.model import Profile, ProfileError, Seen
+from tinyprof.profile.merge import merge_profiles, weighted
+from tinyprof.profile.model import NamedRange, PhaseFacts, Profile, ProfileError, Seen
 from tinyprof.profile.resolve import make_profile, profile_of_boot
 from tinyprof.profile.tprof import dump_profile, load_profile
 from tinyprof.rootfs.indexing import index_image
@@ -370,3 +371,66 @@ def test_a_weight_counts_a_run_as_often(capture_of: CaptureOf, index: ImageIndex
 
 def test_kinds_are_in_the_order_of_the_wire() -> None:
     assert [kind.name for kind in Kind] == ["EXEC", "READ", "WRITE", "FILE"]
+
+
+def with_boot(profile: Profile, **changes: Any) -> Profile:
+    return replace(profile, boots=tuple(replace(boot, **changes) for boot in profile.boots))
+
+
+def test_merging_does_not_depend_on_the_order(
+    capture_of: CaptureOf, story: list[Message], index: ImageIndex
+) -> None:
+    """Also where files carry fields of a later version, other page hashes, or symbols."""
+    plain = make_profile([capture_of(story, index)])
+    (file,) = plain.files
+
+    def variant(hashed: str, extra: dict[str, Any], symbols: tuple[NamedRange, ...]) -> Profile:
+        pages = {page: replace(use, hash=hashed) for page, use in file.pages.items()}
+        changed = replace(file, pages=pages, extra=extra, symbols=symbols)
+        return with_boot(replace(plain, files=(changed,), extra=extra), extra=extra)
+
+    b, a = NamedRange("b", 40, 4), NamedRange("a", 8, 4)
+    profiles = [
+        plain,
+        variant("", {"owner": "x", "n": [2]}, (b, a)),
+        variant("f" * 16, {"owner": "a"}, ()),
+        variant("0" * 16, {"n": {"deep": 1}}, (a,)),
+    ]
+    merged = {dump_profile(merge_profiles(them)) for them in permutations(profiles)}
+    assert len(merged) == 1
+    grouped = merge_profiles(
+        [merge_profiles(profiles[:2]), merge_profiles([profiles[3], profiles[2]])]
+    )
+    assert dump_profile(grouped) in merged
+    assert load_profile(merged.pop()).extra == {"owner": "a", "n": [2]}
+
+
+def test_counts_that_add_up_beyond_what_a_profile_holds_are_refused(
+    capture_of: CaptureOf, story: list[Message], index: ImageIndex
+) -> None:
+    plain = make_profile([capture_of(story, index)])
+    most = (1 << 53) - 1
+    huge = with_boot(plain, epochs=most - 1, phases=(PhaseFacts("", 1, most - 1, 3, True),))
+    assert load_profile(dump_profile(merge_profiles([huge, plain]))).epochs == most
+    with pytest.raises(ProfileError, match=f"epochs add up to {most + 1}; .* at most {most}"):
+        merge_profiles([huge, plain, plain])
+    with pytest.raises(ProfileError, match="smaller weights"):
+        weighted(huge, 2)
+    with pytest.raises(ProfileError, match="unknown pages add up"):
+        merge_profiles([replace(plain, unknown_pages=most), replace(plain, unknown_pages=1)])
+
+
+def test_a_plan_is_not_taken_for_an_old_profile() -> None:
+    plan = '{"format":1,"pages":{"/program":[1]}}'
+    with pytest.raises(ProfileError, match=r"this is a plan, not a profile; .*--plan"):
+        load_profile(plan)
+
+
+def test_a_text_of_too_many_values_or_too_deep_is_refused_before_it_takes_memory() -> None:
+    with pytest.raises(ProfileError, match="over 2000000 lists and objects"):
+        load_profile("[" + "[]," * 2_000_000)
+    with pytest.raises(ProfileError, match="at most 33554432 are read"):
+        load_profile(" " * (33_554_432 + 1))
+    deep = "[" * 70 + "]" * 70
+    with pytest.raises(ProfileError, match="nested too deep"):
+        load_profile(f'{{"format":2,"unknown_pages":0,"runs":[],"files":[],"later":{deep}}}')

@@ -134,3 +134,34 @@ def test_an_image_is_compared_once_a_series_of_hellos_is_over(
     # Mounted later.
     assert line.at(9, encode_message(hello, 3)) == []
     assert line.watch.fault is None
+
+
+@pytest.mark.parametrize(
+    ("change", "is_another"),
+    [
+        ({}, False),
+        ({"boot_id": b"2nd boot"}, False),
+        ({"boot_id": b"2nd boot", "kernel": "5.10.1"}, True),
+        ({"boot_id": b"2nd boot", "arch": "riscv64"}, True),
+    ],
+)
+def test_another_target_after_a_reconnect_is_said(
+    hello: Hello, change: dict[str, object], is_another: bool
+) -> None:
+    line = Line()
+    line.at(0, encode_message(hello, 0))
+    line.watch.reconnected()
+    said = line.at(9, encode_message(replace(hello, **change), 0))  # type: ignore[arg-type]
+    assert len(said) == is_another
+    assert all("another target answers on /dev/ttyACM0" in text for text in said)
+
+
+def test_another_image_after_a_reconnect_is_another_target(hello: Hello) -> None:
+    line = Line()
+    line.at(0, encode_message(hello, 0))
+    line.watch.reconnected()
+    (volume,) = hello.volumes
+    other = replace(volume, fsid=replace(volume.fsid, crc=1))
+    (said,) = line.at(9, encode_message(replace(hello, boot_id=b"other!!!", volumes=(other,)), 0))
+    assert str(other.fsid) in said
+    assert str(volume.fsid) in said

@@ -18,6 +18,7 @@ from tinyprof.wire.messages import (
     Message,
     Pages,
     RepeatPlease,
+    Status,
     Trace,
 )
 from tinyprof.wire.sequence import Frame
@@ -133,3 +134,38 @@ def test_a_target_that_boots_again_and_again_is_stopped_each_time(able: Hello) -
         assert Trace in host.hears(20.0 * boot, encode_message(recording(able, on=True), 2 * boot))
         assert not host.path.disobeyed
         host.hears(20.0 * boot + 10, encode_message(recording(able, on=False), 2 * boot + 1))
+
+
+def said_once(target: Host, reads: list[tuple[float, list[int]]], first: int = 1) -> bool:
+    """Whether a target that sends these (at what time of the host, its own milliseconds) is taken
+    for one that does not hear."""
+    seq = first
+    for now, times in reads:
+        frames = []
+        for ms in times:
+            frames.append(encode_message(Status(ms, 0, 0, 0), seq))
+            seq += 1
+        target.hears(now, *frames)
+    return target.path.cannot_hear
+
+
+def test_a_busy_host_does_not_take_a_target_for_one_that_does_not_hear(able: Hello) -> None:
+    host = Host()
+    host.hears(0.0, encode_message(able, 0))
+    # Twenty seconds in which the host fetched nothing, and all of what was sent meanwhile.
+    assert not said_once(host, [(20.0, list(range(0, 20_000, 1000)))])
+    host.hears(20.1, encode_message(Begin(7), 21))
+    assert not host.path.cannot_hear
+
+
+def test_a_target_that_sends_once_for_seconds_of_its_own_clock_does_not_hear(able: Hello) -> None:
+    host = Host()
+    host.hears(0.0, encode_message(able, 0))
+    seconds = range(1, 20)
+    assert said_once(host, [(float(second), [1000 * second]) for second in seconds])
+
+
+def test_a_slow_host_counts_the_targets_seconds_and_not_its_own(able: Hello) -> None:
+    host = Host()
+    host.hears(0.0, encode_message(able, 0))
+    assert not said_once(host, [(10.0 * turn, [100 * turn]) for turn in range(1, 20)])

@@ -77,7 +77,7 @@ def test_it_says_what_the_profile_says_without_its_script(
     assert "/program" in text
     assert "Nothing was lost." in text
     assert "3 of 8 pages" in text
-    assert "from epoch 1: the start, 1 epochs" in text
+    assert "from epoch 1: the start, 1 epoch" in text
 
 
 def test_it_asks_for_nothing_outside_itself(profile: Profile, index: ImageIndex) -> None:
@@ -150,7 +150,7 @@ def test_with_the_files_at_hand_it_names_functions_and_sections_and_compares_ker
     for kernel in KERNELS:
         assert kernel.what in page.text
     assert "not at hand" not in page.text
-    assert "1 files are not at hand" in html_report(profile, {}, programs=programs_of(None, None))
+    assert "1 file is not at hand" in html_report(profile, {}, programs=programs_of(None, None))
 
 
 def test_landmarks_of_a_profile_are_no_functions(profile: Profile, index: ImageIndex) -> None:

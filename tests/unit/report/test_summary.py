@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from tinyprof.heat.losses import Losses
+import pytest
+
+from tinyprof.heat.losses import NO_LOSSES, Losses
 from tinyprof.profile.model import BootFacts, FileUse, PageUse, PhaseFacts, Profile, Seen
 from tinyprof.profile.temperature import Temperature, Thresholds
-from tinyprof.report.summary import summarize, summary_fields, summary_lines
+from tinyprof.report.summary import boot_text, summarize, summary_fields, summary_lines
 from tinyprof.tables.strip import heat_strip
 
 FSID = "0000000a/1/2/3"
@@ -71,11 +73,11 @@ def test_the_text_names_runs_phases_losses_and_files() -> None:
     run, start, steady, sums, _, first, strip, second, _ = summary_lines(summarize(PROFILE))
     assert run == "image 0000000a/1/2/3, kernel 6.1.192, 4 epochs, lost: 2 frames, 9 records"
     assert start == "  from epoch 1: start, 2 epochs, 2 new pages"
-    assert steady == "  from epoch 3: steady, 2 epochs, 1 new pages, steady state"
+    assert steady == "  from epoch 3: steady, 2 epochs, 1 new page, steady state"
     assert (
         sums
         == "3 pages used in 2 files: 2 hot, 0 warm, 1 once; 1 of them worth storing in place; "
-        "1 of no file"
+        "1 page of no file"
     )
     assert first.split() == ["2", "0", "0", "3", "1", "1", "0", "1", "/b"]
     assert strip.strip() == "██·"
@@ -85,3 +87,17 @@ def test_the_text_names_runs_phases_losses_and_files() -> None:
 def test_a_strip_of_a_large_file_shows_the_hottest_of_the_neighbours() -> None:
     strip = heat_strip({5: Temperature.ONCE, 6: Temperature.HOT, 9: Temperature.WARM}, 12, width=4)
     assert strip == "·░█▒"
+
+
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [
+        ("silent", "lost: nothing; cut off: the target fell silent"),
+        ("killed", "lost: nothing; cut off: the recorder was killed"),
+        ("of a later version", "lost: nothing"),
+        ([], "lost: nothing"),
+    ],
+)
+def test_a_boot_whose_recording_was_cut_off_says_so(ended: object, said: str) -> None:
+    boot = BootFacts("0000000a/1/2/3", "6.1", 1, NO_LOSSES, extra={"ended": ended})
+    assert boot_text(boot).endswith(f"1 epoch, {said}")

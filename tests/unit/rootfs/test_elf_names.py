@@ -14,6 +14,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from support.debian_files import debian_files
+from support.elf_cases import Shape, link
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.rootfs.elf_names import (
     NAME_MAX,
@@ -23,6 +24,7 @@ from tinyprof.rootfs.elf_names import (
     SYMBOLS_MAX,
     read_names,
 )
+from tinyprof.tables.rows import names_text
 
 SEED = 20261124
 FILE_SIZE = 4 << 20
@@ -104,3 +106,10 @@ def test_tables_that_claim_everything_are_read_up_to_a_limit() -> None:
     assert len(names.sections) <= SECTIONS_MAX
     assert len(names.functions_on(0)) + len(names.sections_on(0)) <= 2 * PLACES_MAX
     assert all(len(it.name) <= NAME_MAX for it in (*names.sections, *names.functions))
+
+
+def test_an_elf_file_without_section_headers_is_still_one() -> None:
+    names = read_names(link(Shape(sections=False)))
+    assert (names.is_elf, names.sections, names.functions) == (True, (), ())
+    assert names_text(names, 0) == "no section headers"
+    assert names_text(read_names(b"#!/bin/sh\n"), 0) == "no ELF file"

@@ -9,9 +9,11 @@ import os
 from support.elf_fuzz import run
 from support.image_fuzz import run_parallel
 
-CASES = int(os.environ.get("TINYPROF_FUZZ_CASES", "4000"))
+CASES = int(os.environ.get("TINYPROF_FUZZ", "4000"))
+"""Files; TINYPROF_FUZZ asks for more. Two cores try 100,000 in two minutes."""
+
 FIRST = int(os.environ.get("TINYPROF_FUZZ_FIRST", "0"))
-"""The whole budget: TINYPROF_FUZZ_CASES=100000, which two cores do in two minutes."""
+"""The number of the first case."""
 
 
 def test_mutated_files_are_refused_or_split_and_proved() -> None:

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, product
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyprof.segments.runs import RunChoice, choose_runs
+from tinyprof.segments.runs import RunChoice, choose_items, choose_runs, items_of
+
+SEED = 20261124
 
 small = st.lists(st.integers(-6, 9), min_size=1, max_size=6)
 
@@ -96,3 +100,34 @@ def test_nothing_hot_is_nothing_in_place() -> None:
 def test_a_large_file_is_chosen_in_one_go() -> None:
     segment = [(7 if page * 7919 % 11 < 4 else -2) for page in range(4000)]
     assert choose_runs([segment], [5.0 * cuts for cuts in range(120)]).cuts == 119
+
+
+def test_items_at_one_price_a_cut_give_the_choice_of_the_whole_programme() -> None:
+    """choose_items() is the quick way where each cut costs the same."""
+    print(f"seed {SEED}")
+    rng = random.Random(SEED)
+    for _ in range(400):
+        sizes = [rng.randrange(14) for _ in range(rng.randrange(1, 4))]
+        values = [
+            [rng.choice((0, 0, 4096, rng.randrange(64, 4096))) for _ in range(n)] for n in sizes
+        ]
+        costs = [[rng.randrange(1, 4000) for _ in range(n)] for n in sizes]
+        flash, cut = rng.random() * 2, rng.choice((0.0, 100.0, 3000.0))
+        worths = [
+            [value - flash * cost for value, cost in zip(*pair, strict=True)]
+            for pair in zip(values, costs, strict=True)
+        ]
+        items = [items_of(*pair) for pair in zip(values, costs, strict=True)]
+        slow = choose_runs(worths, [cut * cuts for cuts in range(60)])
+        quick = choose_items(items, flash, cut, 59)
+        assert quick
+        assert (quick.pages, quick.cuts) == (slow.pages, slow.cuts)
+        assert quick.worth == pytest.approx(slow.worth)
+
+
+def test_items_give_no_choice_with_more_cuts_than_are_allowed() -> None:
+    items = [items_of([4096, 0, 4096, 0, 4096], [100, 4000, 100, 4000, 100])]
+    choice = choose_items(items, 1.0, 10.0, 2)
+    assert choice
+    assert (choice.pages, choice.cuts) == (((0, 2, 4),), 2)
+    assert choose_items(items, 1.0, 10.0, 1) is None

@@ -16,6 +16,7 @@ from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.compressor import choose_compressor
 from tinyprof.cramfs.writing.packer import compressed_size_of
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
+from tinyprof.segments.elf import Elf
 from tinyprof.segments.split import Run, split, undo
 from tinyprof.segments.split_tree import Prices, SplitTree, split_tree
 
@@ -154,3 +155,27 @@ def test_files_that_are_no_programs_keep_their_pages(root: Path) -> None:
     tree = made(root, {"/notes": [1], "/gone": [0]})
     assert dict(tree.pages) == {"/notes": [1], "/gone": [0]}
     assert tree.files == ()
+
+
+def test_hard_links_and_copies_of_one_file_are_counted_once(root: Path) -> None:
+    (root / "bin/link").hardlink_to(root / "bin/program")
+    (root / "bin/signed").write_bytes(
+        link(replace(ORDINARY, tail=b"~Module signature appended~\n"))
+    )
+    (root / "bin/signed too").write_bytes((root / "bin/signed").read_bytes())
+    tree = made(root, {"/bin/program": [0, 12, 30], "/bin/link": [0, 12, 30], "/bin/signed": [5]})
+    assert [file.path for file in tree.files] == ["/bin/link", "/bin/program"]
+    assert [file.path for file in tree.split_once] == ["/bin/link"]
+    assert set(tree.whole) == {"/bin/signed", "/bin/signed too"}
+    assert tree.whole_once == ("/bin/signed",)
+
+
+def test_an_error_that_is_not_the_files_is_not_taken_for_the_files(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(data: bytes) -> Elf:
+        raise ModuleNotFoundError("a library is missing")
+
+    monkeypatch.setattr("tinyprof.segments.split_tree.read_elf", fail)
+    with pytest.raises(ModuleNotFoundError):
+        made(root, {"/bin/program": [0, 12, 30]})

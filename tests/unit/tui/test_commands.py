@@ -105,7 +105,7 @@ def test_every_loss_and_what_was_made_good_has_room(news: News, capture: Path) -
             losses_text(lossy.losses),
             "port gaps: 2",
             "overrun here: 9",
-            "came twice: 7",
+            "7 duplicate frames",
         ):
             assert words in text
         assert "82 hot" in text

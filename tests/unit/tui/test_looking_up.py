@@ -121,13 +121,17 @@ def test_a_curve_is_that_of_the_newest_snapshot_however_often_it_was_asked_for(
         pane = app.query_one(WhatIfPane)
         for _ in range(3):
             feed.post(replace(newest, over=False))
-        while not (app._reckoned and app._reckoned.profile is newest.snapshot.profile):
+        while not (
+            app.lookups.last_curve and app.lookups.last_curve.profile is newest.snapshot.profile
+        ):
             await pilot.pause(0.01)
         await pilot.pause()
-        assert pane.curve is app._reckoned.curve
+        assert pane.curve is app.lookups.last_curve.curve
         # Round all kernels and back: the curve that is known is there at once.
         await pilot.press("x", "x", "x", "x")
-        while not (pane.curve and app._reckoned and app._reckoned.kernel is pane.kernel):
+        while not (
+            pane.curve and app.lookups.last_curve and app.lookups.last_curve.kernel is pane.kernel
+        ):
             await pilot.pause(0.01)
         assert pane.kernel.name == "mainline"
 

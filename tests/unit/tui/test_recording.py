@@ -156,7 +156,7 @@ def test_what_the_target_is_told_stands_in_the_log(line: bytes, index: ImageInde
     assert live.marked.wait(60)
     live.leave()
     said = [text for news in live.posted for text in news.log]
-    assert any("to the target: record no more" in text for text in said)
+    assert any("to the target: stop recording" in text for text in said)
     # This link carries nothing to a target, and that is more than a line in the log.
     assert [it for news in live.posted for it in news.warnings if "carries nothing" in it]
 

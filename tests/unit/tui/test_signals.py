@@ -10,6 +10,7 @@ import select
 import signal
 import sys
 import termios
+import time
 from pathlib import Path
 from time import monotonic
 
@@ -19,7 +20,7 @@ from tinyprof.capture.format import Ending
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cli import Exit
 from tinyprof.wire.frames import encode_message
-from tinyprof.wire.messages import Hello
+from tinyprof.wire.messages import Hello, Status
 
 PATIENCE = 60.0
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
@@ -122,3 +123,60 @@ def test_a_view_whose_terminal_goes_away_ends(capture: Path) -> None:
     terminal.until(b"libc.so")
     terminal.hang_up()
     assert terminal.wait() == Exit.INTERRUPTED
+
+
+@pytest.mark.parametrize("words", [(), ("--no-tui",)], ids=["view", "line"])
+def test_a_terminal_that_goes_away_without_a_signal_ends_no_recording(
+    target: tuple[int, str], hello: Hello, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    capture = tmp_path / "it.tpcap"
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        terminal = recording(target, hello, capture, *words)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    terminal.hang_up()
+    size = capture.stat().st_size
+    for seq in range(1, 9):
+        os.write(target[0], encode_message(Status(1000 * seq, 0, 0, 0), seq))
+        until = monotonic() + PATIENCE
+        while capture.stat().st_size == size:
+            assert monotonic() < until
+            time.sleep(0.05)
+        size = capture.stat().st_size
+    used = cpu_seconds(terminal.child)
+    time.sleep(1.0)
+    assert cpu_seconds(terminal.child) - used < 0.3
+    began = monotonic()
+    os.kill(terminal.child, signal.SIGTERM)
+    assert terminal.wait() == Exit.INTERRUPTED
+    assert monotonic() - began < 1.5
+    assert ending_of(capture) is Ending.INTERRUPTED
+
+
+def cpu_seconds(process: int) -> float:
+    """How much a process has computed so far."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("words", [(), ("--no-tui",)], ids=["view", "line"])
+def test_a_terminal_that_takes_nothing_more_holds_nothing_up(
+    target: tuple[int, str], hello: Hello, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    capture = tmp_path / "it.tpcap"
+    terminal = recording(target, hello, capture, *words)
+    # From here on nobody reads what it draws and prints.
+    flood = b"a line of a kernel that prints and prints\r\n" * 10_000
+    left = memoryview(b"\0" + flood + b"\0" + encode_message(Status(1000, 0, 0, 0), 1))
+    while left:
+        left = left[os.write(target[0], left) :]
+    until = monotonic() + PATIENCE
+    while capture.stat().st_size < len(flood):
+        assert monotonic() < until
+        time.sleep(0.05)
+    began = monotonic()
+    os.kill(terminal.child, signal.SIGTERM)
+    assert terminal.wait() == Exit.INTERRUPTED
+    assert monotonic() - began < 2.0
+    assert ending_of(capture) is Ending.INTERRUPTED

@@ -101,7 +101,7 @@ def test_a_recording_is_seen_filtered_planned_and_left_with_a_whole_capture(
     with capture.open("rb") as file:
         reader = CaptureReader(file)
         assert len(list(reader.events())) > 8
-        assert (reader.ending, reader.cut_at) == (Ending.INTERRUPTED, None)
+        assert (reader.ending, reader.cut_at) == (Ending.LEFT, None)
     assert capture.with_suffix(".plan").exists()
     report = subprocess.run(
         [*run, "report", capture], check=True, capture_output=True, text=True
@@ -119,7 +119,7 @@ def test_the_story_from_a_simulated_target_to_an_image(
     words: list[str | Path] = [f"sim:{capture}", "--speed", "0", "--rootfs", rootfs, "-o", again]
     terminal = Terminal(tmp_path, [*run, "record", *words], (100, 30))
     try:
-        terminal.screen(lambda text: " over " in text and "/lib/libc.so" in text)
+        terminal.screen(lambda text: " recording ended " in text and "/lib/libc.so" in text)
         terminal.keys("/", "l", "i", "b", "c", "Enter")
         terminal.screen(lambda text: "/lib/libc.so" in text and "/bin/busybox" not in text)
         terminal.keys("2", "x")

@@ -14,9 +14,10 @@ import pytest
 from cobs import cobs
 
 from tinyprof.pages import Fsid, Kind
+from tinyprof.wire.elements import parse_message
 from tinyprof.wire.frames import (
     FRAME_MAX,
-    RUN_MAX,
+    STRETCH_MAX,
     ConsoleText,
     CorruptFrame,
     Event,
@@ -38,7 +39,6 @@ from tinyprof.wire.messages import (
     Trace,
     UnknownMessage,
     Volume,
-    parse_message,
 )
 from tinyprof.wire.sequence import Frame
 
@@ -220,7 +220,7 @@ def test_a_run_without_zeros_does_not_grow_memory() -> None:
     decoder = FrameDecoder()
     for _ in range(100):
         decoder.feed(b"\xfe" * 1000)
-        assert len(decoder.pending) < RUN_MAX
+        assert len(decoder.pending) < STRETCH_MAX
 
 
 def test_no_byte_is_lost_from_what_is_not_a_frame() -> None:

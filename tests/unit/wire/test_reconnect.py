@@ -6,9 +6,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from serial.tools.list_ports_common import ListPortInfo
 
 from tinyprof.wire.port import Link, LinkError, NoSuchPortError
-from tinyprof.wire.reconnect import REFUSED_SECONDS, LastingLink, lasting_name
+from tinyprof.wire.reconnect import (
+    REFUSED_SECONDS,
+    LastingLink,
+    has_unique_serial,
+    lasting_name,
+)
 
 
 class Port:
@@ -82,7 +88,9 @@ def test_the_same_device_is_found_under_its_new_number(tmp_path: Path) -> None:
     two.touch()
     (by_id / "usb-probe").symlink_to(one)
     desk = Desk(Port(b"again"))
-    link = LastingLink(str(one), 1, Port(), by_id=by_id, open_port=desk.open)
+    link = LastingLink(
+        str(one), 1, Port(), by_id=by_id, is_one_of_a_kind=lambda _: True, open_port=desk.open
+    )
     (by_id / "usb-probe").unlink()
     (by_id / "usb-probe").symlink_to(two)
     assert [link.read(0), link.read(0)] == [b"", b"again"]
@@ -102,3 +110,60 @@ def test_a_port_may_refuse_for_a_moment_and_not_for_long(tmp_path: Path) -> None
     with pytest.raises(LinkError, match="permission denied"):
         list(iter(lambda: link.read(1.0), None))
     assert desk.now >= REFUSED_SECONDS
+
+
+def adapter(device: str, serial: str | None, location: str) -> ListPortInfo:
+    port = ListPortInfo(device)
+    port.vid, port.pid, port.serial_number, port.location = 0x1A86, 0x7523, serial, location
+    return port
+
+
+@pytest.mark.parametrize(
+    ("serials", "unique"),
+    [(("a", "b"), True), ((None, None), False), (("", "x"), False), (("1", "1"), False)],
+)
+def test_only_a_serial_number_of_its_own_tells_an_adapter_from_others(
+    serials: tuple[str | None, str | None], unique: bool
+) -> None:
+    ports = [
+        adapter("/dev/ttyUSB0", serials[0], "1-1"),
+        adapter("/dev/ttyUSB1", serials[1], "1-2"),
+    ]
+    assert has_unique_serial("/dev/ttyUSB0", ports) is unique
+
+
+def test_the_ports_of_one_adapter_share_its_serial_number() -> None:
+    ports = [adapter(f"/dev/ttyUSB{n}", "a", f"1-1:1.{n}") for n in range(4)]
+    assert has_unique_serial("/dev/ttyUSB2", ports)
+
+
+@pytest.fixture
+def devices(tmp_path: Path) -> Path:
+    for folder in ("by-id", "by-path"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "ttyUSB0").touch()
+    (tmp_path / "by-id" / "usb-adapter").symlink_to(tmp_path / "ttyUSB0")
+    (tmp_path / "by-path" / "usb-1-1").symlink_to(tmp_path / "ttyUSB0")
+    (tmp_path / "bench").symlink_to(tmp_path / "ttyUSB0")
+    (tmp_path / "ttyBENCH1").symlink_to(tmp_path / "ttyUSB0")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("given", "one_of_a_kind", "kept"),
+    [
+        ("ttyUSB0", True, "by-id/usb-adapter"),
+        ("ttyUSB0", False, "by-path/usb-1-1"),
+        ("by-path/usb-1-1", True, "by-path/usb-1-1"),
+        ("by-id/usb-adapter", False, "by-id/usb-adapter"),
+        ("bench", True, "bench"),
+        ("ttyBENCH1", True, "ttyBENCH1"),
+    ],
+)
+def test_a_name_of_the_users_own_stays_and_a_kernels_name_becomes_a_unique_one(
+    devices: Path, given: str, one_of_a_kind: bool, kept: str
+) -> None:
+    name = lasting_name(
+        str(devices / given), devices / "by-id", devices / "by-path", lambda _: one_of_a_kind
+    )
+    assert name == str(devices / kept)

@@ -8,7 +8,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -199,8 +199,8 @@ def command(rootfs: Path, image: Path, **options: Any) -> Exit:
     how = _write_options(words, splitting)
     with _cache(words) as cache:
         sizes = compressed_size_of(choose_compressor(words.level, words.zopfli), cache)
-        wanted = _wanted(tree, words, None if splitting else how.kernel, sizes)
-        built = _build(tree, wanted, how, cache, sizes, splitting)
+        wanted = _wanted(tree, words, how.kernel, sizes, splitting)
+        built = _build(wanted, how, cache, splitting)
     if cache and cache.problem:
         click.echo(f"tinyprof: cache unused: {shown(cache.problem)}", err=True)
     return _deliver(image, built, words)
@@ -263,56 +263,56 @@ def _cache(words: Words) -> Iterator[DiskCache | None]:
         yield cache
 
 
-def _wanted(tree: Tree, words: Words, kernel: KernelModel | None, sizes: StoredSize) -> Wanted:
+def _wanted(
+    tree: Tree,
+    words: Words,
+    kernel: KernelModel,
+    sizes: StoredSize,
+    splitting: Splitting | None,
+) -> Wanted:
     """The pages to store in place: by the profile, by the plan, or all pages of programs."""
     if words.profile:
-        return _profiled(tree, words.profile, words, kernel, sizes)
+        return _profiled(tree, words.profile, words, kernel, sizes, splitting)
+    pages: Mapping[str, Collection[int]] = program_pages(tree) if words.programs else {}
     if words.plan_file:
         with about(shown(str(words.plan_file))):
-            return Wanted(load_plan(_read(words.plan_file, PLAN_MAX).decode("utf-8", "replace")))
-    return Wanted(program_pages(tree) if words.programs else {})
+            pages = load_plan(_read(words.plan_file, PLAN_MAX).decode("utf-8", "replace"))
+    if splitting:
+        return Wanted(split_tree(tree, pages, sizes, splitting.prices))
+    return Wanted(SplitTree(tree, pages))
 
 
 def _profiled(
-    tree: Tree, profile: Path, words: Words, kernel: KernelModel | None, sizes: StoredSize
+    tree: Tree,
+    profile: Path,
+    words: Words,
+    kernel: KernelModel,
+    sizes: StoredSize,
+    splitting: Splitting | None,
 ) -> Wanted:
-    """The pages that a plan without a budget chooses for this kernel. Without a kernel: all pages
-    that pay."""
+    """The pages that a plan without a budget chooses."""
     # Profiles take longer to import than a small image takes to build.
     from tinyprof.cli.opening import open_profile  # noqa: PLC0415
-    from tinyprof.plan.offers import MODELS, offered_by  # noqa: PLC0415
-    from tinyprof.plan.selection import Target, select  # noqa: PLC0415
-    from tinyprof.plan.value import candidates_in, pages_that_pay  # noqa: PLC0415
+    from tinyprof.plan import selection  # noqa: PLC0415
     from tinyprof.rootfs.match import match  # noqa: PLC0415
 
     found = match(open_profile([profile]), tree)
     check_stale(found, words.max_stale)
     if words.processes is not None:
         found = found.with_processes(words.processes)
-    if kernel is None:
-        return Wanted(pages_that_pay(found), found.stale, found.processes)
-    offered = offered_by(candidates_in(found, sizes), MODELS[kernel])
-    return Wanted(select(offered, Target()).pages, found.stale, found.processes)
+    how = selection.Splitting(splitting.prices, splitting.max_runs) if splitting else None
+    made = selection.choose_by_profile(tree, found, sizes, kernel, how)
+    return Wanted(made, found.stale)
 
 
 def _build(
-    tree: Tree,
-    wanted: Wanted,
-    options: WriteOptions,
-    cache: DiskCache | None,
-    sizes: StoredSize,
-    splitting: Splitting | None,
+    wanted: Wanted, options: WriteOptions, cache: DiskCache | None, splitting: Splitting | None
 ) -> Built:
-    """The image, and the tree that it is made of: with split files, if they are to be split."""
     with contextlib.closing(Bar("compressing")) as bar:
-        made = SplitTree(tree, wanted.pages)
-        if splitting:
-            how = splitting.prices, splitting.max_runs, wanted.processes
-            made = split_tree(tree, wanted.pages, sizes, *how)
-        written = write_image(made.tree, made.pages, options, bar, cache)
+        written = write_image(wanted.made.tree, wanted.made.pages, options, bar, cache)
     if cache:
         cache.save()
-    return Built(wanted, made, written, splitting)
+    return Built(wanted, written, splitting)
 
 
 def _deliver(image: Path, built: Built, words: Words) -> Exit:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""tinyprof capture"""
+"""tinyprof capture: info, check, repair and cat."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -12,26 +13,52 @@ from typing import Any
 
 import click
 
+from tinyprof.capture.format import ENDED
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cli import Exit
-from tinyprof.disk import replace_file
+from tinyprof.cli.progress import counted
+from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Tally, Totals
+from tinyprof.pages import Kind
 from tinyprof.tables.ledger import ledger_fields, ledger_lines
-from tinyprof.text import shown, shown_line
+from tinyprof.text import epoch_text, shown, shown_line
 from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event, HostMark
+from tinyprof.wire.messages import (
+    Begin,
+    EpochEnd,
+    Hello,
+    Mark,
+    Message,
+    Pages,
+    Status,
+    UnknownMessage,
+    UnknownProtocol,
+)
 from tinyprof.wire.sequence import Frame
 
 CAPTURE = click.argument("path", metavar="CAPTURE", type=click.Path(path_type=Path))
+PIECE = 1 << 20
+"""Bytes that are copied at once."""
+
+TOUCHES_SHOWN = 8
+"""Touches of one pages message that a line names."""
+
+KINDS = {Kind.EXEC: "x", Kind.READ: "r", Kind.WRITE: "w", Kind.FILE: "f"}
+"""Letters of the kinds, as in reports. x: touched in a mapping that may be executed."""
 
 
-@click.group(help="Look into recordings, check and repair them.")
+@click.group(help="Look into recordings, check them and repair them.")
 def command() -> None:
     pass
 
 
-@command.command("info", help="What a capture holds, and what its recording lost, by cause.")
+@command.command(
+    "info",
+    help="Show what a capture holds, and what its recording lost, by cause.",
+    epilog="Example: tinyprof capture info boot.tpcap",
+)
 @CAPTURE
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def info(path: Path, as_json: bool) -> Exit:
     reader, totals = _read(path)
     if as_json:
@@ -43,10 +70,12 @@ def info(path: Path, as_json: bool) -> Exit:
 
 
 @command.command(
-    "check", help="Whether a capture is whole: exit code 0, else 3 and from where on not."
+    "check",
+    help="Check that a capture is whole. Exit code 3: it is not, and the message says from where.",
+    epilog="Example: tinyprof capture check boot.tpcap",
 )
 @CAPTURE
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def check(path: Path, as_json: bool) -> Exit:
     reader, _ = _read(path)
     if as_json:
@@ -57,30 +86,60 @@ def check(path: Path, as_json: bool) -> Exit:
 
 
 @command.command(
-    "repair", help="Cut what makes no sense off the end of a capture, or write the rest to -o."
+    "repair",
+    help="Cut off the end of a capture that makes no sense, or write the whole part to -o.",
+    epilog="Example: tinyprof capture repair cut.tpcap -o whole.tpcap",
 )
 @CAPTURE
-@click.option("-o", "output", type=click.Path(path_type=Path), help="Leave the capture as it is.")
+@click.option(
+    "-o",
+    "output",
+    type=click.Path(path_type=Path),
+    help="Write the whole part to this new file, and leave CAPTURE as it is.",
+)
 def repair(path: Path, output: Path | None) -> Exit:
+    if output and (output.exists() or output.is_symlink()):
+        raise TinyprofError(f"{output} exists", "name another file with -o")
     reader, _ = _read(path)
     cut = path.stat().st_size - reader.whole_size
-    if cut or output:
-        with path.open("rb") as file:
-            replace_file(output or path, file.read(reader.whole_size))
-    click.echo(f"{shown(str(output or path))}: {cut} bytes cut off", err=True)
+    if output:
+        _copy_start(path, reader.whole_size, output)
+    elif cut:
+        os.truncate(path, reader.whole_size)
+    click.echo(f"{shown(str(output or path))}: {counted(cut, 'byte')} cut off", err=True)
     return Exit.OK
 
 
+def _copy_start(path: Path, size: int, output: Path) -> None:
+    """Write the first bytes of a file to a new one, piece by piece. Leaves nothing half-made."""
+    with path.open("rb") as file, output.open("xb") as new:
+        try:
+            while piece := file.read(min(size, PIECE)):
+                new.write(piece)
+                size -= len(piece)
+        except BaseException:
+            output.unlink(missing_ok=True)
+            raise
+
+
 @command.command(
-    "cat", help="What the target said, a line each, or with --line its bytes as they came."
+    "cat",
+    help="Print what the target said, a line for each message.",
+    epilog="Example: tinyprof capture cat boot.tpcap --from 20",
 )
 @CAPTURE
-@click.option("--json", "as_json", is_flag=True, help="One JSON document: an array of all events.")
+@click.option("--json", "as_json", is_flag=True, help="Print all events as one JSON array.")
 @click.option(
-    "--line", is_flag=True, help="The bytes themselves, to be recorded or replayed again."
+    "--line",
+    is_flag=True,
+    help="Print the bytes of the line as they came, to be recorded or replayed again.",
 )
 @click.option(
-    "--from", "seconds", type=float, default=0.0, help="Begin about so many seconds into it."
+    "--from",
+    "seconds",
+    type=float,
+    default=0.0,
+    help="Begin about this many seconds after the start.",
 )
 def cat(path: Path, as_json: bool, line: bool, seconds: float) -> Exit:
     if as_json and line:
@@ -101,8 +160,7 @@ def cat(path: Path, as_json: bool, line: bool, seconds: float) -> Exit:
 
 
 def _read(path: Path) -> tuple[CaptureReader, Totals]:
-    """The whole of a capture, counted as the recorder counts. Raises CaptureError for what is
-    none."""
+    """Read a capture to its end, and count as the recorder counts. Raises CaptureError."""
     with path.open("rb") as file:
         reader = CaptureReader(file, shown(str(path)))
         tally = Tally()
@@ -136,8 +194,8 @@ def _state_text(reader: CaptureReader) -> str:
             f"makes no sense from byte {reader.cut_at} on; 'tinyprof capture repair' cuts that off"
         )
     if reader.ending is None:
-        return "whole, of a recording that did not end by itself"
-    return f"whole; the recording ended: {reader.ending.name.lower().replace('_', ' ')}"
+        return "whole; the recorder was killed, or its port failed"
+    return f"whole; the recording ended: {ENDED[reader.ending]}"
 
 
 def _info_fields(reader: CaptureReader, totals: Totals) -> dict[str, Any]:
@@ -164,9 +222,11 @@ def _info_lines(reader: CaptureReader, totals: Totals) -> Iterator[str]:
         f"{meta.tinyprof or '?'}"
     )
     yield f"  image {reader.index.fsid if reader.index else 'unknown'}"
-    over = f"in {totals.epochs} epochs and {totals.boots} runs"
-    yield f"  {totals.records} records of {totals.pages} pages {over}"
-    yield f"  {totals.bytes} bytes in {totals.seconds:.1f} s"
+    over = f"in {counted(totals.epochs, 'epoch')} and {counted(totals.boots, 'boot')}"
+    yield f"  {counted(totals.records, 'record')} of {counted(totals.pages, 'page')} {over}"
+    yield f"  {counted(totals.bytes, 'byte')} in {totals.seconds:.1f} s"
+    if silent := (reader.losses or {}).get("silent_ms"):
+        yield f"  the target had sent nothing for {silent / 1000:.0f} s when the recording ended"
     yield from ledger_lines(totals)
 
 
@@ -190,7 +250,7 @@ def _event_fields(event: Event) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON can say it: a boot id in hexadecimal, kinds as numbers."""
+    """Return a value as JSON has it: bytes become hexadecimal digits."""
     if isinstance(value, bytes):
         return value.hex()
     return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
@@ -198,19 +258,72 @@ def _plain(value: Any) -> Any:
 
 def _event_text(event: Event) -> str:
     match event:
-        case Frame(seq, lost, message):
-            gap = f"{lost} frames missing before " if lost else ""
-            return f"{gap}{seq}: {shown(repr(message))}"
+        case Frame(seq, lost, message, restarted):
+            gap = f"{counted(lost, 'frame')} missing before " if lost else ""
+            again = "the target started again; " if restarted else ""
+            return f"{again}{gap}{seq}: {shown(_message_text(message))}"
         case ConsoleText(data):
             return f"console: {shown_line(data)}"
         case CorruptFrame(reason, data):
-            return f"corrupt: {len(data)} bytes, {reason}"
+            return f"corrupt: {counted(len(data), 'byte')}, {shown(reason)}"
         case HostMark(text):
-            return f"mark: {shown(text)}"
+            return f"mark of the recorder: {shown(text)}"
+
+
+def _message_text(message: Message) -> str:
+    """Return a message as a line that a person can read."""
+    match message:
+        case Hello():
+            text = _hello_text(message)
+        case Pages(volume, epoch, ms, page_ids, kinds):
+            touches = [
+                f"{page_id}{KINDS[Kind(kind)]}"
+                for page_id, kind in zip(page_ids, kinds, strict=True)
+            ]
+            more = f" and {len(touches) - TOUCHES_SHOWN} more" * (len(touches) > TOUCHES_SHOWN)
+            named = " ".join(touches[:TOUCHES_SHOWN])
+            count = counted(len(touches), "page")
+            text = f"volume {volume}, epoch {epoch}, {ms} ms: touched {count}: {named}{more}"
+        case EpochEnd(volume, epoch, ms, records, _, processes):
+            by_kind = ", ".join(
+                f"{count}{letter}" for count, letter in zip(records, KINDS.values(), strict=True)
+            )
+            mapped = f", files mapped by several processes: {len(processes)}" if processes else ""
+            text = f"volume {volume}, epoch {epoch}, {ms} ms: epoch ended with {by_kind}{mapped}"
+        case Status(ms, queued, untraced, write_errors, repeats, waited_ms):
+            text = (
+                f"status at {ms} ms: {counted(queued, 'record')} queued, {untraced} untraced, "
+                f"{counted(write_errors, 'write error')}, {counted(repeats, 'frame')} repeated, "
+                f"waited {waited_ms} ms"
+            )
+        case Mark(number, ms, text):
+            text = f"mark {number} of the target at {ms} ms: {text}"
+        case Begin(session):
+            text = f"begins to repeat, session {session}"
+        case UnknownMessage(kind):
+            text = f"a message of unknown type {kind}"
+        case UnknownProtocol(protocol):
+            text = f"a hello of unknown protocol {protocol}"
+        case _:
+            text = f"command of the host: {type(message).__name__}"
+    return text
+
+
+def _hello_text(hello: Hello) -> str:
+    volumes = "; ".join(
+        f"volume {it.index}: {it.fsid} {it.name}, {it.size} bytes, "
+        f"{'recording' if it.recording else 'not recording'}"
+        for it in hello.volumes
+    )
+    return (
+        f"hello of Linux {hello.kernel} {hello.arch}, agent {hello.agent}, "
+        f"boot {hello.boot_id.hex()}, {epoch_text(hello.epoch_ms)}, tracer {hello.tracer}, "
+        f"window {hello.window}; {volumes or 'no volume'}"
+    )
 
 
 def _echo_array(rows: Iterator[dict[str, Any]]) -> None:
-    """One JSON document, without all of it in memory."""
+    """Print one JSON array without having all of it in memory."""
     out = sys.stdout
     out.write("[")
     for number, row in enumerate(rows):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tinyprof diff"""
+"""tinyprof diff: two profiles compared."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from tinyprof.text import shown
 
 
 @click.command(
-    help="Compare two profiles, or captures in their place: pages gained, lost, hotter, colder."
+    help="Compare two profiles, or captures in their place: pages gained, lost, hotter, colder.",
+    epilog="Example: tinyprof diff before.tprof after.tprof",
 )
 @click.argument("one", type=click.Path(path_type=Path))
 @click.argument("other", type=click.Path(path_type=Path))
 @HOT
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def command(one: Path, other: Path, hot: float, as_json: bool) -> None:
     found = differences(open_profile([one]), open_profile([other]), thresholds_of(hot))
     if as_json:

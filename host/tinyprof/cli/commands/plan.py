@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tinyprof plan"""
+"""tinyprof plan: the pages that a budget of flash should buy."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ import click
 from tinyprof.cli import Exit
 from tinyprof.cli.block_cache import open_cache
 from tinyprof.cli.opening import open_profile
+from tinyprof.cli.results import write_result
 from tinyprof.cli.stale import MAX_STALE, check_stale, show_match
 from tinyprof.cli.types import Bytes
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions
-from tinyprof.disk import replace_file
-from tinyprof.plan.offers import split_segment_offers
+from tinyprof.disk import refuse_inputs, refuse_inside
 from tinyprof.plan.plan_file import dump_plan
 from tinyprof.plan.planner import Budget, Plan, Planner
+from tinyprof.plan.selection import Splitting
 from tinyprof.report.plans import curve_fields, curve_lines, plan_document, plan_lines
 from tinyprof.rootfs.match import match
 from tinyprof.segments.split_tree import Prices
@@ -35,30 +36,52 @@ BYTES = Bytes()
 
 
 @click.command(
-    help="Choose the pages of ROOTFS to store in place by a profile, and say what becomes of it."
+    help="Choose the pages of ROOTFS to store in place by a profile, and predict the image's size "
+    "and page cache.",
+    epilog="Example: tinyprof plan rootfs/ -p boot.tprof --flash-budget 600K -o boot.plan",
 )
 @click.argument("rootfs", type=FILE)
 @click.option(
-    "-p", "--profile", "profiles", type=FILE, multiple=True, required=True, help="Or captures."
+    "-p",
+    "--profile",
+    "profiles",
+    type=FILE,
+    multiple=True,
+    required=True,
+    help="Profile, or a capture in its place. Several are merged.",
 )
 @click.option(
-    "--kernel", type=click.Choice(KERNEL_MODELS), help="Who maps the pages.  [default: patched]"
+    "--kernel",
+    type=click.Choice(KERNEL_MODELS),
+    help="Kernel that maps the pages.  [default: patched]",
 )
 @click.option(
-    "--split-segments", "splitting", is_flag=True, help="Let a stock kernel map scattered pages."
+    "--split-segments",
+    "splitting",
+    is_flag=True,
+    help="Split the segments of programs, so that a stock kernel maps scattered pages.",
 )
 @click.option(
     "--processes",
     type=click.IntRange(1),
-    help="That map each file.  [as the profile counted, else 10]",
-)
-@click.option("--flash-budget", type=BYTES, help="The image may grow by so much: 300K, 1M.")
-@click.option("--image-size", type=BYTES, help="The image may have so many bytes.")
-@click.option(
-    "--save-ram", type=BYTES, help="The steady state is to need so much less page cache."
+    help="Number of processes that map each file.  [default: as the profile counted, else 10]",
 )
 @click.option(
-    "--curve", is_flag=True, help="Flash against RAM saved, for budgets from nothing to all."
+    "--max-runs", type=click.IntRange(1), help="Runs of pages in place in each file, at most."
+)
+@click.option(
+    "--flash-budget", type=BYTES, help="Bytes by which the image may grow, at most: 300K, 1M."
+)
+@click.option("--image-size", type=BYTES, help="Bytes of the image, at most: 300K, 1M.")
+@click.option(
+    "--save-ram",
+    type=BYTES,
+    help="Bytes of page cache that the steady state is to need less, at least.",
+)
+@click.option(
+    "--curve",
+    is_flag=True,
+    help="Show the RAM that flash saves, for budgets from nothing to all.",
 )
 @MAX_STALE
 @click.option(
@@ -66,16 +89,19 @@ BYTES = Bytes()
     type=click.IntRange(1, 12),
     default=6,
     show_default=True,
-    help="Effort, as in build.",
+    help="Compression level, as in build.",
 )
-@click.option("-o", "output", type=FILE, help="Write the plan here, for 'tinyprof build --plan'.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option(
+    "-o", "output", type=FILE, help="Write the plan to this file, for 'tinyprof build --plan'."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def command(
     rootfs: Path,
     profiles: tuple[Path, ...],
     kernel: KernelModel | None,
     splitting: bool,
     processes: int | None,
+    max_runs: int | None,
     flash_budget: int | None,
     image_size: int | None,
     save_ram: int | None,
@@ -91,10 +117,13 @@ def command(
         )
     if splitting and kernel not in (None, "mainline"):
         raise click.UsageError(f"--split-segments is for --kernel mainline, not for {kernel}")
-    if processes is not None and not splitting:
-        raise click.UsageError("--processes says how to --split-segments")
+    if (processes is not None or max_runs is not None) and not splitting:
+        raise click.UsageError("--max-runs and --processes go with --split-segments")
     if curve and output:
         raise click.UsageError("--curve makes several plans; -o writes one")
+    if output:
+        refuse_inputs(output, profiles)
+        refuse_inside(output, rootfs)
     tree = Tree.from_directory(rootfs)
     found = match(open_profile(profiles), tree)
     if processes is not None:
@@ -105,8 +134,8 @@ def command(
         options = WriteOptions(
             level=level, kernel=kernel or ("mainline" if splitting else "patched")
         )
-        model = split_segment_offers(Prices().mapping) if splitting else None
-        planner = Planner(tree, found, options, cache, model, split=splitting)
+        how = Splitting(Prices(), max_runs) if splitting else None
+        planner = Planner(tree, found, options, cache, splitting=how)
         plans = (
             _curve(planner)
             if curve
@@ -114,7 +143,7 @@ def command(
         )
         cache.save()
     if output:
-        replace_file(output, dump_plan(plans[0].pages).encode())
+        write_result(output, dump_plan(plans[0].pages).encode("ascii"))
     _show(plans, curve, as_json)
     return Exit.LOSS_OR_STALE if found.counts.unmatched else Exit.OK
 

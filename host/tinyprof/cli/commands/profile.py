@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tinyprof profile"""
+"""tinyprof profile: captures resolved and merged into a profile."""
 
 from __future__ import annotations
 
@@ -10,40 +10,47 @@ import click
 
 from tinyprof.cli import Exit
 from tinyprof.cli.opening import merge_files
+from tinyprof.cli.results import write_result
 from tinyprof.cramfs.tree import Tree
-from tinyprof.disk import replace_file
+from tinyprof.disk import refuse_inputs, refuse_inside
 from tinyprof.profile.model import WEIGHT_MAX, Profile
 from tinyprof.profile.tprof import dump_profile
+from tinyprof.report.plans import nothing_found
 from tinyprof.report.summary import boot_text
 from tinyprof.rootfs.landmarks import with_symbols
-from tinyprof.text import shown
+from tinyprof.text import counted, shown
 
 FILE = click.Path(path_type=Path)
 
 
 @click.command(
-    help="Resolve and merge CAPTURES, and profiles, into one, a boot for each boot of a target."
+    help="Resolve CAPTURES into one profile. Profiles among them are merged into it.",
+    epilog="Example: tinyprof profile boot.tpcap -o boot.tprof",
 )
 @click.argument("captures", nargs=-1, required=True, type=FILE)
-@click.option("--image", type=FILE, help="The image in flash, for captures recorded without it.")
+@click.option("--image", type=FILE, help="Image in flash, for captures recorded without it.")
 @click.option(
     "--weight",
     "weights",
     type=(FILE, click.IntRange(1, WEIGHT_MAX)),
     multiple=True,
     metavar="FILE N",
-    help="Count the boots of this one N times.",
+    help="Count the boots of this capture or profile N times.",
 )
 @click.option(
     "--symbols",
     type=FILE,
     metavar="ROOTFS",
-    help="Keep where the functions of its files lie, for later builds.",
+    help="Keep the places of functions in the files of this tree, so that later versions of the "
+    "files can be planned too.",
 )
 @click.option(
-    "--debug", type=FILE, metavar="DIR", help="With --symbols: separate debug files, PATH.debug."
+    "--debug",
+    type=FILE,
+    metavar="DIR",
+    help="With --symbols: folder of separate debug files, PATH.debug.",
 )
-@click.option("-o", "output", required=True, type=FILE)
+@click.option("-o", "output", required=True, type=FILE, help="Write the profile to this file.")
 def command(
     captures: tuple[Path, ...],
     image: Path | None,
@@ -56,19 +63,22 @@ def command(
         raise click.UsageError("--debug goes with --symbols")
     if strange := {path for path, _ in weights} - set(captures):
         raise click.UsageError(f"--weight {min(map(str, strange))}: not one of the captures")
+    refuse_inputs(output, [*captures, *([image] if image else [])])
+    for folder in filter(None, (symbols, debug)):
+        refuse_inside(output, folder)
     profile, whole = merge_files(captures, image, dict(weights))
     if symbols:
         profile = _with_symbols(profile, Tree.from_directory(symbols), debug)
-    replace_file(output, dump_profile(profile).encode())
+    write_result(output, dump_profile(profile).encode("ascii"))
     for boot in profile.boots:
         if boot.losses:
             click.echo(f"tinyprof: {shown(boot_text(boot))}", err=True)
     pages = sum(len(file.pages) for file in profile.files)
     images = len({boot.fsid for boot in profile.boots})
+    files = counted(len(profile.files), "file")
     click.echo(
-        f"{shown(str(output))}: {pages} pages of {len(profile.files)} files, "
-        f"{profile.epochs} epochs in "
-        f"{len(profile.boots)} runs"
+        f"{shown(str(output))}: {counted(pages, 'page')} of {files}, "
+        f"{counted(profile.epochs, 'epoch')} in {counted(len(profile.boots), 'boot')}"
         + (f" of {images} images, merged by content" if images > 1 else ""),
         err=True,
     )
@@ -89,10 +99,12 @@ def _with_symbols(profile: Profile, tree: Tree, debug: Path | None) -> Profile:
                     content,
                     separate.read_bytes() if separate and separate.exists() else b"",
                 )
-    for digest, path in wanted.items():
-        if digest not in contents:
-            click.echo(
-                f"tinyprof: {shown(path)}: not in the tree as it was recorded; no symbols",
-                err=True,
-            )
+    missing = [path for digest, path in wanted.items() if digest not in contents]
+    if len(missing) > 1 and not contents:
+        click.echo(f"tinyprof: {nothing_found(len(wanted), 'the --symbols tree')}", err=True)
+        return profile
+    for path in missing:
+        click.echo(
+            f"tinyprof: {shown(path)}: not in the tree as it was recorded; no symbols", err=True
+        )
     return with_symbols(profile, contents)

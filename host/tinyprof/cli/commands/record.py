@@ -1,50 +1,47 @@
 # SPDX-License-Identifier: MIT
-"""tinyprof record"""
+"""tinyprof record: reads the words of the command, has the session record, prints what came of
+it."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
 from tinyprof import __version__
-from tinyprof.capture.compression import LinePacker
-from tinyprof.capture.format import Ending, Meta
-from tinyprof.capture.parts import Roll, RollingWriter, part_path
+from tinyprof.capture.format import Ending
+from tinyprof.capture.parts import Roll
 from tinyprof.cli import Exit
 from tinyprof.cli.opening import ROOTFS, contents_of, index_of
-from tinyprof.cli.progress import Screen
-from tinyprof.cli.terminal import has_terminal, record_on_screen, until_signalled
+from tinyprof.cli.progress import Screen, ended_text, summary_fields, totals_text
+from tinyprof.cli.terminal import (
+    EndWanted,
+    has_terminal,
+    interruptible,
+    open_closed_streams,
+    record_on_screen,
+    until_signalled,
+)
 from tinyprof.cli.types import TIME
 from tinyprof.errors import TinyprofError
-from tinyprof.heat.totals import Totals
-from tinyprof.record.diagnosis import LineWatch
-from tinyprof.record.noise import Noise
-from tinyprof.record.recorder import (
-    Observer,
-    Recording,
-    StopAfter,
-    no_commands,
-    nobody_listens,
-    record,
-)
-from tinyprof.record.session import NAMED_PARTS, _due, _open, _writer
-from tinyprof.record.sim import QUIET, open_sim
-from tinyprof.tables.ledger import ledger_fields, ledger_lines, losses_text
+from tinyprof.live.outlet import Outlet, let_go
+from tinyprof.record.recorder import Recording, StopAfter
+from tinyprof.record.session import Request, Session, check_outputs, open_session
+from tinyprof.tables.ledger import ledger_lines
 from tinyprof.text import EPOCH_MS_LIMIT, shown
-from tinyprof.wire.frames import Command, Event
-from tinyprof.wire.messages import MARK_MAX, Hello
-from tinyprof.wire.port import Link
+from tinyprof.wire.messages import MARK_MAX
 
 SIZES = {"k": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+NAMED_PARTS = 4
+"""Files of one recording that the next command names one by one."""
+
+CONSOLE_SECONDS = 5.0
+"""Seconds that the reader of a console pipe may take nothing before it is given up."""
 
 
 class TimedMark(click.ParamType[tuple[str, float]]):
@@ -88,7 +85,10 @@ ROLL = RollType()
 
 
 @click.command(
-    help="Record the page accesses of a target on PORT until the line ends or you press Ctrl-C."
+    help="Record which pages the target on PORT uses, until the line ends or you press Ctrl-C.\n\n"
+    "PORT is a serial device, a file, a pipe, unix:PATH, socket://HOST:PORT, another URL of "
+    "pyserial, - for standard input, or sim: for a simulated target.",
+    epilog="Example: tinyprof record /dev/ttyACM0 -o boot.tpcap --image plain.cramfs",
 )
 @click.argument("port")
 @click.option(
@@ -97,50 +97,70 @@ ROLL = RollType()
     type=click.Path(path_type=Path),
     default=Path("record.tpcap"),
     show_default=True,
+    help="The capture to write. A file that exists is never overwritten.",
 )
 @click.option(
     "--image",
     type=click.Path(path_type=Path),
-    help="The image in flash: its index goes into the capture.",
+    help="The image in the target's flash. Its index goes into the capture.",
 )
 @ROOTFS
-@click.option("--baud", type=click.IntRange(1), default=115_200, show_default=True)
 @click.option(
-    "--epoch", type=TIME, help="Ask the target for epochs of this length: 250ms, 1s, 2m."
+    "--baud",
+    type=click.IntRange(1),
+    default=115_200,
+    show_default=True,
+    help="Baud rate of a serial device.",
 )
-@click.option("--duration", type=TIME, help="Stop after this time: 60s, 5m.")
-@click.option("--epochs", type=click.IntRange(1), help="Stop after so many epochs.")
+@click.option(
+    "--epoch",
+    type=TIME,
+    help="Ask the target for epochs of this length, such as 250ms, 1s or 2m.",
+)
+@click.option("--duration", type=TIME, help="Stop after this time, such as 60s or 5m.")
+@click.option("--epochs", type=click.IntRange(1), help="Stop after this number of epochs.")
 @click.option(
     "--mark",
     "marks",
     type=TimedMark(),
     multiple=True,
-    help="Begin a phase after this time: steady@20s.",
+    help="Begin a phase of this name after this time: steady@20s. May be given several times.",
 )
 @click.option(
-    "--roll", type=ROLL, help="Begin another complete file after this time or size: 1h, 100M."
+    "--roll",
+    type=ROLL,
+    help="Begin another complete file after this time or size, such as 1h or 100M.",
 )
 @click.option(
     "--zstd",
     "packed",
     is_flag=True,
-    help="A smaller capture; needs tinyprof[zstd], as reading it does.",
+    help="Write a smaller capture. Writing and reading it need tinyprof[zstd].",
 )
 @click.option(
-    "--wait", is_flag=True, help="Wait for PORT to appear, and again whenever it goes away."
+    "--wait",
+    is_flag=True,
+    help="Wait until PORT appears, and wait again whenever it goes away.",
 )
 @click.option(
-    "--one-way", is_flag=True, help="Send nothing to the target: nothing that is lost is repeated."
+    "--one-way",
+    is_flag=True,
+    help="Send nothing to the target. Lost frames are counted, and not repeated.",
 )
 @click.option(
-    "--speed", type=click.FloatRange(0), default=1.0, help="Of a simulated target; 0: no waiting."
+    "--speed",
+    type=click.FloatRange(0),
+    default=1.0,
+    help="Speed of a simulated target, as a factor. 0: without waiting.",
 )
-@click.option("--noise", is_flag=True, help="A bad line to a simulated target: sim: or sim:FILE.")
+@click.option("--noise", is_flag=True, help="Give a simulated target a bad line.")
 @click.option(
-    "--console", type=click.Path(path_type=Path), help="Keep what the target prints, as it is."
+    "--console",
+    type=click.Path(path_type=Path),
+    help="Write what the target prints to this file or pipe, byte for byte.",
 )
-@click.option("--no-tui", is_flag=True, help="A progress line only, also on a terminal.")
-@click.option("--json", "as_json", is_flag=True, help="A summary as one JSON document on stdout.")
+@click.option("--no-tui", is_flag=True, help="Show a progress line only, even on a terminal.")
+@click.option("--json", "as_json", is_flag=True, help="Print a summary as one JSON document.")
 def command(
     port: str,
     output: Path,
@@ -161,76 +181,131 @@ def command(
     no_tui: bool,
     as_json: bool,
 ) -> Exit:
-    if epoch is not None and round(epoch * 1000) >= EPOCH_MS_LIMIT:
-        raise click.UsageError("--epoch is over 49 days, more than the target can count")
-    if (noise or speed != 1.0) and not port.startswith("sim:"):
-        raise click.UsageError("--noise and --speed are for a simulated target: sim: or sim:FILE")
-    if output.exists():
-        raise TinyprofError(f"{output} exists", "name another file with -o")
-    index = index_of(image) if image else None
-    packer = LinePacker() if packed else None
-    with contextlib.ExitStack() as open_files:
-        if port.startswith("sim:"):
-            link: Link
-            link, simulated = open_sim(port, speed=speed, noise=Noise() if noise else QUIET)
-            index = index or simulated
-        else:
-            link = _open(port, baud, wait=wait)
-        open_files.callback(link.close)
-        console_file = (
-            open_files.enter_context(console.open("wb", buffering=0)) if console else None
-        )
-        writer = _writer(
-            output,
-            Meta(__version__, port, baud, int(time.time())),
-            index,
-            roll,
-            packer,
-            open_files,
-        )
-        screen = Screen(sys.stderr, _columns(), time.monotonic, console_file)
-        due = _due(marks)
-        with until_signalled() as signalled:
-
-            def begin(
-                observer: Observer,
-                on_events: Callable[[Sequence[Event]], None] = nobody_listens,
-                commands: Callable[[], Iterable[Command]] = no_commands,
-                stop: Callable[[], bool] = lambda: False,
-            ) -> Recording:
-                return record(
-                    link,
-                    writer,
-                    LineWatch(port, baud, index),
-                    observer,
-                    StopAfter(duration, epochs, lambda: signalled() or stop()),
-                    epoch_ms=None if epoch is None else round(epoch * 1000),
-                    commands=lambda: [*due(), *commands()],
-                    on_events=on_events,
-                    one_way=one_way,
-                )
-
+    closed = open_closed_streams()
+    request = Request(
+        port,
+        output,
+        __version__,
+        baud=baud,
+        epoch_ms=None if epoch is None else round(epoch * 1000),
+        limits=StopAfter(duration, epochs),
+        marks=marks,
+        roll=roll,
+        packed=packed,
+        wait=wait,
+        one_way=one_way,
+        speed=speed,
+        noisy=noise,
+    )
+    _check(request, closed, as_json=as_json)
+    with interruptible():
+        check_outputs(request, console, [path for path in (image, rootfs) if path])
+        request = replace(request, index=index_of(image) if image else None)
+        with open_session(request, _say) as session, until_signalled() as wanted:
+            session.begin_files(wanted)
+            kept = _console_outlet(console) if console else None
+            stderr = Outlet(sys.stderr.fileno, encoding=sys.stderr.encoding, missed=_missed)
+            screen = Screen(stderr, _columns(), time.monotonic, kept)
             if no_tui or as_json or not has_terminal():
-                recording = begin(screen)
+                recording = session.record(screen)
             else:
-                contents = contents_of(image, rootfs)
                 recording = record_on_screen(
-                    port, output, index, begin, console_file, signalled, contents
+                    shown(port),
+                    output,
+                    session.index,
+                    session.record,
+                    kept,
+                    wanted,
+                    contents_of(image, rootfs),
                 )
-        screen.finish()
-    parts = writer.parts if isinstance(writer, RollingWriter) else 1
-    names = [shown(str(part_path(output, part))) for part in range(parts)]
-    if as_json:
-        image_fsid = str(index.fsid) if index else None
-        click.echo(json.dumps(_summary(recording, output, parts, port, baud, image_fsid)))
-    screen.say(f"{' to '.join(dict.fromkeys((names[0], names[-1])))}: {_text(recording.totals)}")
+            if kept:
+                _close_console(kept, screen, wanted)
+            if as_json:
+                _print_summary(request, session, recording, wanted)
+            screen.finish()
+            # The last lines are the most important ones: they get the room that they need.
+            stderr.drain(wanted)
+            _print_end(screen, session.paths, recording, as_json=as_json)
+            stderr.close(wanted)
+            if not stderr.is_empty:
+                # Nobody reads it. What is said from here on must not wait.
+                let_go(2)
+            return _verdict(recording, request.baud)
+
+
+def _check(request: Request, closed: set[int], *, as_json: bool) -> None:
+    """Raises UsageError or TinyprofError for words that make no recording."""
+    if request.epoch_ms is not None and request.epoch_ms >= EPOCH_MS_LIMIT:
+        raise click.UsageError("--epoch is over 49 days, more than the target can count")
+    if (request.noisy or request.speed != 1.0) and not request.is_simulated:
+        raise click.UsageError("--noise and --speed are for a simulated target: sim: or sim:FILE")
+    if request.port == "-" and 0 in closed:
+        raise TinyprofError("standard input is closed", "redirect a file or a pipe to it")
+    if as_json and 1 in closed:
+        raise TinyprofError("standard output is closed", "redirect it to a file for --json")
+
+
+def _say(text: str) -> None:
+    click.echo(f"tinyprof: {text}", err=True)
+
+
+def _missed(lines: int) -> str:
+    what = "1 line was" if lines == 1 else f"{lines} lines were"
+    return f"tinyprof: {what} not shown, because nobody read them; the recording has them\n"
+
+
+def _console_outlet(path: Path) -> Outlet:
+    """Open the file or pipe for the console's text. A pipe is opened once somebody reads it."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    if path.is_fifo():
+        return Outlet(lambda: os.open(path, flags))
+    file = os.open(path, flags, 0o666)
+    return Outlet(lambda: file)
+
+
+def _close_console(kept: Outlet, screen: Screen, wanted: EndWanted) -> None:
+    kept.close(wanted, CONSOLE_SECONDS)
+    if kept.lost_bytes:
+        why = f": {kept.error.strerror}" if kept.error else ", because nobody read it"
+        screen.say(
+            f"tinyprof: {kept.lost_bytes} bytes of console text are not in the --console file{why}"
+            "; the capture has them too"
+        )
+
+
+def _print_summary(
+    request: Request, session: Session, recording: Recording, wanted: EndWanted
+) -> None:
+    """Print the JSON document. Raises OSError if stdout cannot be written."""
+    stdout = Outlet(sys.stdout.fileno)
+    fields = summary_fields(
+        recording,
+        request.output,
+        len(session.paths),
+        request.port,
+        request.baud,
+        str(session.index.fsid) if session.index else None,
+    )
+    stdout.write(json.dumps(fields) + "\n")
+    stdout.close(wanted)
+    if stdout.error:
+        raise stdout.error
+
+
+def _print_end(screen: Screen, paths: list[Path], recording: Recording, *, as_json: bool) -> None:
+    """Say where the capture is, what it holds, what was lost, and what to run next."""
+    names = [shown(str(path)) for path in paths]
+    screen.say(
+        f"{' to '.join(dict.fromkeys((names[0], names[-1])))}: {totals_text(recording.totals)}"
+    )
     for line in ledger_lines(recording.totals):
         screen.say(line)
+    screen.say(f"tinyprof: {ended_text(recording)}")
     if not as_json:
-        others = shown(str(output.with_name(f"{output.stem}-*{output.suffix}")))
-        all_of_it = " ".join(names) if parts <= NAMED_PARTS else f"{names[0]} {others}"
+        first = paths[0]
+        others = shown(str(first.with_name(f"{first.stem}-*{first.suffix}")))
+        all_of_it = " ".join(names) if len(names) <= NAMED_PARTS else f"{names[0]} {others}"
         screen.say(f"next: tinyprof view {all_of_it}, or tinyprof report {all_of_it}")
-    return _verdict(recording, baud, interrupted=signalled())
 
 
 def _columns() -> int | None:
@@ -241,90 +316,15 @@ def _columns() -> int | None:
         return None
 
 
-def _text(totals: Totals) -> str:
-    boots = f" and {totals.boots} runs" if totals.boots > 1 else ""
-    late = (
-        ", what its first epoch had before this recording included" if totals.joined_late else ""
-    )
-    cost = f" ({per_record:.2f} a record)" if (per_record := _bytes_per_record(totals)) else ""
-    return (
-        f"{totals.records} records of {totals.pages} pages in {totals.epochs} epochs{boots}, "
-        f"{totals.bytes} bytes{cost}; lost: "
-        f"{losses_text(totals.losses) if totals.hello else 'unknown'}"
-        + (late if totals.losses.records else "")
-    )
+def _verdict(recording: Recording, baud: int) -> Exit:
+    """Return the exit code. Raises TinyprofError if the recording failed.
 
-
-def _bytes_per_record(totals: Totals) -> float | None:
-    """All frames of whatever type, without console text and garbage, over the records they
-    brought."""
-    framed = totals.bytes - totals.console_bytes - totals.corrupt_bytes
-    return round(framed / totals.records, 3) if totals.records else None
-
-
-def _summary(
-    recording: Recording, output: Path, parts: int, port: str, baud: int, image_fsid: str | None
-) -> dict[str, Any]:
-    totals, ending = recording.totals, recording.ending
-    return {
-        "capture": str(output),
-        "parts": parts,
-        "port": port,
-        "baud": baud,
-        "image": image_fsid,
-        "ended": ending.name.lower() if ending is not None else None,
-        "error": str(recording.fault) if recording.fault else None,
-        "seconds": round(totals.seconds, 3),
-        "runs": totals.boots,
-        "records": totals.records,
-        "pages": totals.pages,
-        "epochs": totals.epochs,
-        "bytes": totals.bytes,
-        "console_bytes": totals.console_bytes,
-        "corrupt_bytes": totals.corrupt_bytes,
-        "bytes_per_record": _bytes_per_record(totals),
-        "unknown_messages": totals.unknown_messages,
-        "joined_late": totals.joined_late,
-        "lossless": totals.hello is not None and not totals.losses,
-        "lost": asdict(totals.losses),
-        **ledger_fields(totals),
-        "hello": _hello_fields(totals.hello) if totals.hello else None,
-    }
-
-
-def _hello_fields(hello: Hello) -> dict[str, Any]:
-    volumes = [
-        {
-            "volume": volume.index,
-            "fsid": str(volume.fsid),
-            "size": volume.size,
-            "name": volume.name,
-            "recording": volume.recording,
-        }
-        for volume in hello.volumes
-    ]
-    return {
-        "protocol": hello.protocol,
-        "agent": hello.agent,
-        "kernel": hello.kernel,
-        "arch": hello.arch,
-        "page_size": hello.page_size,
-        "boot_id": hello.boot_id.hex(),
-        "epoch_ms": hello.epoch_ms,
-        "tracer": hello.tracer,
-        "volumes": volumes,
-    }
-
-
-def _verdict(recording: Recording, baud: int, *, interrupted: bool) -> Exit:
-    """The exit code. Raises TinyprofError where the recording failed.
-
-    Who leaves the live view has not interrupted a recording but ended it.
+    Leaving the live view ends a recording, and does not interrupt it.
     """
     totals = recording.totals
     if recording.fault:
         raise recording.fault
-    if recording.ending is Ending.INTERRUPTED and interrupted:
+    if recording.ending is Ending.INTERRUPTED:
         return Exit.INTERRUPTED
     if totals.hello is None:
         seen = f"{totals.bytes} bytes, none of them a hello" if totals.bytes else "nothing arrived"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tinyprof report"""
+"""tinyprof report: the contents of a profile, for people and programs."""
 
 from __future__ import annotations
 
@@ -16,30 +16,33 @@ from tinyprof.cli.opening import (
     stored_sizes_of,
     thresholds_of,
 )
-from tinyprof.disk import replace_file
+from tinyprof.cli.results import write_result
+from tinyprof.disk import refuse_inputs, refuse_inside
 from tinyprof.report.html.page import Programs, html_report
 from tinyprof.report.summary import summarize, summary_fields, summary_lines
 from tinyprof.text import shown
 
 
 @click.command(
-    help="Show what PROFILE, or captures in its place, says: runs, losses, files by used pages."
+    help="Show the contents of PROFILE, or of captures in its place: boots, losses, and files by "
+    "their used pages.",
+    epilog="Example: tinyprof report boot.tprof --html boot.html",
 )
 @click.argument("profile", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--image",
     type=click.Path(path_type=Path),
-    help="The image in flash: for captures recorded without it, for exact costs, and for names "
-    "with --html.",
+    help="Image in flash. It is needed for captures recorded without it, for exact costs, and for "
+    "names with --html.",
 )
 @ROOTFS
 @HOT
 @click.option(
     "--html",
     type=click.Path(path_type=Path),
-    help="Write the report here, as one page for a browser.",
+    help="Write the report to this file, as one page for a browser.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def command(
     profile: tuple[Path, ...],
     image: Path | None,
@@ -50,13 +53,17 @@ def command(
 ) -> None:
     if rootfs and not html:
         raise click.UsageError("--rootfs goes with --html")
+    if html:
+        refuse_inputs(html, [*profile, *([image] if image else [])])
+        if rootfs:
+            refuse_inside(html, rootfs)
     found = open_profile(profile, image)
     summary = summarize(found, thresholds_of(hot))
     if html:
         contents = contents_of(image, rootfs)
         programs = Programs(contents.names, contents.head) if contents else None
         page = html_report(found, stored_sizes_of(profile, image), thresholds_of(hot), programs)
-        replace_file(html, page.encode())
+        write_result(html, page.encode())
     if as_json:
         click.echo(json.dumps(summary_fields(summary)))
         return

@@ -10,14 +10,15 @@ from pathlib import Path
 import click
 
 from tinyprof.cli import Exit
+from tinyprof.cli.results import write_result
+from tinyprof.cramfs.format import FILE_MAX
 from tinyprof.cramfs.kernel import NO_CODE_FROM_FLASH, maps_no_code
-from tinyprof.disk import replace_file
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import page_ranges
 from tinyprof.segments.elf import Reason, SplitError
 from tinyprof.segments.proof import Proof, prove
 from tinyprof.segments.split import Run, original_of, split, undo
-from tinyprof.text import shown
+from tinyprof.text import counted, shown
 
 FILE = click.Path(path_type=Path)
 RUN = re.compile(r"(\d{1,7})(?:-(\d{1,7}))?", re.ASCII)
@@ -25,7 +26,7 @@ SHOWN_MAX = 20
 
 
 class RunList(click.ParamType[tuple[Run, ...]]):
-    """Runs of pages as `3-7,12`."""
+    """Runs of pages, such as `3-7,12`."""
 
     name = "runs"
 
@@ -41,25 +42,24 @@ class RunList(click.ParamType[tuple[Run, ...]]):
                 else (1, 0)
             )
             if first > last:
-                self.fail(
-                    f"{word!r} is no page and no run of pages; write such as 0-3,7", param, ctx
-                )
+                self.fail(f"{word!r} is no page and no run of pages; write 0-3,7", param, ctx)
             runs.append(Run(first, last))
         return tuple(runs)
 
 
 @click.command(
     help="Split FILE's loaded segments so that a stock kernel maps runs of its pages in place.\n\n"
-    "A page is 4096 bytes of the file, counted from 0; see docs/split-segments.md."
+    "A page is 4096 bytes of the file, counted from 0; see docs/split-segments.md.",
+    epilog="Example: tinyprof split busybox -o busybox.split --runs 0-3,17,40-52",
 )
 @click.argument("file", type=FILE)
-@click.option("-o", "output", type=FILE, help="Where the result goes.")
-@click.option("--runs", type=RunList(), help="The pages to map in place: 0-3,7,12-15.")
+@click.option("-o", "output", type=FILE, help="Write the result to this file.")
+@click.option("--runs", type=RunList(), help="Runs of pages to map in place: 0-3,7,12-15.")
+@click.option("--undo", "undoing", is_flag=True, help="Write the original of the split FILE.")
 @click.option(
-    "--undo", "undoing", is_flag=True, help="Give back what FILE was before it was split."
+    "--check", "checking", is_flag=True, help="Prove that the split FILE equals its original."
 )
-@click.option("--check", "checking", is_flag=True, help="Prove that a split FILE is what it was.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def command(
     file: Path,
     output: Path | None,
@@ -72,7 +72,7 @@ def command(
         raise click.UsageError("give one of --runs, --undo and --check")
     if checking == bool(output):
         raise click.UsageError(
-            "--check writes nothing" if checking else "-o names where the result goes"
+            "--check writes nothing; leave out -o" if checking else "name an output with -o"
         )
     try:
         if checking:
@@ -84,8 +84,17 @@ def command(
         raise TinyprofError(f"{file}: {error.message}", error.hint) from None
 
 
+def _read(file: Path) -> bytes:
+    """The bytes of a file. Raises TinyprofError for one that no image holds, whatever its size."""
+    with file.open("rb") as source:
+        data = source.read(FILE_MAX + 1)
+    if len(data) > FILE_MAX:
+        raise TinyprofError(f"{file}: over {FILE_MAX} bytes, more than CramFS holds in one file")
+    return data
+
+
 def _split(file: Path, output: Path, runs: tuple[Run, ...], as_json: bool) -> Exit:
-    data = file.read_bytes()
+    data = _read(file)
     if maps_no_code("mainline", data):
         raise SplitError(Reason.ARCHITECTURE, NO_CODE_FROM_FLASH, "see docs/split-segments.md")
     done = split(data, runs)
@@ -106,12 +115,12 @@ def _split(file: Path, output: Path, runs: tuple[Run, ...], as_json: bool) -> Ex
         click.echo(f"{output}: each run begins a segment already; nothing to split", err=True)
     else:
         also = f"; pages {page_ranges(done.leading)} must be in place too" if done.leading else ""
-        click.echo(f"{output}: {done.mappings} mappings more{also}", err=True)
+        click.echo(f"{output}: {counted(done.mappings, 'mapping')} more{also}", err=True)
     return Exit.OK
 
 
 def _undo(file: Path, output: Path, as_json: bool) -> Exit:
-    original = undo(file.read_bytes())
+    original = undo(_read(file))
     _write(file, output, original)
     if as_json:
         click.echo(json.dumps({"file": str(output), "size": len(original)}))
@@ -121,7 +130,7 @@ def _undo(file: Path, output: Path, as_json: bool) -> Exit:
 
 
 def _check(file: Path, as_json: bool) -> Exit:
-    data = file.read_bytes()
+    data = _read(file)
     proof = prove(undo(data), data)
     if as_json:
         click.echo(json.dumps(_proof_fields(file, proof)))
@@ -130,8 +139,12 @@ def _check(file: Path, as_json: bool) -> Exit:
     if proof.differences:
         return Exit.FAILED
     if not as_json:
-        same = f"{proof.pages} mapped pages and {proof.sections} sections are what they were"
-        click.echo(f"{file}: {same}, {proof.mappings} mappings more", err=True)
+        pages, sections = counted(proof.pages, "page"), counted(proof.sections, "section")
+        click.echo(
+            f"{file}: equals its original in {pages} of memory and {sections}; it has "
+            f"{counted(proof.mappings, 'mapping')} more",
+            err=True,
+        )
     return Exit.OK
 
 
@@ -146,8 +159,8 @@ def _proof_fields(file: Path, proof: Proof) -> dict[str, object]:
 
 
 def _write(source: Path, output: Path, data: bytes) -> None:
-    """A program stays one that can be run."""
+    """Write the result with the mode of its source, so that a program can still be run."""
     mode = source.stat().st_mode & 0o777
-    replace_file(output, data)
+    write_result(output, data)
     if output.is_file():
         output.chmod(mode)

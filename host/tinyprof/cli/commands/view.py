@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tinyprof view"""
+"""tinyprof view: the live view of a finished recording."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from tinyprof.capture.parts import recordings_of
 from tinyprof.cli import Exit
 from tinyprof.cli.opening import ROOTFS, contents_of, index_of, is_capture, meta_of
-from tinyprof.cli.terminal import has_terminal, until_signalled
+from tinyprof.cli.terminal import has_terminal, open_closed_streams, until_signalled
 from tinyprof.disk import replace_file
 from tinyprof.errors import TinyprofError
 from tinyprof.text import shown
@@ -19,17 +19,19 @@ FILE = click.Path(path_type=Path)
 
 
 @click.command(
-    help="Look at CAPTURE as if it were being recorded: files, heat map, what XIP would buy.\n\n"
-    "Several captures are the parts of one recording that --roll made."
+    help="Show CAPTURE in the live view: files, a heat map, and what XIP would buy.\n\n"
+    "Name all parts of a recording that --roll has split.",
+    epilog="Example: tinyprof view boot.tpcap --image plain.cramfs",
 )
 @click.argument("capture", nargs=-1, required=True, type=FILE)
 @click.option(
     "--image",
     type=FILE,
-    help="The image in flash: for names, and for a capture recorded without it.",
+    help="The image in the target's flash, for names, and for a capture that has no index.",
 )
 @ROOTFS
 def command(capture: tuple[Path, ...], image: Path | None, rootfs: Path | None) -> Exit:
+    open_closed_streams()
     for path in capture:
         if not is_capture(path):
             raise TinyprofError(
@@ -52,8 +54,7 @@ def command(capture: tuple[Path, ...], image: Path | None, rootfs: Path | None) 
     from tinyprof.live.playback import FinishedCapture  # noqa: PLC0415
     from tinyprof.tui.app import LiveApp  # noqa: PLC0415
 
-    with until_signalled() as signalled:
-        LiveApp(
-            FinishedCapture(parts, index), replace_file, signalled, contents_of(image, rootfs)
-        ).run()
-        return Exit.INTERRUPTED if signalled() else Exit.OK
+    with until_signalled() as wanted:
+        feed, contents = FinishedCapture(parts, index), contents_of(image, rootfs)
+        LiveApp(feed, replace_file, wanted, contents, lambda: wanted.terminal_is_gone).run()
+        return Exit.INTERRUPTED if wanted() or wanted.terminal_is_gone else Exit.OK

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The report as one HTML file for people who were not there: a profile and stored sizes in, its
-text out.
+"""The report as one HTML file, for people who did not see the recording: a profile and stored
+sizes in, the file's text out.
 
-It asks nothing of any network, reads without its script, and says the same for the same profile.
-Every name in it is untrusted: what has no visible form is spelt out, and everything is escaped.
+The file loads nothing from a network and can be read without its script. The same profile gives
+the same file. Names are untrusted: they are escaped, and invisible characters are spelt out.
 """
 
 from __future__ import annotations
@@ -12,37 +12,42 @@ import base64
 import hashlib
 import html
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from importlib.resources import files
-from itertools import groupby
+from itertools import groupby, islice
+from operator import itemgetter
 
 from tinyprof.capture.index import StoredSizes
 from tinyprof.plan.what_if import KERNELS, HeadOf, WhatIf, what_if, what_if_mapped_by
 from tinyprof.profile.model import BootFacts, FileUse, Profile
 from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Temperature, Thresholds
 from tinyprof.report.html.svg import LETTERS, curve_svg, map_svg, phases_svg, strip_svg
-from tinyprof.report.summary import phase_lines
+from tinyprof.report.summary import ended_text, phase_lines
 from tinyprof.rootfs.elf_names import Names
 from tinyprof.tables.ledger import losses_text
-from tinyprof.tables.rows import FileRow, file_rows, functions_on, names_text, page_text
-from tinyprof.text import shown
+from tinyprof.tables.rows import FileRow, file_rows, names_text, page_text
+from tinyprof.text import counted, shown
 
 HOT_FUNCTIONS = 40
-"""Functions that are listed; who wants all has the profile."""
+"""Functions in the list. The profile has all of them."""
+
+PLACES_MAX = 200_000
+"""Pairs of a function and a hot page that are looked at for this list, the hottest files first."""
 
 MAPS_MAX = 300
-"""Files of which a whole map is drawn; all stand in the table, with their strips."""
+"""Files with a whole map. All files stand in the table, with their strips."""
 
 HOVER_CHARACTERS_MAX = 1_000_000
-"""Of what used pages say when pointed at, in the order of the maps: some 120 each, 300 with
+"""Characters of all texts that used pages show under the pointer: about 120 a page, 300 with
 names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """Where the files themselves are at hand: a file's names and its head, None for one that is
-    not there."""
+    """The files themselves: the names and the first bytes of a file; None where it is not
+    there."""
 
     names: Callable[[FileUse], Names | None]
     head: HeadOf
@@ -54,8 +59,11 @@ def html_report(
     thresholds: Thresholds = DEFAULT_THRESHOLDS,
     programs: Programs | None = None,
 ) -> str:
-    """The page. Without `programs` it has the functions of a profile that was made with symbols,
-    and knows what XIP would save on a kernel that maps any page."""
+    """The page.
+
+    Without `programs` it names functions only for a profile that was made with symbols, and tells
+    the saving of XIP only for a kernel that maps any page.
+    """
     rows = file_rows(profile, stored, thresholds)
     rows.sort(key=lambda row: (-row.hot, -row.used, row.path, row.use.sha256))
     curve = what_if(profile, stored)
@@ -69,12 +77,11 @@ def html_report(
             *_maps(rows),
             *_functions(rows, programs),
             *_boots(profile.boots),
-            '<script type="application/json" '
-            f'id="pages">{_pages(profile, rows, programs)}</script>',
+            f'<script type="application/json" id="pages">{_pages(rows, programs)}</script>',
             f"<script>{script}</script>",
         ]
     )
-    # The script places its tip by a style of its own, which only this word allows.
+    # The script sets the place of its tip in a style attribute: 'unsafe-inline' allows that.
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src '{_hash(script)}'"
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -118,9 +125,10 @@ def _head(profile: Profile, rows: Sequence[FileRow], curve: WhatIf) -> Iterator[
         for name in ("used", "hot", "warm", "once", "ram")
     }
     yield '<div class="tiles">'
-    yield _tile(f"{len(profile.boots)}", "run" if len(profile.boots) == 1 else "runs")
-    yield _tile(f"{profile.epochs}", "epochs")
-    yield _tile(f"{sums['used']:,}", f"pages used, in {len(rows)} files")
+    yield _tile(f"{len(profile.boots)}", "boot" if len(profile.boots) == 1 else "boots")
+    yield _tile(f"{profile.epochs}", "epoch" if profile.epochs == 1 else "epochs")
+    pages = "page" if sums["used"] == 1 else "pages"
+    yield _tile(f"{sums['used']:,}", f"{pages} used, in {counted(len(rows), 'file')}")
     for name in ("hot", "warm", "once"):
         yield _tile(f"{sums[name]:,}", name, name[0])
     yield _tile(_kib(sums["ram"]), "page cache they take")
@@ -128,13 +136,15 @@ def _head(profile: Profile, rows: Sequence[FileRow], curve: WhatIf) -> Iterator[
     lost = [boot for boot in profile.boots if boot.losses]
     if lost:
         yield (
-            f'<p class="bad">{len(lost)} of {len(profile.boots)} boots lost something: see '
-            "the boots.</p>"
+            f'<p class="bad">{len(lost)} of {counted(len(profile.boots), "boot")} lost '
+            "something: see the boots.</p>"
         )
     else:
         yield '<p class="good">Nothing was lost.</p>'
     if profile.unknown_pages:
-        yield f"<p>{profile.unknown_pages} used pages belong to no file of the image.</p>"
+        unknown = counted(profile.unknown_pages, "used page")
+        belong = "belongs" if profile.unknown_pages == 1 else "belong"
+        yield f"<p>{unknown} {belong} to no file of the image.</p>"
     yield f"<p>{_prediction(curve)}</p>"
     keys = (
         (Temperature.HOT, "seen in most epochs of the steady state"),
@@ -152,8 +162,7 @@ def _prediction(curve: WhatIf) -> str:
     most = curve.everything
     bound = "" if curve.exact else "at most "
     return (
-        f"With all {most.pages:,} pages that are worth anything in place, on a kernel that "
-        "maps any page, "
+        f"With all {most.pages:,} pages that save RAM in place, on a kernel that maps any page, "
         f"the image would grow by {bound}{_kib(most.cost)} and the steady state would take "
         f"{_kib(most.saves)} less page cache."
     )
@@ -180,7 +189,7 @@ def _curve(curve: WhatIf) -> Iterator[str]:
 
 
 def _kernels(profile: Profile, stored: StoredSizes, programs: Programs | None) -> Iterator[str]:
-    """What each kernel could do, at most."""
+    """The largest saving for each kind of kernel."""
     if programs is None:
         return
     yield '<h3>By kernel</h3><div class="scroll"><table><thead><tr><th>kernel</th>'
@@ -199,10 +208,11 @@ def _kernels(profile: Profile, stored: StoredSizes, programs: Programs | None) -
         )
     yield "</tbody></table></div>"
     if unknown:
-        left_out = (
-            f"{unknown} files are not at hand as they were recorded, and count for patched only."
+        are, count = ("is", "counts") if unknown == 1 else ("are", "count")
+        yield (
+            f'<p class="dim">{counted(unknown, "file")} {are} not at hand as recorded, and '
+            f"{count} for patched only.</p>"
         )
-        yield f'<p class="dim">{left_out}</p>'
 
 
 def _files(rows: Sequence[FileRow]) -> Iterator[str]:
@@ -240,27 +250,32 @@ def _maps(rows: Sequence[FileRow]) -> Iterator[str]:
     for number, row in enumerate(rows[:MAPS_MAX]):
         yield (
             f'<figure class="map" data-file="{number}"><figcaption class="mono">{_safe(row.path)} '
-            f'<span class="dim">{row.used} of {row.pages} '
-            f"pages</span></figcaption>{map_svg(row)}</figure>"
+            f'<span class="dim">{row.used} of {counted(row.pages, "page")}'
+            f"</span></figcaption>{map_svg(row)}</figure>"
         )
     if len(rows) > MAPS_MAX:
-        yield f'<p class="dim">and {len(rows) - MAPS_MAX} more files, in the table above.</p>'
+        more = counted(len(rows) - MAPS_MAX, "more file")
+        yield f'<p class="dim">and {more}, in the table above.</p>'
 
 
 def _functions(rows: Sequence[FileRow], programs: Programs | None) -> Iterator[str]:
-    found = []
+    found: list[tuple[int, str, str, int]] = []
+    left = PLACES_MAX
     for row in rows:
         hot = [page for page, it in row.classes.items() if it is Temperature.HOT]
-        names = programs.names(row.use) if programs and hot else None
-        by_page = ((name, page) for page in hot for name in _functions_on(row, page, names))
-        for name, group in groupby(sorted(by_page), key=lambda pair: pair[0]):
+        names = (programs.names(row.use) if programs and hot else None) or row.names
+        by_page = ((name, page) for page in hot for name in names.functions_on(page))
+        places = sorted(islice(by_page, left))
+        left -= len(places)
+        for name, group in groupby(places, key=itemgetter(0)):
             listed = [page for _, page in group]
             epochs = max(row.use.pages[page].any.epochs for page in listed)
             found.append((-epochs, row.path, name, len(listed)))
+        found = nsmallest(HOT_FUNCTIONS, found)
     if not found:
         return
     yield (
-        '<h2>Functions on hot pages</h2><p class="dim">A page does not say which of its '
+        '<h2>Functions on hot pages</h2><p class="dim">A page does not tell which of its '
         "functions ran.</p>"
     )
     yield (
@@ -268,7 +283,7 @@ def _functions(rows: Sequence[FileRow], programs: Programs | None) -> Iterator[s
         'class="left">file</th><th>epochs</th>'
     )
     yield "<th>hot pages</th></tr></thead><tbody>"
-    for epochs, path, name, pages in sorted(found)[:HOT_FUNCTIONS]:
+    for epochs, path, name, pages in found:
         yield (
             f'<tr><td class="path">{_safe(name)}</td><td class="path left">{_safe(path)}</td>'
             f"<td>{-epochs}</td><td>{pages}</td></tr>"
@@ -276,19 +291,15 @@ def _functions(rows: Sequence[FileRow], programs: Programs | None) -> Iterator[s
     yield "</tbody></table></div>"
 
 
-def _functions_on(row: FileRow, page: int, names: Names | None) -> Iterable[str]:
-    return names.functions_on(page) if names else functions_on(row.use, page)
-
-
 def _boots(boots: Sequence[BootFacts]) -> Iterator[str]:
-    yield "<h2>Runs, phases and losses</h2>"
+    yield "<h2>Boots, phases and losses</h2>"
     for boot in boots:
         weight = f", counted {boot.weight} times" if boot.weight > 1 else ""
         lost = "bad" if boot.losses else "good"
         yield (
-            f"<p>image {_safe(boot.fsid)}, kernel {_safe(boot.kernel)}, {boot.epochs} "
-            f"epochs{weight}; lost: "
-            f'<span class="{lost}">{losses_text(boot.losses)}</span></p>'
+            f"<p>image {_safe(boot.fsid)}, kernel {_safe(boot.kernel)}, "
+            f"{counted(boot.epochs, 'epoch')}{weight}; lost: "
+            f'<span class="{lost}">{losses_text(boot.losses)}</span>{ended_text(boot)}</p>'
         )
         yield phases_svg(boot)
         yield (
@@ -298,8 +309,8 @@ def _boots(boots: Sequence[BootFacts]) -> Iterator[str]:
         )
 
 
-def _pages(profile: Profile, rows: Sequence[FileRow], programs: Programs | None) -> str:
-    """What the script says of used pages, by file and page, as JSON that cannot end its
+def _pages(rows: Sequence[FileRow], programs: Programs | None) -> str:
+    """The texts of used pages for the script, by file and page, as JSON that cannot end its
     element."""
     left = HOVER_CHARACTERS_MAX
     said: dict[int, dict[int, str]] = {}
@@ -309,9 +320,7 @@ def _pages(profile: Profile, rows: Sequence[FileRow], programs: Programs | None)
         for page in sorted(row.use.pages):
             if left <= 0:
                 break
-            text = page_text(row, profile, page) + (
-                f"; {names_text(names, page)}" if names else ""
-            )
+            text = page_text(row, page) + (f"; {names_text(names, page)}" if names else "")
             said[number][page] = shown(text)
             left -= len(said[number][page])
     return json.dumps(said, separators=(",", ":")).replace("<", "\\u003c")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The report's pictures: rows, points and runs in, SVG elements out. Numbers alone go into them,
-no names."""
+"""The report's pictures: rows, points and boots in, SVG elements out. They hold numbers only, no
+names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LETTERS = {
 
 
 def strip_svg(row: FileRow) -> str:
-    """Where in the file its used pages are, in a line."""
+    """The heat strip of a file."""
     cells = hottest(row.classes, row.pages, STRIP_CELLS)
     runs = "".join(_runs(cells, 0, 1, 1, gap=0.0))
     return (
@@ -36,11 +36,11 @@ def strip_svg(row: FileRow) -> str:
 
 
 def map_svg(row: FileRow) -> str:
-    """Every page of the file."""
+    """The heat map of a file: a cell for each page."""
     cells = hottest(row.classes, row.pages, max(1, row.pages))
     lines = [cells[at : at + MAP_CELLS] for at in range(0, len(cells), MAP_CELLS)]
     width, height = CELL * min(MAP_CELLS, max(1, row.pages)), CELL * max(1, len(lines))
-    # Neighbours of one class are one rectangle: the lines between them are drawn over all.
+    # Neighbours of one class are one rectangle. The lines between cells are drawn over it.
     cuts = "".join(f"M{x} 0V{height}" for x in range(CELL, width, CELL))
     runs = "".join(
         run for y, line in enumerate(lines) for run in _runs(line, y * CELL, CELL, CELL, gap=1.0)
@@ -107,11 +107,11 @@ def curve_svg(points: Sequence[Point]) -> str:
     )
 
 
-def phases_svg(run: BootFacts) -> str:
-    """The run from its first epoch to its last; the steady state in the colour of hot pages."""
-    total = sum(phase.epochs for phase in run.phases) or 1
+def phases_svg(boot: BootFacts) -> str:
+    """The phases of a boot, with the steady state in the colour of hot pages."""
+    total = sum(phase.epochs for phase in boot.phases) or 1
     parts, x = [], 0
-    for phase in run.phases:
+    for phase in boot.phases:
         steady = " steady" if phase.steady else ""
         parts.append(
             f'<rect class="phase{steady}" x="{x}" y="0" width="{phase.epochs}" height="1" '

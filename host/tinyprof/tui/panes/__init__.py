@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""What stands between header and footer of the live view, one pane a module."""
+"""The panes of the live view, one module each."""

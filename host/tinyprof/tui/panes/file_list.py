@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The list of files: a heat strip and figures for each, sorted by any of them, filtered by path.
+"""The list of files: a heat strip and figures for each. It can be sorted by any column, and
+filtered by path.
 
-It is drawn line by line, and keeps what it drew until the rows are others: most news change only
-the header.
+It is drawn line by line and keeps what it drew until the rows change: most news change only the
+header.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ from tinyprof.tables.strip import hottest
 from tinyprof.tui.palette import cells, ending, size_text
 
 HEAD_LINES = 1
+"""Lines of the heading."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of figures; `key` sorts, rising."""
+    """One column of figures. `key` sorts them upwards."""
 
     name: str
     width: int
@@ -50,11 +52,13 @@ COLUMNS = (
     ),
     Column("saves", 8, lambda row: size_text(row.saves), lambda row: row.saves),
 )
+"""The columns, from left to right."""
 BY_PATH = len(COLUMNS)
+"""Number of the column of paths."""
 
 
 class FileList(ScrollView, can_focus=True):
-    """Rows in, the chosen one out, as a message."""
+    """Shows rows, and posts the chosen one."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"files--head", "files--cursor"}
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -71,7 +75,7 @@ class FileList(ScrollView, can_focus=True):
     ]
 
     class Chosen(Message):
-        """The cursor is on another row, or the row has changed; None where there is none."""
+        """The cursor is on another row, or the row has changed. None: there is no row."""
 
         def __init__(self, row: Row | None) -> None:
             super().__init__()
@@ -96,16 +100,16 @@ class FileList(ScrollView, can_focus=True):
 
     @property
     def paths(self) -> list[str]:
-        """What is listed, from the first to the last."""
+        """The listed paths, from the first to the last."""
         return [line.row.path for line in self._lines]
 
     def show(self, rows: Sequence[FileRow]) -> None:
-        """List these from now on; the cursor stays on its file."""
+        """List these rows from now on. The cursor stays on its file."""
         self._all = rows
         self._arrange()
 
     def filter(self, wanted: str) -> None:
-        """List only files whose paths have this in them, in whatever case."""
+        """List only files whose paths contain this text, in upper or lower case."""
         self._wanted = wanted.lower()
         self._arrange()
 
@@ -138,7 +142,7 @@ class FileList(ScrollView, can_focus=True):
             self._moved()
 
     def action_page(self, by: int) -> None:
-        """Move the cursor by what is seen."""
+        """Move the cursor by one screen."""
         self.action_move(by * max(1, self.size.height - HEAD_LINES - 1))
 
     def action_sort(self) -> None:
@@ -151,24 +155,24 @@ class FileList(ScrollView, can_focus=True):
         self._arrange()
 
     def action_tree(self) -> None:
-        """Files by directory, or all of them in one list."""
+        """Show files by directory, or all files in one list."""
         self._is_tree = not self._is_tree
         self._arrange()
 
     def action_fold(self) -> None:
-        """Hide what is in a directory, or show it again."""
+        """Close a directory, or open it again."""
         if isinstance(self.chosen, Directory):
             self._folded ^= {self.chosen.path}
             self._arrange()
 
     def _sort_by(self, column: int) -> None:
-        # Figures are of interest from the highest, paths from the first.
+        # Figures are sorted from the highest at first, and paths from A to Z.
         self._rising = column == BY_PATH if column != self._sort else not self._rising
         self._sort = column
         self._arrange()
 
     def on_click(self, event: events.Click) -> None:
-        """A click on a heading sorts, one on a file chooses it."""
+        """A click on a heading sorts by it. A click on a file chooses it."""
         if event.y < HEAD_LINES:
             left = self._strip_width() + 1
             for number, column in enumerate(COLUMNS):
@@ -181,13 +185,13 @@ class FileList(ScrollView, can_focus=True):
             self.action_move(self.scroll_offset.y + event.y - HEAD_LINES - self._cursor)
 
     def on_resize(self) -> None:
-        """Strips are as wide as there is room."""
+        """Draw anew: strips are as wide as there is room."""
         self._drawn.clear()
         self.virtual_size = Size(self._width, len(self._lines) + HEAD_LINES)
 
     @property
     def _width(self) -> int:
-        """Cells in a line, beside the scroll bar."""
+        """Cells in a line, without the scroll bar."""
         return self.scrollable_content_region.width
 
     def _strip_width(self) -> int:
@@ -227,7 +231,7 @@ class FileList(ScrollView, can_focus=True):
     def _empty(self, y: int) -> Strip:
         if y > HEAD_LINES or self._lines:
             return Strip.blank(self._width, self.rich_style)
-        why = "no path has this in it" if self._wanted else "nothing touched yet"
+        why = "no path contains this text" if self._wanted else "nothing touched yet"
         return Strip([Segment(f"  {why}", self.rich_style + Style(dim=True))])
 
     def _line(self, line: Line, style: Style) -> Strip:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The heat map of a file or of the image: a cell a page, or a cell for several neighbours when
-zoomed out.
+"""The heat map of a file, or of the image. A cell is a page, or several neighbours when zoomed
+out.
 
-Above it stand the legend and what is known of the page under the cursor, by name where names were
-found.
+Above it stand the legend, what is known of the page under the cursor, and the names of what stands
+on it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ from tinyprof.tui.palette import cells, ending, legend, style_of
 from tinyprof.tui.panes.subject import Subject
 
 OFFSET_WIDTH = 10
+"""Cells that the offset of a line takes."""
 ZOOM_MAX = 64
+"""Pages in one cell at most."""
 
 
 class CellGrid(ScrollView, can_focus=True):
@@ -54,7 +56,7 @@ class CellGrid(ScrollView, can_focus=True):
     ]
 
     class Moved(Message):
-        """The cursor or the zoom is another."""
+        """The cursor has moved, or the zoom has changed."""
 
     def __init__(self) -> None:
         super().__init__(id="cells")
@@ -67,7 +69,7 @@ class CellGrid(ScrollView, can_focus=True):
         self.cursor = 0
 
     def show(self, subject: Subject | None) -> None:
-        """Draw this; the cursor stays where it is unless it is another subject."""
+        """Draw this. The cursor stays in place unless the subject is another one."""
         if subject is None or subject.name != self._name:
             self.cursor = 0
             self.scroll_to(y=0, animate=False)
@@ -91,21 +93,21 @@ class CellGrid(ScrollView, can_focus=True):
 
     @property
     def _per_line(self) -> int:
-        """Cells in a line: a power of two, so that offsets are round."""
+        """Cells in a line: a power of two, so that offsets are round numbers."""
         room = max(8, self._width - OFFSET_WIDTH - 1)
         return int(1 << room.bit_length() - 1)
 
     @property
     def _width(self) -> int:
-        """Cells in a line, beside the scroll bar."""
+        """Cells in a line, without the scroll bar."""
         return self.scrollable_content_region.width
 
     def on_resize(self) -> None:
-        """Lines are as long as there is room."""
+        """Draw anew: lines are as long as there is room."""
         self._lay_out()
 
     def action_move(self, by: int) -> None:
-        """Move the cursor by so many cells."""
+        """Move the cursor by this many cells."""
         before = self._line
         at = self.cursor // self.zoom + by
         self.cursor = min(max(0, self._pages - 1), max(0, at) * self.zoom)
@@ -126,7 +128,7 @@ class CellGrid(ScrollView, can_focus=True):
         self.action_move(by * self._per_line)
 
     def action_next_hot(self) -> None:
-        """Move to where the next run of hot pages begins, from the start again after the last."""
+        """Move to the start of the next run of hot pages. After the last one comes the first."""
         hot = [it is Temperature.HOT for it in self._cells]
         starts = [i for i, is_hot in enumerate(hot) if is_hot and not (i and hot[i - 1])]
         if starts:
@@ -134,7 +136,7 @@ class CellGrid(ScrollView, can_focus=True):
             self.action_move(next((start for start in starts if start > here), starts[0]) - here)
 
     def action_zoom(self, step: int) -> None:
-        """Twice or half as many pages in a cell."""
+        """Show twice or half as many pages in a cell."""
         self.zoom = min(ZOOM_MAX, max(1, self.zoom * 2 if step > 0 else self.zoom // 2))
         self._arrange()
 
@@ -169,8 +171,7 @@ class CellGrid(ScrollView, can_focus=True):
 
 
 class Caption(Widget):
-    """The legend, what is known of the page under the cursor, and the names of what stands
-    there."""
+    """Draws the legend, what is known of the page under the cursor, and the names on it."""
 
     def __init__(self) -> None:
         super().__init__(id="caption")
@@ -195,11 +196,11 @@ class Caption(Widget):
 
 
 class HeatMap(Vertical):
-    """A grid and its caption. It asks for the names of a file, and is told them when they were
+    """A grid and its caption. It asks for the names in a file, and is told them once they are
     found."""
 
     class NamesWanted(Message):
-        """The cursor is on a file of which the names are not known."""
+        """The cursor is on a file whose names are not known."""
 
         def __init__(self, file: FileUse) -> None:
             super().__init__()
@@ -221,13 +222,13 @@ class HeatMap(Vertical):
         self.query_one(CellGrid).show(subject)
 
     def learn(self, file: FileUse, names: Names | str) -> None:
-        """The names of a file, or why there are none."""
+        """Take the names in a file, or why there are none."""
         if file.sha256 == self._named:
             self._names = names
             self._caption()
 
     def on_cell_grid_moved(self) -> None:
-        """Say what is under the cursor."""
+        """Show what is under the cursor."""
         found = self._subject.at(self.query_one(CellGrid).cursor) if self._subject else None
         if found and found[0].use.sha256 != self._named:
             self._named, self._names = found[0].use.sha256, "…"

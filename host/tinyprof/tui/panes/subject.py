@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a heat map can be of: one file, or all files of the image one after the other."""
+"""What a heat map shows: one file, or all files of the image one after the other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from tinyprof.text import shown
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`rows` stand one after the other; `name` stays the same when their pages become others."""
+    """Files that a heat map shows one after the other. `name` stays the same while their pages
+    change."""
 
     name: str
     profile: Profile
@@ -24,11 +25,11 @@ class Subject:
 
     @property
     def pages(self) -> int:
-        """How many pages there are in all."""
+        """The number of pages of all files."""
         return sum(row.pages for row in self.rows)
 
     def classes(self) -> dict[int, Temperature]:
-        """The used pages, counted through all files."""
+        """Return the classes of the used pages, counted through all files."""
         found: dict[int, Temperature] = {}
         start = 0
         for row in self.rows:
@@ -37,7 +38,7 @@ class Subject:
         return found
 
     def at(self, page: int) -> tuple[FileRow, int] | None:
-        """The file of a page, and its number there; None where there is no such page."""
+        """Return the file of a page and the page's number in it. None: there is no such page."""
         starts = [0, *accumulate(row.pages for row in self.rows)]
         number = bisect_right(starts, page) - 1
         if not 0 <= number < len(self.rows):
@@ -45,6 +46,6 @@ class Subject:
         return self.rows[number], page - starts[number]
 
     def text(self, page: int) -> str:
-        """What is known of a page."""
+        """Return what is known of a page."""
         found = self.at(page)
-        return shown(page_text(found[0], self.profile, found[1])) if found else ""
+        return shown(page_text(found[0], found[1])) if found else ""

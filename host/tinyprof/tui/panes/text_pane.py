@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A pane of lines that came in: the target's console, or the log. It keeps the newest, and follows
+"""A pane of lines: the target's console, or the log. It keeps the newest lines and follows
 them."""
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from tinyprof.live.news import LINES_MAX
 
 
 class LinePane(ScrollView, can_focus=True):
-    """Lines without any control character in; the newest in sight unless someone scrolled up."""
+    """Shows lines without any control character. It follows the newest line unless somebody
+    scrolled up."""
 
     def __init__(self, name: str, empty: str) -> None:
         super().__init__(id=name)
@@ -25,7 +26,7 @@ class LinePane(ScrollView, can_focus=True):
         self._empty = empty
 
     def add(self, lines: Iterable[str]) -> None:
-        """Put these below."""
+        """Add lines below."""
         new = list(lines)
         if not new:
             return

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What XIP would cost and save if the recording ended now: the curve, and a budget that arrow keys
+"""What XIP would cost and save if the recording ended now: a curve, and a budget that arrow keys
 move.
 
-For a kernel that maps any page the snapshot has the curve; those for other kernels it asks for,
-and draws the last one that it was told until there is a newer one.
+The snapshot has the curve of a kernel that maps any page. For other kernels the pane asks, and
+draws the last curve that it was told until there is a newer one.
 """
 
 from __future__ import annotations
@@ -25,18 +25,24 @@ from tinyprof.profile.temperature import Temperature
 from tinyprof.tui.palette import BARS, size_text, style_of
 
 STEPS = 100
+"""Steps of the budget from nothing to everything."""
 LEFT = 9
+"""Cells to the left of the curve."""
 TEXT_LINES = 4
+"""Lines of text above the curve."""
 LABELS = 8
+"""Labels of the axis at most."""
 
 
 class WhatIfPane(Widget, can_focus=True):
-    """Draws the curve of a snapshot. The budget is in hundredths of what all pages that pay would
-    cost, so that it keeps its meaning while the recording grows."""
+    """Draws the curve of a snapshot.
+
+    The budget is counted in hundredths of the cost of all pages that pay. So it keeps its meaning
+    while the recording grows.
+    """
 
     class CurveWanted(Message):
-        """The curve for the kernel, or for the snapshot, is another than the last one that was
-        told."""
+        """The pane wants the curve for its kernel and snapshot."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "budget(-1)", "less flash", show=False),
@@ -67,12 +73,12 @@ class WhatIfPane(Widget, can_focus=True):
 
     @property
     def kernel(self) -> Kernel:
-        """Who is to map the pages."""
+        """The kernel that is to map the pages."""
         return KERNELS[self._number]
 
     @property
     def curve(self) -> WhatIf | None:
-        """What is drawn."""
+        """The curve that is drawn."""
         if self.kernel.maps_any_page:
             return self._snapshot.curve
         return self._told if isinstance(self._told, WhatIf) else None
@@ -83,26 +89,26 @@ class WhatIfPane(Widget, can_focus=True):
         return self.curve.everything.cost * self._share // STEPS if self.curve else 0
 
     def tell(self, kernel: Kernel, told: WhatIf | str) -> None:
-        """The curve for a kernel, or why there is none."""
+        """Take the curve for a kernel, or why there is none."""
         if kernel is self.kernel:
             self._told = told
             self.refresh()
 
     def action_kernel(self) -> None:
-        """Another kernel."""
+        """Choose the next kernel."""
         self._number = (self._number + 1) % len(KERNELS)
         self._told = "…"
         self._want()
         self.refresh()
 
     def action_budget(self, by: int) -> None:
-        """Move the budget by so many hundredths."""
+        """Move the budget by this many hundredths."""
         self._share = min(STEPS, max(0, self._share + by))
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        """Set the budget to what is under the pointer; on the kernels' line, take the next of
-        them."""
+        """Set the budget to the place under the pointer. A click on the kernels' line chooses the
+        next kernel."""
         columns = self._columns
         if event.y == 0:
             self.action_kernel()
@@ -128,7 +134,7 @@ class WhatIfPane(Widget, can_focus=True):
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
     def _who(self, base: Style) -> list[Segment]:
-        """The kernels, the chosen one marked."""
+        """Return the kernels, the chosen one marked."""
         segments = [Segment(" kernel ", base + Style(dim=True))]
         for kernel in KERNELS:
             chosen = kernel is self.kernel
@@ -144,7 +150,7 @@ class WhatIfPane(Widget, can_focus=True):
         bound = "" if curve.exact else "at most "
         grown = rounded_up(it.image_size + point.cost)
         image = f", image {size_text(it.image_size)} → {size_text(grown)}"
-        left_out = f"; {curve.unknown} files left out" if curve.unknown else ""
+        left_out = f"; {_files(curve.unknown)} left out" if curve.unknown else ""
         pages = f"{point.pages:,} of {most.pages:,} pages in place{left_out}"
         return (
             f" budget {size_text(self.budget)} of flash: {pages}",
@@ -154,13 +160,13 @@ class WhatIfPane(Widget, can_focus=True):
         )
 
     def _bars(self, curve: WhatIf, y: int, base: Style) -> list[Segment]:
-        """One line of the plot: what is saved at each budget, in eighths of a line."""
+        """Return one line of the plot: the saving at each budget, in eighths of a line."""
         height = max(1, self.size.height - TEXT_LINES - 1)
         marked = round((self._columns - 1) * self._share / STEPS)
         if y >= height:
             most = size_text(curve.everything.cost)
             axis = "0".ljust(self._columns - len(most)) + most
-            # The budget must be found without colours, too.
+            # The budget must be visible without colours, too.
             axis = axis[:marked] + "▲" + axis[marked + 1 :]
             return [Segment(" " * LEFT + axis, base + Style(dim=True))]
         most_saved = curve.everything.saves or 1
@@ -184,6 +190,10 @@ class WhatIfPane(Widget, can_focus=True):
         return segments
 
 
+def _files(number: int) -> str:
+    return "1 file" if number == 1 else f"{number} files"
+
+
 def rounded_up(size: int) -> int:
-    """An image is as long as whole pages are."""
+    """Return the size of an image, which has whole pages."""
     return -(-size // PAGE_SIZE) * PAGE_SIZE

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The names of the panes, in a line: which is shown, and a click for another."""
+"""The names of the panes in one line. A click shows another pane."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 NAMES = (" 1 heat map ", " 2 what if ", " 3 console ", " 4 log ")
+"""The names, in the order of the keys."""
 
 
 class PaneTabs(Widget):
-    """Draws them; the brackets tell the shown one without colours."""
+    """Draws the names. Brackets mark the shown pane, so that it is found without colours."""
 
     class Clicked(Message):
-        """Somebody wants this one."""
+        """Somebody has clicked the name of this pane."""
 
         def __init__(self, number: int) -> None:
             super().__init__()
@@ -28,12 +29,12 @@ class PaneTabs(Widget):
         self._shown = 0
 
     def show(self, number: int) -> None:
-        """Mark this one."""
+        """Mark this pane as shown."""
         self._shown = number
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        """Say whose name is under the pointer."""
+        """Post whose name is under the pointer."""
         left = 0
         for number, name in enumerate(NAMES):
             left += len(name)
