@@ -214,3 +214,19 @@ def test_a_signal_in_the_middle_of_a_file_leaves_no_half_of_it(
     with pytest.raises(KeyboardInterrupt):
         extract_image(image_of(case), tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_refused_name_is_told_by_its_path_and_not_as_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: bytes, mode: int, dir_fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", name)
+
+    image = image_of(Case(0, directories=["/-rf"], files={"/-rf/file": File(b"x")}))
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr(os, "mkdir", refuse)
+    monkeypatch.setattr(Path, "mkdir", lambda *words, **named: None)
+    assert extract_image(image, tmp_path / "out").failed == (
+        ("/-rf", "No space left on device"),
+        ("/-rf/file", "its directory was not made"),
+    )
