@@ -32,9 +32,10 @@ from pathlib import Path
 from support.cost import peak_memory, steps
 from support.cramfs_cases import Case, make_case
 from tinyprof.cramfs.format import ImageError
-from tinyprof.cramfs.reading.checker import FINDINGS_MAX, check_image
+from tinyprof.cramfs.reading.checker import check_image
 from tinyprof.cramfs.reading.directory import Entry
 from tinyprof.cramfs.reading.extractor import extract_image
+from tinyprof.cramfs.reading.findings import FINDINGS_MAX
 from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.writing.writer import write_image
 

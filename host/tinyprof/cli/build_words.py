@@ -13,14 +13,12 @@ import click
 from tinyprof.cli.built import Splitting
 from tinyprof.cramfs.format import ByteOrder
 from tinyprof.cramfs.kernel import KernelModel
+from tinyprof.cramfs.writing.writer import IMAGE_NAME_MAX
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.segments.split_tree import AS_PLANNED, Prices
 
 STDOUT = Path("-")
 EDITION_MAX = (1 << 32) - 1
-NAME_MAX = 16
-"""Bytes of an image's name."""
-
 BYTE_ORDERS: dict[str, ByteOrder] = {
     **{"L": "little", "B": "big", "little": "little", "big": "big"},
     "host": "little" if sys.byteorder == "little" else "big",
@@ -70,8 +68,10 @@ def refuse_contradictions(image: Path, words: Words) -> None:
     """Raise click.UsageError for options that contradict one another."""
     if sum(map(bool, (words.profile, words.plan_file, words.programs))) > 1:
         raise click.UsageError("--profile, --plan and -X exclude one another")
-    if len(os.fsencode(words.name)) > NAME_MAX:
-        raise click.UsageError(f"-n {words.name}: an image's name has at most {NAME_MAX} bytes")
+    if len(os.fsencode(words.name)) > IMAGE_NAME_MAX:
+        raise click.UsageError(
+            f"-n {words.name}: an image's name has at most {IMAGE_NAME_MAX} bytes"
+        )
     if (words.max_runs is not None or words.processes is not None) and not words.splitting:
         raise click.UsageError("--max-runs and --processes say how to --split-segments")
     if words.order and words.endian:

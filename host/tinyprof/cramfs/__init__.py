@@ -34,9 +34,10 @@ from tinyprof.cramfs.format import (
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
 from tinyprof.cramfs.programs import program_pages
 from tinyprof.cramfs.reading.blocks import Block
-from tinyprof.cramfs.reading.checker import Finding, Report, Rule, check_image
+from tinyprof.cramfs.reading.checker import check_image
 from tinyprof.cramfs.reading.directory import Entry
 from tinyprof.cramfs.reading.extractor import Extracted, extract_image
+from tinyprof.cramfs.reading.findings import Finding, Report, Rule
 from tinyprof.cramfs.reading.measure import Share, measure
 from tinyprof.cramfs.reading.reader import Damage, Image, open_image, read_image
 from tinyprof.cramfs.tree import Node, Tree

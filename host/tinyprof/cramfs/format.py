@@ -222,9 +222,9 @@ class Superblock:
 def unpack_superblock(data: bytes | memoryview, available: int | None = None) -> Superblock:
     """The superblock at byte 0 or 512 of `data`, as cramfs_read_super() looks for it.
 
-    `available` is the number of bytes that the image can have, where `data` is only its begin. A
-    superblock that claims more bytes is given back as it is. Raises NoImageError without a magic
-    number, ImageError for a broken superblock.
+    `available` is the number of bytes that the image can have, where `data` is only its begin.
+    Nothing that the superblock says is checked (superblock_fault()). Raises NoImageError without a
+    magic number, ImageError with a wrong signature.
     """
     for offset in (0, BOOT_PAD):
         order = order_at(data, offset)
@@ -233,6 +233,37 @@ def unpack_superblock(data: bytes | memoryview, available: int | None = None) ->
     raise NoImageError(
         "not a cramfs image: no magic number at byte 0 or 512", "give the image file itself"
     )
+
+
+def superblock_fault(superblock: Superblock, available: int) -> ImageError | None:
+    """The error about a superblock that cannot be right where `available` bytes are there.
+
+    None: nothing speaks against it.
+    """
+    unknown = superblock.flags & ~SUPPORTED_FLAGS
+    if unknown:
+        return ImageError(f"image needs features {int(unknown):#x} that no kernel has")
+    size = superblock.size
+    if size > IMAGE_MAX:
+        return ImageError(
+            f"image of {size} bytes by its superblock; cramfs holds at most {IMAGE_MAX}"
+        )
+    if size < superblock.offset + SUPER_SIZE:
+        return ImageError(
+            f"image of {size} bytes by its superblock, which has no room for the superblock"
+        )
+    if size > available:
+        return ImageError(
+            f"image is cut short: {size} bytes by its superblock, {available} here",
+            "copy it again",
+        )
+    return None
+
+
+def image_size(superblock: Superblock) -> int:
+    """The bytes of the image, at most IMAGE_MAX. A size that cannot be right says nothing."""
+    sound = superblock.offset + SUPER_SIZE <= superblock.size <= IMAGE_MAX
+    return superblock.size if sound else IMAGE_MAX
 
 
 def order_at(data: bytes | memoryview, offset: int) -> ByteOrder | None:
@@ -260,31 +291,11 @@ def _unpack_at(
     )
     if signature != SIGNATURE:
         raise ImageError(f"not a cramfs image: wrong signature at byte {offset + 16}")
-    if flags & ~SUPPORTED_FLAGS:
-        raise ImageError(f"image needs features {flags & ~SUPPORTED_FLAGS:#x} that no kernel has")
     if not flags & SuperFlag.FSID_VERSION_2:
         # Images of before Linux 2.3.39 do not say how long they are.
         size, crc, edition, blocks, files = min(available, IMAGE_MAX), 0, 0, 0, 0
-    if size > IMAGE_MAX:
-        raise ImageError(
-            f"image of {size} bytes by its superblock; cramfs holds at most {IMAGE_MAX}"
-        )
-    if size < offset + SUPER_SIZE:
-        raise ImageError(
-            f"image of {size} bytes by its superblock, which has no room for the superblock"
-        )
     name = name_text(bytes(data[offset + 48 : offset + 64]).split(b"\0")[0])
     root = Inode.unpack(data, offset + 64, order)
     return Superblock(
         order, size, SuperFlag(flags), Fsid(crc, edition, blocks, files), name, root, offset
-    )
-
-
-def cut_short(superblock: Superblock, available: int) -> ImageError | None:
-    """The error about an image that has only `available` bytes here. None: it is whole."""
-    if superblock.size <= available:
-        return None
-    return ImageError(
-        f"image is cut short: {superblock.size} bytes by its superblock, {available} here",
-        "copy it again",
     )

@@ -44,6 +44,7 @@ class Part:
 
     @property
     def pages(self) -> range:
+        """The pages of the part."""
         return range(self.first, self.end)
 
     def goes_on_in(self, other: Part) -> bool:

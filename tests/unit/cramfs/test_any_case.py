@@ -8,7 +8,8 @@ import pytest
 
 from support.cramfs_cases import make_case
 from tinyprof.cramfs.kernel import KERNEL_MODELS
-from tinyprof.cramfs.reading.checker import Rule, check_image
+from tinyprof.cramfs.reading.checker import check_image
+from tinyprof.cramfs.reading.findings import Rule
 from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.writing.writer import write_image
 

@@ -217,16 +217,20 @@ def test_packs_of_the_version_that_could_be_wrong_are_not_believed(tmp_path: Pat
     assert not (folder / "1-a.pack").exists()
 
 
-@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")]
+)
 def test_a_pack_that_is_no_file_is_neither_waited_for_nor_followed(
     tmp_path: Path, make: Callable[[Path], None]
 ) -> None:
     filled(tmp_path)
     make(tmp_path / "blocks/level/0.pack")
     cache = DiskCache(tmp_path, "level")
+    assert {key: cache.get(key) for key in BLOCKS} == BLOCKS
     cache.put(b"k" * 32, b"block")
     cache.save()
-    assert b"".join(BLOCKS.values())
+    assert cache.problem == ""
+    assert DiskCache(tmp_path, "level").get(b"k" * 32) == b"block"
 
 
 def test_a_full_disk_leaves_the_cache_unused(

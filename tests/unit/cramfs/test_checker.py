@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from tinyprof.cramfs.kernel import KernelModel
-from tinyprof.cramfs.reading.checker import Rule, check_image
+from tinyprof.cramfs.reading.checker import check_image
 from tinyprof.cramfs.reading.directory import Entry
+from tinyprof.cramfs.reading.findings import Rule
 from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image

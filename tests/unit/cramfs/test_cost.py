@@ -22,8 +22,9 @@ from tinyprof.cramfs.format import (
     ImageError,
     TreeError,
 )
-from tinyprof.cramfs.reading.checker import FINDINGS_MAX, Rule, check_image
+from tinyprof.cramfs.reading.checker import check_image
 from tinyprof.cramfs.reading.dump import find_images
+from tinyprof.cramfs.reading.findings import FINDINGS_MAX, Rule
 from tinyprof.cramfs.reading.measure import measure
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.writing.cache import DiskCache

@@ -133,3 +133,8 @@ def test_owners_may_be_changed_before_they_are_checked(tmp_path: Path) -> None:
     untouched = Tree.from_directory(tmp_path, any_owner=True)
     with pytest.raises(TreeError, match="gid is 1000"):
         write_image(untouched, {}, WriteOptions())
+
+
+@pytest.mark.parametrize("name", ["no\u00a0break", "next\u0085line", "unit\x1fseparator"])
+def test_white_space_is_that_of_ascii_only(name: str) -> None:
+    assert f"/{name}" in tree(f"/{name}\tc 666 0 0 1 3\r\n")

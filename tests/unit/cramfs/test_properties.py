@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from support.cramfs_cases import Case, File
 from tinyprof.cramfs.format import BYTE_ORDERS, EntryKind
 from tinyprof.cramfs.kernel import KERNEL_MODELS
-from tinyprof.cramfs.reading.checker import Rule, check_image
+from tinyprof.cramfs.reading.checker import check_image
+from tinyprof.cramfs.reading.findings import Rule
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.pages import PAGE_SIZE, page_ranges

@@ -13,9 +13,10 @@ import pytest
 
 from support.cramfs_cases import Case, File
 from tinyprof.cramfs.format import ImageError
-from tinyprof.cramfs.reading.checker import Rule, check_image
+from tinyprof.cramfs.reading.checker import check_image
+from tinyprof.cramfs.reading.findings import Rule
 from tinyprof.cramfs.reading.measure import measure
-from tinyprof.cramfs.reading.reader import Image, read_image
+from tinyprof.cramfs.reading.reader import Image, open_image, read_image
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.pages import PAGE_SIZE
 
@@ -90,7 +91,32 @@ def test_a_dump_without_its_last_page_yields_the_rest(image: bytearray) -> None:
     assert measure(salvaged).unreadable == 1
 
 
-def test_a_broken_superblock_is_all_that_salvage_refuses(image: bytearray) -> None:
+@pytest.mark.parametrize(
+    ("at", "word", "said"),
+    [
+        (4, 0xFFFFF000, "of 4294963200 bytes by its superblock"),
+        (4, 0, "no room for the superblock"),
+        (8, 0x80000003, "needs features 0x80000000"),
+    ],
+)
+def test_a_superblock_that_cannot_be_right_is_named_and_read_nevertheless(
+    image: bytearray, tmp_path: Path, at: int, word: int, said: str
+) -> None:
+    struct.pack_into("<I", image, at, word)
+    with pytest.raises(ImageError, match=said):
+        read_image(bytes(image))
+    (tmp_path / "image").write_bytes(image)
+    with pytest.raises(ImageError, match=said):
+        open_image(tmp_path / "image")
+    for salvaged in (
+        read_image(bytes(image), salvage=True),
+        open_image(tmp_path / "image", salvage=True),
+    ):
+        assert contents(salvaged) == {path: file.content for path, file in FILES.items()}
+        assert said in salvaged.damages[0].message
+
+
+def test_a_wrong_signature_is_all_that_salvage_refuses(image: bytearray) -> None:
     image[16] ^= 1
     with pytest.raises(ImageError, match="wrong signature"):
         read_image(bytes(image), salvage=True)

@@ -77,6 +77,11 @@ def test_a_path_that_no_kernel_resolves_is_refused(top: Path) -> None:
         Tree.from_directory(top)
 
 
+def test_a_name_of_an_image_is_not_cut_to_fit(tmp_path: Path) -> None:
+    with pytest.raises(TreeError, match="at most 16 bytes"):
+        write_image(Tree.from_directory(tmp_path), {}, WriteOptions(name="sixteen bytes ümä"))
+
+
 def test_extended_attributes_are_counted_by_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

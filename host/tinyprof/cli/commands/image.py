@@ -16,10 +16,11 @@ from tinyprof.cli.bar import Bar
 from tinyprof.cli.types import Bytes
 from tinyprof.cramfs.format import EntryKind, ImageError, SuperFlag, name_text
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
-from tinyprof.cramfs.reading.checker import Finding, Report, check_image, no_image
+from tinyprof.cramfs.reading.checker import check_image
 from tinyprof.cramfs.reading.directory import Entry
 from tinyprof.cramfs.reading.dump import read_image_bytes
 from tinyprof.cramfs.reading.extractor import extract_image
+from tinyprof.cramfs.reading.findings import Finding, Report, no_image
 from tinyprof.cramfs.reading.measure import measure
 from tinyprof.cramfs.reading.reader import Image, open_image
 from tinyprof.text import counted, shown
@@ -96,7 +97,7 @@ def _facts(image: Image) -> dict[str, object]:
         "pages": sum(entry.pages for entry in files),
         "pages_in_place": share.in_place_pages,
         "in_place_bytes": share.in_place,
-        "in_place_percent": round(100 * share.in_place / superblock.size, 1),
+        "in_place_percent": round(100 * share.in_place / max(superblock.size, 1), 1),
         "compressed_bytes": share.compressed,
         "uncompressed_bytes": share.uncompressed,
         "pointer_bytes": share.pointers,
@@ -248,11 +249,14 @@ def extract(image: Path, directory: Path, offset: int, owners: bool, devices: bo
     _show_damages(parsed)
     for path, reason in extracted.failed:
         click.echo(f"tinyprof: {shown(path)}: not extracted: {shown(reason)}", err=True)
+    for path, reason in extracted.unowned:
+        click.echo(f"tinyprof: {shown(path)}: without its owner: {shown(reason)}", err=True)
     skipped = len(extracted.skipped)
     left = f", {counted(skipped, 'device')} and sockets left out" if skipped else ""
     names, size = counted(extracted.entries, "name"), counted(extracted.bytes, "byte")
     click.echo(f"{shown(str(directory))}: {names}, {size}{left}", err=True)
-    return Exit.FAILED if extracted.failed or parsed.damage_count else Exit.OK
+    complete = not (extracted.failed or extracted.unowned or parsed.damage_count)
+    return Exit.OK if complete else Exit.FAILED
 
 
 @command.command(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from tinyprof.cramfs.format import (
     BOOT_PAD,
@@ -22,9 +21,9 @@ from tinyprof.cramfs.format import (
     NoImageError,
     Superblock,
     SuperFlag,
-    cut_short,
     image_crc,
     name_bytes,
+    superblock_fault,
     unpack_superblock,
 )
 from tinyprof.cramfs.kernel import KernelModel
@@ -45,76 +44,12 @@ from tinyprof.cramfs.reading.directory import (
 )
 from tinyprof.cramfs.reading.dump import find_images, not_at
 from tinyprof.cramfs.reading.extents import Extents
+from tinyprof.cramfs.reading.findings import FINDINGS_MAX, Finding, Report, Rule, no_image
 from tinyprof.cramfs.reading.reader import other_blocks
 from tinyprof.pages import PAGE_SIZE
 
 Progress = Callable[[int, int], None]
 """Called with the number of contents that are done, and of all contents."""
-
-FINDINGS_MAX = 10_000
-"""Findings that a report lists. More of them are only counted."""
-
-
-class Rule(StrEnum):
-    """The rules that an image can break. docs/images.md says what a kernel does in each case."""
-
-    SUPERBLOCK = "superblock"
-    CRC = "crc"
-    ROOT = "root"
-    COUNT = "count"
-    DIRECTORY = "directory"
-    ORDER = "order"
-    TWICE = "twice"
-    IDENTITY = "identity"
-    END = "end"
-    SYMLINK = "symlink"
-    BLOCKS = "blocks"
-    BLOCK_SIZE = "block-size"
-    FLAGS = "flags"
-    DATA = "data"
-    TAIL = "tail"
-    OVERLAP = "overlap"
-    LAST_PAGE = "last-page"
-    SHARED_PAGE = "shared-page"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One fault: the rule, the path, the byte of the image, and a sentence.
-
-    `error`: the kernel fails or misreads. Otherwise the finding is a warning.
-    """
-
-    rule: Rule
-    path: str
-    at: int
-    message: str
-    error: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The findings in the order in which they were met, and the numbers of things looked at.
-
-    `unlisted` counts findings beyond FINDINGS_MAX, and `unlisted_errors` the errors among them.
-    """
-
-    findings: tuple[Finding, ...]
-    entries: int = 0
-    contents: int = 0
-    pages: int = 0
-    unlisted: int = 0
-    unlisted_errors: int = 0
-
-    @property
-    def errors(self) -> int:
-        """The number of errors, listed or not."""
-        return sum(finding.error for finding in self.findings) + self.unlisted_errors
-
-    @property
-    def warnings(self) -> int:
-        """The number of warnings, listed or not."""
-        return len(self.findings) + self.unlisted - self.errors
 
 
 @dataclass(slots=True)
@@ -138,9 +73,11 @@ class _Check:
     unlisted_errors: int = 0
 
     def error(self, rule: Rule, path: str, at: int, message: str) -> None:
+        """Add a finding: the kernel fails or misreads."""
         self._add(Finding(rule, path, at, message))
 
     def warn(self, rule: Rule, path: str, at: int, message: str) -> None:
+        """Add a finding that does no harm by itself."""
         self._add(Finding(rule, path, at, message, error=False))
 
     def _add(self, finding: Finding) -> None:
@@ -166,19 +103,19 @@ def check_image(
     view = memoryview(data)[offset:]
     try:
         superblock = unpack_superblock(view)
-        short = cut_short(superblock, len(view))
-        if short:
-            raise short
     except NoImageError as error:
         return no_image(not_at(error, offset, find_images(data)), offset)
     except ImageError as error:
         return no_image(error, offset)
+    fault = superblock_fault(superblock, len(view))
+    if fault:
+        return no_image(fault, offset)
     check = _Check(view[: superblock.size], superblock, kernel)
     _check_superblock(check)
     entries = _check_directories(check)
     distinct = distinct_contents(entries)
     if not _check_block_size(check, entries):
-        clashing = clashing_tables(entries, superblock.size)
+        clashing = clashing_tables(entries, len(check.data))
         for done, entry in enumerate(distinct, 1):
             _check_content(check, entry, clashing.get((entry.ino, entry.size)), contents)
             if progress:
@@ -189,11 +126,6 @@ def check_image(
         check.error(Rule.OVERLAP, owner, at, f"overlaps what belongs to {other}")
     unlisted = check.unlisted, check.unlisted_errors
     return Report(tuple(check.findings), len(entries), len(distinct), check.pages, *unlisted)
-
-
-def no_image(error: ImageError, offset: int) -> Report:
-    """The report on bytes that are no image at all."""
-    return Report((Finding(Rule.SUPERBLOCK, "", offset, str(error)),))
 
 
 def _check_block_size(check: _Check, entries: list[Entry]) -> bool:

@@ -127,7 +127,7 @@ class _Walk:
         self._order = superblock.byte_order
         self._problem = problem
         self._entered: set[int] = set()
-        self._characters = paths_max(superblock.size)
+        self._characters = paths_max(len(data))
         self._bytes = len(data)
         self.entries: list[Entry] = []
 

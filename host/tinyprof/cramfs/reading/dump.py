@@ -29,7 +29,9 @@ from tinyprof.cramfs.format import (
     Inode,
     NoImageError,
     SuperFlag,
+    image_size,
     order_at,
+    superblock_fault,
     unpack_superblock,
 )
 
@@ -62,12 +64,12 @@ def not_at(error: NoImageError, offset: int, places: list[int]) -> ImageError:
     )
 
 
-def read_image_bytes(path: Path, offset: int = 0) -> memoryview:
+def read_image_bytes(path: Path, offset: int = 0, *, salvage: bool = False) -> memoryview:
     """The bytes of the image that begins at byte `offset` of a file, device or pipe.
 
     Reads the superblock first, then as many bytes as it says, at most IMAGE_MAX. The result is
     shorter if the file is. Raises NoImageError, naming the places where images begin, ImageError
-    for a broken superblock, and OSError.
+    for a superblock that cannot be right, unless for `salvage`, and OSError.
     """
     with path.open("rb", buffering=0) as file, naming(path):
         _skip(file, offset)
@@ -77,8 +79,12 @@ def read_image_bytes(path: Path, offset: int = 0) -> memoryview:
             superblock = unpack_superblock(bytes(data), IMAGE_MAX)
         except NoImageError as error:
             raise not_at(error, offset, _places_in(file)) from None
-        _read(file, data, superblock.size)
-        return memoryview(data)[: superblock.size].toreadonly()
+        fault = superblock_fault(superblock, IMAGE_MAX)
+        if fault and not salvage:
+            raise fault
+        size = image_size(superblock)
+        _read(file, data, size)
+        return memoryview(data)[:size].toreadonly()
 
 
 @contextlib.contextmanager

@@ -44,12 +44,14 @@ class Extracted:
     """An account of an extraction. Paths stand with the reason for which they were left out.
 
     `skipped` were not asked for. `failed` could not be read, or the system refused to make them.
+    `unowned` were made, but belong to the user, because the system refused to give them away.
     """
 
     entries: int
     bytes: int
     skipped: tuple[tuple[str, str], ...]
     failed: tuple[tuple[str, str], ...]
+    unowned: tuple[tuple[str, str], ...] = ()
 
 
 def extract_image(
@@ -75,7 +77,11 @@ def extract_image(
     extraction = _Extraction(image, owners, devices)
     extraction.run(target, progress)
     return Extracted(
-        len(image.entries), extraction.bytes, tuple(extraction.skipped), tuple(extraction.failed)
+        len(image.entries),
+        extraction.bytes,
+        tuple(extraction.skipped),
+        tuple(extraction.failed),
+        tuple(extraction.unowned),
     )
 
 
@@ -105,6 +111,7 @@ class _Extraction:
         self.bytes = 0
         self.skipped: list[tuple[str, str]] = []
         self.failed: list[tuple[str, str]] = []
+        self.unowned: list[tuple[str, str]] = []
 
     def run(self, target: Path, progress: Progress | None) -> None:
         """Make every entry below `target`."""
@@ -162,8 +169,7 @@ class _Extraction:
             self.skipped.append((entry.path, NO_LINK))
             return
         os.symlink(link, name, dir_fd=at)
-        if self._owners:
-            os.chown(name, entry.uid, entry.gid, dir_fd=at, follow_symlinks=False)
+        self._own(entry, name, at)
         os.utime(name, (0, 0), dir_fd=at, follow_symlinks=False)
 
     def _make_special(self, entry: Entry, name: bytes, at: int) -> None:
@@ -175,9 +181,8 @@ class _Extraction:
         try:
             # Somebody else may have put another file in its place.
             if stat.S_IFMT(os.fstat(handle).st_mode) == entry.kind.value:
-                if self._owners:
-                    os.chown(name, entry.uid, entry.gid, dir_fd=at, follow_symlinks=False)
-                Path(f"/proc/self/fd/{handle}").chmod(self._mode(entry))
+                owned = self._own(entry, name, at)
+                Path(f"/proc/self/fd/{handle}").chmod(_mode(entry, owned))
                 os.utime(name, (0, 0), dir_fd=at, follow_symlinks=False)
         finally:
             os.close(handle)
@@ -190,7 +195,7 @@ class _Extraction:
             for start, piece in pieces:
                 _write_all(handle, piece, start)
             self.bytes += entry.size
-            self._finish(entry, handle, self._mode(entry))
+            self._finish(entry, handle)
         except BaseException:
             # A file that is not whole must not look as if it were, nor when a signal ends this.
             os.unlink(name, dir_fd=at)
@@ -205,13 +210,26 @@ class _Extraction:
             self._last = content, _without_zeros(self._image, entry)
         return self._last[1]
 
-    def _mode(self, entry: Entry) -> int:
-        return stat.S_IMODE(entry.mode) if self._owners else entry.mode & SAFE_MODE
+    def _own(self, entry: Entry, name: bytes | int, at: int | None = None) -> bool:
+        """Set the owner if that is asked for. Gives whether the entry has the image's owner
+        now."""
+        if not self._owners:
+            return False
+        try:
+            if isinstance(name, int):
+                os.fchown(name, entry.uid, entry.gid)
+            else:
+                os.chown(name, entry.uid, entry.gid, dir_fd=at, follow_symlinks=False)
+        except OSError as error:
+            self.unowned.append((entry.path, _reason(error)))
+            return False
+        return True
 
-    def _finish(self, entry: Entry, handle: int, mode: int) -> None:
-        if self._owners:
-            os.fchown(handle, entry.uid, entry.gid)
-        os.fchmod(handle, mode)
+    def _finish(self, entry: Entry, handle: int, more: int = 0) -> None:
+        """Set owner, mode and times; `more` are permissions of entries that keep the user's
+        owner."""
+        owned = self._own(entry, handle)
+        os.fchmod(handle, _mode(entry, owned) | (0 if owned else more))
         os.utime(handle, (0, 0))
 
     def _leave(self, depth: int) -> None:
@@ -220,13 +238,16 @@ class _Extraction:
         while len(self._open) > depth:
             _, handle, entry = self._open.pop()
             try:
-                # Without owners the user must be able to look into it, and to remove it.
-                mode = self._mode(entry) | (0 if self._owners else stat.S_IRWXU)
-                self._finish(entry, handle, mode)
+                # The user must be able to look into it, and to remove it.
+                self._finish(entry, handle, stat.S_IRWXU)
             except OSError as error:
                 self.failed.append((entry.path, _reason(error)))
             finally:
                 os.close(handle)
+
+
+def _mode(entry: Entry, owned: bool) -> int:
+    return stat.S_IMODE(entry.mode) if owned else entry.mode & SAFE_MODE
 
 
 def _reason(error: OSError) -> str:

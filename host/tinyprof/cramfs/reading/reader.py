@@ -7,17 +7,17 @@ taken note of, with work and memory bounded by the size of the image. Nothing is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from tinyprof.cramfs.format import (
     EntryKind,
     ImageError,
     NoImageError,
     Superblock,
-    cut_short,
+    image_size,
+    superblock_fault,
     unpack_superblock,
 )
 from tinyprof.cramfs.reading.blocks import (
@@ -37,9 +37,8 @@ from tinyprof.cramfs.reading.directory import (
     walk_directories,
 )
 from tinyprof.cramfs.reading.dump import find_images, not_at, read_image_bytes
+from tinyprof.errors import about
 from tinyprof.pages import PAGE_SIZE
-
-_T = TypeVar("_T")
 
 ZEROS = bytes(PAGE_SIZE)
 LISTED_MAX = 1_000
@@ -72,7 +71,7 @@ class Image:
         damage_count: int = 0,
     ) -> None:
         self._data = data
-        self._clashing = clashing_tables(entries, superblock.size)
+        self._clashing = clashing_tables(entries, len(data))
         self.superblock = superblock
         self.entries = entries
         self.damages = damages
@@ -85,7 +84,8 @@ class Image:
         """
         if not entry.has_content:
             return ()
-        return _about(entry, lambda: tuple(self._locate(entry)))
+        with about(entry.path):
+            return tuple(self._locate(entry))
 
     def read(self, entry: Entry) -> bytes:
         """The whole content of a file or symlink. Raises ImageError where a page is broken."""
@@ -112,10 +112,8 @@ class Image:
         """
         if not entry.has_content:
             return
-        try:
+        with about(entry.path):
             yield from self._pages(entry)
-        except ImageError as error:
-            raise ImageError(f"{entry.path}: {error.message}", error.hint) from None
 
     def _pages(self, entry: Entry) -> Iterator[bytes | bytearray]:
         data = self._data
@@ -143,23 +141,13 @@ class Image:
         return read_pointers(self._data, self.superblock.byte_order, entry.ino, entry.size)
 
 
-def _about(entry: Entry, action: Callable[[], _T]) -> _T:
-    """Name the file that an error is about."""
-    try:
-        return action()
-    except ImageError as error:
-        raise ImageError(f"{entry.path}: {error.message}", error.hint) from None
-
-
 def open_image(path: Path | str, offset: int = 0, *, salvage: bool = False) -> Image:
     """The image at byte `offset` of a file. No more of the file is read than the image has.
 
     Raises ImageError, with the path in front of its message, and OSError.
     """
-    try:
-        return read_image(read_image_bytes(Path(path), offset), salvage=salvage)
-    except ImageError as error:
-        raise type(error)(f"{path}: {error.message}", error.hint) from None
+    with about(path):
+        return read_image(read_image_bytes(Path(path), offset, salvage=salvage), salvage=salvage)
 
 
 def read_image(data: bytes | memoryview, offset: int = 0, *, salvage: bool = False) -> Image:
@@ -168,7 +156,7 @@ def read_image(data: bytes | memoryview, offset: int = 0, *, salvage: bool = Fal
     Contents are read on demand. With `salvage`, entries that are broken are left out, pages behind
     the end of `data` are missing, and each fault becomes a Damage.
 
-    Raises ImageError for the first fault; with `salvage` only for a broken superblock. Where there
+    Raises ImageError for the first fault; with `salvage` only for a wrong signature. Where there
     is no image, the error names the places in `data` where images begin.
     """
     view = memoryview(data)[offset:]
@@ -176,7 +164,6 @@ def read_image(data: bytes | memoryview, offset: int = 0, *, salvage: bool = Fal
         superblock = unpack_superblock(view)
     except NoImageError as error:
         raise not_at(error, offset, find_images(data)) from None
-    view = view[: superblock.size]
     damages: list[Damage] = []
     count = 0
 
@@ -186,17 +173,16 @@ def read_image(data: bytes | memoryview, offset: int = 0, *, salvage: bool = Fal
         if len(damages) < LISTED_MAX:
             damages.append(Damage(path, at, message))
 
-    short = cut_short(superblock, len(view))
-    if short and not salvage:
-        raise short
-    if short:
-        note("/", superblock.offset, short.message)
+    def judge(fault: ImageError | None) -> None:
+        if fault and not salvage:
+            raise fault
+        if fault:
+            note("/", superblock.offset, fault.message)
+
+    judge(superblock_fault(superblock, len(view)))
+    view = view[: image_size(superblock)]
     entries = tuple(walk_directories(view, superblock, note if salvage else refuse))
-    fault = other_blocks(view, superblock, entries)
-    if fault and not salvage:
-        raise fault
-    if fault:
-        note("/", superblock.offset, fault.message)
+    judge(other_blocks(view, superblock, entries))
     return Image(view, superblock, entries, tuple(damages), count)
 
 

@@ -96,7 +96,8 @@ class DiskCache:
     def _open_packs(self) -> None:
         room = INDEXES_MAX
         for path in sorted(self._folder.glob("*.pack")):
-            with contextlib.suppress(FileNotFoundError):
+            # A link, a folder or a file of another user in its place is passed over.
+            with contextlib.suppress(OSError):
                 pack = _Pack.open(path, room)
                 if pack is not None:
                     self._packs.append(pack)
@@ -172,13 +173,14 @@ class DiskCache:
         for _, size, path in sorted(packs, reverse=True):
             room -= size
             if room < 0:
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    path.unlink()
         self._sweep(max((time for time, _, _ in packs), default=0))
 
     def _sweep(self, newest: int) -> None:
         """Remove unfinished packs of builds that were killed; `newest` is in nanoseconds."""
         for path in self._all.glob("*/*.new"):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 if newest - path.lstat().st_mtime_ns > ABANDONED_AFTER * 10**9:
                     path.unlink()
 

@@ -99,9 +99,9 @@ def apply_device_table(tree: Tree, text: str) -> Tree:
 def parse_device_table(text: str, lookup: Lookup = lambda file, name: None) -> list[TableEntry]:
     """The entries of a table, ranges spelled out. Raises TreeError naming line and field."""
     entries: list[TableEntry] = []
-    # Other line ends of str.splitlines(), such as a form feed, may be part of a name.
-    for number, line in enumerate(re.split(r"\r?\n", text), 1):
-        words = line.split()
+    # As in C, only ASCII has white space. Other spaces and line ends of Unicode may be in a name.
+    for number, line in enumerate(text.split("\n"), 1):
+        words = re.findall(r"[^ \t\r\v\f]+", line)
         if not words or words[0].startswith("#"):
             continue
         for entry in _Line(words, number, lookup).entries():

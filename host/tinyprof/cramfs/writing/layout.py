@@ -220,24 +220,29 @@ class _Chain:
         self.parts: list[bytes] = []
 
     def append(self, block: bytes, flags: int = 0) -> None:
+        """Add an indirect block."""
         self.store(block)
         self.follows = self.at
         self.pointers.append(self.at | flags)
 
     def store(self, data: bytes) -> None:
+        """Add bytes without a pointer."""
         self.parts.append(data)
         self.at += len(data)
 
     def align(self) -> None:
+        """Go on at the next word."""
         if self.at & 3:
             self.store(bytes(-self.at % 4))
 
     def jump(self, pointer: int, follows: int) -> None:
+        """Add a pointer to a block at another place."""
         self.pointers.append(pointer)
         self.follows = follows
         self.behind = None
 
     def break_at(self, fixup: _Fixup) -> None:
+        """Add a pointer that is filled in at the end."""
         self.pointers.append(0)
         self.follows = 0
         self.behind = fixup

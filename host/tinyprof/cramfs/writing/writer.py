@@ -33,6 +33,7 @@ from tinyprof.cramfs.format import (
     Superblock,
     SuperFlag,
     TreeError,
+    name_bytes,
     paths_max,
 )
 from tinyprof.cramfs.kernel import KernelModel
@@ -46,6 +47,9 @@ from tinyprof.pages import PAGE_SIZE, Fsid
 
 Progress = Callable[[int, int], None]
 """Called with the number of pages that are done, and of all pages."""
+
+IMAGE_NAME_MAX = 16
+"""Bytes of an image's name."""
 
 OWN_MEMORY = 1 << 20
 """Bytes. glibc gives a block of this size a mapping of its own, and grows it by mremap()."""
@@ -103,6 +107,8 @@ def write_image(
     `cache` holds compressed blocks of earlier builds at the same level. Raises TreeError for a
     tree that CramFS cannot hold, and for a file that cannot be read or changes meanwhile.
     """
+    if len(name_bytes(options.name)) > IMAGE_NAME_MAX:
+        raise TreeError(f"image name {options.name!r}: cramfs holds at most 16 bytes")
     nodes = list(tree.walk())
     for node in nodes:
         refuse_node(node)
