@@ -10,11 +10,10 @@ from pathlib import Path
 
 import click
 
-from tinyprof.cli.built import Splitting
 from tinyprof.cramfs.format import ByteOrder
 from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.segments.split_tree import AS_PLANNED, Prices
+from tinyprof.segments.split_tree import AS_PLANNED, Prices, Splitting
 
 STDOUT = Path("-")
 EDITION_MAX = (1 << 32) - 1

@@ -27,7 +27,6 @@ from tinyprof.cli.build_words import (
 )
 from tinyprof.cli.built import (
     Built,
-    Splitting,
     Wanted,
     show_attributes,
     show_complaints,
@@ -49,7 +48,7 @@ from tinyprof.disk import refuse_inputs, refuse_inside, replace_file
 from tinyprof.errors import TinyprofError, about
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan.plan_file import load_plan
-from tinyprof.segments.split_tree import SplitTree, StoredSize, split_tree
+from tinyprof.segments.split_tree import Splitting, SplitTree, StoredSize, split_tree
 from tinyprof.text import counted, shown
 
 FILE = click.Path(path_type=Path)
@@ -293,15 +292,14 @@ def _profiled(
     """The pages that a plan without a budget chooses."""
     # Profiles take longer to import than a small image takes to build.
     from tinyprof.cli.opening import open_profile  # noqa: PLC0415
-    from tinyprof.plan import selection  # noqa: PLC0415
+    from tinyprof.plan.selection import choose_by_profile  # noqa: PLC0415
     from tinyprof.rootfs.match import match  # noqa: PLC0415
 
     found = match(open_profile([profile]), tree)
     check_stale(found, words.max_stale)
     if words.processes is not None:
         found = found.with_processes(words.processes)
-    how = selection.Splitting(splitting.prices, splitting.max_runs) if splitting else None
-    made = selection.choose_by_profile(tree, found, sizes, kernel, how)
+    made = choose_by_profile(tree, found, sizes, kernel, splitting)
     return Wanted(made, found.stale)
 
 
