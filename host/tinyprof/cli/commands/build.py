@@ -47,16 +47,13 @@ from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.disk import refuse_inputs, refuse_inside, replace_file
 from tinyprof.errors import TinyprofError, about
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.plan.plan_file import load_plan
+from tinyprof.plan.plan_file import PLAN_MAX, load_plan
 from tinyprof.segments.split_tree import Splitting, SplitTree, StoredSize, split_tree
 from tinyprof.text import counted, shown
 
 FILE = click.Path(path_type=Path)
 TABLE_MAX = 4 << 20
 """Bytes of a device table. No table that is not too long by its entries has more."""
-
-PLAN_MAX = 64 << 20
-"""Bytes of a plan file."""
 
 
 @click.command(
