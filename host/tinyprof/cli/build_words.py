@@ -10,12 +10,11 @@ from pathlib import Path
 
 import click
 
-from tinyprof.cli.built import Splitting
 from tinyprof.cramfs.format import ByteOrder
 from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.cramfs.writing.writer import IMAGE_NAME_MAX
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.segments.split_tree import AS_PLANNED, Prices
+from tinyprof.segments.split_tree import AS_PLANNED, Prices, Splitting
 
 STDOUT = Path("-")
 EDITION_MAX = (1 << 32) - 1

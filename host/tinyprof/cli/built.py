@@ -15,19 +15,11 @@ from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.explain import explain
 from tinyprof.cramfs.writing.writer import Written
 from tinyprof.pages import page_ranges
-from tinyprof.segments.split_tree import AS_PLANNED, Prices, SplitFile, SplitTree
+from tinyprof.segments.split_tree import AS_PLANNED, SplitFile, Splitting, SplitTree
 from tinyprof.text import counted, shown
 
 LISTED_MAX = 20
 """Complaints that are shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Splitting:
-    """The way to split segments. `max_runs` limits the runs of pages in place of one file."""
-
-    prices: Prices
-    max_runs: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,11 @@ from tinyprof.cramfs.writing.packer import BlockCache, compressed_size_of
 from tinyprof.cramfs.writing.writer import WriteOptions, Written, write_image
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.plan.offers import MODELS, Model, offered_by
+from tinyprof.plan.offers import Model, offered_by
 from tinyprof.plan.selection import (
     Selection,
-    Splitting,
     Target,
+    model_of,
     select,
     select_all,
     split_all,
@@ -37,7 +37,7 @@ from tinyprof.plan.selection import (
 from tinyprof.plan.value import Candidate, candidates_in
 from tinyprof.profile.model import PageUse
 from tinyprof.rootfs.match import Match
-from tinyprof.segments.split_tree import AS_PLANNED, Known, split_tree
+from tinyprof.segments.split_tree import AS_PLANNED, Known, Splitting, split_tree
 
 ROUNDS_MAX = 6
 """Rounds of selecting and building, at most. Two or three are enough in practice."""
@@ -159,8 +159,8 @@ class Planner:
         compressed = self._write({}, replace(options, extended=True)).image
         self._end = _compressed_end(read_image(compressed))
         self.candidates = candidates_in(match, self._sizes)
-        of_kernel = splitting.model if splitting else MODELS[options.kernel]
-        self._offered = offered_by(self.candidates, model or of_kernel)
+        model = model or model_of(options.kernel, splitting)
+        self._offered = offered_by(self.candidates, model)
 
     def _write(self, pages: Mapping[str, frozenset[int]], options: WriteOptions) -> Written:
         if self._splitting and pages:

@@ -24,7 +24,7 @@ from tinyprof.plan.offers import (
 )
 from tinyprof.plan.value import candidates_in, pages_that_pay
 from tinyprof.rootfs.match import Match
-from tinyprof.segments.split_tree import Prices, SplitTree, StoredSize, split_tree
+from tinyprof.segments.split_tree import Splitting, SplitTree, StoredSize, split_tree
 
 RAM_PRICE = 64
 """Bytes of flash. Without a budget an offer is taken if each byte of RAM that it saves costs no
@@ -43,19 +43,6 @@ class Target:
     flash: int | None = None
     ram: int | None = None
     ram_price: float = RAM_PRICE
-
-
-@dataclass(frozen=True, slots=True)
-class Splitting:
-    """How segments are split: the prices, and the runs in place of a file, at most."""
-
-    prices: Prices
-    max_runs: int | None = None
-
-    @property
-    def model(self) -> Model:
-        """The offers of a file that may be split."""
-        return split_segment_offers(self.prices.mapping, self.max_runs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +98,13 @@ def choose_by_profile(
         return split_all(tree, match, sizes, splitting)
     offered = offered_by(candidates_in(match, sizes), MODELS[kernel])
     return SplitTree(tree, select_all(offered).pages)
+
+
+def model_of(kernel: KernelModel, splitting: Splitting | None) -> Model:
+    """The offers of a file for a kernel, and where it may be split."""
+    if splitting:
+        return split_segment_offers(splitting.prices.mapping, splitting.max_runs)
+    return MODELS[kernel]
 
 
 def select_all(offered: Offered) -> Selection:

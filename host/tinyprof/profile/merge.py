@@ -65,7 +65,7 @@ def _sum(one: PageUse, other: PageUse) -> PageUse:
 
 def _combined(one: PageUse, other: PageUse, join: Any) -> PageUse:
     if one.seen.keys() == other.seen.keys() and len(one.seen) == 1:
-        # Most pages are only executed, so most of the time of a merge is spent here.
+        # Most pages have only the kind "x", so most of the time of a merge is spent here.
         ((key, seen),) = one.seen.items()
         return PageUse(max(one.hash, other.hash), {key: join(seen, other.seen[key])})
     both: dict[str, Seen] = {}

@@ -97,36 +97,42 @@ def make_profile(
     profiles = []
     elsewhere: list[WrongImageError | None] = []
     for capture in captures:
-        indexes = [index for index in (capture.index, image) if index]
-        if not indexes:
-            raise ProfileError(
-                f"{capture.name}: the capture carries no image "
-                f"index{_because(capture.index_fault)}",
-                "give the image that was in flash with --image",
-            )
-        has_data = False
-        for boot in split_boots(capture.events()):
-            if boot.hello:
-                weight = (weights or {}).get(capture.name, 1)
-                profiles.append(
-                    profile_of_boot(boot, _index_of(capture.name, boot, indexes), weight)
-                )
-                elsewhere.append(_not_of(boot.hello, image))
-            has_data = has_data or boot.hello is not None
-        if has_data and (ended := _cut_by(capture)):
-            (facts,) = profiles[-1].boots
-            extra = {**facts.extra, "ended": ended}
-            profiles[-1] = replace(profiles[-1], boots=(replace(facts, extra=extra),))
-        if not has_data:
+        weight = (weights or {}).get(capture.name, 1)
+        boots = list(_boots_of(capture, image, weight))
+        if not boots:
             raise ProfileError(
                 f"{capture.name}: no target introduced itself in it",
                 "record for longer; a target sends its hello every 10 s",
             )
+        found = [profile for profile, _ in boots]
+        if ended := _cut_by(capture):
+            (facts,) = found[-1].boots
+            extra = {**facts.extra, "ended": ended}
+            found[-1] = replace(found[-1], boots=(replace(facts, extra=extra),))
+        profiles += found
+        elsewhere += [error for _, error in boots]
     # A user who names an image means it, even where the captures do not need it.
     errors = [error for error in elsewhere if error]
     if errors and len(errors) == len(elsewhere):
         raise errors[0]
     return merge_profiles(profiles)
+
+
+def _boots_of(
+    capture: Capture, image: ImageIndex | None, weight: int
+) -> Iterator[tuple[Profile, WrongImageError | None]]:
+    """The profile of each boot with a hello, and the error where its target did not run
+    `image`."""
+    indexes = [index for index in (capture.index, image) if index]
+    if not indexes:
+        raise ProfileError(
+            f"{capture.name}: the capture carries no image index{_because(capture.index_fault)}",
+            "give the image that was in flash with --image",
+        )
+    for boot in split_boots(capture.events()):
+        if boot.hello:
+            index = _index_of(capture.name, boot, indexes)
+            yield profile_of_boot(boot, index, weight), _not_of(boot.hello, image)
 
 
 def _cut_by(capture: Capture) -> str:

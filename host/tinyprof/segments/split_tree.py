@@ -83,6 +83,14 @@ AS_PLANNED = Prices(flash=1e-6, processes=0, start=0, table=0)
 
 
 @dataclass(frozen=True, slots=True)
+class Splitting:
+    """The way to split segments: prices, and the runs in place of a file, at most."""
+
+    prices: Prices
+    max_runs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SplitFile:
     """A file that was split.
 
@@ -167,18 +175,7 @@ def split_tree(
     """
     nodes = {node.path: node for node in tree.files()}
     planner = _Planner(stored_size, prices, max_runs)
-    known = {} if known is None else known
-    results: dict[_Content, _Result] = {}
-    for path in sorted(wanted):
-        node = nodes.get(path)
-        if node and node.head(len(ELF_MAGIC)) == ELF_MAGIC:
-            data = node.content()
-            content, hot = _content_of(data), frozenset(wanted[path])
-            signed = _signed_beside(node, nodes)
-            key = content, hot, signed, (processes or {}).get(path)
-            if key not in known:
-                known[key] = planner.result(data, *key[1:])
-            results[content] = known[key]
+    results = _results(nodes, wanted, planner, processes or {}, {} if known is None else known)
     pages: dict[str, Collection[int]] = dict(wanted)
     changed: dict[str, bytes] = {}
     files: list[SplitFile] = []
@@ -203,6 +200,27 @@ def split_tree(
     return SplitTree(
         Tree(_changed(tree.root, changed)), pages, tuple(files), whole, frozenset(again)
     )
+
+
+def _results(
+    nodes: Mapping[str, Node],
+    wanted: Mapping[str, Collection[int]],
+    planner: _Planner,
+    processes: Mapping[str, int],
+    known: Known,
+) -> dict[_Content, _Result]:
+    """The results for the wanted programs, by content. New ones are added to `known`."""
+    results: dict[_Content, _Result] = {}
+    for path in sorted(wanted):
+        node = nodes.get(path)
+        if node and node.head(len(ELF_MAGIC)) == ELF_MAGIC:
+            data = node.content()
+            signed = _signed_beside(node, nodes)
+            key = _content_of(data), frozenset(wanted[path]), signed, processes.get(path)
+            if key not in known:
+                known[key] = planner.result(data, *key[1:])
+            results[key[0]] = known[key]
+    return results
 
 
 def _content_of(data: bytes) -> _Content:

@@ -170,3 +170,26 @@ def test_the_bytes_of_names_do_not_depend_on_the_locale(
     assert run.stdout == b"./\xc3\xa9\xe6\x97\xa5\xff,12288,1\n"
     assert tinyprof("profile", profile, "-o", again).returncode == 0
     assert again.read_text() == text
+
+
+@pytest.mark.parametrize("name", ["profile", "report", "plan", "diff", "export", "split"])
+def test_the_help_of_a_command_ends_with_one_example(name: str) -> None:
+    text = tinyprof(name, "--help").stdout
+    *_, last = text.strip().split("\n\n")
+    assert last.startswith(f"  Example: tinyprof {name} ")
+    assert text.count("Example:") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["report", "/dev/zero"], "/dev/zero: larger than any profile: over 33554432 bytes"),
+        (["split", "/dev/zero", "--check"], "/dev/zero: over 16777215 bytes"),
+        (["report", "/dev/zero", "--image", "/dev/zero"], "/dev/zero"),
+    ],
+)
+def test_a_file_without_end_is_read_up_to_a_limit(words: list[str], said: str) -> None:
+    run = tinyprof(*words)
+    assert (run.returncode, run.stdout) == (1, "")
+    (line,) = run.stderr.splitlines()
+    assert said in line

@@ -21,11 +21,11 @@ from tinyprof.cramfs.writing.packer import compressed_size_of
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.plan.offers import split_segment_offers
 from tinyprof.plan.planner import Budget, Planner
-from tinyprof.plan.selection import Splitting, choose_by_profile
+from tinyprof.plan.selection import choose_by_profile
 from tinyprof.profile.resolve import make_profile
 from tinyprof.rootfs.indexing import index_image
 from tinyprof.rootfs.match import Match, match
-from tinyprof.segments.split_tree import AS_PLANNED, Prices, split_tree
+from tinyprof.segments.split_tree import AS_PLANNED, Prices, Splitting, split_tree
 from tinyprof.wire.messages import EpochEnd, Hello, Pages, Volume
 
 HOT = [0, 1, 5, 6, 7, 20, 30, 31, 32, 33]

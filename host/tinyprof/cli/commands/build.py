@@ -27,7 +27,6 @@ from tinyprof.cli.build_words import (
 )
 from tinyprof.cli.built import (
     Built,
-    Splitting,
     Wanted,
     show_attributes,
     show_complaints,
@@ -48,16 +47,13 @@ from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.disk import refuse_inputs, refuse_inside, replace_file
 from tinyprof.errors import TinyprofError, about
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.plan.plan_file import load_plan
-from tinyprof.segments.split_tree import SplitTree, StoredSize, split_tree
+from tinyprof.plan.plan_file import PLAN_MAX, load_plan
+from tinyprof.segments.split_tree import Splitting, SplitTree, StoredSize, split_tree
 from tinyprof.text import counted, shown
 
 FILE = click.Path(path_type=Path)
 TABLE_MAX = 4 << 20
 """Bytes of a device table. No table that is not too long by its entries has more."""
-
-PLAN_MAX = 64 << 20
-"""Bytes of a plan file."""
 
 
 @click.command(
@@ -293,15 +289,14 @@ def _profiled(
     """The pages that a plan without a budget chooses."""
     # Profiles take longer to import than a small image takes to build.
     from tinyprof.cli.opening import open_profile  # noqa: PLC0415
-    from tinyprof.plan import selection  # noqa: PLC0415
+    from tinyprof.plan.selection import choose_by_profile  # noqa: PLC0415
     from tinyprof.rootfs.match import match  # noqa: PLC0415
 
     found = match(open_profile([profile]), tree)
     check_stale(found, words.max_stale)
     if words.processes is not None:
         found = found.with_processes(words.processes)
-    how = selection.Splitting(splitting.prices, splitting.max_runs) if splitting else None
-    made = selection.choose_by_profile(tree, found, sizes, kernel, how)
+    made = choose_by_profile(tree, found, sizes, kernel, splitting)
     return Wanted(made, found.stale)
 
 

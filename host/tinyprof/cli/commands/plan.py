@@ -22,10 +22,9 @@ from tinyprof.cramfs.writing.writer import WriteOptions
 from tinyprof.disk import refuse_inputs, refuse_inside
 from tinyprof.plan.plan_file import dump_plan
 from tinyprof.plan.planner import Budget, Plan, Planner
-from tinyprof.plan.selection import Splitting
 from tinyprof.report.plans import curve_fields, curve_lines, plan_document, plan_lines
 from tinyprof.rootfs.match import match
-from tinyprof.segments.split_tree import Prices
+from tinyprof.segments.split_tree import Prices, Splitting
 from tinyprof.text import shown
 
 FILE = click.Path(path_type=Path)
@@ -111,16 +110,14 @@ def command(
     output: Path | None,
     as_json: bool,
 ) -> Exit:
+    budget = Budget(flash_budget, image_size, save_ram)
     if sum(limit is not None for limit in (flash_budget, image_size, save_ram)) + curve > 1:
         raise click.UsageError(
             "--flash-budget, --image-size, --save-ram and --curve exclude one another"
         )
-    if splitting and kernel not in (None, "mainline"):
-        raise click.UsageError(f"--split-segments is for --kernel mainline, not for {kernel}")
-    if (processes is not None or max_runs is not None) and not splitting:
-        raise click.UsageError("--max-runs and --processes go with --split-segments")
     if curve and output:
         raise click.UsageError("--curve makes several plans; -o writes one")
+    how = _splitting(kernel, max_runs, processes, splitting)
     if output:
         refuse_inputs(output, profiles)
         refuse_inside(output, rootfs)
@@ -134,18 +131,26 @@ def command(
         options = WriteOptions(
             level=level, kernel=kernel or ("mainline" if splitting else "patched")
         )
-        how = Splitting(Prices(), max_runs) if splitting else None
         planner = Planner(tree, found, options, cache, splitting=how)
-        plans = (
-            _curve(planner)
-            if curve
-            else [planner.plan(Budget(flash_budget, image_size, save_ram))]
-        )
+        plans = _curve(planner) if curve else [planner.plan(budget)]
         cache.save()
     if output:
         write_result(output, dump_plan(plans[0].pages).encode("ascii"))
     _show(plans, curve, as_json)
     return Exit.LOSS_OR_STALE if found.counts.unmatched else Exit.OK
+
+
+def _splitting(
+    kernel: KernelModel | None, max_runs: int | None, processes: int | None, splitting: bool
+) -> Splitting | None:
+    """How to split, if at all. Raises click.UsageError for options that contradict one another."""
+    if not splitting:
+        if processes is not None or max_runs is not None:
+            raise click.UsageError("--max-runs and --processes go with --split-segments")
+        return None
+    if kernel not in (None, "mainline"):
+        raise click.UsageError(f"--split-segments is for --kernel mainline, not for {kernel}")
+    return Splitting(Prices(), max_runs)
 
 
 def _curve(planner: Planner) -> list[Plan]:
