@@ -47,7 +47,10 @@ KINDS = {Kind.EXEC: "x", Kind.READ: "r", Kind.WRITE: "w", Kind.FILE: "f"}
 """Letters of the kinds, as in reports. x: touched in a mapping that may be executed."""
 
 
-@click.group(help="Look into recordings, check them and repair them.")
+@click.group(
+    help="Look into recordings, check them and repair them.",
+    epilog="Example: tinyprof capture info boot.tpcap",
+)
 def command() -> None:
     pass
 
