@@ -302,3 +302,20 @@ def test_a_target_that_falls_silent_is_said_and_kept(
     reader, _ = events_of(tmp_path / "capture")
     assert reader.losses
     assert reader.losses["silent_ms"] >= 5000
+
+
+def test_a_target_that_repeats_loses_nothing_while_nobody_reads(
+    tmp_path: Path, full_pipe: int, started: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    capture = tmp_path / "capture"
+    words = ["record", "sim:", "-o", capture, "--speed", "0", "--no-tui"]
+    process = started(*words, stderr=full_pipe)
+    wait_until(lambda: ending_of(capture) is Ending.LINE_ENDED)
+    # It is over, and waits for somebody to read where the capture is.
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE) == 0
+    done = subprocess.run(
+        [*RUN, "capture", "info", str(capture), "--json"], capture_output=True, check=True
+    )
+    facts = json.loads(done.stdout)
+    assert (facts["lossless"], facts["repeats"], facts["records"]) == (True, True, 3291)
