@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A cable between an agent and a recorder that does to the bytes what bad cables do, and can be
-pulled.
+"""A cable between an agent and a recorder that behaves as bad cables do, and that can be pulled.
 
-Both ends are ptys behind names that stay: a pull hangs both up, and new ones take their places.
+Both ends are ptys behind names that stay. A pull hangs both up, and new ptys take their places.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The real agent and the recorder over a line that flips, drops, prints and is pulled."""
+"""The real agent and the recorder on a line that flips bits, drops bytes, prints text and is
+pulled."""
 
 from __future__ import annotations
 

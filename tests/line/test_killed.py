@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A recorder that is killed at any moment: its capture opens, and holds all that it has
-acknowledged."""
+"""A recorder that is killed at any moment leaves a capture that opens, and that holds all
+acknowledged frames."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The real agent over a pty: what the kernel queued arrives, in order, and the epoch ends add
-up."""
+"""The real agent over a pty: every queued record arrives, in order, and the epoch ends add up."""
 
 from __future__ import annotations
 

@@ -143,6 +143,10 @@ class PageHeat:
 
     def _begin_counts(self, kinds: int) -> None:
         """Start counters for the new kinds, copying the one that stood for them so far."""
+        if not self._kinds:
+            self._sightings = tuple(Sightings() for _ in _KEYS_OF[kinds])
+            self._kinds = kinds
+            return
         before = {key: self.seen_as(key) for key in (MAPPED, ANY)}
         counts = self.by_key
         for key in _KEYS_OF[kinds]:

@@ -36,18 +36,21 @@ class EpochPages:
     def __len__(self) -> int:
         return sum(map(len, self.by_kind))
 
-    def add(self, message: Pages) -> None:
-        """Add touches. A record that comes twice counts once."""
+    def add(self, message: Pages) -> int:
+        """Add touches, and return how many are new. A record that comes twice counts once."""
         page_ids, kinds = message.page_ids, message.kinds
         executed, other_kinds = self.by_kind[Kind.EXEC], kinds.translate(None, _EXEC)
         if not other_kinds:
+            before = len(executed)
             executed.update(page_ids)
-            return
+            return len(executed) - before
+        before = len(self)
         executed.update(compress(page_ids, kinds.translate(_IS_EXEC)))
         # Few records have another kind. A loop over those is quicker than another pass for each
         # kind.
         for page_id, kind in zip(compress(page_ids, kinds), other_kinds, strict=True):
             self.by_kind[kind].add(page_id)
+        return len(self) - before
 
     def page_ids(self) -> Set[int]:
         """Return all pages, of every kind."""
@@ -112,9 +115,7 @@ class VolumePages:
         if self._room.open_records >= PAGES_MAX:
             self.beyond_limits += len(message.page_ids)
         else:
-            before = len(pages)
-            pages.add(message)
-            self._room.open_records += len(pages) - before
+            self._room.open_records += pages.add(message)
         # Close only after opening: the oldest epoch may be the one that this message has opened.
         if len(self._open) > OPEN_EPOCHS_MAX:
             self._close_unfinished(min(self._open))

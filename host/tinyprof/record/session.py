@@ -94,7 +94,9 @@ def check_outputs(request: Request, console: Path | None, inputs: Iterable[Path]
         )
     if console is None:
         return
-    if console.resolve() == output.resolve():
+    path, own = console.resolve(), output.resolve()
+    is_part = request.roll and path.parent == own.parent and _part_name(own).fullmatch(path.name)
+    if path == own or is_part:
         raise OutputError(f"{console} is the capture itself", "name another file with --console")
     others = [*inputs, Path(request.port.removeprefix(SIM).removeprefix("unix:"))]
     for other in others:
@@ -113,10 +115,15 @@ def check_outputs(request: Request, console: Path | None, inputs: Iterable[Path]
 
 def _further_parts(first: Path) -> list[Path]:
     """Return the files that have the name of a further part of a recording."""
-    name = re.compile(re.escape(first.stem) + r"-[1-9][0-9]*" + re.escape(first.suffix))
+    name = _part_name(first)
     with contextlib.suppress(OSError):
         return sorted(path for path in first.parent.iterdir() if name.fullmatch(path.name))
     return []
+
+
+def _part_name(first: Path) -> re.Pattern[str]:
+    """Return the pattern of the names of further parts."""
+    return re.compile(re.escape(first.stem) + r"-[1-9][0-9]*" + re.escape(first.suffix))
 
 
 def _same_file(one: Path, other: Path) -> bool:

@@ -77,8 +77,8 @@ class StatusHeader(Widget):
         others."""
         hello = self._snapshot.hello
         if not hello:
-            unheard = "" if self._state == "reading" else " · no target heard yet"
-            return ending(self._title, max(TITLE_LEAST, room - len(unheard))) + unheard
+            no_target = "" if self._state == "reading" else " · no target heard yet"
+            return ending(self._title, max(TITLE_LEAST, room - len(no_target))) + no_target
         volume = next(iter(hello.volumes), None)
         long = [f"Linux {hello.kernel} {hello.arch}, agent {hello.agent}"]
         short = [f"Linux {hello.kernel} {hello.arch}"]

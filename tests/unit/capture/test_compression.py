@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A packed line: it comes back whole, from any place on, and what claims to be one can hurt
-nobody."""
+"""A packed line comes back whole, from any place on. Hostile packed bytes hurt nobody."""
 
 from __future__ import annotations
 

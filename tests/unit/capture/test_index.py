@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The image index: everything that page ids need, and nothing that bytes can abuse."""
+"""The image index has everything that page ids need. Hostile bytes cannot abuse it."""
 
 from __future__ import annotations
 

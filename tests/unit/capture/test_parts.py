@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A recording in parts: each is complete, and together they hold everything once."""
+"""Each part of a recording is complete, and all parts together hold everything once."""
 
 from __future__ import annotations
 

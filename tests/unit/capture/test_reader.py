@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The capture file: what arrived comes back, a cut costs the chunk it hits, and nothing in it can
-hurt."""
+"""A capture gives back the bytes that arrived. A cut costs the chunk that it hits, and hostile
+bytes hurt nobody."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Captures as each version wrote them, and everything in them as this one reads it."""
+"""Captures of every version are read as they were meant."""
 
 from __future__ import annotations
 

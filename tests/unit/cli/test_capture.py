@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -122,3 +123,16 @@ def test_a_name_with_controls_is_harmless_in_every_result(tmp_path: Path) -> Non
     ):
         done = run(words[0], path, *words[1:])
         assert b"\x1b" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("words", ["info", "check", "cat", "cat --line", "cat --json"])
+@pytest.mark.parametrize("stream", [0, 1, 2])
+def test_a_closed_stream_is_no_traceback(words: str, stream: int) -> None:
+    name, *options = words.split()
+    done = subprocess.run(
+        [*RUN, name, str(WHOLE), *options],
+        capture_output=True,
+        check=False,
+        preexec_fn=lambda: os.close(stream),
+    )
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr

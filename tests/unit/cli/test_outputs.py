@@ -42,6 +42,14 @@ def test_the_consoles_file_is_nothing_that_matters(
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
+def test_the_consoles_file_has_no_parts_name(tmp_path: Path, line: Path) -> None:
+    words = ["-o", str(tmp_path / "it.tpcap"), "--roll", "1h"]
+    done = record(line, *words, "--console", tmp_path / "it-7.tpcap")
+    assert done.returncode == 1
+    assert "is the capture itself" in done.stderr
+    assert list(tmp_path.glob("it*")) == []
+
+
 def test_an_empty_file_and_a_device_take_the_console(tmp_path: Path, line: Path) -> None:
     (tmp_path / "empty").touch()
     for console in (tmp_path / "empty", Path("/dev/null")):

@@ -85,6 +85,10 @@ def ending_of(capture: Path) -> Ending | None:
         return None
 
 
+def messages_of(capture: Path) -> list[Message]:
+    return [event.message for event in events_of(capture)[1] if isinstance(event, Frame)]
+
+
 def console_of(capture: Path) -> bytes:
     return b"".join(e.data for e in events_of(capture)[1] if isinstance(e, ConsoleText))
 
@@ -126,13 +130,14 @@ def test_a_stream_that_nobody_reads_holds_no_recording_up(
     cut = rest.index(b"\0") + 1
     write_all(pty[0], rest[:cut] + flood + b"\0" + rest[cut:])
     wait_until(lambda: capture.stat().st_size > len(flood) + len(line))
+    wait_until(lambda: messages_of(capture) == story)
     began = monotonic()
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE) == 130
     assert monotonic() - began < 1.0 + 0.5 * blocked.count("and")
-    reader, events = events_of(capture)
+    reader, _ = events_of(capture)
     assert (reader.ending, reader.cut_at) == (Ending.INTERRUPTED, None)
-    assert [event.message for event in events if isinstance(event, Frame)] == story
+    assert messages_of(capture) == story
     assert console_of(capture) == flood
 
 
@@ -184,9 +189,9 @@ def test_closed_streams_change_no_recording(
         [*RUN, *map(str, words)], capture_output=True, text=True, check=False, preexec_fn=close
     )
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
-    reader, events = events_of(tmp_path / "capture")
+    reader, _ = events_of(tmp_path / "capture")
     assert (reader.cut_at, reader.ending) == (None, Ending.LINE_ENDED)
-    assert [event.message for event in events if isinstance(event, Frame)] == story
+    assert messages_of(tmp_path / "capture") == story
 
 
 @pytest.mark.parametrize(
@@ -297,3 +302,20 @@ def test_a_target_that_falls_silent_is_said_and_kept(
     reader, _ = events_of(tmp_path / "capture")
     assert reader.losses
     assert reader.losses["silent_ms"] >= 5000
+
+
+def test_a_target_that_repeats_loses_nothing_while_nobody_reads(
+    tmp_path: Path, full_pipe: int, started: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    capture = tmp_path / "capture"
+    words = ["record", "sim:", "-o", capture, "--speed", "0", "--no-tui"]
+    process = started(*words, stderr=full_pipe)
+    wait_until(lambda: ending_of(capture) is Ending.LINE_ENDED)
+    # It is over, and waits for somebody to read where the capture is.
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE) == 0
+    done = subprocess.run(
+        [*RUN, "capture", "info", str(capture), "--json"], capture_output=True, check=True
+    )
+    facts = json.loads(done.stdout)
+    assert (facts["lossless"], facts["repeats"], facts["records"]) == (True, True, 3291)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Epochs, boots and losses out of a line's events, from honest targets and from others."""
+"""Epochs, boots and losses are counted from the events of honest and of hostile targets."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""An epoch that the end of a recording cut off: its pages count, and it weighs no steady page
-down."""
+"""An epoch that the end of a recording cut off: its pages count, but it makes no page of the
+steady state seem seldom."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which pages a volume's epochs had, and what is missing of them, against sets of single
-records."""
+"""The pages of a volume, and its missing records, agree with sets of single records."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The live picture: what it says at the end is what the profile says, and looking costs its
-share."""
+"""The last snapshot says what the profile says, and looking at pages takes its share of the
+time."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A line at a wrong rate, as a simulated UART receives it, and the rate that is suggested for
-it."""
+"""A simulated UART receives a line at a wrong rate, and the right rate is suggested."""
 
 from __future__ import annotations
 

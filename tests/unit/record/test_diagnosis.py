@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is said about a line while it is recorded, when, and how often."""
+"""Each warning about a line comes at the right time, and once."""
 
 from __future__ import annotations
 

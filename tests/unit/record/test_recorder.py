@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One recording from a link: stored first, counted exactly, ended for a known reason."""
+"""A recording is stored first, counted exactly, and ended for a known reason."""
 
 from __future__ import annotations
 

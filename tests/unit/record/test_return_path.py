@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the host asks of a target: repetition until that has begun, and again when the line was
-away."""
+"""The host asks a target for repetition until it has begun, and again when the line was away."""
 
 from __future__ import annotations
 

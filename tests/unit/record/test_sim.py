@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The simulated target: what is in the package can be recorded at once, over good lines and bad
-ones."""
+"""The simulated target can be recorded over good lines and bad ones."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A recording of a small board, with a file and a console that mean harm, and the live view on
-it."""
+"""A recording of a small board, with a hostile file name and a hostile console, and the live view
+on it."""
 
 from __future__ import annotations
 

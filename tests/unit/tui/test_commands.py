@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Keys that reach the recorder and the target, and what the header says of the line."""
+"""Keys become commands for the recorder and the target, and the header shows the state of the
+line."""
 
 from __future__ import annotations
 

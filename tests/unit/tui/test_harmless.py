@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Nothing that a target or an image says reaches the terminal as a command, in any pane or
+"""No text of a target or an image reaches the terminal as a control sequence, in any pane or
 size."""
 
 from __future__ import annotations

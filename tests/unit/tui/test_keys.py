@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every key of the live view, and the story that it is for."""
+"""Every key of the live view does what the help says."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A capture that takes long to be read again, and somebody who no longer wants what it would
-show."""
+"""A slow capture is read again for the past, and nobody waits for it."""
 
 from __future__ import annotations
 

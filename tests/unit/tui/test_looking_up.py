@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the view looks up in the recorded files: names, and what other kernels could map."""
+"""The view looks up names, and curves for other kernels, in the recorded files."""
 
 from __future__ import annotations
 

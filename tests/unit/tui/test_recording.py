@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A recording under the live view: what is seen is what is stored, and leaving it leaves a whole
+"""A recording under the live view shows what it stores, and leaving the view leaves a whole
 capture."""
 
 from __future__ import annotations

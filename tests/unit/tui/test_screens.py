@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Every pane as it was last looked at, in three sizes, with and without colours.
+"""Every pane looks as it did, in three sizes, with and without colours.
 
-After a change that was meant: `pytest tests/unit/tui/test_screens.py --snapshot-update`, and look
-at the pictures in __snapshots__.
+After an intended change run `pytest tests/unit/tui/test_screens.py --snapshot-update`, and look at
+the pictures in __snapshots__.
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Signals while the live view has the terminal: it is given back, the capture is whole, the code
-says so."""
+"""A signal ends the live view: the terminal is given back, the capture is whole, and the exit code
+says so.
+
+A terminal that goes away, or takes nothing more, ends nothing by itself.
+"""
 
 from __future__ import annotations
 

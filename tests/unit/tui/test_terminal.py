@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The real program in a real terminal (tmux) against a target on a pty: what a user reads and
-keeps."""
+"""The real program in a real terminal (tmux) against a target on a pty."""
 
 from __future__ import annotations
 

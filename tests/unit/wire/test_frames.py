@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The frame decoder against lines that cut, merge, lose, garble and interleave what the target
-sent."""
+"""The frame decoder takes lines that cut, merge, lose, garble and interleave the target's
+frames."""
 
 from __future__ import annotations
 

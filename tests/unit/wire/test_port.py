@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What libraries raise at a port is ours once it leaves the room."""
+"""Every error that a library raises at a port leaves the room as a LinkError."""
 
 from __future__ import annotations
 

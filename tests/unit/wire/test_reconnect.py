@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A port that is late, goes away, comes back under another number, or refuses for a moment."""
+"""A port may be late, go away, come back under another number, or refuse for a moment."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The sequence of frames: each once, in its place, and every gap known."""
+"""Each frame comes out once and in its place, and every gap is known."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Records out of their elements, against the rule of docs/wire-format.md as it is written
-there."""
+"""Records come out of their elements by the rule of docs/wire-format.md."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from tinyprof.capture.format import ENDED
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cli import Exit
 from tinyprof.cli.progress import counted
+from tinyprof.cli.terminal import open_closed_streams
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Tally, Totals
 from tinyprof.pages import Kind
@@ -47,9 +48,12 @@ KINDS = {Kind.EXEC: "x", Kind.READ: "r", Kind.WRITE: "w", Kind.FILE: "f"}
 """Letters of the kinds, as in reports. x: touched in a mapping that may be executed."""
 
 
-@click.group(help="Look into recordings, check them and repair them.")
+@click.group(
+    help="Look into recordings, check them and repair them.",
+    epilog="Example: tinyprof capture info boot.tpcap",
+)
 def command() -> None:
-    pass
+    open_closed_streams()
 
 
 @command.command(

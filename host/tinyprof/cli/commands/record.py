@@ -181,7 +181,6 @@ def command(
     no_tui: bool,
     as_json: bool,
 ) -> Exit:
-    closed = open_closed_streams()
     request = Request(
         port,
         output,
@@ -197,39 +196,51 @@ def command(
         speed=speed,
         noisy=noise,
     )
+    return _record(request, image, rootfs, console, no_tui=no_tui, as_json=as_json)
+
+
+def _record(
+    request: Request,
+    image: Path | None,
+    rootfs: Path | None,
+    console: Path | None,
+    *,
+    no_tui: bool,
+    as_json: bool,
+) -> Exit:
+    closed = open_closed_streams()
     _check(request, closed, as_json=as_json)
     with interruptible():
         check_outputs(request, console, [path for path in (image, rootfs) if path])
         request = replace(request, index=index_of(image) if image else None)
+        on_screen = not no_tui and not as_json and has_terminal()
+        contents = contents_of(image, rootfs) if on_screen else None
         with open_session(request, _say) as session, until_signalled() as wanted:
-            session.begin_files(wanted)
             kept = _console_outlet(console) if console else None
+            session.begin_files(wanted)
             stderr = Outlet(sys.stderr.fileno, encoding=sys.stderr.encoding, missed=_missed)
             screen = Screen(stderr, _columns(), time.monotonic, kept)
-            if no_tui or as_json or not has_terminal():
-                recording = session.record(screen)
-            else:
+            if on_screen:
                 recording = record_on_screen(
-                    shown(port),
-                    output,
+                    shown(request.port),
+                    request.output,
                     session.index,
                     session.record,
                     kept,
                     wanted,
-                    contents_of(image, rootfs),
+                    contents,
                 )
+            else:
+                recording = session.record(screen)
             if kept:
                 _close_console(kept, screen, wanted)
-            if as_json:
-                _print_summary(request, session, recording, wanted)
             screen.finish()
             # The last lines are the most important ones: they get the room that they need.
             stderr.drain(wanted)
             _print_end(screen, session.paths, recording, as_json=as_json)
-            stderr.close(wanted)
-            if not stderr.is_empty:
-                # Nobody reads it. What is said from here on must not wait.
-                let_go(2)
+            if as_json:
+                _print_summary(request, session, recording, wanted)
+            _let_go_of(stderr, wanted)
             return _verdict(recording, request.baud)
 
 
@@ -271,6 +282,13 @@ def _close_console(kept: Outlet, screen: Screen, wanted: EndWanted) -> None:
             f"tinyprof: {kept.lost_bytes} bytes of console text are not in the --console file{why}"
             "; the capture has them too"
         )
+
+
+def _let_go_of(stderr: Outlet, wanted: EndWanted) -> None:
+    """Wait until stderr is read. If nobody reads it, what is said after this must not wait."""
+    stderr.close(wanted)
+    if not stderr.is_empty:
+        let_go(2)
 
 
 def _print_summary(
