@@ -37,6 +37,12 @@ _HASHED = 2
 _HAS_SOURCES = 4
 """Flag in the head's first byte: a list of sources follows the files."""
 
+_HAS_LINKS = 8
+"""Flag in the head's first byte: a list of symbolic links follows files and sources."""
+
+_LINK = struct.Struct("<I2H")
+"""The head of a link: inode number, bytes of its path, bytes of its target."""
+
 PAGE_HASH_SIZE = 8
 """Bytes of a page's hash: the first of its SHA-256. Among a million pages two are alike by chance
 once in 10^7."""
@@ -101,14 +107,32 @@ class IndexedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexedLink:
+    """A symbolic link. Links of one target share an inode. The first of them stands for all."""
+
+    path: str
+    ino: int
+    target: str
+
+    @property
+    def page_id(self) -> int:
+        """The id of its only page."""
+        return self.ino >> 2
+
+
+@dataclass(frozen=True, slots=True)
 class ImageIndex:
-    """An image's identity and its regular files, sorted by path. `size` is in bytes."""
+    """An image's identity, its regular files and its symbolic links, sorted by path.
+
+    `size` is in bytes. `links` is None in the index of an older capture.
+    """
 
     byte_order: str
     size: int
     fsid: Fsid
     name: str
     files: tuple[IndexedFile, ...]
+    links: tuple[IndexedLink, ...] | None = None
 
     def volume_of(self, hello: Hello) -> int:
         """Return the number of the volume on which the target runs this image. Raises
@@ -130,6 +154,7 @@ def pack_index(index: ImageIndex) -> bytes:
     hashed = all(len(file.hashes) == len(file.flags) for file in index.files)
     sources = [(number, file.source) for number, file in enumerate(index.files) if file.source]
     order = _BYTE_ORDERS.index(index.byte_order) | _HASHED * hashed | _HAS_SOURCES * bool(sources)
+    order |= _HAS_LINKS * (index.links is not None)
     parts = [_HEAD.pack(order, index.size, fsid.crc, fsid.edition, fsid.blocks, fsid.files)]
     parts += [_packed_text(index.name), _COUNT.pack(len(index.files))]
     for file in index.files:
@@ -149,10 +174,17 @@ def pack_index(index: ImageIndex) -> bytes:
         parts += [
             _SOURCE.pack(number, it.size, bytes.fromhex(it.sha256)) for number, it in sources
         ]
+    if index.links is not None:
+        parts += [_COUNT.pack(len(index.links)), *map(_packed_link, index.links)]
     packed = b"".join(parts)
     if len(packed) > INDEX_MAX:
         raise ImageIndexError(f"the image's index has {len(packed)} bytes, over {INDEX_MAX}")
     return packed
+
+
+def _packed_link(link: IndexedLink) -> bytes:
+    path, target = os.fsencode(link.path), os.fsencode(link.target)
+    return _LINK.pack(link.ino, len(path), len(target)) + path + target
 
 
 def _packed_text(text: str) -> bytes:
@@ -165,17 +197,20 @@ def unpack_index(data: bytes) -> ImageIndex:
     breaks."""
     cursor = _Cursor(data)
     order, size, *ids = cursor.fields(_HEAD)
-    hashed, sourced = order & _HASHED, order & _HAS_SOURCES
-    order &= ~(_HASHED | _HAS_SOURCES)
+    hashed, sourced, linked = order & _HASHED, order & _HAS_SOURCES, order & _HAS_LINKS
+    order &= ~(_HASHED | _HAS_SOURCES | _HAS_LINKS)
     if order >= len(_BYTE_ORDERS):
         raise ImageIndexError(f"the image index names byte order {order}")
     name = cursor.text(cursor.fields(_LENGTH)[0])
     files = [_unpack_file(cursor, bool(hashed)) for _ in range(cursor.fields(_COUNT)[0])]
     for _ in range(cursor.fields(_COUNT)[0] if sourced else 0):
         _unpack_source(cursor, files)
+    links = None
+    if linked:
+        links = tuple(_unpack_link(cursor) for _ in range(cursor.fields(_COUNT)[0]))
     if cursor.at != len(data):
         raise ImageIndexError(f"the image index goes on after its last file, at byte {cursor.at}")
-    return ImageIndex(_BYTE_ORDERS[order], size, Fsid(*ids), name, tuple(files))
+    return ImageIndex(_BYTE_ORDERS[order], size, Fsid(*ids), name, tuple(files), links)
 
 
 def _unpack_file(cursor: _Cursor, hashed: bool) -> IndexedFile:
@@ -200,6 +235,14 @@ def _unpack_source(cursor: _Cursor, files: list[IndexedFile]) -> None:
     if number >= len(files) or size > files[number].size:
         raise ImageIndexError(f"the image index has an impossible source at byte {cursor.at}")
     files[number] = replace(files[number], source=Source(size, digest.hex()))
+
+
+def _unpack_link(cursor: _Cursor) -> IndexedLink:
+    ino, path_size, target_size = cursor.fields(_LINK)
+    path, target = cursor.text(path_size), cursor.text(target_size)
+    if not path.startswith("/") or not target or "\0" in path + target:
+        raise ImageIndexError(f"the image index has an impossible link at byte {cursor.at}")
+    return IndexedLink(path, ino, target)
 
 
 class _Cursor:

@@ -24,6 +24,7 @@ from tinyprof.profile.model import (
     KIND_LETTERS,
     BootFacts,
     FileUse,
+    LinkUse,
     PageUse,
     PhaseFacts,
     Profile,
@@ -213,7 +214,8 @@ def profile_of_boot(boot: Boot, index: ImageIndex, weight: int = 1) -> Profile:
     facts = BootFacts(str(index.fsid), boot.hello.kernel, epochs, boot.losses, phases, weight)
     known: set[int] = set()
     files = _files(volume, index, _Scale(weight, tuple(steady)), known) if volume.page_ids else ()
-    return Profile((facts,), len(volume.page_ids - known), files)
+    links = _links(volume, index, _Scale(weight, tuple(steady)), known)
+    return Profile((facts,), len(volume.page_ids - known), files, links=links)
 
 
 def _phase_facts(phases: Sequence[Phase], steady: Sequence[bool]) -> tuple[PhaseFacts, ...]:
@@ -248,6 +250,28 @@ class _Scale:
         return PageUse(
             page_hash, {_KEY_OF[key]: self.seen(seen) for key, seen in heat.by_key.items()}
         )
+
+
+def _links(
+    volume: VolumeHeat, index: ImageIndex, scale: _Scale, known: set[int]
+) -> tuple[LinkUse, ...] | None:
+    """The followed links of one boot. Adds the page ids that it resolves to `known`.
+
+    None where no link was told: every boot follows some, so its kernel part is one that does not
+    record them.
+    """
+    left = volume.page_ids - known
+    told = [link for link in index.links or () if link.page_id in left]
+    known.update(link.page_id for link in told)
+    images = (str(index.fsid),)
+    return (
+        tuple(
+            LinkUse(link.path, link.target, images, scale.use(volume.pages[link.page_id], "").any)
+            for link in told
+            if link.page_id in volume.pages
+        )
+        or None
+    )
 
 
 def _files(

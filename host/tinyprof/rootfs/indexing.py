@@ -1,22 +1,32 @@
 # SPDX-License-Identifier: MIT
-"""Indexes every regular file of an image: an image in, the index for a capture out."""
+"""Indexes the files and symbolic links of an image: an image in, the index for a capture out."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
-from tinyprof.capture.index import PAGE_HASH_SIZE, ImageIndex, IndexedFile, PageFlag, Source
-from tinyprof.cramfs.format import EntryKind
+from tinyprof.capture.index import (
+    PAGE_HASH_SIZE,
+    ImageIndex,
+    IndexedFile,
+    IndexedLink,
+    PageFlag,
+    Source,
+)
+from tinyprof.cramfs.format import EntryKind, name_text
+from tinyprof.cramfs.reading.directory import Entry
 from tinyprof.cramfs.reading.reader import Image
 from tinyprof.pages import PAGE_SIZE, pages_in
 from tinyprof.segments.split import EHDR_SIZE, looks_split, original_of
 
 
 def index_image(image: Image) -> ImageIndex:
-    """Read every regular file of an image. Raises ImageError where one cannot be read."""
+    """Read every file and link of an image. Raises ImageError where one cannot be read."""
     digests: dict[tuple[int, int], tuple[str, tuple[bytes, ...], Source | None]] = {}
     files = []
-    for entry in sorted(image.entries, key=lambda entry: entry.path):
+    entries = sorted(image.entries, key=lambda entry: entry.path)
+    for entry in entries:
         if entry.kind is not EntryKind.FILE:
             continue
         content = (entry.ino, entry.size)
@@ -41,7 +51,18 @@ def index_image(image: Image) -> ImageIndex:
             IndexedFile(entry.path, entry.ino, entry.size, digest, stored, flags, hashes, before)
         )
     head = image.superblock
-    return ImageIndex(head.byte_order, head.size, head.fsid, head.name, tuple(files))
+    links = _links(image, entries)
+    return ImageIndex(head.byte_order, head.size, head.fsid, head.name, tuple(files), links)
+
+
+def _links(image: Image, entries: Iterable[Entry]) -> tuple[IndexedLink, ...]:
+    """The symbolic links, one for each inode: links of one target share a page of RAM."""
+    found: dict[int, IndexedLink] = {}
+    for entry in entries:
+        if entry.kind is EntryKind.SYMLINK and entry.size and entry.ino not in found:
+            target = name_text(image.read(entry))
+            found[entry.ino] = IndexedLink(entry.path, entry.ino, target)
+    return tuple(sorted(found.values(), key=lambda link: link.path))
 
 
 def page_hashes(data: bytes) -> tuple[bytes, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +13,13 @@ import pytest
 
 from support.elf_cases import PAGE, Shape, link
 from support.profile_cases import seen
+from tinyprof.capture.reader import CaptureReader
+from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.cache import DiskCache
-from tinyprof.cramfs.writing.writer import WriteOptions
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.heat.losses import NO_LOSSES
+from tinyprof.pages import Kind
 from tinyprof.plan.planner import Budget, Planner, Prediction
 from tinyprof.profile.merge import merge_profiles, weighted
 from tinyprof.profile.model import (
@@ -27,8 +31,11 @@ from tinyprof.profile.model import (
     Profile,
     ProfileError,
 )
+from tinyprof.profile.resolve import make_profile
 from tinyprof.profile.tprof import dump_profile, load_profile
+from tinyprof.rootfs.indexing import index_image
 from tinyprof.rootfs.match import match
+from tinyprof.wire.messages import EpochEnd, Hello, Pages
 
 FSID = "0000000a/1/2/3"
 
@@ -116,3 +123,28 @@ def test_links_that_cannot_be_are_refused(profile: Profile, row: list[object], s
     fields = json.loads(dump_profile(profile))
     with pytest.raises(ProfileError, match=said):
         load_profile(json.dumps({**fields, "links": [row]}))
+
+
+def test_a_link_that_a_target_recorded_is_in_the_profile(
+    rootfs: Path, hello: Hello, capture_of: Callable[..., CaptureReader]
+) -> None:
+    (rootfs / "sh").symlink_to("program")
+    image = read_image(write_image(Tree.from_directory(rootfs), {}, WriteOptions()).image)
+    index = index_image(image)
+    assert index.links
+    volume = replace(hello.volumes[0], fsid=image.superblock.fsid)
+    file_id = index.files[0].page_ids[0]
+    touched = (index.links[0].page_id, file_id)
+    messages = [
+        replace(hello, volumes=(volume,)),
+        Pages(0, 1, 5, touched, bytes([Kind.FILE, Kind.EXEC])),
+        EpochEnd(0, 1, 9, (1, 0, 0, 1)),
+    ]
+    made = make_profile([capture_of(messages, index)])
+    assert made.unknown_pages == 0
+    assert made.links
+    assert [(link.path, link.target) for link in made.links] == [("/sh", "program")]
+    # An older kernel part records no link at all.
+    messages[1] = Pages(0, 1, 5, (file_id,), bytes([Kind.EXEC]))
+    messages[2] = EpochEnd(0, 1, 9, (1, 0, 0, 0))
+    assert make_profile([capture_of(messages, index)]).links is None
