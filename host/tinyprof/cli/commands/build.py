@@ -16,21 +16,21 @@ import click
 
 from tinyprof.cli import Exit
 from tinyprof.cli.bar import Bar
-from tinyprof.cli.block_cache import open_cache
-from tinyprof.cli.build_words import (
+from tinyprof.cli.building.block_cache import open_cache
+from tinyprof.cli.building.result import (
+    Built,
+    Wanted,
+    show_attributes,
+    show_complaints,
+    show_nodes,
+)
+from tinyprof.cli.building.words import (
     BYTE_ORDERS,
     EDITION_MAX,
     STDOUT,
     Words,
     refuse_contradictions,
     splitting_of,
-)
-from tinyprof.cli.built import (
-    Built,
-    Wanted,
-    show_attributes,
-    show_complaints,
-    show_nodes,
 )
 from tinyprof.cli.stale import MAX_STALE, check_stale
 from tinyprof.cramfs.format import IMAGE_MAX, name_text
