@@ -25,7 +25,6 @@ FUZZ = ("test_fuzz", "test_mutated")
 """Modules with a single test of a minute or more."""
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep tests that share something slow on one worker (pytest -n N --dist loadgroup).
 

@@ -57,7 +57,6 @@ TABLE_MAX = 4 << 20
 
 
 @click.command(
-    context_settings={"help_option_names": ["-h", "--help"]},
     help="Build IMAGE from the folder ROOTFS. All pages are compressed but the chosen ones, which "
     "are stored as they are, to be executed in place. - as IMAGE is standard output.",
     epilog="Example: tinyprof build --profile boot.tprof rootfs/ rootfs.cramfs",
