@@ -31,29 +31,6 @@ LOOK_MS = 200
 """Milliseconds between two looks at terminals whose end no signal tells."""
 
 
-def open_closed_streams() -> set[int]:
-    """Put /dev/null in the place of standard streams that are closed, and return their numbers.
-
-    Without this the next file that is opened takes the number of a closed stream, and whatever is
-    printed goes into that file.
-    """
-    closed = set()
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            closed.add(number)
-            nothing = os.open(os.devnull, os.O_RDWR)
-            if nothing != number:
-                os.dup2(nothing, number)
-                os.close(nothing)
-        if getattr(sys, name) is None:
-            stream = os.fdopen(number, "w" if number else "r", closefd=False)
-            setattr(sys, name, stream)
-            setattr(sys, f"__{name}__", stream)
-    return closed
-
-
 def has_terminal() -> bool:
     """Whether keys come from a terminal, and both streams go to one."""
     return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))

@@ -17,7 +17,6 @@ from tinyprof.capture.format import ENDED
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cli import Exit
 from tinyprof.cli.progress import counted
-from tinyprof.cli.terminal import open_closed_streams
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Tally, Totals
 from tinyprof.pages import Kind
@@ -53,7 +52,7 @@ KINDS = {Kind.EXEC: "x", Kind.READ: "r", Kind.WRITE: "w", Kind.FILE: "f"}
     epilog="Example: tinyprof capture info boot.tpcap",
 )
 def command() -> None:
-    open_closed_streams()
+    pass
 
 
 @command.command(
