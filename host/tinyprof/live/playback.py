@@ -79,7 +79,7 @@ class FinishedCapture:
 
     def start(self, post: Post) -> None:
         self._post = post
-        threading.Thread(target=self._boot, name="reader", daemon=True).start()
+        threading.Thread(target=self._run, name="reader", daemon=True).start()
 
     def stop(self) -> None:
         self._stop.set()
@@ -90,7 +90,7 @@ class FinishedCapture:
     def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
         return snapshot_at(self._paths, self._image, epochs, wanted)
 
-    def _boot(self) -> None:
+    def _run(self) -> None:
         notes, heat = _Notes(), LiveHeat(self._image)
         try:
             for number, path in enumerate(self._paths):

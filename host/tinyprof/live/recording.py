@@ -79,7 +79,7 @@ class LiveRecording:
 
     def start(self, post: Post) -> None:
         self._post = post
-        self._thread = threading.Thread(target=self._boot, name="recorder", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -101,7 +101,7 @@ class LiveRecording:
     def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
         return snapshot_at(part_paths(self.capture), self._index, epochs, wanted)
 
-    def _boot(self) -> None:
+    def _run(self) -> None:
         try:
             self.recording = self._begin(self, self._heat.take, self._due, self._stop.is_set)
         except BaseException as error:
