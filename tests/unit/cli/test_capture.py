@@ -110,6 +110,17 @@ def test_repair_reads_a_large_capture_piece_by_piece(tmp_path: Path) -> None:
     assert path.stat().st_size == (tmp_path / "whole").stat().st_size == size - 12
 
 
+def test_repair_leaves_no_half_file_on_a_full_disk(tmp_path: Path) -> None:
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100));"
+        "from tinyprof.cli import main; main()"
+    )
+    command = [sys.executable, "-c", code, "capture", "repair", str(WHOLE), "-o", "half"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, list(tmp_path.iterdir())) == (1, []), done.stderr
+    assert "File too large" in done.stderr
+
+
 def test_a_name_with_controls_is_harmless_in_every_result(tmp_path: Path) -> None:
     path = tmp_path / "\x1b[2Jname.tpcap"
     path.write_bytes(WHOLE.read_bytes())

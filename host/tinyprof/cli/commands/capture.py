@@ -120,6 +120,8 @@ def _copy_start(path: Path, size: int, output: Path) -> None:
             while piece := file.read(min(size, PIECE)):
                 new.write(piece)
                 size -= len(piece)
+            # Closing would find out too late that the disk is full.
+            new.flush()
         except BaseException:
             output.unlink(missing_ok=True)
             raise
