@@ -16,12 +16,11 @@ import click
 from tinyprof.capture.format import ENDED
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cli import Exit
-from tinyprof.cli.progress import counted
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Tally, Totals
 from tinyprof.pages import Kind
 from tinyprof.tables.ledger import ledger_fields, ledger_lines
-from tinyprof.text import epoch_text, shown, shown_line
+from tinyprof.text import counted, epoch_text, shown, shown_line
 from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event, HostMark
 from tinyprof.wire.messages import (
     Begin,
