@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tinyprof.capture.writer import CaptureWriter
+from tinyprof.cli.commands import capture as commands
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "capture"]
 WHOLE = Path(__file__).parents[2] / "vectors/captures/v2.tpcap"
@@ -108,6 +109,33 @@ def test_repair_reads_a_large_capture_piece_by_piece(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert "12 bytes cut off" in done.stderr
     assert path.stat().st_size == (tmp_path / "whole").stat().st_size == size - 12
+
+
+def test_repair_cuts_nothing_off_a_recording_that_still_grows(
+    cut: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut.write_bytes(WHOLE.read_bytes())
+    read = commands._read
+
+    def read_meanwhile(path: Path) -> object:
+        found = read(path)
+        with path.open("ab") as recorder:
+            recorder.write(b"what came since")
+        return found
+
+    monkeypatch.setattr(commands, "_read", read_meanwhile)
+    assert commands.repair.callback
+    commands.repair.callback(cut, None)
+    assert cut.read_bytes() == WHOLE.read_bytes() + b"what came since"
+
+
+def test_a_silence_at_the_end_is_a_cause_for_every_reader(tmp_path: Path) -> None:
+    path = tmp_path / "silent.tpcap"
+    with path.open("xb", buffering=0) as file:
+        CaptureWriter(file).losses({"silent_ms": 7000, "overruns": 3})
+    causes = json.loads(run("info", path, "--json").stdout)["causes"]
+    assert (causes["silent_ms"], causes["overruns"]) == (7000, 3)
+    assert b"had sent nothing for 7 s" in run("info", path).stdout
 
 
 def test_repair_leaves_no_half_file_on_a_full_disk(tmp_path: Path) -> None:
