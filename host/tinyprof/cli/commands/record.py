@@ -267,10 +267,12 @@ def _missed(lines: int) -> str:
 
 def _console_outlet(path: Path) -> Outlet:
     """Open the file or pipe for the console's text. A pipe is opened once somebody reads it."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOCTTY
     if path.is_fifo():
         return Outlet(lambda: os.open(path, flags))
-    file = os.open(path, flags, 0o666)
+    # Opening a serial device may wait for its carrier for ever.
+    file = os.open(path, flags | os.O_NONBLOCK, 0o666)
+    os.set_blocking(file, True)
     return Outlet(lambda: file)
 
 
