@@ -105,6 +105,10 @@ class FinishedCapture:
                 self._take_notes(reader, notes)
         except (TinyprofError, OSError) as error:
             notes.log(0.0, str(error))
+        except Exception as error:
+            # Without last news the view would never close.
+            notes.log(0.0, f"reading failed: {error!r}")
+            heat = LiveHeat(None)
         heat.finish()
         notes.flush()
         self._post(notes.news(self._snapshot(heat, whole=True), over=True))

@@ -107,7 +107,9 @@ class LiveRecording:
         except BaseException as error:
             # The waiting thread raises it, where it can be told.
             self.crash = error
-        self._heat.finish()
+        if self.recording:
+            self._totals = self.recording.totals
+        snapshot = self._last_snapshot()
         self._notes.flush()
         self._notes.log(self._elapsed(), f"recording ended: {self._why()}")
         # After a fault, or when the port closed, the view stays open. A limit, a key or a signal
@@ -115,9 +117,16 @@ class LiveRecording:
         leave = bool(
             self.recording and not self.recording.fault and self.recording.ending in ASKED_FOR
         )
-        if self.recording:
-            self._totals = self.recording.totals
-        self._post(self._notes.news(self._snapshot(whole=True), over=True, leave=leave))
+        self._post(self._notes.news(snapshot, over=True, leave=leave))
+
+    def _last_snapshot(self) -> Snapshot:
+        """Return the state at the end. Without last news the view would never close."""
+        try:
+            self._heat.finish()
+            return self._snapshot(whole=True)
+        except Exception as error:
+            self.crash = self.crash or error
+            return Snapshot()
 
     def _snapshot(self, *, whole: bool = False) -> Snapshot:
         snapshot = self._heat.snapshot(self._elapsed(), whole=whole)
