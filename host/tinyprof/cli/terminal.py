@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from tinyprof.capture.index import ImageIndex
 from tinyprof.disk import replace_file
+from tinyprof.errors import TinyprofError
 from tinyprof.live.outlet import let_go
 from tinyprof.record.recorder import Recording
 from tinyprof.rootfs.contents import Contents
@@ -156,5 +157,6 @@ def record_on_screen(
         feed.wait()
     if feed.crash:
         raise feed.crash
-    assert feed.recording
+    if feed.recording is None:
+        raise TinyprofError("the live view could not start", "record with --no-tui")
     return feed.recording
