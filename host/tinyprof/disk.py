@@ -36,16 +36,21 @@ class DiskError(TinyprofError):
     """A file that must not, or could not, be written; or a disk that has not kept what it took."""
 
 
-def refuse_inputs(output: Path, inputs: Iterable[Path]) -> None:
+def refuse_inputs(output: Path, inputs: Iterable[Path], *, of_any_kind: bool = False) -> None:
     """Raise DiskError if `output` is one of `inputs`: the same file by device and inode.
 
-    Pipes and character devices may be both.
+    Pipes and character devices may be both, unless `of_any_kind`. An input that is not there, or
+    that nobody may look at, is passed over: whoever reads it will say so.
     """
     there = _status(output)
-    if there is None or not (stat.S_ISREG(there.st_mode) or stat.S_ISBLK(there.st_mode)):
+    if there is None:
+        return
+    if not (of_any_kind or stat.S_ISREG(there.st_mode) or stat.S_ISBLK(there.st_mode)):
         return
     for path in inputs:
-        also = _status(path)
+        also = None
+        with contextlib.suppress(OSError, ValueError):
+            also = path.stat()
         if also and (also.st_dev, also.st_ino) == (there.st_dev, there.st_ino):
             same = "" if path == output else f", which is {shown(str(path))},"
             raise DiskError(

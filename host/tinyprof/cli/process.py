@@ -15,6 +15,9 @@ from typing import Any, TextIO
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 """Signals that end a command as Ctrl-C does, unless they are ignored (nohup)."""
 
+_closed: set[int] = set()
+"""Numbers of standard streams."""
+
 
 class Ended(BaseException):
     """A signal asked for the end. Whatever is half-made is removed on the way out."""
@@ -40,7 +43,7 @@ def prepare() -> None:
        escapes (PEP 383), whatever the locale says. What the locale's own encoding cannot show is
        escaped on its way to the terminal.
     2. Each standard stream is open. What a closed standard output was to get fails as a write
-       does; what a closed standard error was to get is dropped.
+       does; what a closed standard error was to get is dropped. `closed_streams()` names them.
     3. SIGTERM and SIGHUP raise Ended in the main thread.
     """
     _keep_names_as_bytes()
@@ -60,7 +63,14 @@ def _keep_names_as_bytes() -> None:
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **words})
 
 
+def closed_streams() -> frozenset[int]:
+    """Return the numbers of the standard streams that were closed when the program started."""
+    return frozenset(_closed)
+
+
 def _open_standard_streams() -> None:
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    _closed.update(number for number, stream in enumerate(streams) if stream is None)
     # open() takes the lowest free number, so these come in this order. Writing to a descriptor
     # that is open for reading fails with EBADF, as it does for a closed one.
     if sys.stdin is None:

@@ -19,7 +19,7 @@ from tinyprof.heat.totals import Totals
 from tinyprof.live.recording import ConsoleFile
 from tinyprof.record.recorder import Recording
 from tinyprof.tables.ledger import ledger_fields, losses_text
-from tinyprof.text import shown, shown_line
+from tinyprof.text import counted, shown, shown_line
 from tinyprof.wire.messages import Hello
 
 TERMINAL_SECONDS = 0.25
@@ -132,11 +132,6 @@ def progress_text(totals: Totals, rate: float) -> str:
         f"{counted(totals.pages, 'page')} {counted(totals.epochs, 'epoch')}, "
         f"lost: {losses_text(totals.losses)}"
     )
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number and its noun: 1 epoch, 2 epochs."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def ended_text(recording: Recording) -> str:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from tinyprof.capture.index import ImageIndex
 from tinyprof.disk import replace_file
+from tinyprof.errors import TinyprofError
 from tinyprof.live.outlet import let_go
 from tinyprof.record.recorder import Recording
 from tinyprof.rootfs.contents import Contents
@@ -29,29 +30,6 @@ if TYPE_CHECKING:
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOOK_MS = 200
 """Milliseconds between two looks at terminals whose end no signal tells."""
-
-
-def open_closed_streams() -> set[int]:
-    """Put /dev/null in the place of standard streams that are closed, and return their numbers.
-
-    Without this the next file that is opened takes the number of a closed stream, and whatever is
-    printed goes into that file.
-    """
-    closed = set()
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            closed.add(number)
-            nothing = os.open(os.devnull, os.O_RDWR)
-            if nothing != number:
-                os.dup2(nothing, number)
-                os.close(nothing)
-        if getattr(sys, name) is None:
-            stream = os.fdopen(number, "w" if number else "r", closefd=False)
-            setattr(sys, name, stream)
-            setattr(sys, f"__{name}__", stream)
-    return closed
 
 
 def has_terminal() -> bool:
@@ -179,5 +157,6 @@ def record_on_screen(
         feed.wait()
     if feed.crash:
         raise feed.crash
-    assert feed.recording
+    if feed.recording is None:
+        raise TinyprofError("the live view could not start", "record with --no-tui")
     return feed.recording

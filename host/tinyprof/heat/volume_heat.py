@@ -56,8 +56,7 @@ class VolumeHeat(VolumePages):
     as bits of a word, one word for each kind, and counted for many epochs at once.
 
     `processes`: the highest number of processes that mapped a file, by the page id of its page 0,
-    where it was more than
-    1. None: the target does not count processes.
+    where it was more than 1. None: the target does not count processes.
     """
 
     def __init__(self, room: Room | None = None) -> None:

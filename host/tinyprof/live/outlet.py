@@ -15,7 +15,7 @@ from collections.abc import Callable
 from time import monotonic
 
 WAITING_MAX = 1 << 18
-"""Bytes that wait for a reader at most."""
+"""Bytes that wait for a reader at most. A single longer piece may wait alone."""
 
 GRACE_SECONDS = 0.25
 """Seconds that a stream may still take once the program is told to end."""
@@ -57,10 +57,11 @@ class Outlet:
         else:
             data = bytes(text)
         with self._changed:
-            if self.error or self._waiting + len(data) > WAITING_MAX:
+            is_full = self._waiting > 0 and self._waiting + len(data) > WAITING_MAX
+            if self.error or is_full:
                 self.lost_bytes += len(data)
                 self._missed_lines += data.count(b"\n")
-            else:
+            elif data:
                 self._put(self._words_for_missed() + data)
         return len(text)
 
@@ -79,7 +80,8 @@ class Outlet:
         stream took nothing. None: wait for as long as that takes.
         """
         with self._changed:
-            if words := self._words_for_missed():
+            # A stream that has failed takes nothing: to wait for it would never end.
+            if not self.error and (words := self._words_for_missed()):
                 self._put(words)
         left, moved, told = self._waiting, monotonic(), None
         while self._waiting:

@@ -79,7 +79,7 @@ class FinishedCapture:
 
     def start(self, post: Post) -> None:
         self._post = post
-        threading.Thread(target=self._boot, name="reader", daemon=True).start()
+        threading.Thread(target=self._run, name="reader", daemon=True).start()
 
     def stop(self) -> None:
         self._stop.set()
@@ -90,7 +90,7 @@ class FinishedCapture:
     def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
         return snapshot_at(self._paths, self._image, epochs, wanted)
 
-    def _boot(self) -> None:
+    def _run(self) -> None:
         notes, heat = _Notes(), LiveHeat(self._image)
         try:
             for number, path in enumerate(self._paths):
@@ -105,6 +105,10 @@ class FinishedCapture:
                 self._take_notes(reader, notes)
         except (TinyprofError, OSError) as error:
             notes.log(0.0, str(error))
+        except Exception as error:
+            # Without last news the view would never close.
+            notes.log(0.0, f"reading failed: {error!r}")
+            heat = LiveHeat(None)
         heat.finish()
         notes.flush()
         self._post(notes.news(self._snapshot(heat, whole=True), over=True))

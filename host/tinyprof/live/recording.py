@@ -79,7 +79,7 @@ class LiveRecording:
 
     def start(self, post: Post) -> None:
         self._post = post
-        self._thread = threading.Thread(target=self._boot, name="recorder", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -101,13 +101,15 @@ class LiveRecording:
     def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
         return snapshot_at(part_paths(self.capture), self._index, epochs, wanted)
 
-    def _boot(self) -> None:
+    def _run(self) -> None:
         try:
             self.recording = self._begin(self, self._heat.take, self._due, self._stop.is_set)
         except BaseException as error:
             # The waiting thread raises it, where it can be told.
             self.crash = error
-        self._heat.finish()
+        if self.recording:
+            self._totals = self.recording.totals
+        snapshot = self._last_snapshot()
         self._notes.flush()
         self._notes.log(self._elapsed(), f"recording ended: {self._why()}")
         # After a fault, or when the port closed, the view stays open. A limit, a key or a signal
@@ -115,9 +117,16 @@ class LiveRecording:
         leave = bool(
             self.recording and not self.recording.fault and self.recording.ending in ASKED_FOR
         )
-        if self.recording:
-            self._totals = self.recording.totals
-        self._post(self._notes.news(self._snapshot(whole=True), over=True, leave=leave))
+        self._post(self._notes.news(snapshot, over=True, leave=leave))
+
+    def _last_snapshot(self) -> Snapshot:
+        """Return the state at the end. Without last news the view would never close."""
+        try:
+            self._heat.finish()
+            return self._snapshot(whole=True)
+        except Exception as error:
+            self.crash = self.crash or error
+            return Snapshot()
 
     def _snapshot(self, *, whole: bool = False) -> Snapshot:
         snapshot = self._heat.snapshot(self._elapsed(), whole=whole)

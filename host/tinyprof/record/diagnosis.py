@@ -77,7 +77,7 @@ class LineWatch:
         self._port = port
         self._baud = baud
         self._index = index
-        self._on_events = False
+        self._has_received = False
         self._hello: Hello | None = None
         self._tracerless_since: float | None = None
         self._waiting_since: float | None = None
@@ -103,8 +103,8 @@ class LineWatch:
         `pending`: the decoder's unfinished stretch. `held`: good frames came that are no events
         yet.
         """
-        self._on_events = self._on_events or bool(data)
-        if not self._on_events:
+        self._has_received = self._has_received or bool(data)
+        if not self._has_received:
             if now >= SILENCE_SECONDS:
                 yield from self._once("silence", self._silence(now))
             return

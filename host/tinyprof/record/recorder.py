@@ -187,7 +187,7 @@ class _Session:
                 self.ending = Ending.LINE_ENDED
             else:
                 self.take(data)
-        self.settle()
+        self.settle(limits)
 
     def over(self, limits: StopAfter) -> bool:
         """Whether the recording has ended, or a limit ends it now."""
@@ -345,14 +345,14 @@ class _Session:
         ):
             self._observer.warning(warning)
 
-    def settle(self) -> None:
-        """Give a target that repeats a moment for the frames that are missing just now."""
-        hurried = self.ending is Ending.INTERRUPTED
-        until = self._elapsed() + (HURRIED_SECONDS if hurried else SETTLE_SECONDS)
+    def settle(self, limits: StopAfter) -> None:
+        """Give a target that repeats a moment for the frames that are missing just now. A signal
+        may come meanwhile."""
+        ended = self._elapsed()
         while (
             self._decoder.sequence.repeats
             and self._decoder.sequence.waiting
-            and self._elapsed() < until
+            and self._elapsed() - ended < (HURRIED_SECONDS if limits.stop() else SETTLE_SECONDS)
         ):
             data = self._link.read(POLL_SECONDS) if self.ending is not Ending.LINE_ENDED else None
             if data is None:

@@ -20,7 +20,7 @@ from tinyprof.capture.format import CaptureError, Meta
 from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.parts import Roll, RollingWriter, part_path
 from tinyprof.capture.writer import CaptureWriter
-from tinyprof.disk import DiskError, kept_safe
+from tinyprof.disk import DiskError, kept_safe, refuse_inputs
 from tinyprof.errors import TinyprofError
 from tinyprof.record.diagnosis import LineWatch
 from tinyprof.record.noise import Noise
@@ -77,7 +77,7 @@ class Request:
 
 
 def check_outputs(request: Request, console: Path | None, inputs: Iterable[Path]) -> None:
-    """Refuse outputs that would overwrite anything. Raises OutputError.
+    """Refuse outputs that would overwrite anything. Raises OutputError or DiskError.
 
     1. The capture, and with `roll` every file with the name of a further part, must not exist.
     2. The console's file must be none of the inputs, neither the port nor the capture.
@@ -98,13 +98,8 @@ def check_outputs(request: Request, console: Path | None, inputs: Iterable[Path]
     is_part = request.roll and path.parent == own.parent and _part_name(own).fullmatch(path.name)
     if path == own or is_part:
         raise OutputError(f"{console} is the capture itself", "name another file with --console")
-    others = [*inputs, Path(request.port.removeprefix(SIM).removeprefix("unix:"))]
-    for other in others:
-        if _same_file(console, other):
-            raise OutputError(
-                f"{console} is {other}, which the recording reads",
-                "name another file with --console",
-            )
+    port = Path(request.port.removeprefix(SIM).removeprefix("unix:"))
+    refuse_inputs(console, [*inputs, port], of_any_kind=True)
     with contextlib.suppress(FileNotFoundError):
         status = console.stat()
         if stat.S_ISDIR(status.st_mode) or (stat.S_ISREG(status.st_mode) and status.st_size):
@@ -124,14 +119,6 @@ def _further_parts(first: Path) -> list[Path]:
 def _part_name(first: Path) -> re.Pattern[str]:
     """Return the pattern of the names of further parts."""
     return re.compile(re.escape(first.stem) + r"-[1-9][0-9]*" + re.escape(first.suffix))
-
-
-def _same_file(one: Path, other: Path) -> bool:
-    """Whether two names are of one file, by device and inode."""
-    try:
-        return one.samefile(other)
-    except (OSError, ValueError):
-        return False
 
 
 class Session:

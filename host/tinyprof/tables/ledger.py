@@ -69,10 +69,10 @@ def ledger_lines(totals: Totals) -> Iterator[str]:
             if counts[name]:
                 yield f"  {verdict:8} {counts[name]:10} {what}"
     for missing in sorted(totals.missing, key=lambda missing: -missing.records)[:EPOCHS_SHOWN]:
-        boot = f"run {missing.boot}, " if totals.boots > 1 else ""
+        boot = f"boot {missing.boot}, " if totals.boots > 1 else ""
         yield (
             f"  {boot}volume {missing.volume}, epoch {missing.epoch} lacks "
-            f"{missing.records} records"
+            f"{counted(missing.records, 'record')}"
         )
 
 

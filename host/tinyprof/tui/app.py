@@ -7,6 +7,7 @@ writes go through `save`, which puts a file in place whole or not at all.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -20,6 +21,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Footer, Input
 
+from tinyprof.errors import TinyprofError
 from tinyprof.live.news import INTERVAL, Feed, News
 from tinyprof.live.snapshot import Snapshot
 from tinyprof.plan.plan_file import dump_plan
@@ -160,8 +162,9 @@ class LiveApp(App[None]):
             self.refresh(layout=True)
 
     def _post(self, news: News) -> None:
-        """Called in the feed's thread."""
-        self.post_message(NewsArrived(news))
+        """Called in the feed's thread, which may outlive the view and its event loop."""
+        with contextlib.suppress(RuntimeError):
+            self.post_message(NewsArrived(news))
 
     @property
     def _state(self) -> str:
@@ -373,8 +376,9 @@ class LiveApp(App[None]):
             return
         try:
             self._save(path, text.encode())
-        except OSError as error:
-            self.notify(f"{shown(str(path))}: {error.strerror}", severity="error", markup=False)
+        except (TinyprofError, OSError) as error:
+            why = f"{shown(str(path))}: {error.strerror}" if isinstance(error, OSError) else error
+            self.notify(shown(str(why)), severity="error", markup=False)
             return
         self._written.add(path)
         self.notify(f"written; next: {command} {shown(str(path))}", markup=False)

@@ -69,9 +69,8 @@ class Past:
             # is left.
             snapshot = self._feed.at(epoch, lambda: not worker.is_cancelled)
         except (TinyprofError, OSError) as error:
-            self._app.call_from_thread(
-                self._app.notify, shown(str(error)), severity="error", markup=False
-            )
+            # This posts a message. Once the view is closed, nobody would answer a call that waits.
+            self._app.notify(shown(str(error)), severity="error", markup=False)
             return
         if snapshot:
             self._app.post_message(PastArrived(epoch, snapshot))

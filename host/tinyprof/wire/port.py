@@ -187,7 +187,8 @@ class SerialLink:
 
     @property
     def overruns(self) -> int:
-        return self._counted_overruns() - self._overruns_before
+        # A port that is gone counts nothing any more.
+        return max(0, self._counted_overruns() - self._overruns_before)
 
     def _counted_overruns(self) -> int:
         """Return the driver's count since it was loaded; 0 if it keeps none."""

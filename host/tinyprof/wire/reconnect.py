@@ -76,7 +76,8 @@ def _name_in(folder: Path, real: str) -> str | None:
 class LastingLink:
     """A line that only its owner ends. `opened` is the port, if it is there already.
 
-    `gaps`: how often the port went away. `away`: whether it is away now.
+    `gaps`: how often the port went away. `away`: whether it is away now. `overruns`: those of all
+    ports that it has opened.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class LastingLink:
         self._open_port, self._clock, self._sleep = open_port, clock, sleep
         self._link = opened
         self._refused_since: float | None = None
+        self._overruns = self._earlier_overruns = 0
         self.gaps = 0
         if opened:
             self._port = self._lasting()
@@ -113,7 +115,9 @@ class LastingLink:
 
     @property
     def overruns(self) -> int:
-        return self._link.overruns if self._link else 0
+        if self._link:
+            self._overruns = max(self._overruns, self._link.overruns)
+        return self._earlier_overruns + self._overruns
 
     def read(self, timeout: float) -> bytes | None:
         if self._link is None and not self._look(timeout):
@@ -121,6 +125,7 @@ class LastingLink:
         assert self._link
         data = self._link.read(timeout)
         if data is None:
+            self._earlier_overruns, self._overruns = self.overruns, 0
             self._link.close()
             self._link = None
             self.gaps += 1

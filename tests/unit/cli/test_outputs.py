@@ -38,7 +38,7 @@ def test_the_consoles_file_is_nothing_that_matters(
     words: list[str | Path] = ["-o", tmp_path / "capture", "--image", image_file]
     done = record(line, *words, "--console", tmp_path / name)
     assert done.returncode == 1
-    assert f"{tmp_path}/{name} " in done.stderr
+    assert f"tinyprof: {tmp_path}/{name}" in done.stderr
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 

@@ -69,7 +69,7 @@ def test_a_part_without_the_one_before_it_stands_for_itself(tmp_path: Path) -> N
     with (tmp_path / "part-2.tpcap").open("rb") as file:
         assert CaptureReader(file).meta.part == 2
     done = run("profile", first, tmp_path / "part-2.tpcap", "-o", tmp_path / "profile")
-    assert "in 2 runs" in done.stderr, done.stderr
+    assert "in 2 boots" in done.stderr, done.stderr
 
 
 def test_what_is_said_names_the_parts(tmp_path: Path) -> None:

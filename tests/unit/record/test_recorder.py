@@ -20,7 +20,14 @@ from tinyprof.errors import TinyprofError
 from tinyprof.heat.losses import Losses
 from tinyprof.heat.totals import Totals, loss_counts
 from tinyprof.record.diagnosis import LineWatch, NoTracerError
-from tinyprof.record.recorder import REBOOTS_SAID, Recording, StopAfter, record
+from tinyprof.record.recorder import (
+    HURRIED_SECONDS,
+    REBOOTS_SAID,
+    SETTLE_SECONDS,
+    Recording,
+    StopAfter,
+    record,
+)
 from tinyprof.wire.frames import (
     Command,
     ConsoleText,
@@ -31,6 +38,7 @@ from tinyprof.wire.frames import (
 )
 from tinyprof.wire.messages import (
     NO_BOOT,
+    Begin,
     EpochLength,
     Hello,
     HelloPlease,
@@ -287,6 +295,36 @@ def test_it_stops_when_it_is_told_to(story: list[Message]) -> None:
     it = Recorded([*line_of(story)[:2], b"never read"], StopAfter(stop=lambda: next(answers)))
     assert it.recording.ending is it.capture.ending is Ending.INTERRUPTED
     assert it.totals.records == 4
+
+
+@pytest.mark.parametrize("signalled_after", [0.0, 1.0, None])
+def test_a_signal_shortens_the_wait_for_frames_that_are_repeated(
+    story: list[Message], signalled_after: float | None
+) -> None:
+    now = 0.0
+
+    class Silent(Script):
+        def read(self, timeout: float) -> bytes | None:
+            nonlocal now
+            now += 0 if self._reads else 0.1
+            return self._reads.pop(0) if self._reads else b""
+
+    def is_signalled() -> bool:
+        return signalled_after is not None and now >= 0.5 + signalled_after
+
+    begin = encode_message(Begin(1), 0, repeated=True)
+    late = encode_message(story[1], 2, repeated=True)
+    recording = record(
+        Silent([begin + late]),
+        CaptureWriter(io.BytesIO()),
+        LineWatch("port", 1),
+        Notes(),
+        StopAfter(seconds=0.5, stop=is_signalled),
+        clock=lambda: now,
+    )
+    assert recording.totals.records == 4
+    settled = {0.0: HURRIED_SECONDS, 1.0: 1.0, None: SETTLE_SECONDS}[signalled_after]
+    assert now == pytest.approx(0.5 + settled, abs=0.11)
 
 
 def test_it_stops_in_time() -> None:

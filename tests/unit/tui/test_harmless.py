@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tinyprof.disk import DiskError
 from tinyprof.errors import TinyprofError
 from tinyprof.live.news import News
 from tinyprof.profile.model import FileUse, NamedRange
@@ -17,6 +18,7 @@ from tinyprof.rootfs.contents import Contents, Reader
 from tinyprof.rootfs.elf_names import Names
 from tinyprof.tui.app import LiveApp
 from unit.tui.conftest import Told, write
+from unit.tui.driving import press
 
 COMMANDS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\udc80-\udcff]")
 
@@ -82,3 +84,14 @@ def test_what_a_file_cannot_be_read_for_is_told_and_harmless(news: News, capture
     )
     assert not COMMANDS.search(text.replace("\n", ""))
     assert r"no image: \x1b[2J" in text
+
+
+def test_a_file_that_is_not_written_is_told_and_harmless(news: News, capture: Path) -> None:
+    tried = []
+
+    def refused(path: Path, data: bytes) -> None:
+        tried.append(path.suffix)
+        raise DiskError(f"{path} is a recording", "name another output")
+
+    press(LiveApp(Told([news], capture), refused), "w", "p")
+    assert tried == [".plan", ".tprof"]

@@ -81,6 +81,17 @@ def test_a_port_that_goes_away_is_opened_again(tmp_path: Path) -> None:
     link.write(b"still there")
 
 
+def test_bytes_that_the_host_lost_stay_counted_when_the_port_goes_away(tmp_path: Path) -> None:
+    first, second = Port(b"one"), Port(b"two")
+    first.overruns, second.overruns = 7, 2
+    link = Desk(second).link(tmp_path, first)
+    assert (link.read(1.0), link.overruns) == (b"one", 7)
+    # A port that is gone can no longer be asked.
+    first.overruns = 0
+    assert (link.read(1.0), link.overruns) == (b"", 7)
+    assert (link.read(1.0), link.overruns) == (b"two", 9)
+
+
 def test_the_same_device_is_found_under_its_new_number(tmp_path: Path) -> None:
     by_id, one, two = tmp_path / "by-id", tmp_path / "ttyACM0", tmp_path / "ttyACM1"
     by_id.mkdir()

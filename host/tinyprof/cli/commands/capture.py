@@ -16,13 +16,11 @@ import click
 from tinyprof.capture.format import ENDED
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cli import Exit
-from tinyprof.cli.progress import counted
-from tinyprof.cli.terminal import open_closed_streams
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Tally, Totals
 from tinyprof.pages import Kind
 from tinyprof.tables.ledger import ledger_fields, ledger_lines
-from tinyprof.text import epoch_text, shown, shown_line
+from tinyprof.text import counted, epoch_text, shown, shown_line
 from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event, HostMark
 from tinyprof.wire.messages import (
     Begin,
@@ -53,7 +51,7 @@ KINDS = {Kind.EXEC: "x", Kind.READ: "r", Kind.WRITE: "w", Kind.FILE: "f"}
     epilog="Example: tinyprof capture info boot.tpcap",
 )
 def command() -> None:
-    open_closed_streams()
+    pass
 
 
 @command.command(
@@ -105,7 +103,8 @@ def repair(path: Path, output: Path | None) -> Exit:
     if output and (output.exists() or output.is_symlink()):
         raise TinyprofError(f"{output} exists", "name another file with -o")
     reader, _ = _read(path)
-    cut = path.stat().st_size - reader.whole_size
+    # A recording that still grows is whole, though it is longer by now.
+    cut = 0 if reader.cut_at is None else path.stat().st_size - reader.whole_size
     if output:
         _copy_start(path, reader.whole_size, output)
     elif cut:
@@ -121,6 +120,8 @@ def _copy_start(path: Path, size: int, output: Path) -> None:
             while piece := file.read(min(size, PIECE)):
                 new.write(piece)
                 size -= len(piece)
+            # Closing would find out too late that the disk is full.
+            new.flush()
         except BaseException:
             output.unlink(missing_ok=True)
             raise
@@ -171,7 +172,8 @@ def _read(path: Path) -> tuple[CaptureReader, Totals]:
         for event in reader.events():
             tally.take(event)
     tally.bytes, tally.gaps = reader.line_bytes, len(reader.gaps)
-    tally.overruns = (reader.losses or {}).get("overruns", 0)
+    noted = reader.losses or {}
+    tally.overruns, tally.silent_ms = noted.get("overruns", 0), noted.get("silent_ms", 0)
     return reader, tally.totals(reader.seconds, reader.decoder.sequence)
 
 
@@ -229,7 +231,7 @@ def _info_lines(reader: CaptureReader, totals: Totals) -> Iterator[str]:
     over = f"in {counted(totals.epochs, 'epoch')} and {counted(totals.boots, 'boot')}"
     yield f"  {counted(totals.records, 'record')} of {counted(totals.pages, 'page')} {over}"
     yield f"  {counted(totals.bytes, 'byte')} in {totals.seconds:.1f} s"
-    if silent := (reader.losses or {}).get("silent_ms"):
+    if silent := totals.silent_ms:
         yield f"  the target had sent nothing for {silent / 1000:.0f} s when the recording ended"
     yield from ledger_lines(totals)
 

@@ -18,12 +18,12 @@ from tinyprof.capture.format import Ending
 from tinyprof.capture.parts import Roll
 from tinyprof.cli import Exit
 from tinyprof.cli.opening import ROOTFS, contents_of, index_of
+from tinyprof.cli.process import closed_streams
 from tinyprof.cli.progress import Screen, ended_text, summary_fields, totals_text
 from tinyprof.cli.terminal import (
     EndWanted,
     has_terminal,
     interruptible,
-    open_closed_streams,
     record_on_screen,
     until_signalled,
 )
@@ -208,8 +208,7 @@ def _record(
     no_tui: bool,
     as_json: bool,
 ) -> Exit:
-    closed = open_closed_streams()
-    _check(request, closed, as_json=as_json)
+    _check(request, as_json=as_json)
     with interruptible():
         check_outputs(request, console, [path for path in (image, rootfs) if path])
         request = replace(request, index=index_of(image) if image else None)
@@ -244,8 +243,9 @@ def _record(
             return _verdict(recording, request.baud)
 
 
-def _check(request: Request, closed: set[int], *, as_json: bool) -> None:
+def _check(request: Request, *, as_json: bool) -> None:
     """Raises UsageError or TinyprofError for words that make no recording."""
+    closed = closed_streams()
     if request.epoch_ms is not None and request.epoch_ms >= EPOCH_MS_LIMIT:
         raise click.UsageError("--epoch is over 49 days, more than the target can count")
     if (request.noisy or request.speed != 1.0) and not request.is_simulated:
@@ -267,10 +267,12 @@ def _missed(lines: int) -> str:
 
 def _console_outlet(path: Path) -> Outlet:
     """Open the file or pipe for the console's text. A pipe is opened once somebody reads it."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOCTTY
     if path.is_fifo():
         return Outlet(lambda: os.open(path, flags))
-    file = os.open(path, flags, 0o666)
+    # Opening a serial device may wait for its carrier for ever.
+    file = os.open(path, flags | os.O_NONBLOCK, 0o666)
+    os.set_blocking(file, True)
     return Outlet(lambda: file)
 
 

@@ -10,7 +10,7 @@ import click
 from tinyprof.capture.parts import recordings_of
 from tinyprof.cli import Exit
 from tinyprof.cli.opening import ROOTFS, contents_of, index_of, is_capture, meta_of
-from tinyprof.cli.terminal import has_terminal, open_closed_streams, until_signalled
+from tinyprof.cli.terminal import has_terminal, until_signalled
 from tinyprof.disk import replace_file
 from tinyprof.errors import TinyprofError
 from tinyprof.text import shown
@@ -31,7 +31,6 @@ FILE = click.Path(path_type=Path)
 )
 @ROOTFS
 def command(capture: tuple[Path, ...], image: Path | None, rootfs: Path | None) -> Exit:
-    open_closed_streams()
     for path in capture:
         if not is_capture(path):
             raise TinyprofError(
