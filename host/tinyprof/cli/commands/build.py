@@ -290,6 +290,7 @@ def _profiled(
     # Profiles take longer to import than a small image takes to build.
     from tinyprof.cli.opening import open_profile  # noqa: PLC0415
     from tinyprof.plan.selection import choose_by_profile  # noqa: PLC0415
+    from tinyprof.report.plans import nothing_found  # noqa: PLC0415
     from tinyprof.rootfs.match import match  # noqa: PLC0415
 
     found = match(open_profile([profile]), tree)
@@ -297,7 +298,8 @@ def _profiled(
     if words.processes is not None:
         found = found.with_processes(words.processes)
     made = choose_by_profile(tree, found, sizes, kernel, splitting)
-    return Wanted(made, found.stale)
+    another = nothing_found(len(found.missing), "ROOTFS") if found.is_of_another_tree else ""
+    return Wanted(made, found.stale, another)
 
 
 def _build(
