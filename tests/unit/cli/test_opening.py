@@ -190,8 +190,8 @@ def test_the_help_of_a_command_ends_with_one_example(name: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["report", "/dev/zero"], "/dev/zero: larger than any profile: over 33554432 bytes"),
-        (["split", "/dev/zero", "--check"], "/dev/zero: over 16777215 bytes"),
+        (["report", "/dev/zero"], "/dev/zero: has more than 33554432 bytes"),
+        (["split", "/dev/zero", "--check"], "/dev/zero: has more than 16777215 bytes"),
         (["report", "/dev/zero", "--image", "/dev/zero"], "/dev/zero"),
     ],
 )

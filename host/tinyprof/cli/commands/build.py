@@ -32,19 +32,19 @@ from tinyprof.cli.built import (
     show_complaints,
     show_nodes,
 )
+from tinyprof.cli.results import write_result
 from tinyprof.cli.stale import MAX_STALE, check_stale
 from tinyprof.cramfs.format import IMAGE_MAX, name_text
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
 from tinyprof.cramfs.links import with_hard_links
 from tinyprof.cramfs.programs import program_pages
-from tinyprof.cramfs.reading.dump import naming
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.cache import DiskCache
 from tinyprof.cramfs.writing.compressor import choose_compressor
 from tinyprof.cramfs.writing.device_table import apply_device_table
 from tinyprof.cramfs.writing.packer import compressed_size_of
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
-from tinyprof.disk import refuse_inputs, refuse_inside, replace_file
+from tinyprof.disk import read_limited, refuse_inputs, refuse_inside
 from tinyprof.errors import TinyprofError, about
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan.plan_file import PLAN_MAX, load_plan
@@ -207,8 +207,7 @@ def _tree(rootfs: Path, words: Words) -> Tree:
     tree = Tree.from_directory(rootfs, squash=words.squash, any_owner=words.table is not None)
     # The table's owners are meant as they are, so it comes after squashing.
     if words.table:
-        with about(shown(str(words.table))):
-            text = name_text(_read(words.table, TABLE_MAX))
+        text = name_text(read_limited(words.table, TABLE_MAX))
         tree = apply_device_table(tree, text)
         tree.check_owners()
     if words.hard_links:
@@ -220,20 +219,8 @@ def _tree(rootfs: Path, words: Words) -> Tree:
     return tree
 
 
-def _read(path: Path, limit: int) -> bytes:
-    """The bytes of a file. Raises TinyprofError for more than `limit` of them."""
-    with path.open("rb") as file, naming(path):
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise TinyprofError(f"has more than {limit} bytes", "give another file")
-    return data
-
-
 def _write_options(words: Words, splitting: Splitting | None) -> WriteOptions:
-    insert = b""
-    if words.insert:
-        with about(shown(str(words.insert))):
-            insert = _read(words.insert, IMAGE_MAX)
+    insert = read_limited(words.insert, IMAGE_MAX) if words.insert else b""
     without_mmu: KernelModel = "nommu" if words.programs == 1 else "patched"
     return WriteOptions(
         name=name_text(os.fsencode(words.name)),
@@ -271,8 +258,9 @@ def _wanted(
         return _profiled(tree, words.profile, words, kernel, sizes, splitting)
     pages: Mapping[str, Collection[int]] = program_pages(tree) if words.programs else {}
     if words.plan_file:
+        text = read_limited(words.plan_file, PLAN_MAX).decode("utf-8", "replace")
         with about(shown(str(words.plan_file))):
-            pages = load_plan(_read(words.plan_file, PLAN_MAX).decode("utf-8", "replace"))
+            pages = load_plan(text)
     if splitting:
         return Wanted(split_tree(tree, pages, sizes, splitting.prices))
     return Wanted(SplitTree(tree, pages))
@@ -332,8 +320,8 @@ def _deliver(image: Path, built: Built, words: Words) -> Exit:
     if image == STDOUT:
         sys.stdout.buffer.write(built.written.image)
         sys.stdout.flush()
-    elif note := replace_file(image, built.written.image):
-        click.echo(f"tinyprof: {note}", err=True)
+    else:
+        write_result(image, built.written.image)
     for line in built.result(image):
         click.echo(line, err=True)
     return Exit.LOSS_OR_STALE if complaints else Exit.OK
