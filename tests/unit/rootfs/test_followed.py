@@ -95,6 +95,19 @@ def test_the_links_that_a_target_told_are_counted_where_the_tree_has_them(
     assert (none.links, none.page_cache) == (0, 0)
 
 
+@pytest.mark.parametrize("other", ["bin/ash", "bin/dash"])
+def test_of_a_link_that_led_elsewhere_the_target_of_the_tree_counts(
+    root: Path, profile: Profile, tmp_path: Path, other: str
+) -> None:
+    links = (
+        LinkUse("/sh", other, (FSID,), seen(1, 1)),
+        LinkUse("/sh", "bin/busybox", (FSID,), seen(5, 7)),
+    )
+    for told in (links, links[::-1]):
+        found = prediction(root, replace(profile, links=told), tmp_path / "cache")
+        assert (found.links, found.steady) == (1, PAGE // 2)
+
+
 def test_links_are_kept_merged_and_weighted_and_older_profiles_have_none(profile: Profile) -> None:
     assert load_profile(dump_profile(profile)).links is None
     one = replace(profile, links=(LinkUse("/sh", "ash", (FSID,), seen(5, 7)),))
