@@ -62,7 +62,7 @@ class _Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.command(cls=_Commands)
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="tinyprof")
 def cli() -> None:
     """Find the pages of a CramFS root filesystem that are used, and execute exactly those in
@@ -80,14 +80,16 @@ def exit_code() -> int:
     try:
         code = cli.main(prog_name="tinyprof", standalone_mode=False) or Exit.OK
         sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return Exit.USAGE
     except click.exceptions.Exit as error:
         return error.exit_code
     except BrokenPipeError:
         return _give_up_stdout()
-    except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted", Exit.INTERRUPTED)
-    except process.Ended as ended:
-        return _fail(f"ended by {ended}", Exit.INTERRUPTED)
+    except (click.Abort, KeyboardInterrupt, process.Ended) as end:
+        ended = isinstance(end, process.Ended)
+        return _fail(f"ended by {end}" if ended else "interrupted", Exit.INTERRUPTED)
     except (click.UsageError, TinyprofError, OSError, MemoryError) as error:
         usage = isinstance(error, click.UsageError)
         return _fail(_told(error), Exit.USAGE if usage else Exit.FAILED)

@@ -73,7 +73,7 @@ class SectionHeader(NamedTuple):
     entsize: int
 
 
-class Symbol(NamedTuple):
+class ElfSymbol(NamedTuple):
     """A symbol, Elf32_Sym or Elf64_Sym."""
 
     name: int
@@ -103,7 +103,7 @@ class Header(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class HeaderLayout:
     """How the structures of one class and one byte order are packed."""
 
     wide: bool
@@ -146,14 +146,14 @@ class Layout:
         for fields in self.section.iter_unpack(_whole(table, self.section)):
             yield SectionHeader(*fields)
 
-    def symbols(self, table: bytes) -> Iterator[Symbol]:
+    def symbols(self, table: bytes) -> Iterator[ElfSymbol]:
         """The symbols in a table; bytes behind the last whole one are ignored."""
         for fields in self.symbol.iter_unpack(_whole(table, self.symbol)):
             if self.wide:
                 name, info, other, shndx, value, size = fields
-                yield Symbol(name, value, size, info, other, shndx)
+                yield ElfSymbol(name, value, size, info, other, shndx)
             else:
-                yield Symbol(*fields)
+                yield ElfSymbol(*fields)
 
     def dynamic_entries(self, table: bytes) -> Iterator[tuple[int, int]]:
         """The tags and values in a dynamic table; bytes behind the last whole one are ignored."""
@@ -175,11 +175,11 @@ def _whole(table: bytes, entry: struct.Struct) -> bytes:
     return table[:-extra] if extra else table
 
 
-def _layout(wide: bool, prefix: str) -> Layout:
+def _layout(wide: bool, prefix: str) -> HeaderLayout:
     narrow_tables = ("2H5I6H", "8I", "10I", "3I2BH", "2I")
     wide_tables = ("2HI3QI6H", "2I6Q", "2I4Q2I2Q", "I2BH2Q", "2Q")
     tables = wide_tables if wide else narrow_tables
-    return Layout(wide, prefix, *(struct.Struct(prefix + table) for table in tables))
+    return HeaderLayout(wide, prefix, *(struct.Struct(prefix + table) for table in tables))
 
 
 _LAYOUTS = {
@@ -190,13 +190,13 @@ _LAYOUTS = {
 """By the bytes EI_CLASS and EI_DATA of e_ident."""
 
 
-def layout_of(head: bytes) -> Layout | None:
+def layout_of(head: bytes) -> HeaderLayout | None:
     """The layout of the file that begins with `head`; None if it is no ELF file, or of a class or
     byte order that elf.h does not know."""
     return _LAYOUTS.get(head[4:6]) if head.startswith(ELF_MAGIC) else None
 
 
-def read_header(head: bytes) -> tuple[Layout, Header] | None:
+def read_header(head: bytes) -> tuple[HeaderLayout, Header] | None:
     """The layout and the ELF header of the file that begins with `head` (EHDR_MAX bytes of it are
     enough); None if it is no ELF file, or ends within its header."""
     layout = layout_of(head)
@@ -222,7 +222,7 @@ def name_at(data: bytes, strings: SectionHeader | None, at: int) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-def section_table(data: bytes, layout: Layout, header: Header) -> tuple[int, int]:
+def section_table(data: bytes, layout: HeaderLayout, header: Header) -> tuple[int, int]:
     """Where the section headers begin, and their number; (0, 0) where the file has none.
 
     The file decides both, so either may lie beyond its end.

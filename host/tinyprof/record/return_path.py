@@ -148,13 +148,13 @@ class ReturnPath:
     def _asking(self, now: float, begun: bool) -> bytes:
         if now - self._asked_at < self._patience:
             return b""
-        unheard = self._target is None
+        silent = self._target is None
         wrong_epochs = self.epoch_ms is not None and (
             self._target is None or self._target.epoch_ms != self.epoch_ms
         )
         reason = self._reason_to_ask or self._reopened
         wrong = wrong_epochs or (self._wrong_trace and self._told < ASK_TIMES)
-        if not (reason or (self._asked < ASK_TIMES if unheard else wrong)):
+        if not (reason or (self._asked < ASK_TIMES if silent else wrong)):
             return b""
         wanted: list[HostMessage] = [HelloPlease()]
         if not begun and self._asked_ago < 0:

@@ -41,6 +41,9 @@ from tinyprof.wire.messages import (
 from tinyprof.wire.port import DescriptorLink
 from tinyprof.wire.sequence import Frame
 
+RECORDED = Path(str(resources.files("tinyprof.record") / "board.tpcap"))
+"""A recorded boot of the reference board: the target that `sim:` plays."""
+
 WINDOW = 32
 """Frames that the target keeps for repetition."""
 REPEAT_SECONDS = 0.5
@@ -273,7 +276,7 @@ def open_sim(
     Raises TinyprofError.
     """
     name = port.removeprefix("sim:")
-    path = Path(name) if name else Path(str(resources.files("tinyprof") / "data" / "board.tpcap"))
+    path = Path(name) if name else RECORDED
     try:
         file = path.open("rb")
     except OSError as error:

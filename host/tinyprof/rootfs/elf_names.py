@@ -29,10 +29,10 @@ from tinyprof.cramfs.elf import (
     STT_FUNC,
     STT_GNU_IFUNC,
     STT_OBJECT,
+    ElfSymbol,
     Header,
-    Layout,
+    HeaderLayout,
     SectionHeader,
-    Symbol,
     name_at,
     read_header,
     section_names,
@@ -151,7 +151,7 @@ def _sorted(symbols: Iterable[NamedRange]) -> tuple[NamedRange, ...]:
     return tuple(sorted(symbols, key=lambda symbol: (symbol.offset, symbol.size, symbol.name)))
 
 
-def _loads(data: bytes, layout: Layout, header: Header) -> list[_Load]:
+def _loads(data: bytes, layout: HeaderLayout, header: Header) -> list[_Load]:
     """The loaded segments, sorted by their addresses."""
     table = data[header.phoff : header.phoff + layout.segment.size * header.phnum]
     return sorted(
@@ -161,7 +161,7 @@ def _loads(data: bytes, layout: Layout, header: Header) -> list[_Load]:
     )
 
 
-def _sections(data: bytes, layout: Layout, header: Header) -> list[SectionHeader]:
+def _sections(data: bytes, layout: HeaderLayout, header: Header) -> list[SectionHeader]:
     """The section headers, at most SECTIONS_MAX."""
     at, count = section_table(data, layout, header)
     table = data[at : at + layout.section.size * min(count, SECTIONS_MAX)]
@@ -206,8 +206,8 @@ def _functions(
 
 
 def _symbols(
-    data: bytes, layout: Layout, sections: Sequence[SectionHeader]
-) -> Iterator[tuple[SectionHeader, Symbol]]:
+    data: bytes, layout: HeaderLayout, sections: Sequence[SectionHeader]
+) -> Iterator[tuple[SectionHeader, ElfSymbol]]:
     """The symbols of all tables, at most SYMBOLS_MAX, each with the section of its name."""
     left, size = SYMBOLS_MAX, layout.symbol.size
     for section in sections:

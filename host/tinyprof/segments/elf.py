@@ -33,7 +33,7 @@ from tinyprof.cramfs.elf import (
     SHT_NULL,
     TABLE_MAX,
     Header,
-    Layout,
+    HeaderLayout,
     SectionHeader,
     SegmentHeader,
     name_at,
@@ -160,7 +160,7 @@ class Elf:
     """
 
     data: bytes
-    layout: Layout
+    layout: HeaderLayout
     entry: int
     phoff: int
     segments: tuple[Segment, ...]
@@ -223,7 +223,7 @@ def read_elf(data: bytes) -> Elf:
     return elf
 
 
-def _described(data: bytes, layout: Layout, header: Header) -> Elf:
+def _described(data: bytes, layout: HeaderLayout, header: Header) -> Elf:
     if header.type not in (ET_EXEC, ET_DYN):
         raise SplitError(Reason.NOT_LOADABLE, f"its type (e_type) is {header.type}")
     table = _segment_table(data, layout, header)
@@ -248,7 +248,7 @@ def _described(data: bytes, layout: Layout, header: Header) -> Elf:
     )
 
 
-def _segment_table(data: bytes, layout: Layout, header: Header) -> Extent:
+def _segment_table(data: bytes, layout: HeaderLayout, header: Header) -> Extent:
     """Where the program headers are."""
     if header.ehsize != layout.ehsize:
         raise SplitError(Reason.ODD_HEADERS, f"an ELF header of {header.ehsize} bytes")
@@ -267,7 +267,9 @@ def _segment_table(data: bytes, layout: Layout, header: Header) -> Extent:
     return table
 
 
-def _sections(data: bytes, layout: Layout, header: Header) -> tuple[tuple[Section, ...], Extent]:
+def _sections(
+    data: bytes, layout: HeaderLayout, header: Header
+) -> tuple[tuple[Section, ...], Extent]:
     """The sections, and the bytes of their headers; no bytes where the file has none."""
     size = layout.section.size
     if not header.shoff or not header.shnum:
@@ -293,7 +295,7 @@ def _sections(data: bytes, layout: Layout, header: Header) -> tuple[tuple[Sectio
     return tuple(sections), table
 
 
-def _dynamic(data: bytes, segments: Iterable[Segment], layout: Layout) -> dict[int, int]:
+def _dynamic(data: bytes, segments: Iterable[Segment], layout: HeaderLayout) -> dict[int, int]:
     """The values of the dynamic table by their tags; of a tag that comes twice the last value."""
     tables = [segment for segment in segments if segment.type == PT_DYNAMIC]
     if len(tables) > 1:

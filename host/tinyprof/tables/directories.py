@@ -79,13 +79,13 @@ def _lines(
         if not name.endswith("/") or depth == DEPTH_MAX:
             yield from (Line(row, depth, row.path[len(top) :]) for row in found)
             continue
-        path = top + _common(found, len(top), name)
+        path = top + _shared_start(found, len(top), name)
         yield Line(_directory(path, found), depth, path[len(top) :])
         if path not in closed:
             yield from _lines(found, path, depth + 1, closed)
 
 
-def _common(rows: Sequence[FileRow], start: int, name: str) -> str:
+def _shared_start(rows: Sequence[FileRow], start: int, name: str) -> str:
     """The name of a directory, and of those below it while each holds only one directory."""
     while True:
         after = start + len(name)

@@ -22,7 +22,7 @@ from support.image_fuzz import (
     try_image,
 )
 
-CASES = int(os.environ.get("TINYPROF_FUZZ", "20000"))
+CASES = int(os.environ.get("TINYPROF_FUZZ", "6000"))
 """Images, and a third of it tables and packs of a cache; TINYPROF_FUZZ asks for more."""
 
 FIRST = int(os.environ.get("TINYPROF_FUZZ_FIRST", "0"))

@@ -16,21 +16,21 @@ import click
 
 from tinyprof.cli import Exit
 from tinyprof.cli.bar import Bar
-from tinyprof.cli.block_cache import open_cache
-from tinyprof.cli.build_words import (
+from tinyprof.cli.building.block_cache import open_cache
+from tinyprof.cli.building.result import (
+    Built,
+    Wanted,
+    show_attributes,
+    show_complaints,
+    show_nodes,
+)
+from tinyprof.cli.building.words import (
     BYTE_ORDERS,
     EDITION_MAX,
     STDOUT,
     Words,
     refuse_contradictions,
     splitting_of,
-)
-from tinyprof.cli.built import (
-    Built,
-    Wanted,
-    show_attributes,
-    show_complaints,
-    show_nodes,
 )
 from tinyprof.cli.results import write_result
 from tinyprof.cli.stale import MAX_STALE, check_stale
@@ -57,7 +57,6 @@ TABLE_MAX = 4 << 20
 
 
 @click.command(
-    context_settings={"help_option_names": ["-h", "--help"]},
     help="Build IMAGE from the folder ROOTFS. All pages are compressed but the chosen ones, which "
     "are stored as they are, to be executed in place. - as IMAGE is standard output.",
     epilog="Example: tinyprof build --profile boot.tprof rootfs/ rootfs.cramfs",

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from tinyprof.cli import Exit
-from tinyprof.cli.block_cache import open_cache
+from tinyprof.cli.building.block_cache import open_cache
 from tinyprof.cli.opening import open_profile
 from tinyprof.cli.results import write_result
 from tinyprof.cli.stale import MAX_STALE, check_stale, show_match

@@ -109,7 +109,7 @@ def pack(contents: Iterable[Content], wish: Wish) -> Iterator[Packed]:
         packing.close()
 
 
-_Place = tuple[Packed, int, bytes]
+_Kept = tuple[Packed, int, bytes]
 """The content that a block belongs to, the number of its page, and the page's key."""
 
 _Blocks = tuple[bytes, list[int]]
@@ -135,9 +135,9 @@ class _Packing:
         self._pool: ThreadPoolExecutor | None = None
         self._pending: deque[Packed] = deque()
         self._pages: list[bytes] = []
-        self._places: list[_Place] = []
+        self._places: list[_Kept] = []
         self._over = threading.Event()
-        self.batches: deque[tuple[Future[_Blocks], list[bytes], list[_Place]]] = deque()
+        self.batches: deque[tuple[Future[_Blocks], list[bytes], list[_Kept]]] = deque()
 
     def begin(self, content: Content) -> None:
         """Read a content and send its pages to the compressor."""
