@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from tinyprof.errors import TinyprofError
+from tinyprof.errors import TinyprofError, naming
 from tinyprof.text import shown
 
 SYNC_SECONDS = 1.0
@@ -34,6 +34,21 @@ RECORDING_MAGIC = b"TPCAP"
 
 class DiskError(TinyprofError):
     """A file that must not, or could not, be written; or a disk that has not kept what it took."""
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """The bytes of a file, whatever its size. No more of it is read than `limit` and one.
+
+    Raises DiskError for a file of more than `limit` bytes, OSError with the path.
+    """
+    with path.open("rb") as file, naming(path):
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise DiskError(
+            f"{shown(str(path))}: has more than {limit} bytes, the most that are read",
+            "give another file",
+        )
+    return data
 
 
 def refuse_inputs(output: Path, inputs: Iterable[Path], *, of_any_kind: bool = False) -> None:

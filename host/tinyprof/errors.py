@@ -28,10 +28,19 @@ class TinyprofError(Exception):
 def about(path: str | PathLike[str]) -> Iterator[None]:
     """Put `path` before the message of a TinyprofError that is raised inside.
 
-    The class of the error and its hint stay. Errors of the system (OSError) name their own path.
+    The class of the error and its hint stay. Errors of the system (OSError) are for naming().
     """
     try:
         yield
     except TinyprofError as error:
         error.message = f"{fspath(path)}: {error.message}"
         raise
+
+
+@contextmanager
+def naming(path: str | PathLike[str]) -> Iterator[None]:
+    """Put `path` into an error of the system that has none, such as that of a failing disk."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, error.filename or fspath(path)) from None

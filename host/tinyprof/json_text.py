@@ -29,11 +29,16 @@ def read_json(text: str, size_max: int) -> Any:
     Memory is bounded: a text takes up to 14 times its length, and 128 MB. Raises ValueError or
     RecursionError; fault_in() puts them in words.
     """
+    refuse_large(text, size_max)
+    return json.loads(text, object_pairs_hook=_unique)
+
+
+def refuse_large(text: str, size_max: int) -> None:
+    """Raise Broken for a text that read_json() does not take for its size. A writer asks too."""
     if len(text) > size_max:
         raise Broken(f"{len(text)} characters; at most {size_max} are read")
     if text.count("[") + text.count("{") > VALUES_MAX:
         raise Broken(f"it has over {VALUES_MAX} lists and objects")
-    return json.loads(text, object_pairs_hook=_unique)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

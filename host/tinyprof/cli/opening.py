@@ -16,6 +16,7 @@ from tinyprof.capture.index import ImageIndex, StoredSizes, stored_sizes
 from tinyprof.capture.parts import Parts, recordings_of
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.reader import open_image
+from tinyprof.disk import read_limited
 from tinyprof.errors import about
 from tinyprof.pages import Content
 from tinyprof.profile.merge import merge_profiles, weighted
@@ -140,12 +141,9 @@ def index_of(image: Path) -> ImageIndex:
 
 
 def _load(path: Path, weight: int) -> Profile:
-    """A profile, counted `weight` times. Raises ProfileError that names the file."""
-    with path.open("rb") as file:
-        data = file.read(PROFILE_MAX + 1)
+    """A profile, counted `weight` times. Raises TinyprofError that names the file."""
+    data = read_limited(path, PROFILE_MAX)
     with about(shown(str(path))):
-        if len(data) > PROFILE_MAX:
-            raise ProfileError(f"larger than any profile: over {PROFILE_MAX} bytes")
         try:
             return weighted(load_profile(data.decode("utf-8")), weight)
         except UnicodeDecodeError:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
+import deflate
+
 ELF_MAGIC = b"\x7fELF"
 ET_EXEC, ET_DYN = 2, 3
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_PHDR, PT_GNU_RELRO = 1, 2, 3, 6, 0x6474E552
@@ -30,7 +32,11 @@ SECTIONS_MAX = 4096
 """Section headers. Linked programs have some 30. A file with more is not understood."""
 
 NAME_MAX = 256
-"""Bytes of a section's or symbol's name. C++ has longer ones; nobody reads them to the end."""
+"""Bytes of a section's or symbol's name that are kept. C++ and Rust have longer names."""
+
+NAME_READ_MAX = 4096
+"""Bytes of a name that are read. Names may overlap in a file, so that each could be as long as the
+file."""
 
 IDENT_SIZE = 16
 """Bytes of e_ident. The other fields of the ELF header follow it."""
@@ -200,12 +206,19 @@ def read_header(head: bytes) -> tuple[HeaderLayout, Header] | None:
 
 
 def name_at(data: bytes, strings: SectionHeader | None, at: int) -> str:
-    """The name that begins `at` bytes into a string table, cut at NAME_MAX; empty outside it."""
+    """The name that begins `at` bytes into a string table; empty outside it.
+
+    A name of more than NAME_MAX bytes ends in its checksum. Names of templates begin alike and
+    differ at their ends, and a function is found again by its name.
+    """
     if strings is None or at >= strings.size or strings.offset + at >= len(data):
         return ""
     start = strings.offset + at
-    end = data.find(b"\0", start, start + NAME_MAX)
-    raw = data[start : end if end >= 0 else start + NAME_MAX]
+    end = data.find(b"\0", start, start + NAME_READ_MAX)
+    raw = data[start : end if end >= 0 else start + NAME_READ_MAX]
+    if len(raw) > NAME_MAX:
+        checksum = b"~%08x" % deflate.crc32(raw)
+        raw = raw[: NAME_MAX - len(checksum)] + checksum
     return raw.decode("utf-8", "surrogateescape")
 
 

@@ -63,6 +63,9 @@ def _target(link: Node, nodes: Mapping[str, Node]) -> str | None:
     followed = 1
     while left:
         part = left.pop()
+        if nodes[at].kind is not EntryKind.DIRECTORY:
+            # The kernel goes on from directories only, for a slash, a dot or two dots as well.
+            return None
         if part in ("", "."):
             continue
         if part == "..":

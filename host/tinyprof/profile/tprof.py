@@ -15,7 +15,14 @@ from typing import Any
 
 from tinyprof.heat.losses import Losses
 from tinyprof.heat.volume_heat import PHASES_MAX
-from tinyprof.json_text import Broken, fault_in, read_json, refuse_deep, version_for
+from tinyprof.json_text import (
+    Broken,
+    fault_in,
+    read_json,
+    refuse_deep,
+    refuse_large,
+    version_for,
+)
 from tinyprof.pages import PROCESSES_MAX, pages_in
 from tinyprof.profile.model import (
     AS_ANYTHING,
@@ -64,7 +71,7 @@ _FILE_NAMES = {"path", "size", "sha256", "images", "processes", "pages", "symbol
 
 
 def dump_profile(profile: Profile) -> str:
-    """The profile's text, in ASCII."""
+    """The profile's text, in ASCII. Raises ProfileError for one that no reader would take."""
     top = {"format": FORMAT, "unknown_pages": profile.unknown_pages, **_sorted(profile.extra)}
     if profile.links is not None:
         top["links"] = [
@@ -72,7 +79,15 @@ def dump_profile(profile: Profile) -> str:
         ]
     boots = ",\n".join(_line(boot_fields(boot)) for boot in profile.boots)
     files = ",\n".join(_line(_file_fields(file)) for file in profile.files)
-    return f'{_line(top)[:-1]},"runs":[\n{boots}\n],"files":[\n{files}\n]}}\n'
+    text = f'{_line(top)[:-1]},"runs":[\n{boots}\n],"files":[\n{files}\n]}}\n'
+    try:
+        refuse_large(text, PROFILE_MAX)
+    except Broken as error:
+        raise ProfileError(
+            f"the profile is too large: {error}",
+            "leave out --symbols, or merge profiles of fewer images",
+        ) from None
+    return text
 
 
 def boot_fields(boot: BootFacts) -> dict[str, Any]:

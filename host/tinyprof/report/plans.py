@@ -73,7 +73,7 @@ def nothing_found(files: int, place: str) -> str:
 
 def match_lines(match: Match) -> Iterator[str]:
     """The files that have changed since the profile, a line for each; no line where none has."""
-    if len(match.missing) > 1 and not match.files:
+    if match.is_of_another_tree:
         yield nothing_found(len(match.missing), "ROOTFS")
         return
     lines = [

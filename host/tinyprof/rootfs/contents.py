@@ -87,6 +87,9 @@ def contents_of_image(path: Path) -> Contents:
 
 def contents_of_tree(rootfs: Path) -> Contents:
     """The files of a root filesystem's directory."""
-    return Contents(
-        lambda: {node.path: node.content for node in Tree.from_directory(rootfs).files()}
-    )
+
+    def load() -> Mapping[str, Reader]:
+        tree = Tree.from_directory(rootfs, any_owner=True)
+        return {node.path: node.content for node in tree.files()}
+
+    return Contents(load)

@@ -56,10 +56,14 @@ def index_image(image: Image) -> ImageIndex:
 
 
 def _links(image: Image, entries: Iterable[Entry]) -> tuple[IndexedLink, ...]:
-    """The symbolic links, one for each inode: links of one target share a page of RAM."""
+    """The symbolic links, one for each inode: links of one target share a page of RAM.
+
+    A link of a whole page or more is left out. No builder makes one, and no kernel shows it whole.
+    """
     found: dict[int, IndexedLink] = {}
     for entry in entries:
-        if entry.kind is EntryKind.SYMLINK and entry.size and entry.ino not in found:
+        is_link = entry.kind is EntryKind.SYMLINK and 0 < entry.size < PAGE_SIZE
+        if is_link and entry.ino not in found:
             target = name_text(image.read(entry))
             found[entry.ino] = IndexedLink(entry.path, entry.ino, target)
     return tuple(sorted(found.values(), key=lambda link: link.path))

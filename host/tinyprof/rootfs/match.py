@@ -126,6 +126,11 @@ class Match:
         )
 
     @property
+    def is_of_another_tree(self) -> bool:
+        """Whether none of several profiled files is there. Then another tree was meant."""
+        return len(self.missing) > 1 and not self.files
+
+    @property
     def changed(self) -> tuple[FoundFile, ...]:
         """The files whose content has changed since the profile."""
         return tuple(file for file in self.files if not file.counts.same)

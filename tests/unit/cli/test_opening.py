@@ -143,6 +143,13 @@ def test_a_profile_of_another_tree_is_told_in_one_line(tmp_path: Path, capture: 
     run = tinyprof("plan", other, "-p", profile)
     assert run.returncode == 3
     assert run.stderr == "tinyprof: none of the 31 files of this profile is in ROOTFS\n"
+    run = tinyprof("build", other, tmp_path / "image", "--profile", profile)
+    assert run.returncode == 3
+    told, result = run.stderr.splitlines()
+    assert told == "tinyprof: none of the 31 files of this profile is in ROOTFS"
+    assert result.startswith(f"{tmp_path / 'image'}: ")
+    run = tinyprof("build", other, tmp_path / "none", "--profile", profile, "--strict")
+    assert (run.returncode, (tmp_path / "none").exists()) == (1, False)
     run = tinyprof("profile", profile, "--symbols", other, "-o", tmp_path / "with.tprof")
     assert "none of the 31 files of this profile is in the --symbols tree\n" in run.stderr
     assert len(run.stderr.splitlines()) == 2
@@ -183,8 +190,8 @@ def test_the_help_of_a_command_ends_with_one_example(name: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["report", "/dev/zero"], "/dev/zero: larger than any profile: over 33554432 bytes"),
-        (["split", "/dev/zero", "--check"], "/dev/zero: over 16777215 bytes"),
+        (["report", "/dev/zero"], "/dev/zero: has more than 33554432 bytes"),
+        (["split", "/dev/zero", "--check"], "/dev/zero: has more than 16777215 bytes"),
         (["report", "/dev/zero", "--image", "/dev/zero"], "/dev/zero"),
     ],
 )

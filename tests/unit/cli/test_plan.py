@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -63,6 +64,24 @@ def test_a_plan_is_written_said_and_built(
     run = tinyprof("plan", rootfs, "-p", profile, "--kernel", kernel, "--curve", "--json")
     curve = json.loads(run.stdout)["curve"]
     assert curve[-1] == {**said["prediction"], "of_bound": 1.0, "of_best": 1.0}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a file away, which needs root")
+def test_owners_that_do_not_fit_hinder_nobody_who_only_reads_the_files(
+    tmp_path: Path, rootfs: Path, capture: Path
+) -> None:
+    profile, page = tmp_path / "it.tprof", tmp_path / "it.html"
+    os.chown(rootfs / "program", 1000, 1000)
+    assert tinyprof("profile", capture, "--symbols", rootfs, "-o", profile).returncode == 0
+    run = tinyprof("report", profile, "--rootfs", rootfs, "--html", page)
+    assert (run.returncode, run.stderr) == (0, "")
+    run = tinyprof("plan", rootfs, "-p", profile)
+    assert run.returncode == 1
+    assert "let root own everything with -q" in run.stderr
+    said = json.loads(tinyprof("plan", rootfs, "-p", profile, "-q", "--json").stdout)
+    image = tmp_path / "image"
+    assert tinyprof("build", rootfs, image, "-q", "--profile", profile).returncode == 0
+    assert image.stat().st_size == said["prediction"]["image"]
 
 
 def test_a_profile_of_another_build_is_said_to_be_stale(

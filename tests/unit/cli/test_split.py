@@ -123,3 +123,15 @@ def test_a_refusal_names_the_file_and_writes_nothing(
     assert line.startswith(f"tinyprof: {file}: ")
     assert said in line
     assert not out.exists()
+
+
+def test_a_name_that_means_harm_is_escaped_in_every_result(program: Path, tmp_path: Path) -> None:
+    out, back = tmp_path / "out\x1b]0;owned\x07", tmp_path / "back\x1b[2J"
+    for ended in (
+        run(program, "-o", out, "--runs", "2-3"),
+        run(out, "--check"),
+        run(out, "--undo", "-o", back),
+    ):
+        assert ended.returncode == 0
+        assert ended.stderr.count("\n") == 1
+        assert ended.stderr.rstrip("\n").isprintable()

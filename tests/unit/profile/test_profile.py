@@ -25,7 +25,7 @@ from tinyprof.pages import Kind
 from tinyprof.profile.merge import merge_profiles, weighted
 from tinyprof.profile.model import NamedRange, PhaseFacts, Profile, ProfileError, Seen
 from tinyprof.profile.resolve import make_profile, profile_of_boot
-from tinyprof.profile.tprof import dump_profile, load_profile
+from tinyprof.profile.tprof import PROFILE_MAX, dump_profile, load_profile
 from tinyprof.rootfs.indexing import index_image
 from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages, Volume
 from tinyprof.wire.sequence import Frame
@@ -207,6 +207,22 @@ def test_what_a_running_epoch_has_seen_is_not_yet_in_a_profile(index: ImageIndex
     profile = profile_of_boot(boot, index)
     assert (profile.epochs, list(profile.files[0].pages)) == (1, [2, 6])
     assert load_profile(dump_profile(profile)) == profile
+
+
+def test_a_profile_that_no_reader_would_take_is_not_written(
+    capture_of: CaptureOf, index: ImageIndex
+) -> None:
+    profile = make_profile([capture_of(boot_of(index, [0]), index)])
+    (file,) = profile.files
+    length = 1 << 15
+
+    def text_with(symbols: int) -> str:
+        named = tuple(NamedRange(f"{n:0{length}}", 0, 1) for n in range(symbols))
+        return dump_profile(replace(profile, files=(replace(file, symbols=named),)))
+
+    assert load_profile(text_with(PROFILE_MAX // length - 1)).files[0].symbols
+    with pytest.raises(ProfileError, match="too large"):
+        text_with(PROFILE_MAX // length)
 
 
 def test_a_capture_without_hello_is_refused(capture_of: CaptureOf, index: ImageIndex) -> None:

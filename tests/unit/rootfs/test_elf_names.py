@@ -15,6 +15,7 @@ from elftools.elf.sections import SymbolTableSection
 
 from support.debian_files import debian_files
 from support.elf_cases import Shape, link
+from tinyprof.cramfs.elf import SectionHeader, name_at
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.rootfs.elf_names import (
     NAME_MAX,
@@ -28,6 +29,7 @@ from tinyprof.tables.rows import names_text
 
 SEED = 20261124
 FILE_SIZE = 4 << 20
+ENDS = (b"E1\0", b"E2\0")
 
 
 @pytest.mark.parametrize(
@@ -86,6 +88,17 @@ def test_mutated_programs_never_raise_and_name_only_what_they_have() -> None:
         names = read_names(bytes(mutated), bytes(mutated))
         for it in (*names.sections, *names.functions):
             assert 0 <= it.offset <= it.offset + it.size <= len(mutated)
+
+
+def test_long_names_that_differ_at_their_ends_stay_apart() -> None:
+    strings = b"".join(b"_ZN" + b"x" * length + end for length in (251, 252, 5000) for end in ENDS)
+    table = SectionHeader(0, 3, 0, 0, 0, len(strings), 0, 0, 1, 0)
+    starts = [0, *(at + 1 for at, it in enumerate(strings[:-1]) if not it)]
+    names = [name_at(strings, table, at) for at in starts]
+    assert names[:2] == ["_ZN" + "x" * 251 + "E1", "_ZN" + "x" * 251 + "E2"]
+    assert names[2] != names[3]
+    assert [len(name) for name in names] == [256] * 6
+    assert all("~" in name for name in names[2:])
 
 
 def hostile() -> bytes:

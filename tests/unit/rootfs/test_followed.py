@@ -14,8 +14,9 @@ import pytest
 from support.elf_cases import PAGE, Shape, link
 from support.profile_cases import seen
 from tinyprof.capture.reader import CaptureReader
+from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.reading.reader import read_image
-from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.cramfs.writing.cache import DiskCache
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.heat.losses import NO_LOSSES
@@ -93,6 +94,27 @@ def test_the_links_that_a_target_told_are_counted_where_the_tree_has_them(
     assert found.steady == PAGE + PAGE // 2
     none = prediction(root, replace(profile, links=()), tmp_path / "cache")
     assert (none.links, none.page_cache) == (0, 0)
+
+
+@pytest.mark.parametrize("other", ["bin/ash", "bin/dash"])
+def test_of_a_link_that_led_elsewhere_the_target_of_the_tree_counts(
+    root: Path, profile: Profile, tmp_path: Path, other: str
+) -> None:
+    links = (
+        LinkUse("/sh", other, (FSID,), seen(1, 1)),
+        LinkUse("/sh", "bin/busybox", (FSID,), seen(5, 7)),
+    )
+    for told in (links, links[::-1]):
+        found = prediction(root, replace(profile, links=told), tmp_path / "cache")
+        assert (found.links, found.steady) == (1, PAGE // 2)
+
+
+@pytest.mark.parametrize(("length", "count"), [(PAGE - 1, 1), (PAGE, 0), (3 * PAGE, 0)])
+def test_a_link_that_no_kernel_shows_whole_is_not_indexed(length: int, count: int) -> None:
+    entry = Node("/link", EntryKind.SYMLINK, 0o120777, 0, 0, length, link=b"x" * length)
+    top = Node("/", EntryKind.DIRECTORY, 0o40755, 0, 0, 0, children=(entry,))
+    image = read_image(write_image(Tree(top), {}, WriteOptions()).image)
+    assert len(index_image(image).links or ()) == count
 
 
 def test_links_are_kept_merged_and_weighted_and_older_profiles_have_none(profile: Profile) -> None:

@@ -26,11 +26,14 @@ LISTED_MAX = 20
 class Wanted:
     """The tree to build, split or not, with the pages to store in place.
 
-    `stale` are the profiled files that the tree has not, or not the same.
+    - `stale`: the profiled files that the tree has not, or not the same.
+    - `another_tree`: the sentence that stands for all of these where the profile is of another
+      tree; else empty.
     """
 
     made: SplitTree
     stale: tuple[str, ...] = ()
+    another_tree: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Built:
             f"{shown(path)}: missing or changed since the profile; used pages of it are compressed"
             for path in self.wanted.stale
         ]
+        if self.wanted.another_tree:
+            complaints = [self.wanted.another_tree]
         missing: dict[tuple[str, str], list[int]] = {}
         for refusal in self.written.refused:
             if refusal.missing:

@@ -32,19 +32,19 @@ from tinyprof.cli.building.words import (
     refuse_contradictions,
     splitting_of,
 )
+from tinyprof.cli.results import write_result
 from tinyprof.cli.stale import MAX_STALE, check_stale
 from tinyprof.cramfs.format import IMAGE_MAX, name_text
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
 from tinyprof.cramfs.links import with_hard_links
 from tinyprof.cramfs.programs import program_pages
-from tinyprof.cramfs.reading.dump import naming
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.cache import DiskCache
 from tinyprof.cramfs.writing.compressor import choose_compressor
 from tinyprof.cramfs.writing.device_table import apply_device_table
 from tinyprof.cramfs.writing.packer import compressed_size_of
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
-from tinyprof.disk import refuse_inputs, refuse_inside, replace_file
+from tinyprof.disk import read_limited, refuse_inputs, refuse_inside
 from tinyprof.errors import TinyprofError, about
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan.plan_file import PLAN_MAX, load_plan
@@ -206,8 +206,7 @@ def _tree(rootfs: Path, words: Words) -> Tree:
     tree = Tree.from_directory(rootfs, squash=words.squash, any_owner=words.table is not None)
     # The table's owners are meant as they are, so it comes after squashing.
     if words.table:
-        with about(shown(str(words.table))):
-            text = name_text(_read(words.table, TABLE_MAX))
+        text = name_text(read_limited(words.table, TABLE_MAX))
         tree = apply_device_table(tree, text)
         tree.check_owners()
     if words.hard_links:
@@ -219,20 +218,8 @@ def _tree(rootfs: Path, words: Words) -> Tree:
     return tree
 
 
-def _read(path: Path, limit: int) -> bytes:
-    """The bytes of a file. Raises TinyprofError for more than `limit` of them."""
-    with path.open("rb") as file, naming(path):
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise TinyprofError(f"has more than {limit} bytes", "give another file")
-    return data
-
-
 def _write_options(words: Words, splitting: Splitting | None) -> WriteOptions:
-    insert = b""
-    if words.insert:
-        with about(shown(str(words.insert))):
-            insert = _read(words.insert, IMAGE_MAX)
+    insert = read_limited(words.insert, IMAGE_MAX) if words.insert else b""
     without_mmu: KernelModel = "nommu" if words.programs == 1 else "patched"
     return WriteOptions(
         name=name_text(os.fsencode(words.name)),
@@ -270,8 +257,9 @@ def _wanted(
         return _profiled(tree, words.profile, words, kernel, sizes, splitting)
     pages: Mapping[str, Collection[int]] = program_pages(tree) if words.programs else {}
     if words.plan_file:
+        text = read_limited(words.plan_file, PLAN_MAX).decode("utf-8", "replace")
         with about(shown(str(words.plan_file))):
-            pages = load_plan(_read(words.plan_file, PLAN_MAX).decode("utf-8", "replace"))
+            pages = load_plan(text)
     if splitting:
         return Wanted(split_tree(tree, pages, sizes, splitting.prices))
     return Wanted(SplitTree(tree, pages))
@@ -289,6 +277,7 @@ def _profiled(
     # Profiles take longer to import than a small image takes to build.
     from tinyprof.cli.opening import open_profile  # noqa: PLC0415
     from tinyprof.plan.selection import choose_by_profile  # noqa: PLC0415
+    from tinyprof.report.plans import nothing_found  # noqa: PLC0415
     from tinyprof.rootfs.match import match  # noqa: PLC0415
 
     found = match(open_profile([profile]), tree)
@@ -296,7 +285,8 @@ def _profiled(
     if words.processes is not None:
         found = found.with_processes(words.processes)
     made = choose_by_profile(tree, found, sizes, kernel, splitting)
-    return Wanted(made, found.stale)
+    another = nothing_found(len(found.missing), "ROOTFS") if found.is_of_another_tree else ""
+    return Wanted(made, found.stale, another)
 
 
 def _build(
@@ -329,8 +319,8 @@ def _deliver(image: Path, built: Built, words: Words) -> Exit:
     if image == STDOUT:
         sys.stdout.buffer.write(built.written.image)
         sys.stdout.flush()
-    elif note := replace_file(image, built.written.image):
-        click.echo(f"tinyprof: {note}", err=True)
+    else:
+        write_result(image, built.written.image)
     for line in built.result(image):
         click.echo(line, err=True)
     return Exit.LOSS_OR_STALE if complaints else Exit.OK

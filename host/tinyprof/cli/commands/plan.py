@@ -93,6 +93,7 @@ BYTES = Bytes()
 @click.option(
     "-o", "output", type=FILE, help="Write the plan to this file, for 'tinyprof build --plan'."
 )
+@click.option("-q", "squash", is_flag=True, help="Let root own everything, as in build.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def command(
     rootfs: Path,
@@ -108,6 +109,7 @@ def command(
     max_stale: float | None,
     level: int,
     output: Path | None,
+    squash: bool,
     as_json: bool,
 ) -> Exit:
     budget = Budget(flash_budget, image_size, save_ram)
@@ -121,7 +123,7 @@ def command(
     if output:
         refuse_inputs(output, profiles)
         refuse_inside(output, rootfs)
-    tree = Tree.from_directory(rootfs)
+    tree = Tree.from_directory(rootfs, squash=squash)
     found = match(open_profile(profiles), tree)
     if processes is not None:
         found = found.with_processes(processes)

@@ -68,7 +68,7 @@ def command(
         refuse_inside(output, folder)
     profile, whole = merge_files(captures, image, dict(weights))
     if symbols:
-        profile = _with_symbols(profile, Tree.from_directory(symbols), debug)
+        profile = _with_symbols(profile, Tree.from_directory(symbols, any_owner=True), debug)
     write_result(output, dump_profile(profile).encode("ascii"))
     for boot in profile.boots:
         if boot.losses:

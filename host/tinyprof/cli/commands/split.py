@@ -13,6 +13,7 @@ from tinyprof.cli import Exit
 from tinyprof.cli.results import write_result
 from tinyprof.cramfs.format import FILE_MAX
 from tinyprof.cramfs.kernel import NO_CODE_FROM_FLASH, maps_no_code
+from tinyprof.disk import read_limited
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import page_ranges
 from tinyprof.segments.elf import Reason, SplitError
@@ -81,27 +82,20 @@ def command(
             return _undo(file, output or file, as_json)
         return _split(file, output or file, runs or (), as_json)
     except SplitError as error:
-        raise TinyprofError(f"{file}: {error.message}", error.hint) from None
-
-
-def _read(file: Path) -> bytes:
-    """The bytes of a file. Raises TinyprofError for one that no image holds, whatever its size."""
-    with file.open("rb") as source:
-        data = source.read(FILE_MAX + 1)
-    if len(data) > FILE_MAX:
-        raise TinyprofError(f"{file}: over {FILE_MAX} bytes, more than CramFS holds in one file")
-    return data
+        raise TinyprofError(f"{shown(str(file))}: {error.message}", error.hint) from None
 
 
 def _split(file: Path, output: Path, runs: tuple[Run, ...], as_json: bool) -> Exit:
-    data = _read(file)
+    data = read_limited(file, FILE_MAX)
     if maps_no_code("mainline", data):
         raise SplitError(Reason.ARCHITECTURE, NO_CODE_FROM_FLASH, "see docs/split-segments.md")
     done = split(data, runs)
     # No split file leaves this program unproved, whatever the splitter may believe.
     proof = prove(original_of(data), done.elf) if done.table else None
     if proof and proof.differences:
-        raise TinyprofError(f"{file}: not split: {proof.differences[0]}", "please report this")
+        raise TinyprofError(
+            f"{shown(str(file))}: not split: {proof.differences[0]}", "please report this"
+        )
     _write(file, output, done.elf)
     facts: dict[str, object] = {
         "file": str(output),
@@ -112,25 +106,31 @@ def _split(file: Path, output: Path, runs: tuple[Run, ...], as_json: bool) -> Ex
     if as_json:
         click.echo(json.dumps(facts))
     elif not done.table:
-        click.echo(f"{output}: each run begins a segment already; nothing to split", err=True)
+        click.echo(
+            f"{shown(str(output))}: each run begins a segment already; nothing to split", err=True
+        )
     else:
         also = f"; pages {page_ranges(done.leading)} must be in place too" if done.leading else ""
-        click.echo(f"{output}: {counted(done.mappings, 'mapping')} more{also}", err=True)
+        click.echo(
+            f"{shown(str(output))}: {counted(done.mappings, 'mapping')} more{also}", err=True
+        )
     return Exit.OK
 
 
 def _undo(file: Path, output: Path, as_json: bool) -> Exit:
-    original = undo(_read(file))
+    original = undo(read_limited(file, FILE_MAX))
     _write(file, output, original)
     if as_json:
         click.echo(json.dumps({"file": str(output), "size": len(original)}))
     else:
-        click.echo(f"{output}: {len(original)} bytes, as before it was split", err=True)
+        click.echo(
+            f"{shown(str(output))}: {len(original)} bytes, as before it was split", err=True
+        )
     return Exit.OK
 
 
 def _check(file: Path, as_json: bool) -> Exit:
-    data = _read(file)
+    data = read_limited(file, FILE_MAX)
     proof = prove(undo(data), data)
     if as_json:
         click.echo(json.dumps(_proof_fields(file, proof)))
@@ -141,7 +141,7 @@ def _check(file: Path, as_json: bool) -> Exit:
     if not as_json:
         pages, sections = counted(proof.pages, "page"), counted(proof.sections, "section")
         click.echo(
-            f"{file}: equals its original in {pages} of memory and {sections}; it has "
+            f"{shown(str(file))}: equals its original in {pages} of memory and {sections}; it has "
             f"{counted(proof.mappings, 'mapping')} more",
             err=True,
         )

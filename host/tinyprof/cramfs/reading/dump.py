@@ -8,7 +8,6 @@ its superblock says.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import stat
@@ -34,6 +33,7 @@ from tinyprof.cramfs.format import (
     superblock_fault,
     unpack_superblock,
 )
+from tinyprof.errors import naming
 
 HEAD_SIZE = BOOT_PAD + SUPER_SIZE
 """Bytes. A superblock stands within them."""
@@ -85,15 +85,6 @@ def read_image_bytes(path: Path, offset: int = 0, *, salvage: bool = False) -> m
         size = image_size(superblock)
         _read(file, data, size)
         return memoryview(data)[:size].toreadonly()
-
-
-@contextlib.contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Put the path into an error of the system that has none, such as that of a failing disk."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, error.filename or str(path)) from None
 
 
 def _skip(file: IO[bytes], count: int) -> None:

@@ -61,11 +61,13 @@ class WriteOptions:
 
     - `kernel` decides over the pages that may be in place.
     - `level` is the effort of compression, 1 to 12; `zopfli` is more than 12
-    (choose_compressor()). - `extended` permits block pointers of Linux 4.15 even where no page is
-    in place. Then equal pages are stored once, and pages that compression does not make smaller as
-    they are. - `holes`: pages of zeros take no space. - `pad`: 512 bytes for boot code come first.
-    - `insert`: bytes that are put behind the superblock. - `threads`: 0 is one for each core. The
-    image does not depend on it.
+      (choose_compressor()).
+    - `extended` permits block pointers of Linux 4.15 even where no page is in place. Then equal
+      pages are stored once, and pages that compression does not make smaller as they are.
+    - `holes`: pages of zeros take no space.
+    - `pad`: 512 bytes for boot code come first.
+    - `insert`: bytes that are put behind the superblock.
+    - `threads`: 0 is one for each core. The image does not depend on it.
     """
 
     name: str = "Compressed"
