@@ -13,7 +13,7 @@ MACHINES := arm64 riscv64
 
 # Most tests wait for a guest, a line or a screen, so more of them than cores run side by side.
 WORKERS := $(shell echo $$(( $$(nproc) + 2 )))
-PYTEST   = $(PY) -m pytest -n $(WORKERS)
+PYTEST   = $(PY) -m pytest -n $(WORKERS) --dist worksteal
 
 .PHONY: check demo test bench lint style packages browser later-kernels machines kernels venv clean
 

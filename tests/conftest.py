@@ -26,10 +26,10 @@ FUZZ = ("test_fuzz", "test_mutated")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put tests in an order in which several workers (pytest -n N) share little that is slow.
+    """Put the longest tests first, and those of a module together.
 
-    At first each worker gets a sixteenth or so of the tests in one piece. So the first worker has
-    all tests that look at the demo, which then runs once, and most boots of a module stay together.
+    With several workers (pytest -n N --dist worksteal) each begins with a part of this order, and
+    takes over from the ends of others' parts when it is done.
     """
     items.sort(key=_rank)
 

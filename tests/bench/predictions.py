@@ -8,6 +8,7 @@ size by a byte, its page cache by more than 2 % of that of the all-compressed im
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -61,7 +62,8 @@ def booted_page_cache(image: Path, kernel: str, *words: str) -> int:
 
 
 def outcome(demo: Path, kernel: str, budget: list[str]) -> Outcome:
-    plan, image = demo / "bench.plan", demo / "bench.cramfs"
+    own = f"bench-{os.getpid()}"
+    plan, image = demo / f"{own}.plan", demo / f"{own}.cramfs"
     rootfs, profile = demo / "rootfs", demo / "boot.tprof"
     command: list[str | Path] = [
         *TINYPROF,

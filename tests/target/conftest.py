@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -51,9 +53,19 @@ def agent() -> Path:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """The whole loop, run once for all tests that look at one of its sides."""
-    folder = tmp_path_factory.mktemp("demo") / "demo"
-    program = folder.parent / "tinyprof"
+    """The whole loop, run once for all tests that look at one of its sides, on any worker."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, printed = shared / "demo", shared / "demo.printed"
+    with (shared / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not printed.exists():
+            printed.write_text(_run_demo(shared, folder))
+    return Demo(folder, printed.read_text())
+
+
+def _run_demo(shared: Path, folder: Path) -> str:
+    program = shared / "tinyprof"
     program.write_text(f"#!{sys.executable}\nfrom tinyprof.cli import main\nmain()\n")
     program.chmod(0o755)
     command: list[str | Path] = [ROOT / "firmware/board/demo", folder, "--tinyprof", program]
@@ -61,4 +73,4 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     assert run.returncode == 0, run.stdout
-    return Demo(folder, run.stdout)
+    return run.stdout
