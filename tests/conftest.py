@@ -8,6 +8,7 @@ TINYPROF_EXPLORE=1 lets them look for new ones.
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,11 @@ from hypothesis import settings
 settings.register_profile("the same cases", derandomize=True, database=None, deadline=None)
 settings.register_profile("new cases", deadline=None)
 settings.load_profile("new cases" if os.environ.get("TINYPROF_EXPLORE") else "the same cases")
+
+# Tests that send a signal mean it, under nohup and in the background as well: whoever started
+# them may have had both ignored, and programs inherit that.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TESTS = Path(__file__).parent
 LONGEST_FIRST = ("target", "line", "agent", "unit")

@@ -13,7 +13,6 @@ import random
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from itertools import count, islice
 
 import msgpack
@@ -21,6 +20,7 @@ import msgpack
 from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.pages import Fsid
+from tinyprof.record.sim import RECORDED
 from tinyprof.wire.frames import FRAME_MAX, encode_frame, encode_message
 from tinyprof.wire.messages import REPEATED, SEQ_MODULO, Begin, Hello, MessageType, Pages, Volume
 from tinyprof.wire.port import CHUNK
@@ -139,7 +139,7 @@ def _runs(rng: random.Random) -> Iterator[int]:
 
 def boot() -> Line:
     touches: dict[int, list[Pages]] = {}
-    with files("tinyprof").joinpath("data/board.tpcap").open("rb") as file:
+    with RECORDED.open("rb") as file:
         reader = CaptureReader(file)
         for event in reader.events():
             message = event.message if isinstance(event, Frame) else None

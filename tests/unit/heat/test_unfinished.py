@@ -5,7 +5,6 @@ steady state seem seldom."""
 from __future__ import annotations
 
 import io
-from importlib import resources
 from itertools import pairwise
 
 import pytest
@@ -17,6 +16,7 @@ from tinyprof.capture.writer import CaptureWriter
 from tinyprof.heat.boots import Boot, split_boots
 from tinyprof.plan.what_if import what_if
 from tinyprof.profile.resolve import make_profile, profile_of_boot
+from tinyprof.record.sim import RECORDED
 from tinyprof.wire.frames import Event, HostMark, encode_message
 from tinyprof.wire.messages import EpochEnd, Message, Pages
 from tinyprof.wire.sequence import Frame
@@ -27,7 +27,7 @@ CUTS = 20
 
 @pytest.fixture(scope="module")
 def recording() -> tuple[list[Event], ImageIndex]:
-    path = resources.files("tinyprof") / "data" / "board.tpcap"
+    path = RECORDED
     with path.open("rb") as file:
         reader = CaptureReader(file)
         events = list(reader.events())
