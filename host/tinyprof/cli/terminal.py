@@ -109,8 +109,12 @@ def _handling(handler: Callable[[int, object], None]) -> Iterator[None]:
 
 
 def _let_go_of_gone(terminals: list[int]) -> None:
-    """Let go of terminals that are gone: writing to them would fail, or wait for ever."""
-    for number in terminals:
+    """Let go of terminals that are gone: writing to them would fail, or wait for ever.
+
+    Standard input goes last. A thread that waits for it with epoll is told of the terminal's end
+    as long as anything has the terminal open, and let_go() has a byte for one such reader only.
+    """
+    for number in sorted(terminals, reverse=True):
         if not os.isatty(number):
             let_go(number)
 
@@ -122,7 +126,7 @@ def _watch(terminals: list[int], wanted: EndWanted, over: threading.Event) -> No
         looked_at.register(number, 0)
     while not over.is_set():
         if looked_at.poll(LOOK_MS):
-            for number in terminals:
+            for number in sorted(terminals, reverse=True):
                 let_go(number)
             wanted.terminal_is_gone = True
             return
