@@ -112,7 +112,7 @@ def _let_go_of_gone(terminals: list[int]) -> None:
     """Let go of terminals that are gone: writing to them would fail, or wait for ever.
 
     Standard input goes last. A thread that waits for it with epoll is told of the terminal's end
-    as long as anything has the terminal open, and let_go() has a byte for one such reader only.
+    for as long as anything has the terminal open.
     """
     for number in sorted(terminals, reverse=True):
         if not os.isatty(number):

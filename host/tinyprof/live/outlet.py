@@ -151,15 +151,10 @@ class Outlet:
 def let_go(number: int) -> None:
     """Put /dev/null in the place of a stream that nobody serves any more.
 
-    A stream to read from becomes a pipe that stays silent: /dev/null would read as ended for ever,
-    and whoever waits for it would never rest.
+    Reading from it ends at once, so a thread that was told that the terminal has something, and
+    reads only now, is not held. Epoll forgets a terminal with its last descriptor, so nobody is
+    told again and again that standard input has ended.
     """
-    if number == 0:
-        # The other end stays open for as long as the program runs. One byte that means no key is
-        # for a thread that is about to read: it was told that the terminal has something.
-        nothing, other_end = os.pipe()
-        os.write(other_end, b"\0")
-    else:
-        nothing = os.open(os.devnull, os.O_WRONLY)
+    nothing = os.open(os.devnull, os.O_RDONLY if number == 0 else os.O_WRONLY)
     os.dup2(nothing, number)
     os.close(nothing)
