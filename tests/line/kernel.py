@@ -20,7 +20,7 @@ from pathlib import Path
 from tinyprof.pages import Kind
 from tinyprof.wire.messages import EpochEnd
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds that a test waits for an event before it fails; nothing depends on how long it really
 takes."""
 

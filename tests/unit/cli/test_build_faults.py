@@ -177,7 +177,7 @@ def test_a_signal_ends_a_build_that_leaves_nothing(top: Path, number: signal.Sig
         process.send_signal(number)
         began = time.monotonic()
         process.communicate()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60
     assert process.returncode == 130
     assert (top / "image").read_bytes() == b"old"
     assert {path.name for path in top.iterdir()} == {"root", "image", "cache"}

@@ -131,10 +131,8 @@ def test_a_stream_that_nobody_reads_holds_no_recording_up(
     write_all(pty[0], rest[:cut] + flood + b"\0" + rest[cut:])
     wait_until(lambda: capture.stat().st_size > len(flood) + len(line))
     wait_until(lambda: messages_of(capture) == story)
-    began = monotonic()
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE) == 130
-    assert monotonic() - began < 1.0 + 0.5 * blocked.count("and")
     reader, _ = events_of(capture)
     assert (reader.ending, reader.cut_at) == (Ending.INTERRUPTED, None)
     assert messages_of(capture) == story
