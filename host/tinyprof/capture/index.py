@@ -17,7 +17,7 @@ from enum import IntFlag
 from typing import Any
 
 from tinyprof.errors import TinyprofError
-from tinyprof.pages import PAGE_SIZE, Content, Fsid
+from tinyprof.pages import Content, Fsid, pages_in
 from tinyprof.wire.messages import Hello
 
 INDEX_MAX = 1 << 26
@@ -98,7 +98,7 @@ class IndexedFile:
     def page_ids(self) -> range:
         """The ids of its pages: the word addresses of their block pointers."""
         first = self.ino >> 2
-        return range(first, first + -(-self.size // PAGE_SIZE))
+        return range(first, first + pages_in(self.size))
 
     @property
     def built_from(self) -> Source:
@@ -223,7 +223,7 @@ def _unpack_file(cursor: _Cursor, hashed: bool) -> IndexedFile:
     if not path.startswith("/") or "\0" in path:
         raise ImageIndexError(f"the image index has an impossible path at byte {cursor.at}")
     layout = _HASHED_PAGE if hashed else _PAGE
-    pages = cursor.take(-(-size // PAGE_SIZE) * layout.size)
+    pages = cursor.take(pages_in(size) * layout.size)
     fields = list(layout.iter_unpack(pages))
     hashes = tuple(page[2] for page in fields) if hashed else ()
     stored = tuple(page[0] for page in fields)
@@ -274,6 +274,6 @@ def stored_sizes(index: ImageIndex) -> StoredSizes:
     was built from."""
     programs = ((file.built_from, file.stored) for file in index.files)
     return {
-        (program.sha256, program.size): stored[: -(-program.size // PAGE_SIZE)]
+        (program.sha256, program.size): stored[: pages_in(program.size)]
         for program, stored in programs
     }

@@ -16,6 +16,7 @@ from support.hostile_images import (
     overlapping_directories,
     overlapping_tables,
 )
+from support.image_fuzz import memory_limit
 from tinyprof.cramfs.format import (
     SIGNATURE,
     EntryKind,
@@ -32,11 +33,6 @@ from tinyprof.cramfs.writing.device_table import apply_device_table
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 
 MIB = 1 << 20
-
-
-def memory_limit(size: int) -> int:
-    """The bytes of memory that an input of `size` bytes may take."""
-    return 64 * MIB + 8 * size
 
 
 HOSTILE = [overlapping_directories, overlapping_tables, holes_under_many_names]

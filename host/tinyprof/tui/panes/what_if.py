@@ -19,7 +19,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tinyprof.live.snapshot import Snapshot
-from tinyprof.pages import PAGE_SIZE
+from tinyprof.pages import PAGE_SIZE, pages_in
 from tinyprof.plan.what_if import KERNELS, Kernel, WhatIf
 from tinyprof.profile.temperature import Temperature
 from tinyprof.tui.palette import BARS, size_text, style_of
@@ -196,4 +196,4 @@ def _files(number: int) -> str:
 
 def rounded_up(size: int) -> int:
     """Return the size of an image, which has whole pages."""
-    return -(-size // PAGE_SIZE) * PAGE_SIZE
+    return pages_in(size) * PAGE_SIZE
