@@ -9,10 +9,13 @@
 #include "tracer.h"
 #include "watch.h"
 
-#define DEVICE	"/dev/tinyprof"
+#define DEVICE		"/dev/tinyprof"
+#define KERNEL		'k'
+#define EVENTS		'e'
+#define RESIDENCY	'r'
 
 static bool may_watch, watching, from_start;
-static enum { BEST, KERNEL, EVENTS, RESIDENCY } wanted;
+static char wanted;			/* the first letter of a source's name */
 
 static int open_own(void)
 {
@@ -27,7 +30,7 @@ static int open_own(void)
 
 int tracer_open(void)
 {
-	int tracer = wanted <= KERNEL ? open_own() : -ENODEV;
+	int tracer = wanted == EVENTS || wanted == RESIDENCY ? -ENODEV : open_own();
 
 	watching = tracer < 0 && may_watch && wanted != KERNEL;
 	if (watching)
@@ -60,11 +63,16 @@ bool tracer_has_others(void)
 	return true;
 }
 
-void tracer_allow_others(const struct settings *settings, bool early)
+/* The first letters differ. */
+void tracer_choose(const char *source)
+{
+	wanted = *source;
+}
+
+void tracer_allow_others(bool early)
 {
 	may_watch = true;
 	from_start = early;
-	(void)settings;
 }
 
 const struct wire_source *tracer_source(void)

@@ -362,13 +362,13 @@ static long rearm(struct tinyprof_epoch *end)
 	uint32_t volume = end->volume;
 	uint32_t bit = 1u << volume;
 
+	watch_gather();
 	if (!files_volume(volume))
 		return -ENOENT;
 	if (!(has_ended & bit)) {
 		if (source.rearm == WIRE_READ_BACK && recording && !was_read_back)
 			look_at_all(true);
 		was_read_back = true;
-		watch_gather();
 		if (touches_waiting())
 			return -EAGAIN;
 		was_read_back = false;
