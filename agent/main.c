@@ -84,7 +84,7 @@ __attribute__((used)) int main(int argc, char **argv, char **environment)
 	if (a.settings.refused)
 		complain("no number: TINYPROF_", a.settings.refused);
 
-	tracer_choose(a.settings.source);
+	tracer_choose(&a.settings);
 	ready[0] = -1;
 	if (init) {
 		/* Before the fork: the real init's first instruction counts. */

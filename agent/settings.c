@@ -60,4 +60,5 @@ void settings_read(struct settings *s, char **environment)
 	s->source = text(environment, "SOURCE=", "");
 	s->baud = number(s, environment, "BAUD=", 115200);
 	s->epoch_ms = number(s, environment, "EPOCH=", 1000);
+	s->ring_kib = number(s, environment, "RING=", 256);
 }

@@ -5,6 +5,7 @@
  */
 #include <asm/errno.h>
 
+#include "settings.h"
 #include "sys.h"
 #include "tracer.h"
 #include "watch.h"
@@ -15,6 +16,7 @@
 #define RESIDENCY	'r'
 
 static bool may_watch, watching, from_start;
+static uint32_t ring_kib;
 static char wanted;			/* the first letter of a source's name */
 
 static int open_own(void)
@@ -34,7 +36,7 @@ int tracer_open(void)
 
 	watching = tracer < 0 && may_watch && wanted != KERNEL;
 	if (watching)
-		tracer = watch_open(wanted != RESIDENCY, from_start);
+		tracer = watch_open(wanted == RESIDENCY ? 0 : ring_kib, from_start);
 	watching &= tracer >= 0;
 	return tracer;
 }
@@ -63,10 +65,11 @@ bool tracer_has_others(void)
 	return true;
 }
 
-/* The first letters differ. */
-void tracer_choose(const char *source)
+/* The first letters of the names differ. */
+void tracer_choose(const struct settings *settings)
 {
-	wanted = *source;
+	wanted = *settings->source;
+	ring_kib = settings->ring_kib;
 }
 
 void tracer_allow_others(bool early)

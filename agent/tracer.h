@@ -39,8 +39,9 @@ long tracer_command(int tracer, unsigned int command, void *argument);
 /* Whether there are other sources. They must be opened by the process that reads them. */
 bool tracer_has_others(void);
 
-/* The source that tracer_open() is to open, by its name; any other word: the best one. */
-void tracer_choose(const char *source);
+/* Take the source that tracer_open() is to open, and the size of its buffers. */
+struct settings;
+void tracer_choose(const struct settings *settings);
 
 /* From now on it may open others. from_start: no other program of user space has run. */
 void tracer_allow_others(bool from_start);

@@ -492,7 +492,7 @@ static void look_for_processors(void)
 	if (sys_now_ms() - looked < 1000)
 		return;
 	looked = sys_now_ms();
-	rings_open(NULL);
+	rings_open(NULL, 0);
 	rings_tell_touches(recording);
 }
 
@@ -543,7 +543,7 @@ static uint32_t find_rearm(void)
 	return proc_tracks_idle() ? WIRE_READ_BACK : WIRE_NEVER;
 }
 
-int watch_open(bool events, bool from_start)
+int watch_open(uint32_t ring_kib, bool from_start)
 {
 	struct proc_tracepoint point;
 	int fd;
@@ -556,7 +556,7 @@ int watch_open(bool events, bool from_start)
 	self = (uint32_t)sys_getpid();
 	source = (struct wire_source){ 0 };
 	epoch = 1;
-	fd = events ? rings_open(&point) : -ENODEV;
+	fd = ring_kib ? rings_open(&point, ring_kib) : -ENODEV;
 	source.tracer = fd >= 0 ? WIRE_EVENTS : WIRE_RESIDENCY;
 	if (fd < 0)
 		fd = rings_none();

@@ -67,9 +67,10 @@ static uint32_t made_old[ENTRIES_MAX], made_old_used;
 
 /* rings.h */
 
-int rings_open(const struct proc_tracepoint *tracepoint)
+int rings_open(const struct proc_tracepoint *tracepoint, uint32_t kib)
 {
 	(void)tracepoint;
+	(void)kib;
 	return 0;
 }
 
@@ -272,7 +273,7 @@ static void open_it(void)
 	const struct wire_source *source;
 
 	opening = true;
-	watch_open(true, false);
+	watch_open(256, false);
 	opening = false;
 	source = watch_source();
 	printf("%u %u %u %u %u\n", source->tracer, source->rearm, source->around, source->kinds,

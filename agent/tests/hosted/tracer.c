@@ -95,9 +95,9 @@ bool tracer_has_others(void)
 	return false;
 }
 
-void tracer_choose(const char *source)
+void tracer_choose(const struct settings *settings)
 {
-	(void)source;
+	(void)settings;
 }
 
 void tracer_allow_others(bool from_start)
