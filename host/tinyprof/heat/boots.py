@@ -12,11 +12,13 @@ from typing import Generic, TypeVar
 
 from tinyprof.heat.losses import NO_LOSSES, Losses, LostEnds
 from tinyprof.heat.page_heat import ANY, MAPPED, PageHeat, Sightings
+from tinyprof.heat.told_files import ToldFile, ToldFiles
 from tinyprof.heat.volume_heat import PHASES_MAX, Phase, VolumeHeat
 from tinyprof.heat.volume_pages import OPEN_EPOCHS_MAX, PAGES_MAX, Room, VolumePages
 from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event, HostMark
 from tinyprof.wire.messages import (
     EpochEnd,
+    FilePart,
     Hello,
     Mark,
     Message,
@@ -43,6 +45,8 @@ __all__ = [
     "PageHeat",
     "Phase",
     "Sightings",
+    "ToldFile",
+    "ToldFiles",
     "VolumeHeat",
     "VolumePages",
     "split_boots",
@@ -58,7 +62,8 @@ AVolume = TypeVar("AVolume", bound=VolumePages)
 
 
 class BootOf(Generic[AVolume]):
-    """One boot of the target. `new_volume` makes the counter of a volume's pages."""
+    """One boot of the target. `new_volume` makes the counter of a volume's pages. `told`: the
+    files of its file volume."""
 
     def __init__(self, new_volume: Callable[[Room], AVolume]) -> None:
         self._new_volume = new_volume
@@ -66,6 +71,7 @@ class BootOf(Generic[AVolume]):
         self.hello: Hello | None = None
         self.status: Status | None = None
         self.volumes: dict[int, AVolume] = {}
+        self.told = ToldFiles()
         self.unknown_messages = 0
         self.unknown_types: set[int] = set()
         self.console_bytes = 0
@@ -86,7 +92,10 @@ class BootOf(Generic[AVolume]):
             + self._missing_ends(),
             self.status.untraced if self.status else 0,
             self.status.write_errors if self.status else 0,
-            self._beyond_limits + sum(volume.beyond_limits for volume in volumes),
+            self._beyond_limits
+            + self.told.refused
+            + sum(volume.beyond_limits for volume in volumes),
+            (self.status.lost_events or 0) if self.status else 0,
         )
 
     def _missing_ends(self) -> int:
@@ -151,14 +160,15 @@ class BootOf(Generic[AVolume]):
                 self.hello = joined_hello(self.hello, message)
             case Status():
                 self.status = message
-            case UnknownMessage(kind):
-                self.unknown_messages += 1
-                if len(self.unknown_types) < UNKNOWN_TYPES_MAX:
-                    self.unknown_types.add(kind)
-            case UnknownProtocol():
-                self.unknown_messages += 1
-            case _:
-                pass
+            case FilePart():
+                self.told.take(message)
+            case UnknownMessage() | UnknownProtocol():
+                self._note_unknown(message)
+
+    def _note_unknown(self, message: UnknownMessage | UnknownProtocol) -> None:
+        self.unknown_messages += 1
+        if isinstance(message, UnknownMessage) and len(self.unknown_types) < UNKNOWN_TYPES_MAX:
+            self.unknown_types.add(message.type)
 
     def _mark(self, name: str) -> None:
         self._marks = [*self._marks, name][-PHASES_MAX:]

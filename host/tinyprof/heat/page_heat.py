@@ -109,6 +109,11 @@ class PageHeat:
         self._kinds = 0
 
     @property
+    def kinds(self) -> int:
+        """The kinds that the page was seen as, a bit each."""
+        return self._kinds
+
+    @property
     def by_key(self) -> dict[int, Sightings]:
         """The sightings of each key that is counted."""
         return dict(zip(_KEYS_OF[self._kinds], self._sightings, strict=True))
