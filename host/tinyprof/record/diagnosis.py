@@ -13,6 +13,7 @@ from tinyprof.capture.index import ImageIndex, WrongImageError
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.record.baud import likely_rates
+from tinyprof.text import counted
 from tinyprof.wire.frames import HELLO_VOLUMES, ConsoleText, Event, mostly_text
 from tinyprof.wire.messages import (
     NO_BOOT,
@@ -24,6 +25,7 @@ from tinyprof.wire.messages import (
     joined_hello,
 )
 from tinyprof.wire.sequence import Frame
+from tinyprof.wire.source import TouchSource, other_source, source_text
 
 TRACER_ABI = 1
 """Version of the kernel's tracer (TINYPROF_ABI) that the agent understands."""
@@ -254,7 +256,7 @@ class LineWatch:
                 yield from self._look_at_image()
 
     def _look_at_tracer(self, now: float, hello: Hello) -> Iterator[TinyprofError]:
-        if hello.tracer == TRACER_ABI:
+        if hello.tracer == TRACER_ABI or other_source(hello.source):
             self._tracerless_since = None
             if isinstance(self.fault, NoTracerError):
                 self.fault = None
@@ -267,6 +269,10 @@ class LineWatch:
         )
 
     def _look_at_hello(self, hello: Hello) -> Iterator[TinyprofError]:
+        if source := other_source(hello.source):
+            text = source_text(source)
+            yield from self._once(text, LineWarning(f"recorded by {text}"))
+            yield from self._look_at_pages_in_place(source)
         if hello.protocol != PROTOCOL:
             yield from self._once("protocol", _other_protocol(hello.protocol))
         if hello.page_size != PAGE_SIZE:
@@ -278,15 +284,32 @@ class LineWatch:
                 ),
             )
 
+    def _look_at_pages_in_place(self, source: TouchSource) -> Iterator[TinyprofError]:
+        if self._index and (count := self._index.pages_in_place):
+            yield from self._once(
+                "in place",
+                LineWarning(
+                    f"the image has {counted(count, 'page')} in place: {source.name} do not see "
+                    "those that the kernel maps from flash",
+                    "record the image without pages in place",
+                ),
+            )
+
     def _look_at_image(self) -> Iterator[TinyprofError]:
-        """Compare the image with all volumes named so far, once a series of hellos is over."""
+        """Compare the image with all volumes named so far, once a series of hellos is over.
+
+        A tree that is of no use is no fault: it may have been given for its names.
+        """
         if not self._index or not self._hello or self._tracerless_since is not None:
             return
         try:
             self._index.volume_of(self._hello)
         except WrongImageError as error:
-            self.fault = error
-            yield from self._once("image", error)
+            if not self._index.of_tree:
+                self.fault = error
+                yield from self._once("image", error)
+            elif self._hello.volumes:
+                yield from self._once("tree", LineWarning(error.message, error.hint))
         else:
             self.fault = None
 
@@ -299,7 +322,7 @@ def _same_machine(before: Hello, now: Hello) -> bool:
 
 
 def _identity(hello: Hello) -> str:
-    images = ", ".join(str(volume.fsid) for volume in hello.volumes) or "none"
+    images = ", ".join(map(str, hello.volumes)) or "none"
     return f"Linux {hello.kernel} {hello.arch}, image {images}"
 
 

@@ -22,13 +22,16 @@ ALONE = 12
 ALL_KINDS = sum(1 << kind for kind in Kind)
 """Value of `TouchSource.kinds`: the source tells every kind."""
 
+_LIMIT = 1 << 32
+"""The numbers of a source are below this number: the target tells them in 32 bits."""
+
 _LETTERS = "xrwf"
 """Letters of the kinds, in the order of `Kind`, as in reports."""
 
 _NAMES = {
     KERNEL_PART: "the kernel's own part",
     PAGE_FAULTS: "page-fault events",
-    RESIDENCY: "residency (mincore)",
+    RESIDENCY: "residency checks (mincore)",
 }
 
 
@@ -125,8 +128,18 @@ def source_fields(source: TouchSource) -> dict[str, Any]:
     }
 
 
-def kinds_of(letters: str) -> int | None:
-    """The kinds of some letters of "xrwf", a bit each. None: other letters, or another order."""
-    told = [kind for kind in Kind if _LETTERS[kind] in letters]
-    spelled = "".join(_LETTERS[kind] for kind in told)
-    return sum(1 << kind for kind in told) if spelled == letters else None
+def source_of(fields: Any) -> TouchSource | None:
+    """The source of such fields, which anybody may have edited. None: they are none of a source
+    other than the kernel's part."""
+    if not isinstance(fields, dict):
+        return None
+    numbers = [fields.get(name) for name in ("tracer", "rearm", "around")]
+    tracer, rearm, around = (
+        number if type(number) is int and 0 <= number < _LIMIT else -1 for number in numbers
+    )
+    kinds, late = fields.get("kinds"), fields.get("late")
+    if tracer < 1 or rearm < 0 or around < 0 or type(kinds) is not str or type(late) is not bool:
+        return None
+    told = sum(1 << kind for kind in Kind if _LETTERS[kind] in kinds)
+    source = TouchSource(tracer, rearm, around, told, late)
+    return source if source.letters == kinds else None
