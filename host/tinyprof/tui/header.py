@@ -85,7 +85,6 @@ class StatusHeader(Widget):
         short = [f"Linux {hello.kernel} {hello.arch}"]
         if volume and volume.is_files:
             long.append(str(volume))
-            short.append(str(volume))
         elif volume:
             long.append(f"image {volume.fsid} {volume.name}")
             short.append(f"image {volume.fsid.crc:08x}")
