@@ -36,7 +36,7 @@ from tinyprof.wire.messages import (
     UnknownProtocol,
 )
 from tinyprof.wire.sequence import Frame
-from tinyprof.wire.source import source_fields, source_text
+from tinyprof.wire.source import TouchSource, source_fields
 
 CAPTURE = click.argument("path", metavar="CAPTURE", type=click.Path(path_type=Path))
 PIECE = 1 << 20
@@ -349,11 +349,19 @@ def _hello_text(hello: Hello) -> str:
         + f", {'recording' if it.recording else 'not recording'}"
         for it in hello.volumes
     )
-    source = f", source: {source_text(hello.source)}" if hello.source else ""
+    source = f", {_source_text(hello.source)}" if hello.source else ""
     return (
         f"hello of Linux {hello.kernel} {hello.arch}, agent {hello.agent}, "
         f"boot {hello.boot_id.hex()}, {epoch_text(hello.epoch_ms)}, tracer {hello.tracer}, "
         f"window {hello.window}{source}; {volumes or 'no volume'}"
+    )
+
+
+def _source_text(source: TouchSource) -> str:
+    late = ", late" if source.late else ""
+    return (
+        f"source {source.name} with re-arm {source.rearm}, around {source.around}, "
+        f"kinds {source.letters or 'none'}{late}"
     )
 
 
