@@ -47,9 +47,10 @@ def _by_source(boots: Sequence[BootFacts]) -> Iterator[tuple[TouchSource, list[B
 def _unknown(source: TouchSource, boots: Sequence[BootFacts]) -> Iterator[tuple[str, str]]:
     """What a source leaves unknown: its name for programs, and a sentence for people."""
     if not source.tells(Kind.FILE):
+        how = "was not seen" if source.kinds else "looked like any other use"
         yield (
             "file",
-            "read() was not seen: a page that read() uses too is in the page cache wherever it is "
+            f"read() {how}: a page that read() uses too is in the page cache wherever it is "
             "stored, and saves nothing",
         )
     if not source.tells(Kind.WRITE):

@@ -181,7 +181,7 @@ def _parse_file(fields: Sequence[Any]) -> FilePart:
     part = fields[8]
     if page_id + pages > PAGE_ID_LIMIT:
         raise MalformedMessage("a file has pages beyond the last page id")
-    if type(part) is not bytes or not part or offset + len(part) > path_size:
+    if type(part) is not bytes or offset + len(part) > path_size or (path_size and not part):
         raise MalformedMessage("a part of a path is no bytes inside the path")
     return FilePart(volume, page_id, pages, size, device, inode, path_size, offset, part)
 

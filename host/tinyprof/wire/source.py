@@ -85,15 +85,10 @@ def other_source(source: TouchSource | None) -> TouchSource | None:
 
 def blind_spots(source: TouchSource) -> Iterator[str]:
     """What a source cannot see or tell, a phrase for each."""
-    if not source.tells(Kind.FILE):
-        yield "read() is not seen"
-    if not source.tells(Kind.WRITE):
-        yield "private copies for writes are not seen"
-    mapped = source.tells(Kind.EXEC) + source.tells(Kind.READ)
-    if mapped == 1:
-        yield "executable mappings are not told from others"
-    elif not mapped:
-        yield "kinds of mappings are not told"
+    if not source.kinds:
+        yield "kinds are not told, so that a mapped page and one that read() used look the same"
+    else:
+        yield from _unseen_kinds(source)
     if source.is_one_epoch:
         yield "no page is seen twice, so all is one long epoch and hot pages cannot be told"
     elif source.around > ALONE:
@@ -105,6 +100,18 @@ def blind_spots(source: TouchSource) -> Iterator[str]:
         yield "if the kernel maps pages around a fault, an epoch misses some: nobody knows"
     if source.late:
         yield "programs ran before the agent, and their pages stand in the first epoch"
+
+
+def _unseen_kinds(source: TouchSource) -> Iterator[str]:
+    if not source.tells(Kind.FILE):
+        yield "read() is not seen"
+    if not source.tells(Kind.WRITE):
+        yield "private copies for writes are not seen"
+    mapped = source.tells(Kind.EXEC) + source.tells(Kind.READ)
+    if mapped == 1:
+        yield "executable mappings are not told from others"
+    elif not mapped:
+        yield "touches of mappings are not seen"
 
 
 def _size(around: int) -> str:

@@ -210,6 +210,14 @@ def test_an_unknown_type_is_counted_not_refused() -> None:
     assert event.message == UnknownMessage(99)
 
 
+def test_a_file_without_a_path_is_no_malformed_message() -> None:
+    (event,) = FrameDecoder().feed(
+        encode_frame(msgpack.packb([6, 0, 1, 9, 2, 8192, 0, 0, 0, 0, b""]))
+    )
+    assert isinstance(event, Frame)
+    assert event.message == FilePart(1, 9, 2, 8192, 0, 0, 0, 0, b"")
+
+
 def test_elements_added_by_a_later_version_are_ignored() -> None:
     (event,) = FrameDecoder().feed(encode_frame(msgpack.packb([4, 0, 1, 2, 3, 4, 5, 6, 7, "new"])))
     assert isinstance(event, Frame)
