@@ -107,7 +107,8 @@ def resolved(boot: Boot, index: ImageIndex, weight: int) -> tuple[Profile, ToldM
         placed = _placed(index, used.page_ids)
     files = _files(volume, str(index.fsid), placed, used, known) if used.page_ids else ()
     links = None if index.of_tree else _links(index, used, known)
-    return Profile((facts,), len(used.page_ids - known), files, links=links), told
+    unknown = len((volume.page_ids | used.page_ids) - known)
+    return Profile((facts,), unknown, files, links=links), told
 
 
 def _placed(index: ImageIndex, page_ids: Set[int]) -> Iterator[PlacedFile]:
@@ -139,7 +140,7 @@ class _Epochs:
         self._steady = steady_phases(volume.phases)
         self._heats, self._weight = volume.pages, weight
         self.phases = _phase_facts(volume.phases, self._steady)
-        self.page_ids: Set[int] = volume.page_ids
+        self.page_ids: Set[int] = self._heats.keys()
 
     def use(self, page_id: int, page_hash: str) -> PageUse:
         """When a page was seen, by kind."""
