@@ -124,29 +124,39 @@ def _reason(path: str, found: IndexedFile | None) -> Absence:
 
 
 class _Paths:
-    """The files of a tree by path."""
+    """The files of a tree by path. Each link is resolved once, whatever the number of paths."""
 
     def __init__(self, index: ImageIndex) -> None:
         self._files = {file.path: file for file in index.files}
         self._links = {link.path: link.target for link in index.links or ()}
+        self._leads_to: dict[str, str | None] = {}
 
     def find(self, path: str) -> IndexedFile | None:
         """The file that a path leads to, or None. No link leads out of the tree."""
-        left, at, followed = path.split("/")[::-1], "", 0
-        while left:
-            part = left.pop()
+        place = self._walk("", path, 0)
+        return None if place is None else self._files.get(place)
+
+    def _walk(self, at: str, path: str, followed: int) -> str | None:
+        """The path without links that another one leads to from `at`, which has none."""
+        for part in path.split("/"):
             if part in ("", "."):
                 continue
             if part == "..":
                 at = at.rpartition("/")[0]
                 continue
-            target = self._links.get(f"{at}/{part}")
-            if target is None:
-                at = f"{at}/{part}"
-                continue
-            followed += 1
-            if followed > LINKS_MAX:
+            here = f"{at}/{part}"
+            place = self._follow(at, here, followed + 1) if here in self._links else here
+            if place is None:
                 return None
-            left += target.split("/")[::-1]
-            at = "" if target.startswith("/") else at
-        return self._files.get(at)
+            at = place
+        return at
+
+    def _follow(self, at: str, link: str, followed: int) -> str | None:
+        """The path that a link in the directory `at` leads to. A circle leads nowhere."""
+        if link not in self._leads_to:
+            self._leads_to[link] = None
+            target = self._links[link]
+            if followed <= LINKS_MAX:
+                start = "" if target.startswith("/") else at
+                self._leads_to[link] = self._walk(start, target, followed)
+        return self._leads_to[link]

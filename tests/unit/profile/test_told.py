@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from support.stock_target import LONG, SOURCE, VOLUME, StockTarget
-from tinyprof.capture.index import ImageIndex, WrongImageError, pack_index, unpack_index
+from tinyprof.capture.index import (
+    ImageIndex,
+    IndexedLink,
+    WrongImageError,
+    pack_index,
+    unpack_index,
+)
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.tree import Tree
 from tinyprof.heat.told_files import ToldFile
@@ -169,6 +175,16 @@ def test_a_file_that_is_not_there_is_counted_by_its_reason(
     assert not told.placed
     assert reason(told) is why
     assert told.absent_pages == 2
+
+
+def test_links_upon_links_cost_no_more_than_their_bytes(rootfs: Path) -> None:
+    """Each link leads twice through the one before it: 2^64 steps, if each were followed anew."""
+    index = tree_of(rootfs)
+    chain = [IndexedLink("/l0", 0, "program")]
+    chain += [IndexedLink(f"/l{n}", 0, f"l{n - 1}/../l{n - 1}") for n in range(1, 65)]
+    hostile = replace(index, links=tuple(chain))
+    assert found(hostile, "/l5", SIZE).placed
+    assert not found(hostile, "/l64", SIZE).placed
 
 
 def test_a_file_whose_name_ends_so_is_not_deleted(rootfs: Path) -> None:
