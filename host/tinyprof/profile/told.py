@@ -34,7 +34,7 @@ class Absence(Enum):
     MISSING = "not in the tree"
     RESIZED = "of another size in the tree"
     DELETED = "deleted before or while it was recorded"
-    SPECIAL = "no file of a tree, as memory and devices"
+    SPECIAL = "no file of a tree (memory, devices)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,10 +66,11 @@ def _unknown(source: TouchSource, boots: Sequence[BootFacts]) -> Iterator[tuple[
             "as hot",
         )
     elif source.around != ALONE:
+        misses = "misses" if source.around else "may miss"
         yield (
             "epochs",
-            "an epoch misses pages that the kernel mapped around others: some are hotter than "
-            "they seem",
+            f"an epoch {misses} pages that the kernel mapped around others: some may be hotter "
+            "than they seem",
         )
     if source.late:
         yield (

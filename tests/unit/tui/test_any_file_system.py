@@ -36,5 +36,6 @@ def test_the_header_names_the_source_and_the_files_have_their_names(
         assert "00000000" not in header
 
     drive(app, act)
+    assert any("recorded by page-fault events; read() is not seen" in line for line in news.log)
     assert [row.path for row in news.snapshot.rows] == ["/lib/libc.so"]
     assert news.snapshot.counts[0] == 1
