@@ -68,14 +68,23 @@ class NoTracerError(TinyprofError):
 
 
 class LineWatch:
-    """Judges one line. `baud` is named in warnings about garbage.
+    """Judges one line. `baud` is named in warnings about garbage. `needs_epochs`: something waits
+    for the ends of epochs.
 
     `fault`: why a recording that ended now would have failed: the target has no tracer, runs
     another image, or waits for an answer. All three can still turn out well, when a module is
     loaded, a volume mounted, or an answer received.
     """
 
-    def __init__(self, port: str, baud: int, index: ImageIndex | None = None) -> None:
+    def __init__(
+        self,
+        port: str,
+        baud: int,
+        index: ImageIndex | None = None,
+        *,
+        needs_epochs: bool = False,
+    ) -> None:
+        self._needs_epochs = needs_epochs
         self._port = port
         self._baud = baud
         self._index = index
@@ -273,6 +282,8 @@ class LineWatch:
             text = source_text(source)
             yield from self._once(text, LineWarning(f"recorded by {text}"))
             yield from self._look_at_pages_in_place(source)
+            if source.is_one_epoch and self._needs_epochs:
+                yield from self._once("one epoch", _ONE_EPOCH)
         if hello.protocol != PROTOCOL:
             yield from self._once("protocol", _other_protocol(hello.protocol))
         if hello.page_size != PAGE_SIZE:
@@ -312,6 +323,12 @@ class LineWatch:
                 yield from self._once("tree", LineWarning(error.message, error.hint))
         else:
             self.fault = None
+
+
+_ONE_EPOCH = LineWarning(
+    "this target has one epoch that never ends, so --epochs and --roll wait for ever",
+    "end the recording with --duration or Ctrl-C",
+)
 
 
 def _same_machine(before: Hello, now: Hello) -> bool:

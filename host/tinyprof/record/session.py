@@ -181,7 +181,12 @@ class Session:
             recording = record(
                 self._link,
                 writer,
-                LineWatch(request.port, request.baud, self.index),
+                LineWatch(
+                    request.port,
+                    request.baud,
+                    self.index,
+                    needs_epochs=bool(request.limits.epochs or request.roll),
+                ),
                 observer,
                 replace(request.limits, stop=self._stop, leave=leave),
                 epoch_ms=request.epoch_ms,

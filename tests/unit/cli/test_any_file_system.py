@@ -256,6 +256,14 @@ def test_a_recording_says_what_saw_the_touches_and_what_that_cannot_see(
     assert summary["files_told"] == 4
 
 
+def test_what_waits_for_epochs_is_said_to_wait_for_ever(
+    tmp_path: Path, target: StockTarget
+) -> None:
+    line = replace(target, source=LONG, ends=False).line()
+    _, said, _ = recorded(tmp_path, line, "--epochs", "2")
+    assert "--epochs and --roll wait for ever" in said
+
+
 def test_the_kernels_own_part_is_not_worth_a_line(tmp_path: Path, target: StockTarget) -> None:
     own = replace(SOURCE, tracer=0)
     _, said, _ = recorded(tmp_path, replace(target, source=own).line())
