@@ -30,6 +30,7 @@ from tinyprof.wire.messages import (
     joined_hello,
 )
 from tinyprof.wire.sequence import EARLY, Frame
+from tinyprof.wire.source import other_source
 
 __all__ = [
     "ANY",
@@ -112,11 +113,16 @@ class BootOf(Generic[AVolume]):
         self._lost_ends = LostEnds(from_start=from_start)
 
     def ends_before(self, event: Event) -> bool:
-        """Whether the event belongs to another boot of the target."""
+        """Whether the event belongs to another boot of the target.
+
+        An agent that is started again goes on with the kernel's own epochs and page ids. Those of
+        any other source are the agent's, and begin anew, so it counts as another boot.
+        """
         if not isinstance(event, Frame) or not self.hello:
             return False
         if isinstance(event.message, Hello):
-            return is_reboot(self.hello, event.message)
+            anew = event.restarted and other_source(self.hello.source) is not None
+            return anew or is_reboot(self.hello, event.message)
         return event.restarted
 
     def take(self, event: Event) -> None:

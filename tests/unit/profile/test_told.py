@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.stock_target import LONG, SOURCE, VOLUME, StockTarget
+from tinyprof.capture.format import Ending
 from tinyprof.capture.index import (
     ImageIndex,
     IndexedLink,
@@ -18,6 +20,7 @@ from tinyprof.capture.index import (
     unpack_index,
 )
 from tinyprof.capture.reader import CaptureReader
+from tinyprof.capture.writer import CaptureWriter
 from tinyprof.cramfs.tree import Tree
 from tinyprof.heat.told_files import ToldFile
 from tinyprof.pages import PAGE_ID_LIMIT, PAGE_SIZE, Kind
@@ -286,6 +289,23 @@ def test_an_image_goes_before_a_tree_where_a_target_has_both(
     profile = make_profile([target.reader(index)], means=means(tree_of(rootfs), told))
     assert profile.boots[0].fsid == str(index.fsid)
     assert not told
+
+
+def test_an_agent_that_is_started_again_gives_its_page_ids_anew(rootfs: Path) -> None:
+    """The boot id stays, while epochs and page ids begin anew."""
+    (rootfs / "other").write_bytes(b"x" * SIZE)
+    first = StockTarget({"/other": SIZE, "/program": SIZE}, [[("/program", 3, EXEC)]] * 9)
+    second = StockTarget({"/program": SIZE}, [[("/program", 5, EXEC)]] * 2)
+    file = io.BytesIO()
+    writer = CaptureWriter(file)
+    writer.line(first.line() + second.line())
+    writer.end(Ending.LINE_ENDED)
+    file.seek(0)
+    profile = make_profile([CaptureReader(file)], means=means(tree_of(rootfs)))
+    (used,) = profile.files
+    assert (used.path, list(used.pages)) == ("/program", [3, 5])
+    assert sorted(boot.epochs for boot in profile.boots) == [2, 9]
+    assert not any(boot.losses for boot in profile.boots)
 
 
 def test_lost_events_stand_in_the_profile_and_only_where_there_are_some(rootfs: Path) -> None:
