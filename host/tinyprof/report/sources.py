@@ -34,9 +34,10 @@ def source_lines(boots: Sequence[BootFacts]) -> Iterator[str]:
     unknown."""
     for source, its_boots in _by_source(boots):
         of = "" if len(its_boots) == len(boots) else f" in {len(its_boots)} of {len(boots)} boots"
-        yield f"recorded by {source.name}{of}, so that this plan cannot know everything:"
-        for _, text in _unknown(source, its_boots):
-            yield f"    {text}"
+        unknown = [text for _, text in _unknown(source, its_boots)]
+        but = ", so that this plan cannot know everything:" if unknown else ""
+        yield f"recorded by {source.name}{of}{but}"
+        yield from (f"    {text}" for text in unknown)
 
 
 def _by_source(boots: Sequence[BootFacts]) -> Iterator[tuple[TouchSource, list[BootFacts]]]:
