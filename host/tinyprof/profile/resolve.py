@@ -95,7 +95,7 @@ def make_profile(
     2. `means.image`;
     3. `means.tree` if it is meant;
     4. the capture's own, of a tree;
-    5. `means.tree`.
+    5. `means.tree`, if the target has no CramFS: else its image is missing.
 
     Raises WrongImageError where none fits, or where none of the targets ran the image. Raises
     ProfileError for a capture without an index or without a hello.
@@ -164,6 +164,7 @@ def _because(fault: str) -> str:
 def _index_of(capture: Capture, hello: Hello, means: Means) -> ImageIndex:
     """The index that resolves a boot. Raises WrongImageError or ProfileError."""
     own, tells_files = capture.index, hello.file_volume is not None
+    has_cramfs = any(not volume.is_files for volume in hello.volumes)
     errors = []
     of_images = [index for index in (own, means.image) if index and not index.of_tree]
     for index in of_images:
@@ -172,7 +173,7 @@ def _index_of(capture: Capture, hello: Hello, means: Means) -> ImageIndex:
             return index
         except WrongImageError as error:
             errors.append(error)
-    if tells_files and means.tree and (means.tree_is_meant or not (own and own.of_tree)):
+    if tells_files and means.tree and means.tree_is_meant:
         return means.tree()
     if own and own.of_tree:
         try:
@@ -180,12 +181,16 @@ def _index_of(capture: Capture, hello: Hello, means: Means) -> ImageIndex:
             return own
         except WrongImageError as error:
             errors.append(error)
-    if tells_files and not errors:
-        raise _no_tree(capture.name)
+    if tells_files and not has_cramfs:
+        if means.tree:
+            return means.tree()
+        if not errors:
+            raise _no_tree(capture.name)
     if not errors:
         raise ProfileError(
             f"{capture.name}: the capture carries no image index{_because(capture.index_fault)}",
-            "give the image that was in flash with --image",
+            "give the image that was in flash with --image"
+            + (", or a folder for other file systems with --rootfs" if tells_files else ""),
         )
     # The image that the user named stands last, so the message is about that one.
     raise WrongImageError(f"{capture.name}: {errors[-1].message}", errors[-1].hint)

@@ -323,12 +323,22 @@ class LineWatch:
                 yield from self._once("tree", LineWarning(error.message, error.hint))
         else:
             self.fault = None
+            others = [str(it) for it in self._hello.volumes if not it.is_files]
+            if self._index.of_tree and others:
+                yield from self._once("tree", _also_cramfs(others))
 
 
 _ONE_EPOCH = LineWarning(
     "this target has one epoch that never ends, so --epochs and --roll wait for ever",
     "end the recording with --duration or Ctrl-C",
 )
+
+
+def _also_cramfs(volumes: Sequence[str]) -> LineWarning:
+    return LineWarning(
+        f"the target runs {', '.join(volumes)} too, and a folder does not resolve its pages",
+        "give the image that is in flash with --image, if it is the one of interest",
+    )
 
 
 def _same_machine(before: Hello, now: Hello) -> bool:

@@ -330,6 +330,16 @@ def test_a_folder_is_of_no_use_to_a_target_that_tells_no_files(
     assert "tells no files, so a folder is of no use" in said
 
 
+def test_a_folder_for_a_target_with_cramfs_too_is_warned_of(
+    tmp_path: Path, rootfs: Path, target: StockTarget
+) -> None:
+    root = Volume(0, Fsid(1, 2, 3, 4), 9, "C", True)
+    both = replace(target, volumes=(root, *target.volumes), first_ids={})
+    code, said, _ = recorded(tmp_path, both.line(), "--rootfs", rootfs)
+    assert code == 0
+    assert "the target runs 00000001/2/3/4 too" in said
+
+
 def test_an_image_with_pages_in_place_is_warned_of(tmp_path: Path, rootfs: Path) -> None:
     image = tmp_path / "it.cramfs"
     plan = tmp_path / "it.plan"

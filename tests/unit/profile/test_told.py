@@ -308,6 +308,23 @@ def test_an_agent_that_is_started_again_gives_its_page_ids_anew(rootfs: Path) ->
     assert not any(boot.losses for boot in profile.boots)
 
 
+def test_without_an_index_a_target_with_both_asks_for_either(
+    rootfs: Path, story: list[Message]
+) -> None:
+    """A folder that nobody named for the recording does not hide that the image is missing."""
+    target = StockTarget({"/program": SIZE}, [[("/program", 1, EXEC)]])
+    target.volumes = (*story[0].volumes, *target.volumes)  # type: ignore[union-attr]
+    unasked = replace(means(tree_of(rootfs)), tree_is_meant=False)
+    for how in (None, unasked):
+        with pytest.raises(ProfileError, match="no image index") as caught:
+            make_profile([target.reader()], means=how)
+        assert "--image" in caught.value.hint
+        assert "--rootfs" in caught.value.hint
+    assert make_profile([target.reader()], means=means(tree_of(rootfs))).files
+    alone = StockTarget({"/program": SIZE}, [[("/program", 1, EXEC)]])
+    assert make_profile([alone.reader()], means=unasked).files
+
+
 def test_lost_events_stand_in_the_profile_and_only_where_there_are_some(rootfs: Path) -> None:
     profile = profile_of(StockTarget({}, [[]]), rootfs)
     assert "lost_events" not in dump_profile(profile)
