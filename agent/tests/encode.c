@@ -85,10 +85,9 @@ static void hello(void)
 		v->files = number();
 		v->size = number();
 		v->flags = number();
-		/* It may be empty. */
-		name[0] = 0;
-		if (scanf("%*[ ]") == EOF || scanf("%31[^\n]", name) == EOF)
-			exit(EXIT_FAILURE);
+		/* It may be empty, also at the end of everything. */
+		if (scanf("%*[ ]") == EOF || scanf("%31[^\n]", name) != 1)
+			name[0] = 0;
 		for (c = 0; c < sizeof(v->name) && name[c]; c++)
 			v->name[c] = (uint8_t)name[c];
 		if (c < sizeof(v->name))
