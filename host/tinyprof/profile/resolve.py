@@ -133,7 +133,7 @@ def _boots_of(
     for boot in split_boots(capture.events()):
         if boot.hello:
             index = _index_of(capture.name, boot, indexes)
-            yield profile_of_boot(boot, index, weight), _not_of(boot.hello, image)
+            yield profile_of_boot(boot, index, weight, release=True), _not_of(boot.hello, image)
 
 
 def _cut_by(capture: Capture) -> str:
@@ -202,9 +202,15 @@ def _steady_by_name_or_length(phases: Sequence[Phase]) -> list[bool]:
     return [True] * len(phases)
 
 
-def profile_of_boot(boot: Boot, index: ImageIndex, weight: int = 1) -> Profile:
+def profile_of_boot(
+    boot: Boot, index: ImageIndex, weight: int = 1, *, release: bool = False
+) -> Profile:
     """The profile of one boot with a hello, ended or not. Raises WrongImageError where the target
-    runs another image."""
+    runs another image.
+
+    `release`: the boot is over and nobody asks it again. Then its pages are forgotten one file
+    after another, so that a large recording is not in memory twice.
+    """
     assert boot.hello
     volume = boot.volumes.get(index.volume_of(boot.hello)) or VolumeHeat()
     steady = steady_phases(volume.phases)
@@ -213,8 +219,9 @@ def profile_of_boot(boot: Boot, index: ImageIndex, weight: int = 1) -> Profile:
     epochs = sum(phase.epochs for phase in phases)
     facts = BootFacts(str(index.fsid), boot.hello.kernel, epochs, boot.losses, phases, weight)
     known: set[int] = set()
-    files = _files(volume, index, _Scale(weight, tuple(steady)), known) if volume.page_ids else ()
-    links = _links(volume, index, _Scale(weight, tuple(steady)), known)
+    scale = _Scale(weight, tuple(steady))
+    files = _files(volume, index, scale, known, release) if volume.page_ids else ()
+    links = _links(volume, index, scale, known)
     return Profile((facts,), len(volume.page_ids - known), files, links=links)
 
 
@@ -275,7 +282,7 @@ def _links(
 
 
 def _files(
-    volume: VolumeHeat, index: ImageIndex, scale: _Scale, known: set[int]
+    volume: VolumeHeat, index: ImageIndex, scale: _Scale, known: set[int], release: bool
 ) -> tuple[FileUse, ...]:
     """The used files of one boot. Adds the page ids that it resolves to `known`."""
     heats = volume.pages
@@ -285,6 +292,8 @@ def _files(
         if not uses:
             continue
         known.update(file.page_ids[page] for page in uses)
+        if release:
+            volume.release(file.page_ids)
         before = file.built_from
         # Pages behind the original's end were added by splitting its segments.
         uses = {page: use for page, use in uses.items() if page * PAGE_SIZE < before.size}
