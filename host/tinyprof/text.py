@@ -46,4 +46,4 @@ def counted(count: int, noun: str) -> str:
 
 
 def _plural(noun: str) -> str:
-    return f"{noun}es" if noun.endswith(("tch", "s")) else f"{noun}s"
+    return f"{noun}es" if noun.endswith(("tch", "uch", "s")) else f"{noun}s"

@@ -131,7 +131,7 @@ def _goodness_line(plan: Plan) -> str:
         best = "no choice of pages is better"
     else:
         best = f"at least {of_best:.2f} % of the best choice of pages"
-    return f"{best}; {of_bound:.2f} % of the fractional bound, as if pages could be had in parts"
+    return f"{best}; {of_bound:.2f} % of the fractional optimum, as if pages could be had in parts"
 
 
 def _file_lines(file: PlannedFile, split: bool) -> Iterator[str]:

@@ -29,11 +29,13 @@ class Wanted:
     - `stale`: the profiled files that the tree has not, or not the same.
     - `another_tree`: the sentence that stands for all of these where the profile is of another
       tree; else empty.
+    - `chooser`: the words for the chooser of the pages; empty where nothing chose any.
     """
 
     made: SplitTree
     stale: tuple[str, ...] = ()
     another_tree: str = ""
+    chooser: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +103,21 @@ class Built:
             for reason, refused in file.refused:
                 yield f"    {page_ranges(refused)}: {reason}"
             if file.unplanned:
-                yield f"    {_others(file.unplanned)} not in the plan"
+                yield f"    {_others(file.unplanned)} {self._unchosen()}"
             yield from self._split(split.get(file.path), self.made.whole.get(file.path))
         paths = {file.path for file in explained}
         others = [node for node in tree.files() if node.path not in paths]
         pages = sum(node.pages for node in others)
         files = f"{len(others)} other {'file' if len(others) == 1 else 'files'}"
         verb = "is" if len(others) == 1 else "are"
-        yield f"{files} of {counted(pages, 'page')} {verb} not in the plan"
+        yield f"{files} of {counted(pages, 'page')} {verb} {self._unchosen()}"
+
+    def _unchosen(self) -> str:
+        """The words for pages that nobody wants in place."""
+        chooser = self.wanted.chooser
+        if not chooser:
+            return "compressed"
+        return "not in the plan" if chooser == "the plan" else f"not chosen by {chooser}"
 
     def _split(self, file: SplitFile | None, whole: str | None) -> Iterator[str]:
         if whole:
@@ -131,7 +140,8 @@ class Built:
         refused = sum(not refusal.missing for refusal in self.written.refused)
         verb = "is" if refused == 1 else "are"
         pages = counted(refused, "page")
-        left = f"; {pages} of the plan {verb} not, --explain says why" if refused else ""
+        chosen = f"{pages} of {self.wanted.chooser}"
+        left = f"; {chosen} {verb} not, --explain says why" if refused else ""
         in_place = f"{counted(self.written.xip_pages, 'page')} in place"
         yield f"{name}: {len(self.written.image)} bytes, {in_place}{left}"
         if self.made.files or self.made.whole:

@@ -36,6 +36,19 @@ from tinyprof.tables.ledger import ledger_lines
 from tinyprof.text import EPOCH_MS_LIMIT, shown
 from tinyprof.wire.messages import MARK_MAX
 
+PORT_FORMS = """\b
+  /dev/ttyACM0        a serial device; --baud sets its rate
+  FILE, PIPE          bytes of a line that came another way
+  unix:PATH           a socket of this machine, such as QEMU's
+  socket://HOST:PORT  a TCP port, such as that of ser2net or a debug probe
+  rfc2217://HOST:PORT a serial port of another machine; --baud sets its rate
+  hwgrep://REGEXP     the serial device whose description fits; other URLs of
+                      pyserial work, too
+  -                   standard input
+  sim:                a simulated target: a recorded boot, played back
+  sim:FILE            the same with another capture"""
+"""The forms of PORT, as `record --help` shows them."""
+
 SIZES = {"k": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 NAMED_PARTS = 4
 """Files of one recording that the next command names one by one."""
@@ -86,8 +99,7 @@ ROLL = RollType()
 
 @click.command(
     help="Record which pages the target on PORT uses, until the line ends or you press Ctrl-C.\n\n"
-    "PORT is a serial device, a file, a pipe, unix:PATH, socket://HOST:PORT, another URL of "
-    "pyserial, - for standard input, or sim: for a simulated target.",
+    f"PORT is one of\n\n{PORT_FORMS}",
     epilog="Example: tinyprof record /dev/ttyACM0 -o boot.tpcap --image plain.cramfs",
 )
 @click.argument("port")

@@ -270,7 +270,11 @@ def _place_directories(directories: list[Node], start: int) -> tuple[_Offsets, i
                 f"{directory.path}: its names take {size} bytes, cramfs holds at most {FILE_MAX}"
             )
         if at > INODE_OFFSET_MAX:
-            raise TreeError(f"{directory.path}: the image grows beyond 256 MiB", "leave files out")
+            raise TreeError(
+                f"{directory.path}: its names would begin beyond 256 MiB of the image, where no "
+                "inode of cramfs points",
+                "leave files out",
+            )
         # The root's place is where the kernel looks for it, empty or not.
         offsets[directory.path] = (at if size or directory.path == "/" else 0, size)
         at += size
