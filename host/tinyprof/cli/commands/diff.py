@@ -20,11 +20,14 @@ from tinyprof.text import shown
 @click.argument("one", type=click.Path(path_type=Path))
 @click.argument("other", type=click.Path(path_type=Path))
 @HOT
+@click.option(
+    "-v", "verbose", is_flag=True, help="Show all files, and the numbers of their pages."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def command(one: Path, other: Path, hot: float, as_json: bool) -> None:
+def command(one: Path, other: Path, hot: float, verbose: bool, as_json: bool) -> None:
     found = differences(open_profile([one]), open_profile([other]), thresholds_of(hot))
     if as_json:
         click.echo(json.dumps(difference_fields(found)))
         return
-    for line in difference_lines(found):
+    for line in difference_lines(found, verbose=verbose):
         click.echo(shown(line))

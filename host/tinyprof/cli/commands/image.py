@@ -8,6 +8,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,6 +24,8 @@ from tinyprof.cramfs.reading.extractor import extract_image
 from tinyprof.cramfs.reading.findings import Finding, Report, no_image
 from tinyprof.cramfs.reading.measure import measure
 from tinyprof.cramfs.reading.reader import Image, open_image
+from tinyprof.tables.columns import share as fraction
+from tinyprof.tables.image_facts import image_lines
 from tinyprof.text import counted, shown
 
 SHOWN_FINDINGS = 50
@@ -61,9 +64,8 @@ def info(image: Path, offset: int, as_json: bool) -> Exit:
     if as_json:
         click.echo(json.dumps(facts))
     else:
-        for key, value in facts.items():
-            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            click.echo(f"{key.replace('_', ' '):17} {shown(text)}")
+        for line in image_lines(facts):
+            click.echo(shown(line))
     _show_damages(parsed)
     return Exit.FAILED if parsed.damage_count or facts["unreadable_files"] else Exit.OK
 
@@ -78,7 +80,7 @@ def _show_damages(image: Image) -> None:
         click.echo(f"tinyprof: and {counted(more, 'fault')} more", err=True)
 
 
-def _facts(image: Image) -> dict[str, object]:
+def _facts(image: Image) -> dict[str, Any]:
     superblock = image.superblock
     files = [entry for entry in image.entries if entry.kind is EntryKind.FILE]
     share = measure(image)
@@ -104,6 +106,16 @@ def _facts(image: Image) -> dict[str, object]:
         "name_bytes": share.names,
         "holes": share.holes,
         "unreadable_files": share.unreadable,
+        "shares": {
+            name: fraction(size, superblock.size)
+            for name, size in (
+                ("in_place", share.in_place),
+                ("compressed", share.compressed),
+                ("uncompressed", share.uncompressed),
+                ("pointers", share.pointers),
+                ("names", share.names),
+            )
+        },
     }
 
 

@@ -21,8 +21,16 @@ from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions
 from tinyprof.disk import refuse_inputs, refuse_inside
 from tinyprof.plan.plan_file import dump_plan
-from tinyprof.plan.planner import Budget, Plan, Planner
-from tinyprof.report.plans import curve_fields, curve_lines, plan_document, plan_lines
+from tinyprof.plan.planner import Budget, BudgetError, Plan, Planner
+from tinyprof.report.html.svg import curve_picture
+from tinyprof.report.plans import (
+    KNEE,
+    curve_document,
+    curve_lines,
+    curve_points,
+    plan_document,
+    plan_lines,
+)
 from tinyprof.rootfs.match import match
 from tinyprof.segments.split_tree import Prices, Splitting
 from tinyprof.text import shown
@@ -82,6 +90,7 @@ BYTES = Bytes()
     is_flag=True,
     help="Show the RAM that flash saves, for budgets from nothing to all.",
 )
+@click.option("--svg", type=FILE, help="With --curve: write the curve to this file, as a picture.")
 @MAX_STALE
 @click.option(
     "--level",
@@ -94,6 +103,9 @@ BYTES = Bytes()
     "-o", "output", type=FILE, help="Write the plan to this file, for 'tinyprof build --plan'."
 )
 @click.option("-q", "squash", is_flag=True, help="Let root own everything, as in build.")
+@click.option(
+    "-v", "verbose", is_flag=True, help="Show all files, and the numbers of their pages."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def command(
     rootfs: Path,
@@ -106,10 +118,12 @@ def command(
     image_size: int | None,
     save_ram: int | None,
     curve: bool,
+    svg: Path | None,
     max_stale: float | None,
     level: int,
     output: Path | None,
     squash: bool,
+    verbose: bool,
     as_json: bool,
 ) -> Exit:
     budget = Budget(flash_budget, image_size, save_ram)
@@ -119,10 +133,12 @@ def command(
         )
     if curve and output:
         raise click.UsageError("--curve makes several plans; -o writes one")
+    if svg and not curve:
+        raise click.UsageError("--svg goes with --curve")
     how = _splitting(kernel, max_runs, processes, splitting)
-    if output:
-        refuse_inputs(output, profiles)
-        refuse_inside(output, rootfs)
+    for path in filter(None, (output, svg)):
+        refuse_inputs(path, profiles)
+        refuse_inside(path, rootfs)
     tree = Tree.from_directory(rootfs, squash=squash)
     found = match(open_profile(profiles), tree)
     if processes is not None:
@@ -138,7 +154,9 @@ def command(
         cache.save()
     if output:
         write_result(output, dump_plan(plans[0].pages).encode("ascii"))
-    _show(plans, curve, as_json)
+    if svg:
+        write_result(svg, curve_picture(curve_points(plans)).encode())
+    _show(plans, curve, verbose=verbose, as_json=as_json)
     return Exit.LOSS_OR_STALE if found.counts.unmatched else Exit.OK
 
 
@@ -156,19 +174,23 @@ def _splitting(
 
 
 def _curve(planner: Planner) -> list[Plan]:
-    """Plans from nothing to all that pays, in even steps of flash."""
+    """Plans from nothing to all that pays, in even steps of flash, and the one at the knee."""
     everything = planner.plan(Budget())
     most = everything.prediction.image - planner.image_before
     budgets = sorted({most * step // CURVE_POINTS for step in range(1, CURVE_POINTS)})
     plans = [planner.plan_or_nothing(Budget(flash=budget)) for budget in budgets if budget > 0]
-    return [*plans, everything]
+    plans = [*plans, everything]
+    with contextlib.suppress(BudgetError):
+        knee = planner.plan(Budget(ram=round(KNEE * everything.value)))
+        if knee.prediction not in [plan.prediction for plan in plans]:
+            plans.append(knee)
+    return sorted(plans, key=lambda plan: plan.prediction.image)
 
 
-def _show(plans: Sequence[Plan], curve: bool, as_json: bool) -> None:
+def _show(plans: Sequence[Plan], curve: bool, *, verbose: bool, as_json: bool) -> None:
     if as_json:
-        click.echo(
-            json.dumps({"curve": curve_fields(plans)} if curve else plan_document(plans[0]))
-        )
+        document = curve_document(plans) if curve else plan_document(plans[0])
+        click.echo(json.dumps(document))
         return
-    for line in curve_lines(plans) if curve else plan_lines(plans[0]):
+    for line in curve_lines(plans) if curve else plan_lines(plans[0], verbose=verbose):
         click.echo(shown(line))

@@ -42,6 +42,7 @@ from tinyprof.text import shown
     type=click.Path(path_type=Path),
     help="Write the report to this file, as one page for a browser.",
 )
+@click.option("-v", "verbose", is_flag=True, help="Show all files, and the kinds of their pages.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def command(
     profile: tuple[Path, ...],
@@ -49,6 +50,7 @@ def command(
     rootfs: Path | None,
     hot: float,
     html: Path | None,
+    verbose: bool,
     as_json: bool,
 ) -> None:
     if rootfs and not html:
@@ -69,5 +71,5 @@ def command(
         return
     if html:
         return
-    for line in summary_lines(summary):
+    for line in summary_lines(summary, verbose=verbose):
         click.echo(shown(line))

@@ -107,6 +107,20 @@ def curve_svg(points: Sequence[Point]) -> str:
     )
 
 
+PICTURE_STYLE = """text{font:13px sans-serif;fill:#57606a}.area{fill:#d8722c;opacity:.15}
+.line{fill:none;stroke:#d8722c;stroke-width:2.5}.axis{stroke:#8c959f}
+.grid{stroke:#8c959f;opacity:.3}"""
+
+
+def curve_picture(points: Sequence[Point]) -> str:
+    """The curve as a file of its own, for any viewer of SVG."""
+    return (
+        curve_svg(points)
+        .replace('class="plot"', 'class="plot" xmlns="http://www.w3.org/2000/svg"')
+        .replace(">", f"><style>{PICTURE_STYLE}</style>", 1)
+    )
+
+
 def phases_svg(boot: BootFacts) -> str:
     """The phases of a boot, with the steady state in the colour of hot pages."""
     total = sum(phase.epochs for phase in boot.phases) or 1
