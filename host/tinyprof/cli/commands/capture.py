@@ -16,6 +16,7 @@ import click
 from tinyprof.capture.format import ENDED
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cli import Exit
+from tinyprof.cli.completion import CAPTURES, files_ending
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Tally, Totals
 from tinyprof.pages import Kind
@@ -35,7 +36,12 @@ from tinyprof.wire.messages import (
 )
 from tinyprof.wire.sequence import Frame
 
-CAPTURE = click.argument("path", metavar="CAPTURE", type=click.Path(path_type=Path))
+CAPTURE = click.argument(
+    "path",
+    metavar="CAPTURE",
+    type=click.Path(path_type=Path),
+    shell_complete=files_ending(CAPTURES),
+)
 PIECE = 1 << 20
 """Bytes that are copied at once."""
 
@@ -56,6 +62,7 @@ def command() -> None:
 
 @command.command(
     "info",
+    short_help="Show what a capture holds, and what was lost.",
     help="Show what a capture holds, and what its recording lost, by cause.",
     epilog="Example: tinyprof capture info boot.tpcap",
 )
@@ -73,6 +80,7 @@ def info(path: Path, as_json: bool) -> Exit:
 
 @command.command(
     "check",
+    short_help="Check that a capture is whole.",
     help="Check that a capture is whole. Exit code 3: it is not, and the message says from where.",
     epilog="Example: tinyprof capture check boot.tpcap",
 )
@@ -89,6 +97,7 @@ def check(path: Path, as_json: bool) -> Exit:
 
 @command.command(
     "repair",
+    short_help="Cut off the end of a damaged capture.",
     help="Cut off the end of a capture that makes no sense, or write the whole part to -o.",
     epilog="Example: tinyprof capture repair cut.tpcap -o whole.tpcap",
 )
@@ -129,6 +138,7 @@ def _copy_start(path: Path, size: int, output: Path) -> None:
 
 @command.command(
     "cat",
+    short_help="Print what the target said.",
     help="Print what the target said, a line for each message.",
     epilog="Example: tinyprof capture cat boot.tpcap --from 20",
 )

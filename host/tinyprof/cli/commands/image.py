@@ -52,6 +52,7 @@ def command() -> None:
 
 
 @command.command(
+    short_help="Show identity, flags, and the use of bytes.",
     help="Show an image's identity, its flags, and the use of its bytes.",
     epilog="Example: tinyprof image info --offset 0x40000 flash.bin",
 )
@@ -120,6 +121,7 @@ def _facts(image: Image) -> dict[str, Any]:
 
 
 @command.command(
+    short_help="List the paths, one a line.",
     help="List the paths of an image, one a line. Goes on after a fault, and ends with 1 then.",
     epilog="Example: tinyprof image ls -l rootfs.cramfs",
 )
@@ -239,6 +241,7 @@ class _Listing:
 
 
 @command.command(
+    short_help="Extract all files into a new folder.",
     help="Extract an image into DIRECTORY, which must be new or empty. Nothing outside it is "
     "touched, and no root is needed. Goes on after an entry that cannot be made, and ends with 1 "
     "then.",
@@ -272,6 +275,7 @@ def extract(image: Path, directory: Path, offset: int, owners: bool, devices: bo
 
 
 @command.command(
+    short_help="Check structure, contents and kernel traps.",
     help="Check an image: CRC, structure, overlaps, order, every page, and everything that its "
     "kernel would misread. Ends with 1 if there is an error, with 0 if there are only warnings.",
     epilog="Example: tinyprof image check --kernel mainline rootfs.cramfs",

@@ -12,6 +12,7 @@ import click
 
 from tinyprof.cli import Exit
 from tinyprof.cli.building.block_cache import open_cache
+from tinyprof.cli.completion import PROFILES, files_ending
 from tinyprof.cli.opening import open_profile
 from tinyprof.cli.results import write_result
 from tinyprof.cli.stale import MAX_STALE, check_stale, show_match
@@ -55,6 +56,7 @@ BYTES = Bytes()
     type=FILE,
     multiple=True,
     required=True,
+    shell_complete=files_ending(PROFILES),
     help="Profile, or a capture in its place. Several are merged.",
 )
 @click.option(

@@ -17,6 +17,7 @@ from tinyprof import __version__
 from tinyprof.capture.format import Ending
 from tinyprof.capture.parts import Roll
 from tinyprof.cli import Exit
+from tinyprof.cli.completion import ports
 from tinyprof.cli.opening import ROOTFS, contents_of, index_of
 from tinyprof.cli.process import closed_streams
 from tinyprof.cli.progress import Screen, ended_text, summary_fields, totals_text
@@ -33,7 +34,7 @@ from tinyprof.live.outlet import Outlet, let_go
 from tinyprof.record.recorder import Recording, StopAfter
 from tinyprof.record.session import Request, Session, check_outputs, open_session
 from tinyprof.tables.ledger import ledger_lines
-from tinyprof.text import EPOCH_MS_LIMIT, shown
+from tinyprof.text import EPOCH_MS_LIMIT, shell_word, shown
 from tinyprof.wire.messages import MARK_MAX
 
 PORT_FORMS = """\b
@@ -102,7 +103,7 @@ ROLL = RollType()
     f"PORT is one of\n\n{PORT_FORMS}",
     epilog="Example: tinyprof record /dev/ttyACM0 -o boot.tpcap --image plain.cramfs",
 )
-@click.argument("port")
+@click.argument("port", shell_complete=ports)
 @click.option(
     "-o",
     "output",
@@ -248,7 +249,9 @@ def _record(
             screen.finish()
             # The last lines are the most important ones: they get the room that they need.
             stderr.drain(wanted)
-            _print_end(screen, session.paths, recording, as_json=as_json)
+            if not recording.totals.bytes:
+                session.discard()
+            _print_end(screen, session, recording, as_json=as_json)
             if as_json:
                 _print_summary(request, session, recording, wanted)
             _let_go_of(stderr, wanted)
@@ -312,8 +315,8 @@ def _print_summary(
     stdout = Outlet(sys.stdout.fileno)
     fields = summary_fields(
         recording,
-        request.output,
-        len(session.paths),
+        request.output if recording.totals.bytes else None,
+        len(session.paths) if recording.totals.bytes else 0,
         request.port,
         request.baud,
         str(session.index.fsid) if session.index else None,
@@ -324,9 +327,13 @@ def _print_summary(
         raise stdout.error
 
 
-def _print_end(screen: Screen, paths: list[Path], recording: Recording, *, as_json: bool) -> None:
+def _print_end(screen: Screen, session: Session, recording: Recording, *, as_json: bool) -> None:
     """Say where the capture is, what it holds, what was lost, and what to run next."""
-    names = [shown(str(path)) for path in paths]
+    names = [shown(str(path)) for path in session.paths]
+    if not recording.totals.bytes:
+        screen.say(f"{names[0]}: nothing arrived, so there is no capture")
+        screen.say(f"tinyprof: {ended_text(recording)}")
+        return
     screen.say(
         f"{' to '.join(dict.fromkeys((names[0], names[-1])))}: {totals_text(recording.totals)}"
     )
@@ -334,10 +341,24 @@ def _print_end(screen: Screen, paths: list[Path], recording: Recording, *, as_js
         screen.say(line)
     screen.say(f"tinyprof: {ended_text(recording)}")
     if not as_json:
-        first = paths[0]
-        others = shown(str(first.with_name(f"{first.stem}-*{first.suffix}")))
-        all_of_it = " ".join(names) if len(names) <= NAMED_PARTS else f"{names[0]} {others}"
-        screen.say(f"next: tinyprof view {all_of_it}, or tinyprof report {all_of_it}")
+        screen.say(f"next: {_next_command(session, recording)}")
+
+
+def _next_command(session: Session, recording: Recording) -> str:
+    """Return commands that work for this recording, as a shell takes them."""
+    first, *others = session.paths
+    named = [shell_word(str(path)) for path in (first, *others)]
+    if len(named) > NAMED_PARTS:
+        stem = shell_word(str(first.with_name(first.stem)))
+        pattern = f"{stem}-*{shell_word(first.suffix) if first.suffix else ''}"
+        named = [named[0], pattern]
+    files = " ".join(named)
+    hello, index = recording.totals.hello, session.index
+    if hello is None:
+        return f"tinyprof capture cat {named[0]}"
+    if index and any(volume.fsid == index.fsid for volume in hello.volumes):
+        return f"tinyprof view {files}, or tinyprof report {files}"
+    return f"tinyprof view {files}; a report needs the image in flash, with --image"
 
 
 def _columns() -> int | None:

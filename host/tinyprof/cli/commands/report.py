@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from tinyprof.cli.completion import PROFILES, files_ending
 from tinyprof.cli.opening import (
     HOT,
     ROOTFS,
@@ -28,7 +29,13 @@ from tinyprof.text import shown
     "their used pages.",
     epilog="Example: tinyprof report boot.tprof --html boot.html",
 )
-@click.argument("profile", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "profile",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    shell_complete=files_ending(PROFILES),
+)
 @click.option(
     "--image",
     type=click.Path(path_type=Path),

@@ -9,6 +9,7 @@ import click
 
 from tinyprof.capture.parts import recordings_of
 from tinyprof.cli import Exit
+from tinyprof.cli.completion import CAPTURES, files_ending
 from tinyprof.cli.opening import ROOTFS, contents_of, index_of, is_capture, meta_of
 from tinyprof.cli.terminal import has_terminal, until_signalled
 from tinyprof.disk import replace_file
@@ -23,7 +24,9 @@ FILE = click.Path(path_type=Path)
     "Name all parts of a recording that --roll has split.",
     epilog="Example: tinyprof view boot.tpcap --image plain.cramfs",
 )
-@click.argument("capture", nargs=-1, required=True, type=FILE)
+@click.argument(
+    "capture", nargs=-1, required=True, type=FILE, shell_complete=files_ending(CAPTURES)
+)
 @click.option(
     "--image",
     type=FILE,
