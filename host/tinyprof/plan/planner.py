@@ -22,7 +22,7 @@ from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.compressor import choose_compressor
 from tinyprof.cramfs.writing.packer import BlockCache, CheckedBlocks, compressed_size_of
-from tinyprof.cramfs.writing.writer import WriteOptions, Written, write_both, write_image
+from tinyprof.cramfs.writing.writer import Progress, WriteOptions, Written, write_both, write_image
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan.offers import Model, offered_by
@@ -145,8 +145,10 @@ class Planner:
         model: Model | None = None,
         *,
         splitting: Splitting | None = None,
+        progress: Progress | None = None,
     ) -> None:
         """`splitting`: the segments of files are split at the chosen runs, for kernel mainline.
+        `progress` is told of the pages that are packed for the first images.
 
         `model` tells which pages can be had. Without it, `splitting` or the kernel in `options`
         decides.
@@ -157,7 +159,7 @@ class Planner:
         self._sizes = compressed_size_of(choose_compressor(options.level, options.zopfli), cache)
         self._tree, self._match, self._options, self._cache = tree, match, options, cache
         # With the first page in place come block pointers that let equal pages share their bytes.
-        before, compressed = write_both(tree, options, cache)
+        before, compressed = write_both(tree, options, cache, progress)
         self.image_before = len(before)
         self._end = _compressed_end(read_image(compressed))
         self.candidates = candidates_in(match, self._sizes)

@@ -155,7 +155,7 @@ class Built:
         size, placed = len(self.written.image), self.written.xip_pages
         figures = f"{pages_kib(placed)} KiB, {percent(placed * PAGE_SIZE, size, 1)}"
         in_place = f"{counted(placed, 'page')} in place" + (f" ({figures})" if placed else "")
-        yield from wrapped(f"{name}: {kib(size)} KiB, {in_place}{left}", "", "  ")
+        yield f"{name}: {kib(size)} KiB, {in_place}{left}"
         if self.made.files or self.made.whole:
             split = self.made.split_once
             mappings = sum(file.mappings for file in split)
@@ -163,7 +163,7 @@ class Built:
             hot = counted(whole, "hot file")
             left = f"; {hot} left whole, --explain says why" if whole else ""
             files, more = counted(len(split), "file"), counted(mappings, "mapping")
-            yield from wrapped(f"{name}: {files} split, {more} more{left}", "", "  ")
+            yield f"{name}: {files} split, {more} more{left}"
 
 
 def _detail(text: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import stat
 import sys
@@ -297,7 +298,9 @@ def check(
     image: Path, offset: int, kernel: KernelModel, quick: bool, strict: bool, as_json: bool
 ) -> Exit:
     try:
-        report = check_image(read_image_bytes(image, offset), kernel, contents=not quick)
+        with contextlib.closing(Bar("checking")) as bar:
+            data = read_image_bytes(image, offset)
+            report = check_image(data, kernel, contents=not quick, progress=bar)
     except ImageError as error:
         report = no_image(error, offset)
     if as_json:

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from tinyprof.cli import Exit
+from tinyprof.cli.bar import Bar
 from tinyprof.cli.building.block_cache import open_cache
 from tinyprof.cli.completion import PROFILES, files_ending
 from tinyprof.cli.opening import open_profile
@@ -151,7 +152,8 @@ def command(
         options = WriteOptions(
             level=level, kernel=kernel or ("mainline" if splitting else "patched")
         )
-        planner = Planner(tree, found, options, cache, splitting=how)
+        with contextlib.closing(Bar("packing")) as bar:
+            planner = Planner(tree, found, options, cache, splitting=how, progress=bar)
         plans = _curve(planner) if curve else [planner.plan(budget)]
         cache.save()
     if output:
@@ -177,11 +179,18 @@ def _splitting(
 
 def _curve(planner: Planner) -> list[Plan]:
     """Plans from nothing to all that pays, in even steps of flash, and the one at the knee."""
+    with contextlib.closing(Bar("planning")) as bar:
+        return _curve_points(planner, bar)
+
+
+def _curve_points(planner: Planner, progress: Bar) -> list[Plan]:
     everything = planner.plan(Budget())
     most = everything.prediction.image - planner.image_before
     budgets = sorted({most * step // CURVE_POINTS for step in range(1, CURVE_POINTS)})
-    plans = [planner.plan_or_nothing(Budget(flash=budget)) for budget in budgets if budget > 0]
-    plans = [*plans, everything]
+    plans = [everything]
+    for done, budget in enumerate(filter(None, budgets), 1):
+        progress(done, len(budgets) + 1)
+        plans.append(planner.plan_or_nothing(Budget(flash=budget)))
     with contextlib.suppress(BudgetError):
         knee = planner.plan(Budget(ram=round(KNEE * everything.value)))
         if knee.prediction not in [plan.prediction for plan in plans]:

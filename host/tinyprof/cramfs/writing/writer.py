@@ -119,7 +119,12 @@ def write_image(
     return image.finished()
 
 
-def write_both(tree: Tree, options: WriteOptions, cache: BlockCache | None) -> tuple[bytes, bytes]:
+def write_both(
+    tree: Tree,
+    options: WriteOptions,
+    cache: BlockCache | None,
+    progress: Progress | None = None,
+) -> tuple[bytes, bytes]:
     """The images without pages in place: as `options` have it, and with extended block pointers.
 
     Every content is read once for both. Raises TreeError as write_image() does.
@@ -127,7 +132,7 @@ def write_both(tree: Tree, options: WriteOptions, cache: BlockCache | None) -> t
     nodes = _nodes_of(tree, options)
     found = survey(nodes, {}, options.kernel, keyed=True, keys_of=_keys_of(cache))
     images = [_Image(nodes, found, options, extended) for extended in (options.extended, True)]
-    for packed in _packed(found, options, True, None, cache):
+    for packed in _packed(found, options, True, progress, cache):
         images[0].add(packed if options.extended else replace(packed, pages={}))
         images[1].add(packed)
     return images[0].finished().image, images[1].finished().image
