@@ -129,15 +129,8 @@ def command(
     verbose: bool,
     as_json: bool,
 ) -> Exit:
-    budget = Budget(flash_budget, image_size, save_ram)
-    if sum(limit is not None for limit in (flash_budget, image_size, save_ram)) + curve > 1:
-        raise click.UsageError(
-            "--flash-budget, --image-size, --save-ram and --curve exclude one another"
-        )
-    if curve and output:
-        raise click.UsageError("--curve makes several plans; -o writes one")
-    if svg and not curve:
-        raise click.UsageError("--svg goes with --curve")
+    limits = (flash_budget, image_size, save_ram)
+    _check(limits, curve, output, svg)
     how = _splitting(kernel, max_runs, processes, splitting)
     for path in filter(None, (output, svg)):
         refuse_inputs(path, profiles)
@@ -154,7 +147,7 @@ def command(
         )
         with contextlib.closing(Bar("packing")) as bar:
             planner = Planner(tree, found, options, cache, splitting=how, progress=bar)
-        plans = _curve(planner) if curve else [planner.plan(budget)]
+        plans = _curve(planner) if curve else [planner.plan(Budget(*limits))]
         cache.save()
     if output:
         write_result(output, dump_plan(plans[0].pages).encode("ascii"))
@@ -162,6 +155,20 @@ def command(
         write_result(svg, curve_picture(curve_points(plans)).encode())
     _show(plans, curve, verbose=verbose, as_json=as_json)
     return Exit.LOSS_OR_STALE if found.counts.unmatched else Exit.OK
+
+
+def _check(
+    limits: Sequence[int | None], curve: bool, output: Path | None, svg: Path | None
+) -> None:
+    """Raise click.UsageError for options that contradict one another."""
+    if sum(limit is not None for limit in limits) + curve > 1:
+        raise click.UsageError(
+            "--flash-budget, --image-size, --save-ram and --curve exclude one another"
+        )
+    if curve and output:
+        raise click.UsageError("--curve makes several plans; -o writes one")
+    if svg and not curve:
+        raise click.UsageError("--svg goes with --curve")
 
 
 def _splitting(
@@ -191,6 +198,8 @@ def _curve_points(planner: Planner, progress: Bar) -> list[Plan]:
     for done, budget in enumerate(filter(None, budgets), 1):
         progress(done, len(budgets) + 1)
         plans.append(planner.plan_or_nothing(Budget(flash=budget)))
+    if not everything.value:
+        return plans
     with contextlib.suppress(BudgetError):
         knee = planner.plan(Budget(ram=round(KNEE * everything.value)))
         if knee.prediction not in [plan.prediction for plan in plans]:
