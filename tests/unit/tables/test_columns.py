@@ -52,18 +52,21 @@ def plan_of(profile: Profile) -> Plan:
     return Plan("mainline", pages, files, prediction, 9, 0.99, 0.98, Match((), {}), split=True)
 
 
+def halved(profile: Profile) -> Profile:
+    """Other contents of the same paths, with every second used page."""
+    files = (
+        replace(file, sha256="0" * 64, pages=dict(list(file.pages.items())[::2]))
+        for file in profile.files
+    )
+    return replace(profile, files=tuple(files))
+
+
 @pytest.mark.parametrize("verbose", [False, True])
 def test_tables_of_the_recorded_boot_fit_a_terminal(reference: Profile, verbose: bool) -> None:
     summary = summarize(reference)
     assert not too_wide(summary_lines(summary, verbose=verbose))
-    half = replace(
-        reference,
-        files=tuple(
-            replace(file, sha256="0" * 64, pages=dict(list(file.pages.items())[::2]))
-            for file in reference.files
-        ),
-    )
-    assert not too_wide(difference_lines(differences(reference, half), verbose=verbose))
+    found = differences(reference, halved(reference))
+    assert not too_wide(difference_lines(found, verbose=verbose))
     plan = plan_of(reference)
     assert not too_wide(plan_lines(plan, verbose=verbose))
     assert not too_wide(curve_lines([plan, plan]))
