@@ -175,10 +175,13 @@ def phase_lines(boot: BootFacts) -> Iterator[str]:
 def summary_lines(summary: Summary, *, verbose: bool = False) -> Iterator[str]:
     """The text of `tinyprof report`, a line at a time. `verbose`: all files, and their kinds."""
     yield from _total_lines(summary)
-    for boot in summary.boots:
+    boots = summary.boots if verbose else summary.boots[:ROWS_SHOWN]
+    for boot in boots:
         yield from wrapped(boot_text(boot), "", "  ")
         for line in phase_lines(boot):
             yield from wrapped(line.strip(), "  ", "    ")
+    if len(boots) < len(summary.boots):
+        yield more(len(summary.boots) - len(boots), "boot")
     files = summary.files if verbose else summary.files[:ROWS_SHOWN]
     rows = [
         (

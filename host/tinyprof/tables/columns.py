@@ -63,9 +63,10 @@ def fitted(name: str, width: int) -> str:
     text = shown(name)
     if cells(text) <= width:
         return text
-    while text and cells(text) > width - 1:
-        text = text[1:]
-    return f"…{text}"
+    room, start = width - 1, len(text)
+    while start and (room := room - cells(text[start - 1])) >= 0:
+        start -= 1
+    return f"…{text[start:]}"
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
