@@ -84,6 +84,7 @@ __attribute__((used)) int main(int argc, char **argv, char **environment)
 	if (a.settings.refused)
 		complain("no number: TINYPROF_", a.settings.refused);
 
+	tracer_choose(&a.settings);
 	ready[0] = -1;
 	if (init) {
 		/* Before the fork: the real init's first instruction counts. */
@@ -97,7 +98,7 @@ __attribute__((used)) int main(int argc, char **argv, char **environment)
 		step_aside(&a);
 	}
 	ignore_signals();
-	tracer_allow_others(&a.settings, init);
+	tracer_allow_others(init);
 	if (ready[0] >= 0) {
 		agent_find_tracer(&a);
 		sys_close(ready[0]);

@@ -68,59 +68,43 @@ static bool add(struct process *p, const struct mapping *mapping)
 	return true;
 }
 
-static uint32_t *copied(struct mapping *m, unsigned long index, uint32_t *bit)
+static uint32_t bit_of(const struct mapping *m, unsigned long page)
 {
-	*bit = 1u << (index % 32);
-	return &m->copied[index / 32];
+	return page - m->page < COPIED_PAGES ? 1u << (page - m->page) : 0;
 }
 
 bool mapping_is_copied(const struct mapping *m, unsigned long page)
 {
-	uint32_t bit;
-
-	return page - m->page < COPIED_PAGES &&
-	       *copied((struct mapping *)m, page - m->page, &bit) & bit;
+	return m->copied & bit_of(m, page);
 }
 
 void mapping_set_copied(struct mapping *m, unsigned long page)
 {
-	uint32_t bit;
-
-	if (page - m->page < COPIED_PAGES)
-		*copied(m, page - m->page, &bit) |= bit;
+	m->copied |= bit_of(m, page);
 }
 
-/* The end of m from that page on, which lies within. */
-static struct mapping end_of(const struct mapping *m, unsigned long page)
+/* Moves the start of m up to a page within. */
+static void begin_at(struct mapping *m, unsigned long page)
 {
 	unsigned long gone = page - m->page;
-	struct mapping end = *m;
 
-	end.page = page;
-	end.pages -= gone;
-	end.offset += gone;
-	for (int i = 0; i < COPIED_PAGES / 32; i++)
-		end.copied[i] = 0;
-	for (unsigned long i = gone; i < COPIED_PAGES; i++)
-		if (mapping_is_copied(m, m->page + i))
-			mapping_set_copied(&end, m->page + i);
-	return end;
+	m->page = page;
+	m->pages -= gone;
+	m->offset += gone;
+	m->copied = gone < COPIED_PAGES ? m->copied >> gone : 0;
 }
 
-static bool is_same_part(const struct mapping *one, const struct mapping *other)
-{
-	return one->file == other->file && one->page - one->offset == other->page - other->offset;
-}
-
-/* Copies of the pages that both have. */
+/* Of the same part of the same file, copies of the pages that both have. */
 static void inherit(struct mapping *m, const struct mapping *from)
 {
-	if (!is_same_part(m, from) || !(from->flags & MAPPING_COPIES))
+	if (m->file != from->file || m->page - m->offset != from->page - from->offset ||
+	    !(from->flags & MAPPING_COPIES))
 		return;
 	m->flags |= MAPPING_COPIES;
-	for (unsigned long i = 0; i < COPIED_PAGES && i < m->pages; i++)
-		if (m->page + i - from->page < from->pages && mapping_is_copied(from, m->page + i))
-			mapping_set_copied(m, m->page + i);
+	for (unsigned long page = from->page; page - from->page < from->pages &&
+	     bit_of(from, page); page++)
+		if (mapping_is_copied(from, page))
+			mapping_set_copied(m, page);
 }
 
 /* Takes from the mappings of p what m covers. */
@@ -139,15 +123,14 @@ static bool uncover(struct process *p, struct mapping *m)
 		}
 		inherit(m, old);
 		if (end < old_end) {
-			struct mapping rest = end_of(old, end);
-
 			if (m->page <= old->page) {
-				*old = rest;
-				link = &old->next;
+				begin_at(old, end);
 				continue;
 			}
-			if (!add(p, &rest))
+			/* m lies in its middle. */
+			if (!add(p, old))
 				return false;
+			begin_at(at(p->mappings), end);
 		}
 		if (old->page < m->page) {
 			old->pages = m->page - old->page;

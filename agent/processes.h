@@ -17,7 +17,7 @@
 #define MAPPINGS_MAX	32768
 
 /* Pages of a mapping, from its first, of which is known whether they were copied. */
-#define COPIED_PAGES	64
+#define COPIED_PAGES	32
 
 /* mapping.flags */
 #define MAPPING_EXECUTABLE	1
@@ -30,7 +30,7 @@ struct mapping {
 	uint16_t file;			/* index into files; 0: no file */
 	uint8_t flags;
 	uint16_t next;			/* of the same process; 0: none */
-	uint32_t copied[COPIED_PAGES / 32];
+	uint32_t copied;		/* a bit for each of its first COPIED_PAGES pages */
 };
 
 struct process {

@@ -23,6 +23,7 @@ struct ring {
 
 static struct ring rings[RINGS_MAX];
 static uint32_t rings_used;
+static size_t ring_size;
 static int epoll = -1;
 static uint64_t horizon;		/* events after it may have earlier ones yet to come */
 static struct proc_tracepoint point;
@@ -54,7 +55,7 @@ static int open_event(int cpu, uint32_t type, uint64_t config)
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC_ID,
 		.watermark = 1,
-		.wakeup_watermark = RINGS_SIZE / 2,
+		.wakeup_watermark = ring_size / 2,
 	};
 
 	if (type == PERF_TYPE_TRACEPOINT)
@@ -72,7 +73,7 @@ static int open_event(int cpu, uint32_t type, uint64_t config)
 
 static bool map_ring(struct ring *r)
 {
-	r->page = sys_map(r->fds[TASKS], RINGS_PAGE + RINGS_SIZE, true);
+	r->page = sys_map(r->fds[TASKS], RINGS_PAGE + ring_size, true);
 	if (!r->page)
 		return false;
 	r->tail = *low_word(&r->page->data_tail);
@@ -83,7 +84,7 @@ static bool map_ring(struct ring *r)
 static void close_ring(struct ring *r)
 {
 	if (r->page)
-		sys_unmap(r->page, RINGS_PAGE + RINGS_SIZE);
+		sys_unmap(r->page, RINGS_PAGE + ring_size);
 	for (int i = 0; i < EVENTS; i++)
 		if (r->fds[i])
 			sys_close(r->fds[i]);
@@ -124,12 +125,16 @@ int rings_none(void)
 	return epoll;
 }
 
-int rings_open(const struct proc_tracepoint *tracepoint)
+int rings_open(const struct proc_tracepoint *tracepoint, uint32_t kib)
 {
 	int error = -ENODEV;
 
-	if (tracepoint)
+	if (tracepoint) {
 		point = *tracepoint;
+		ring_size = RINGS_PAGE;
+		while (ring_size / 1024 <= kib / 2 && ring_size < RINGS_SIZE_MAX)
+			ring_size *= 2;
+	}
 	rings_none();
 	for (int cpu = 0; cpu < RINGS_MAX; cpu++) {
 		struct ring *r = &rings[cpu];
@@ -190,7 +195,7 @@ static const uint64_t *data_at(const struct ring *r, size_t behind)
 {
 	const uint8_t *data = (const uint8_t *)r->page + RINGS_PAGE;
 
-	return (const void *)(data + (r->tail + behind) % RINGS_SIZE / 8 * 8);
+	return (const void *)(data + ((r->tail + behind) & (ring_size - 1) & ~7ul));
 }
 
 /* The size of the record at tail, 0 if there is none. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The kernel's perf events of all processes: a ring of records a processor.
- * The rings' memory is the kernel's, RINGS_SIZE for each processor. A ring that
- * is full drops events, and tells later how many.
+ * Their memory is the kernel's. A ring that is full drops events, and tells later
+ * how many.
  */
 #ifndef RINGS_H
 #define RINGS_H
@@ -14,16 +14,17 @@
 #include "proc.h"
 
 #define RINGS_MAX	64	/* processors */
-#define RINGS_SIZE	(256 << 10)
 #define RINGS_PAGE	4096
+#define RINGS_SIZE_MAX	(64 << 20)
 
 /*
  * Opens the events of every processor. Those that are open stay, so call again for
  * processors that came since. Touches are not told yet. Returns
  * a descriptor for poll(), readable when a ring is half full, or a negative
- * errno where no event could be had. tracepoint: NULL for that of before.
+ * errno where no event could be had. A ring has the largest power of 2 that is at
+ * most kib. tracepoint: NULL for everything as before.
  */
-int rings_open(const struct proc_tracepoint *tracepoint);
+int rings_open(const struct proc_tracepoint *tracepoint, uint32_t kib);
 
 /* A descriptor that is never readable, for a source without rings. */
 int rings_none(void);

@@ -5,14 +5,19 @@
  */
 #include <asm/errno.h>
 
+#include "settings.h"
 #include "sys.h"
 #include "tracer.h"
 #include "watch.h"
 
-#define DEVICE	"/dev/tinyprof"
+#define DEVICE		"/dev/tinyprof"
+#define KERNEL		'k'
+#define EVENTS		'e'
+#define RESIDENCY	'r'
 
 static bool may_watch, watching, from_start;
-static enum { BEST, KERNEL, EVENTS, RESIDENCY } wanted;
+static uint32_t ring_kib;
+static char wanted;			/* the first letter of a source's name */
 
 static int open_own(void)
 {
@@ -27,11 +32,11 @@ static int open_own(void)
 
 int tracer_open(void)
 {
-	int tracer = wanted <= KERNEL ? open_own() : -ENODEV;
+	int tracer = wanted == EVENTS || wanted == RESIDENCY ? -ENODEV : open_own();
 
 	watching = tracer < 0 && may_watch && wanted != KERNEL;
 	if (watching)
-		tracer = watch_open(wanted != RESIDENCY, from_start);
+		tracer = watch_open(wanted == RESIDENCY ? 0 : ring_kib, from_start);
 	watching &= tracer >= 0;
 	return tracer;
 }
@@ -60,11 +65,17 @@ bool tracer_has_others(void)
 	return true;
 }
 
-void tracer_allow_others(const struct settings *settings, bool early)
+/* The first letters of the names differ. */
+void tracer_choose(const struct settings *settings)
+{
+	wanted = *settings->source;
+	ring_kib = settings->ring_kib;
+}
+
+void tracer_allow_others(bool early)
 {
 	may_watch = true;
 	from_start = early;
-	(void)settings;
 }
 
 const struct wire_source *tracer_source(void)

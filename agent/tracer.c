@@ -31,9 +31,13 @@ bool tracer_has_others(void)
 	return false;
 }
 
-void tracer_allow_others(const struct settings *settings, bool from_start)
+void tracer_choose(const struct settings *settings)
 {
 	(void)settings;
+}
+
+void tracer_allow_others(bool from_start)
+{
 	(void)from_start;
 }
 

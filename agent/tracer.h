@@ -13,7 +13,6 @@
 
 #include <linux/cramfs_tinyprof.h>
 
-#include "settings.h"
 #include "wire.h"
 
 /* Records that fill the kernel's own buffer of one page of 4 KiB. */
@@ -40,11 +39,12 @@ long tracer_command(int tracer, unsigned int command, void *argument);
 /* Whether there are other sources. They must be opened by the process that reads them. */
 bool tracer_has_others(void);
 
-/*
- * From now on tracer_open() tries them, too. from_start: no other program of user
- * space has run yet.
- */
-void tracer_allow_others(const struct settings *settings, bool from_start);
+/* Take the source that tracer_open() is to open, and the size of its buffers. */
+struct settings;
+void tracer_choose(const struct settings *settings);
+
+/* From now on it may open others. from_start: no other program of user space has run. */
+void tracer_allow_others(bool from_start);
 
 /* What is special about the source that is open; NULL: it is the kernel's own part. */
 const struct wire_source *tracer_source(void);

@@ -362,13 +362,13 @@ static long rearm(struct tinyprof_epoch *end)
 	uint32_t volume = end->volume;
 	uint32_t bit = 1u << volume;
 
+	watch_gather();
 	if (!files_volume(volume))
 		return -ENOENT;
 	if (!(has_ended & bit)) {
 		if (source.rearm == WIRE_READ_BACK && recording && !was_read_back)
 			look_at_all(true);
 		was_read_back = true;
-		watch_gather();
 		if (touches_waiting())
 			return -EAGAIN;
 		was_read_back = false;
@@ -492,7 +492,7 @@ static void look_for_processors(void)
 	if (sys_now_ms() - looked < 1000)
 		return;
 	looked = sys_now_ms();
-	rings_open(NULL);
+	rings_open(NULL, 0);
 	rings_tell_touches(recording);
 }
 
@@ -543,7 +543,7 @@ static uint32_t find_rearm(void)
 	return proc_tracks_idle() ? WIRE_READ_BACK : WIRE_NEVER;
 }
 
-int watch_open(bool events, bool from_start)
+int watch_open(uint32_t ring_kib, bool from_start)
 {
 	struct proc_tracepoint point;
 	int fd;
@@ -556,7 +556,7 @@ int watch_open(bool events, bool from_start)
 	self = (uint32_t)sys_getpid();
 	source = (struct wire_source){ 0 };
 	epoch = 1;
-	fd = events ? rings_open(&point) : -ENODEV;
+	fd = ring_kib ? rings_open(&point, ring_kib) : -ENODEV;
 	source.tracer = fd >= 0 ? WIRE_EVENTS : WIRE_RESIDENCY;
 	if (fd < 0)
 		fd = rings_none();

@@ -32,11 +32,11 @@
 #define WATCH_DOUBTS_MAX	64
 
 /*
- * Mounts what is needed and opens a source: perf events, or where these are not
- * allowed or cannot be had, residency. Returns a descriptor for poll(), or a
- * negative errno. from_start: no other program has run.
+ * Mounts what is needed and opens a source: perf events with rings of that size,
+ * or, where there are none or it is 0, residency. Returns a descriptor for
+ * poll(), or a negative errno. from_start: no other program has run.
  */
-int watch_open(bool events, bool from_start);
+int watch_open(uint32_t ring_kib, bool from_start);
 
 void watch_close(void);
 long watch_read(struct tracer_batch *batch);

@@ -16,6 +16,7 @@ from tinyprof.pages import page_ranges
 from tinyprof.plan.plan_file import plan_fields
 from tinyprof.plan.planner import Plan, PlannedFile
 from tinyprof.plan.what_if import Point
+from tinyprof.report.sources import source_lines, source_rows
 from tinyprof.rootfs.match import Match
 from tinyprof.segments.split_tree import Prices
 from tinyprof.tables.columns import (
@@ -41,8 +42,8 @@ CHANGED_MAX = 20
 """Changed files that are named."""
 
 
-def plan_document(plan: Plan) -> dict[str, Any]:
-    """The fields of `tinyprof plan --json`."""
+def plan_document(plan: Plan, today: int | None = None) -> dict[str, Any]:
+    """The fields of `tinyprof plan --json`. `today`: bytes of the image to compare with."""
     return {
         **plan_fields(plan.pages),
         "kernel": plan.kernel,
@@ -53,6 +54,8 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "left_out": _left_out(plan),
         "files": [_file_fields(file) for file in plan.files],
         "match": match_fields(plan.match),
+        "sources": source_rows(plan.match.boots),
+        **({} if today is None else {"compare": _comparison(plan, today)}),
     }
 
 
@@ -64,6 +67,12 @@ def _changes(plan: Plan) -> dict[str, float]:
         "page_cache": share(it.page_cache - it.page_cache_before, it.page_cache_before),
         "steady": share(it.steady - it.steady_before, it.steady_before),
     }
+
+
+def _comparison(plan: Plan, today: int) -> dict[str, float]:
+    """The planned image against another one of `today` bytes."""
+    more = plan.prediction.image - today
+    return {"size": today, "difference": more, "percent": round(100 * more / today, 2)}
 
 
 def _goodness(plan: Plan) -> dict[str, float]:
@@ -129,8 +138,9 @@ def match_lines(match: Match) -> Iterator[str]:
         )
 
 
-def plan_lines(plan: Plan, *, verbose: bool = False) -> Iterator[str]:
-    """The text of `tinyprof plan`. `verbose`: all files, and the numbers of their pages."""
+def plan_lines(plan: Plan, today: int | None = None, *, verbose: bool = False) -> Iterator[str]:
+    """The text of `tinyprof plan`. `today`: bytes of the image to compare with. `verbose`: all
+    files, and the numbers of their pages."""
     it = plan.prediction
     figures = (
         ("image", it.image, it.image_before),
@@ -148,10 +158,20 @@ def plan_lines(plan: Plan, *, verbose: bool = False) -> Iterator[str]:
         for name, after, before in figures
     ]
     yield from table(("before", "planned", "change", "", "KiB"), rows)
+    if today is not None:
+        compared = _comparison(plan, today)
+        change = signed_percent(compared["difference"], today)
+        yield from wrapped(
+            f"{signed_kib(round(compared['difference']))} KiB ({change}) against the image of "
+            f"today, {kib(today)} KiB"
+        )
     yield from wrapped(
         f"{counted(it.pages, 'page')} in place for a {plan.kernel} kernel{_links_text(it.links)}"
     )
     yield from wrapped(_goodness_line(plan))
+    for line in source_lines(plan.match.boots):
+        text = line.lstrip()
+        yield from wrapped(text, line[: len(line) - len(text)], "      ")
     yield from _file_lines(plan, verbose)
     yield from _left_out_lines(plan)
 

@@ -30,6 +30,7 @@ from tinyprof.tables.columns import (
 from tinyprof.tables.ledger import losses_text
 from tinyprof.tables.strip import CELLS, heat_strip
 from tinyprof.text import counted
+from tinyprof.wire.source import source_text
 
 _ENDED = {
     "silent": "; cut off: the target fell silent",
@@ -153,6 +154,18 @@ def boot_text(boot: BootFacts) -> str:
     )
 
 
+def source_of_boot(boot: BootFacts) -> str:
+    """What saw the touches of a boot and what it cannot see; empty for the kernel's own part."""
+    if boot.source is None:
+        return ""
+    in_place = (
+        f"; of {counted(boot.in_place, 'page')} in place, those that the kernel maps are not seen"
+        if boot.in_place
+        else ""
+    )
+    return f"recorded by {source_text(boot.source)}{in_place}"
+
+
 def ended_text(boot: BootFacts) -> str:
     """The event that cut the recording of a boot off, if any did."""
     ended = boot.extra.get("ended")
@@ -178,6 +191,8 @@ def summary_lines(summary: Summary, *, verbose: bool = False) -> Iterator[str]:
     boots = summary.boots if verbose else summary.boots[:ROWS_SHOWN]
     for boot in boots:
         yield from wrapped(boot_text(boot), "", "  ")
+        if source := source_of_boot(boot):
+            yield from wrapped(source, "  ", "    ")
         for line in phase_lines(boot):
             yield from wrapped(line.strip(), "  ", "    ")
     if len(boots) < len(summary.boots):

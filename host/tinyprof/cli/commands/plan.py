@@ -89,6 +89,12 @@ BYTES = Bytes()
     help="Bytes of page cache that the steady state is to need less, at least.",
 )
 @click.option(
+    "--compare-size",
+    "today",
+    type=BYTES,
+    help="Compare the planned image with one of this many bytes, such as today's squashfs.",
+)
+@click.option(
     "--curve",
     is_flag=True,
     help="Show the RAM that flash saves, for budgets from nothing to all.",
@@ -120,6 +126,7 @@ def command(
     flash_budget: int | None,
     image_size: int | None,
     save_ram: int | None,
+    today: int | None,
     curve: bool,
     svg: Path | None,
     max_stale: float | None,
@@ -131,12 +138,14 @@ def command(
 ) -> Exit:
     limits = (flash_budget, image_size, save_ram)
     _check(limits, curve, output, svg)
+    if today is not None and (curve or not today):
+        raise click.UsageError("--compare-size takes the bytes of one image, and no --curve")
     how = _splitting(kernel, max_runs, processes, splitting)
     for path in filter(None, (output, svg)):
         refuse_inputs(path, profiles)
         refuse_inside(path, rootfs)
     tree = Tree.from_directory(rootfs, squash=squash)
-    found = match(open_profile(profiles), tree)
+    found = match(open_profile(profiles, tree=tree), tree)
     if processes is not None:
         found = found.with_processes(processes)
     show_match(found)
@@ -153,7 +162,7 @@ def command(
         write_result(output, dump_plan(plans[0].pages).encode("ascii"))
     if svg:
         write_result(svg, curve_picture(curve_points(plans)).encode())
-    _show(plans, curve, verbose=verbose, as_json=as_json)
+    _show(plans, curve, today, verbose=verbose, as_json=as_json)
     return Exit.LOSS_OR_STALE if found.counts.unmatched else Exit.OK
 
 
@@ -207,10 +216,12 @@ def _curve_points(planner: Planner, progress: Bar) -> list[Plan]:
     return sorted(plans, key=lambda plan: plan.prediction.image)
 
 
-def _show(plans: Sequence[Plan], curve: bool, *, verbose: bool, as_json: bool) -> None:
+def _show(
+    plans: Sequence[Plan], curve: bool, today: int | None, *, verbose: bool, as_json: bool
+) -> None:
     if as_json:
-        document = curve_document(plans) if curve else plan_document(plans[0])
+        document = curve_document(plans) if curve else plan_document(plans[0], today)
         click.echo(json.dumps(document))
         return
-    for line in curve_lines(plans) if curve else plan_lines(plans[0], verbose=verbose):
+    for line in curve_lines(plans) if curve else plan_lines(plans[0], today, verbose=verbose):
         click.echo(shown(line))
