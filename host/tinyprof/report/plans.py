@@ -160,10 +160,9 @@ def plan_lines(plan: Plan, today: int | None = None, *, verbose: bool = False) -
     yield from table(("before", "planned", "change", "", "KiB"), rows)
     if today is not None:
         compared = _comparison(plan, today)
-        change = signed_percent(compared["difference"], today)
         yield from wrapped(
-            f"{signed_kib(round(compared['difference']))} KiB ({change}) against the image of "
-            f"today, {kib(today)} KiB"
+            f"against the image of today, {today:,} bytes: {compared['difference']:+,} bytes, "
+            f"{compared['percent']:+.1f} %"
         )
     yield from wrapped(
         f"{counted(it.pages, 'page')} in place for a {plan.kernel} kernel{_links_text(it.links)}"
