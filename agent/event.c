@@ -211,7 +211,7 @@ void event_read(struct event *e, const uint8_t *record, size_t size,
 	const struct perf_event_header *header = (const void *)record;
 	const struct lost_record *lost = (const void *)record;
 
-	*e = (struct event){ .type = EVENT_NONE };
+	e->type = EVENT_NONE;
 	switch (header->type) {
 	case PERF_RECORD_SAMPLE:
 		read_sample(e, record, size, fields);

@@ -81,10 +81,10 @@ __attribute__((used)) int main(int argc, char **argv, char **environment)
 
 	(void)argc;
 	settings_read(&a.settings, environment);
+	tracer_choose(&a.settings, environment);
 	if (a.settings.refused)
 		complain("no number: TINYPROF_", a.settings.refused);
 
-	tracer_choose(&a.settings);
 	ready[0] = -1;
 	if (init) {
 		/* Before the fork: the real init's first instruction counts. */

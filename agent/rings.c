@@ -249,7 +249,7 @@ bool rings_next(struct event *e)
 
 	if (!r)
 		return false;
-	*e = (struct event){ .type = EVENT_NONE };
+	e->type = EVENT_NONE;
 	if (size <= sizeof(record)) {
 		copy_out(r, record, size);
 		event_read(e, (const uint8_t *)record, size, &point.fields);

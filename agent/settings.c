@@ -12,7 +12,7 @@ static const char *after(const char *word, const char *prefix)
 	return word;
 }
 
-static const char *text(char **environment, const char *name, const char *otherwise)
+const char *settings_text(char **environment, const char *name, const char *otherwise)
 {
 	const char *value;
 
@@ -39,9 +39,10 @@ static bool parse(const char *digits, uint32_t *number)
 	return true;
 }
 
-static uint32_t number(struct settings *s, char **environment, const char *name, uint32_t otherwise)
+uint32_t settings_number(struct settings *s, char **environment, const char *name,
+			 uint32_t otherwise)
 {
-	const char *value = text(environment, name, NULL);
+	const char *value = settings_text(environment, name, NULL);
 
 	if (value && !parse(value, &otherwise)) {
 		/* No name has another '_', and every word has the first. */
@@ -55,10 +56,8 @@ static uint32_t number(struct settings *s, char **environment, const char *name,
 void settings_read(struct settings *s, char **environment)
 {
 	s->refused = NULL;
-	s->tty = text(environment, "TTY=", "/dev/ttyAMA1");
-	s->init = text(environment, "INIT=", "/sbin/init");
-	s->source = text(environment, "SOURCE=", "");
-	s->baud = number(s, environment, "BAUD=", 115200);
-	s->epoch_ms = number(s, environment, "EPOCH=", 1000);
-	s->ring_kib = number(s, environment, "RING=", 256);
+	s->tty = settings_text(environment, "TTY=", "/dev/ttyAMA1");
+	s->init = settings_text(environment, "INIT=", "/sbin/init");
+	s->baud = settings_number(s, environment, "BAUD=", 115200);
+	s->epoch_ms = settings_number(s, environment, "EPOCH=", 1000);
 }

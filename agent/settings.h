@@ -22,14 +22,17 @@
 struct settings {
 	const char *tty;
 	const char *init;
-	const char *source;
 	uint32_t baud;
 	uint32_t epoch_ms;
-	uint32_t ring_kib;
 	const char *refused;		/* NAME=value that is no number, or NULL */
 };
 
 /* environment ends with NULL; the strings stay where they are. */
 void settings_read(struct settings *s, char **environment);
+
+/* One setting by its name, without TINYPROF_ and with '='. A number that is none is in refused. */
+const char *settings_text(char **environment, const char *name, const char *otherwise);
+uint32_t settings_number(struct settings *s, char **environment, const char *name,
+			 uint32_t otherwise);
 
 #endif

@@ -11,6 +11,7 @@
 #include "watch.h"
 
 #define DEVICE		"/dev/tinyprof"
+#define RING_KIB	256
 #define KERNEL		'k'
 #define EVENTS		'e'
 #define RESIDENCY	'r'
@@ -66,10 +67,10 @@ bool tracer_has_others(void)
 }
 
 /* The first letters of the names differ. */
-void tracer_choose(const struct settings *settings)
+void tracer_choose(struct settings *s, char **environment)
 {
-	wanted = *settings->source;
-	ring_kib = settings->ring_kib;
+	wanted = *settings_text(environment, "SOURCE=", "");
+	ring_kib = settings_number(s, environment, "RING=", RING_KIB);
 }
 
 void tracer_allow_others(bool early)

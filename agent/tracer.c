@@ -31,9 +31,10 @@ bool tracer_has_others(void)
 	return false;
 }
 
-void tracer_choose(const struct settings *settings)
+void tracer_choose(struct settings *s, char **environment)
 {
-	(void)settings;
+	(void)s;
+	(void)environment;
 }
 
 void tracer_allow_others(bool from_start)

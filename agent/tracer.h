@@ -39,9 +39,9 @@ long tracer_command(int tracer, unsigned int command, void *argument);
 /* Whether there are other sources. They must be opened by the process that reads them. */
 bool tracer_has_others(void);
 
-/* Take the source that tracer_open() is to open, and the size of its buffers. */
+/* Reads what the environment says of sources. */
 struct settings;
-void tracer_choose(const struct settings *settings);
+void tracer_choose(struct settings *s, char **environment);
 
 /* From now on it may open others. from_start: no other program of user space has run. */
 void tracer_allow_others(bool from_start);

@@ -94,7 +94,7 @@ static void put_volume(struct msgpack_writer *w,
 
 void wire_hello(struct wire_frame *f, const struct wire_hello *hello)
 {
-	struct msgpack_writer w = begin(f, HELLO, hello->source ? 11 : 10);
+	struct msgpack_writer w = begin(f, HELLO, ALL_SOURCES && hello->source ? 11 : 10);
 	size_t i;
 
 	msgpack_uint(&w, WIRE_PROTOCOL);
@@ -109,7 +109,7 @@ void wire_hello(struct wire_frame *f, const struct wire_hello *hello)
 	for (i = 0; i < hello->count; i++)
 		put_volume(&w, &hello->volumes[i]);
 	msgpack_uint(&w, hello->window);
-	if (hello->source) {
+	if (ALL_SOURCES && hello->source) {
 		msgpack_array(&w, 5);
 		msgpack_uint(&w, hello->source->tracer);
 		msgpack_uint(&w, hello->source->rearm);
@@ -266,7 +266,7 @@ void wire_epoch_end(struct wire_frame *f, const struct tinyprof_epoch *epoch, ui
 
 void wire_status(struct wire_frame *f, const struct wire_status *status)
 {
-	struct msgpack_writer w = begin(f, STATUS, status->has_events ? 7 : 6);
+	struct msgpack_writer w = begin(f, STATUS, ALL_SOURCES && status->has_events ? 7 : 6);
 
 	msgpack_uint(&w, status->ms);
 	msgpack_uint(&w, status->queued);
@@ -274,7 +274,7 @@ void wire_status(struct wire_frame *f, const struct wire_status *status)
 	msgpack_uint(&w, status->write_errors);
 	msgpack_uint(&w, status->repeats);
 	msgpack_uint(&w, status->waited);
-	if (status->has_events)
+	if (ALL_SOURCES && status->has_events)
 		msgpack_uint(&w, status->lost);
 	finish(f, &w);
 }

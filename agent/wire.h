@@ -15,6 +15,14 @@
 
 #include "cobs.h"
 
+/*
+ * 0 in the program that knows no source but the kernel's own part, so that
+ * nothing of the others is left in it.
+ */
+#ifndef ALL_SOURCES
+#define ALL_SOURCES		1
+#endif
+
 #define WIRE_PROTOCOL		1
 #define WIRE_PAGE_SIZE		4096
 

@@ -31,7 +31,9 @@ def pages(profile: Profile) -> dict[tuple[str, int], PageUse]:
 
 def epochs(use: PageUse) -> int:
     kinds = use.seen.values()
-    return use.seen[AS_ANYTHING].epochs if AS_ANYTHING in use.seen else max(s.epochs for s in kinds)
+    return (
+        use.seen[AS_ANYTHING].epochs if AS_ANYTHING in use.seen else max(s.epochs for s in kinds)
+    )
 
 
 def recorded(demo: Demo, folder: Path, *words: str, append: str = "") -> Recording:
@@ -52,7 +54,9 @@ def test_perf_events_tell_the_pages_that_our_part_records(
     ours = pages(open_profile([demo.folder / "boot.tprof"]))
     theirs = pages(open_profile([by_events.capture]))
     missed, wrong = ours.keys() - theirs.keys(), theirs.keys() - ours.keys()
-    near = sum(abs(epochs(ours[page]) - epochs(theirs[page])) <= 1 for page in ours & theirs.keys())
+    near = sum(
+        abs(epochs(ours[page]) - epochs(theirs[page])) <= 1 for page in ours & theirs.keys()
+    )
     print(f"{len(ours)} pages, {len(missed)} missed, {len(wrong)} wrong, {near} within an epoch")
     print("missed", sorted(missed)[:20])
     print("wrong", sorted(wrong)[:20])
