@@ -22,7 +22,9 @@
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 
-#include "sb.h"
+#include "internal.h"
+#include "tinyprof.h"
+#include "version.h"
 
 #define MAX_VOLUMES		8
 #define MAX_MARKS		8
@@ -86,6 +88,7 @@ static u32 marks_waiting, marks_read;
 static DECLARE_WAIT_QUEUE_HEAD(records_wait);
 static atomic_t readers = ATOMIC_INIT(0);
 static u64 boot_id;
+static bool has_device;
 
 static struct tinyprof_trace *trace_of(struct super_block *sb)
 {
@@ -393,7 +396,7 @@ static u32 count_processes(struct address_space *mapping)
 	u32 count = 0;
 
 	i_mmap_lock_read(mapping);
-	vma_interval_tree_foreach(vma, &mapping->i_mmap, 0, 0)
+	cramfs_foreach_mapping(vma, mapping, 0, 0)
 		count++;
 	i_mmap_unlock_read(mapping);
 	return min_t(u32, count, U16_MAX);
@@ -452,7 +455,7 @@ static void unmap_volume(struct tinyprof_trace *t)
 	spin_lock(&sb->s_inode_list_lock);
 	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
 		spin_lock(&inode->i_lock);
-		if (inode->i_state & (I_FREEING | I_WILL_FREE | I_NEW) ||
+		if (cramfs_inode_state(inode) & (I_FREEING | I_WILL_FREE | I_NEW) ||
 		    !mapping_mapped(inode->i_mapping)) {
 			spin_unlock(&inode->i_lock);
 			continue;
@@ -747,13 +750,17 @@ void tinyprof_unmount(struct super_block *sb)
 	kfree(t);
 }
 
-int __init tinyprof_init(void)
+/* Without its device cramfs, and with it the root, is as good as ever. */
+void __init tinyprof_init(void)
 {
 	get_random_bytes(&boot_id, sizeof(boot_id));
-	return misc_register(&tinyprof_device);
+	has_device = !misc_register(&tinyprof_device);
+	if (!has_device)
+		pr_warn("cramfs: tinyprof: no /dev/tinyprof\n");
 }
 
 void tinyprof_exit(void)
 {
-	misc_deregister(&tinyprof_device);
+	if (has_device)
+		misc_deregister(&tinyprof_device);
 }
