@@ -4,8 +4,9 @@
  *
  * cramfs_physmem_mmap() maps only the run of uncompressed blocks that a
  * mapping begins with. Here each block is looked up when it is touched: one
- * that lies uncompressed on a page boundary of the flash is mapped from there
- * and costs no RAM; every other goes through the page cache as always.
+ * that lies uncompressed on a page boundary of the flash is mapped, read and
+ * copied from there and costs no RAM; every other goes through the page cache
+ * as always.
  */
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
@@ -86,6 +87,45 @@ static bool block_in_place(struct inode *inode, pgoff_t pgoff,
 	return true;
 }
 
+static void *flash(struct inode *inode, unsigned long place)
+{
+	return sb_info(inode)->linear_virt_addr + place;
+}
+
+/* In i_generation, which nobody asks cramfs for: a file was looked through. */
+#define NOTHING_IN_PLACE	1
+
+static bool nothing_in_place(struct inode *inode)
+{
+	return READ_ONCE(inode->i_generation) == NOTHING_IN_PLACE;
+}
+
+static bool any_block_in_place(struct inode *inode, pgoff_t first,
+			       unsigned long pages)
+{
+	unsigned long place;
+	pgoff_t pgoff;
+
+	if (nothing_in_place(inode) || first >= file_pages(inode))
+		return false;
+	pages = min(pages, file_pages(inode) - first);
+	for (pgoff = first; pgoff < first + pages; pgoff++)
+		if (block_in_place(inode, pgoff, &place))
+			return true;
+	return false;
+}
+
+/* The first page behind pgoff and before end that is in place, or end. */
+static pgoff_t next_in_place(struct inode *inode, pgoff_t pgoff, pgoff_t end)
+{
+	unsigned long place;
+
+	do
+		pgoff++;
+	while (pgoff < end && !block_in_place(inode, pgoff, &place));
+	return pgoff;
+}
+
 /* Map the page of a file at its address in vma. VM_FAULT_NOPAGE if it is. */
 static vm_fault_t map_block(struct vm_area_struct *vma, pgoff_t pgoff)
 {
@@ -145,16 +185,37 @@ static int allocate_page_table(struct vm_fault *vmf)
 				   PAGE_SIZE, NULL, NULL);
 }
 
+/*
+ * A private page is about to be written. do_cow_fault() copies what it is given
+ * and lets go of it, so a page for that moment spares one in the page cache.
+ */
+static vm_fault_t copy_block(struct vm_fault *vmf)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	unsigned long place;
+	struct page *page;
+
+	if (!block_in_place(inode, vmf->pgoff, &place))
+		return filemap_fault(vmf);
+	page = alloc_page(GFP_HIGHUSER);
+	if (!page)
+		return VM_FAULT_OOM;
+	memcpy_to_page(page, 0, flash(inode, place), PAGE_SIZE);
+	SetPageUptodate(page);
+	lock_page(page);
+	vmf->page = page;
+	return VM_FAULT_LOCKED;
+}
+
 /* Map one page, and its neighbours in place too. */
 static vm_fault_t map_or_cache(struct vm_fault *vmf, bool neighbours)
 {
 	vm_fault_t ret;
 
-	/*
-	 * do_cow_fault() wants a page to copy from, and only a mapping that
-	 * cramfs_xip_mmap() marked may hold frames without a struct page.
-	 */
-	if (vmf->cow_page || !(vmf->vma->vm_flags & VM_MIXEDMAP))
+	if (vmf->cow_page)
+		return copy_block(vmf);
+	/* No other mapping may hold frames without a struct page. */
+	if (!(vmf->vma->vm_flags & VM_MIXEDMAP))
 		return filemap_fault(vmf);
 
 	if (allocate_page_table(vmf))
@@ -179,14 +240,26 @@ vm_fault_t cramfs_xip_fault(struct vm_fault *vmf)
 
 /*
  * Fault-around for cached pages. It must not sleep, so blocks in place are left
- * to cramfs_xip_fault().
+ * to cramfs_xip_fault(), also where somebody has a copy in the page cache.
  */
 vm_fault_t cramfs_xip_map_pages(struct vm_fault *vmf, pgoff_t first,
 				pgoff_t last)
 {
-	if (vmf->vma->vm_flags & VM_MIXEDMAP && !has_page_table(vmf))
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	unsigned long place;
+	vm_fault_t ret = 0;
+	pgoff_t end;
+
+	if (!(vmf->vma->vm_flags & VM_MIXEDMAP))
+		return filemap_map_pages(vmf, first, last);
+	if (!has_page_table(vmf))
 		return 0;
-	return filemap_map_pages(vmf, first, last);
+	for (; first <= last; first = end) {
+		end = next_in_place(inode, first, last + 1);
+		if (!block_in_place(inode, first, &place))
+			ret |= filemap_map_pages(vmf, first, end - 1);
+	}
+	return ret;
 }
 
 /* Let a debugger read a block in place, where access_remote_vm() asks. */
@@ -200,8 +273,7 @@ int cramfs_xip_access(struct vm_area_struct *vma, unsigned long address,
 				     &place))
 		return -EIO;
 	length = min_t(int, length, PAGE_SIZE - offset_in_page(address));
-	memcpy(buffer, sb_info(inode)->linear_virt_addr + place +
-	       offset_in_page(address), length);
+	memcpy(buffer, flash(inode, place) + offset_in_page(address), length);
 	return length;
 }
 
@@ -210,21 +282,6 @@ static const struct vm_operations_struct cramfs_xip_vm_ops = {
 	.map_pages	= cramfs_xip_map_pages,
 	.access		= cramfs_xip_access,
 };
-
-static bool any_block_in_place(struct inode *inode, pgoff_t first,
-			       unsigned long pages)
-{
-	unsigned long place;
-	pgoff_t pgoff;
-
-	if (first >= file_pages(inode))
-		return false;
-	pages = min(pages, file_pages(inode) - first);
-	for (pgoff = first; pgoff < first + pages; pgoff++)
-		if (block_in_place(inode, pgoff, &place))
-			return true;
-	return false;
-}
 
 /*
  * A frame of the flash has no struct page, so a debugger can neither read nor
@@ -235,29 +292,91 @@ static bool may_map_in_place(void)
 	return READ_ONCE(xip) && !current->ptrace;
 }
 
+/* VM_MIXEDMAP makes fork() copy page tables: only where it pays. */
+static bool wants_mixed(struct inode *inode, struct vm_area_struct *vma)
+{
+	if (any_block_in_place(inode, vma->vm_pgoff, vma_pages(vma)))
+		return may_map_in_place();
+	/* Looking costs a read of the flash for each page, but only once. */
+	if (!nothing_in_place(inode) &&
+	    !any_block_in_place(inode, 0, file_pages(inode)))
+		WRITE_ONCE(inode->i_generation, NOTHING_IN_PLACE);
+	return false;
+}
+
 int cramfs_xip_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	int ret = generic_file_readonly_mmap(file, vma);
 
 	if (ret)
 		return ret;
-	/* VM_MIXEDMAP makes fork() copy page tables: only where it pays. */
-	if (may_map_in_place() &&
-	    any_block_in_place(file_inode(file), vma->vm_pgoff, vma_pages(vma)))
+	if (wants_mixed(file_inode(file), vma))
 		cramfs_allow_mixed(vma);
 	vma->vm_ops = &cramfs_xip_vm_ops;
 	return 0;
 }
 
-ssize_t cramfs_xip_read_iter(struct kiocb *iocb, struct iov_iter *to)
+static ssize_t read_block(struct kiocb *iocb, struct iov_iter *to,
+			  unsigned long place)
 {
-	return generic_file_read_iter(iocb, to);
+	struct inode *inode = file_inode(iocb->ki_filp);
+	size_t offset = offset_in_page(iocb->ki_pos);
+	size_t bytes = min_t(loff_t, PAGE_SIZE - offset,
+			     i_size_read(inode) - iocb->ki_pos);
+
+	bytes = copy_to_iter(flash(inode, place) + offset, bytes, to);
+	iocb->ki_pos += bytes;
+	return bytes ? bytes : -EFAULT;
 }
 
+/* Read through the page cache up to the next block in place. */
+static ssize_t read_cached(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	size_t count = iov_iter_count(to), rest;
+	pgoff_t end = min_t(u64, file_pages(inode),
+			    DIV_ROUND_UP_ULL(iocb->ki_pos + count, PAGE_SIZE));
+	ssize_t ret;
+
+	end = next_in_place(inode, iocb->ki_pos >> PAGE_SHIFT, end);
+	iov_iter_truncate(to, ((u64)end << PAGE_SHIFT) - iocb->ki_pos);
+	rest = count - iov_iter_count(to);
+	ret = generic_file_read_iter(iocb, to);
+	iov_iter_reexpand(to, iov_iter_count(to) + rest);
+	return ret;
+}
+
+ssize_t cramfs_xip_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t all = 0, ret = 0;
+	unsigned long place;
+
+	if (nothing_in_place(inode) || iocb->ki_flags & IOCB_DIRECT)
+		return generic_file_read_iter(iocb, to);
+	while (iov_iter_count(to) && iocb->ki_pos < i_size_read(inode)) {
+		if (block_in_place(inode, iocb->ki_pos >> PAGE_SHIFT, &place))
+			ret = read_block(iocb, to, place);
+		else
+			ret = read_cached(iocb, to);
+		if (ret <= 0)
+			break;
+		all += ret;
+		cond_resched();
+	}
+	return all ? all : ret;
+}
+
+/* A pipe gets pages of the page cache, or copies where a block is in place. */
 ssize_t cramfs_xip_splice_read(struct file *file, loff_t *pos,
 			       struct pipe_inode_info *pipe, size_t size,
 			       unsigned int flags)
 {
+	pgoff_t first = *pos >> PAGE_SHIFT;
+	pgoff_t end = DIV_ROUND_UP_ULL(*pos + size, PAGE_SIZE);
+
+	if (any_block_in_place(file_inode(file), first, end - first))
+		return cramfs_splice_copy(file, pos, pipe, size, flags);
 	return cramfs_splice_read(file, pos, pipe, size, flags);
 }
 
