@@ -24,27 +24,28 @@ static unsigned int fault_kind(struct vm_fault *vmf)
 static vm_fault_t traced_fault(struct vm_fault *vmf)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
-	pgoff_t first = vmf->pgoff, last = vmf->pgoff;
+	pgoff_t pgoff = vmf->pgoff, first, last;
 	unsigned int kind = fault_kind(vmf);
-	u32 epoch = tinyprof_touch(inode, first, last, kind);
+	u32 epoch = tinyprof_touch(inode, pgoff, pgoff, kind);
 	vm_fault_t ret;
 
-	if (epoch) {
-		ret = cramfs_xip_fault_alone(vmf);
-	} else {
-		cramfs_xip_window(vmf, &first, &last);
-		ret = cramfs_xip_fault(vmf);
-	}
+	cramfs_xip_window(vmf, &first, &last);
+	ret = epoch ? cramfs_xip_fault_alone(vmf) : cramfs_xip_fault(vmf);
 	/* Nothing is mapped, and no lock holds the file and its inode any more. */
 	if (ret & VM_FAULT_RETRY)
 		return ret;
+	if (tinyprof_epoch(inode->i_sb) == epoch)
+		return ret;
 	/*
-	 * A start or a re-arm since the record may have passed these pages before
-	 * they were mapped. They would not fault again, so they count for the new
-	 * epoch too, rather than never be seen.
+	 * A start or a re-arm since the record may have passed this page before
+	 * it was mapped. It would not fault again, so it counts for the new
+	 * epoch too. Neighbours that nobody touched are unmapped again.
 	 */
-	if (tinyprof_epoch(inode->i_sb) != epoch)
-		tinyprof_touch(inode, first, last, kind);
+	if (!epoch)
+		unmap_mapping_range(inode->i_mapping,
+				    (loff_t)first << PAGE_SHIFT,
+				    (loff_t)(last - first + 1) << PAGE_SHIFT, 0);
+	tinyprof_touch(inode, pgoff, pgoff, kind);
 	return ret;
 }
 
@@ -57,7 +58,10 @@ static vm_fault_t traced_map_pages(struct vm_fault *vmf, pgoff_t first,
 	if (tinyprof_epoch(inode->i_sb))
 		return 0;
 	ret = cramfs_xip_map_pages(vmf, first, last);
-	/* As above, should a recording have started meanwhile. */
+	/*
+	 * Should a recording have started meanwhile: this may not sleep, so what
+	 * was mapped counts as touched.
+	 */
 	tinyprof_touch(inode, first, last, fault_kind(vmf));
 	return ret;
 }

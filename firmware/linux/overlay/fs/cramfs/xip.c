@@ -20,8 +20,8 @@
 #include "version.h"
 #include "xip.h"
 
-/* As far as the kernel's own fault-around goes (mm/memory.c). */
-#define AROUND_BYTES		((unsigned long)SZ_64K)
+/* A page table's worth: entries in place cost no memory beyond the table. */
+#define AROUND_BYTES		PMD_SIZE
 
 static bool xip = true;
 module_param(xip, bool, 0644);
@@ -142,7 +142,7 @@ static vm_fault_t map_block(struct vm_area_struct *vma, pgoff_t pgoff)
 
 /*
  * What a fault may map: the pages within one aligned window, one mapping and
- * one page table, as do_fault_around() has it.
+ * one page table.
  */
 void cramfs_xip_window(struct vm_fault *vmf, pgoff_t *first, pgoff_t *last)
 {
@@ -157,13 +157,45 @@ void cramfs_xip_window(struct vm_fault *vmf, pgoff_t *first, pgoff_t *last)
 	*last = *first + ((end - start) >> PAGE_SHIFT);
 }
 
+/* Set one entry where there is none yet, under the page table's lock. */
+static int insert_block(pte_t *pte, unsigned long address, void *data)
+{
+	struct vm_area_struct *vma = data;
+	struct inode *inode = file_inode(vma->vm_file);
+	unsigned long place, pfn;
+
+	if (!pte_none(ptep_get(pte)) ||
+	    !block_in_place(inode, linear_page_index(vma, address), &place))
+		return 0;
+	pfn = PHYS_PFN(sb_info(inode)->linear_phys_addr + place);
+	/* Memory that plays flash: vmf_insert_mixed() counts such a page. */
+	if (!IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL) && pfn_valid(pfn))
+		return 0;
+	set_pte_at(vma->vm_mm, address, pte,
+		   pte_mkspecial(pfn_pte(pfn, vma->vm_page_prot)));
+	update_mmu_cache(vma, address, pte);
+	return 0;
+}
+
+/*
+ * Map all blocks in place around a fault at once. Where a frame's protection
+ * is looked up for each entry (PAT), vmf_insert_mixed() has to do it.
+ */
 static void map_neighbours(struct vm_fault *vmf)
 {
+	struct vm_area_struct *vma = vmf->vma;
 	pgoff_t first, last;
 
 	cramfs_xip_window(vmf, &first, &last);
+	if (!IS_ENABLED(CONFIG_X86)) {
+		apply_to_page_range(vma->vm_mm, vma->vm_start +
+				    ((first - vma->vm_pgoff) << PAGE_SHIFT),
+				    (last - first + 1) << PAGE_SHIFT,
+				    insert_block, vma);
+		return;
+	}
 	for (; first <= last; first++)
-		map_block(vmf->vma, first);
+		map_block(vma, first);
 }
 
 /*
