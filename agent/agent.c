@@ -15,6 +15,7 @@
 #define RETRY_MS	1000	/* between looks for the port */
 #define REPEAT_MS	500	/* without an acknowledgement, until a frame is repeated */
 #define REPEAT_BAUD	19200	/* on a line of that rate or more; twice as long for half of it */
+#define GONE		(POLLERR | POLLHUP | POLLNVAL)
 
 /* Time and epochs */
 
@@ -32,15 +33,21 @@ static int sooner(int one, int other)
 	return one < other ? one : other;
 }
 
+/* Where no page is seen again there is one epoch. */
+static bool has_epochs(const struct agent *a)
+{
+	return !a->stopped && (!tracer_source() || tracer_source()->rearm != WIRE_NEVER);
+}
+
 static void begin_end(struct agent *a)
 {
-	if (!a->stopped)
+	if (has_epochs(a))
 		a->ending = (1u << a->info.volumes) - 1;
 }
 
 static int ms_until_epoch_end(const struct agent *a)
 {
-	return a->settings.epoch_ms && !a->stopped ? ms_until(a->epoch_began, a->settings.epoch_ms) : INT32_MAX;
+	return a->settings.epoch_ms && has_epochs(a) ? ms_until(a->epoch_began, a->settings.epoch_ms) : INT32_MAX;
 }
 
 /* The volumes */
@@ -103,15 +110,51 @@ static void trace(struct agent *a, bool on)
 
 /* The port */
 
+/*
+ * Wait for a port to have data, and room too if that is wanted, for at most ms.
+ * A source's buffers are emptied meanwhile. Returns what the port has, 0 if the
+ * time is up. poll() passes over a negative descriptor.
+ */
+static int wait_for(int port, int events, int ms)
+{
+	struct pollfd fd = { .fd = port, .events = (short)events };
+	uint32_t began;
+
+	if (tracer_patience() == INT32_MAX) {
+		sys_poll(&fd, 1, ms);
+		return fd.revents;
+	}
+	began = sys_now_ms();
+	do {
+		tracer_gather();
+		sys_poll(&fd, 1, sooner(ms_until(began, (uint32_t)ms), tracer_patience()));
+	} while (!fd.revents && ms_until(began, (uint32_t)ms));
+	return fd.revents;
+}
+
 static void wait_ms(int ms)
 {
-	sys_poll(NULL, 0, ms);
+	wait_for(-1, 0, ms);
 }
 
 static void close_port(struct agent *a)
 {
 	port_close(a->port);
 	a->port = -1;
+}
+
+/* Returns how many bytes the port had not taken when it vanished; 0: it took all. */
+static size_t write_all(int port, const uint8_t *bytes, size_t size)
+{
+	while (size) {
+		long taken = port_write(port, bytes, size);
+
+		if (taken < 0 || (!taken && wait_for(port, POLLOUT, INT32_MAX) & GONE))
+			break;
+		bytes += taken;
+		size -= (size_t)taken;
+	}
+	return size;
 }
 
 /*
@@ -130,7 +173,7 @@ static void transmit(struct agent *a, struct wire_frame *f)
 			if (a->port < 0)
 				wait_ms(RETRY_MS);
 		}
-		unsent = port_write(a->port, f->line, f->len);
+		unsent = write_all(a->port, f->line, f->len);
 		if (!unsent)
 			break;
 		/* With repetition the host gets what the driver has lost, too. */
@@ -254,6 +297,7 @@ static void obey(struct agent *a, const struct wire_command *command)
 	switch (command->type) {
 	case WIRE_HELLO_PLEASE:
 		a->say_hello = true;
+		tracer_tell_files(true);
 		break;
 	case WIRE_EPOCH_LENGTH:
 		a->settings.epoch_ms = command->arguments[0];
@@ -298,10 +342,7 @@ static struct wire_frame *next_frame(struct agent *a)
 	uint32_t began = sys_now_ms();
 
 	while (count_kept(a) == AGENT_WINDOW) {
-		struct pollfd port = { .fd = a->port, .events = POLLIN };
-
-		sys_poll(&port, 1, ms_until_repeat(a));
-		if (port.revents)
+		if (wait_for(a->port, POLLIN, ms_until_repeat(a)))
 			listen(a);
 		repeat_oldest(a);
 	}
@@ -343,6 +384,21 @@ void agent_find_tracer(struct agent *a)
 	look_at_volumes(a);
 }
 
+/* A host knows a file before its pages come. */
+static void tell_files(struct agent *a)
+{
+	struct wire_file file;
+
+	while (tracer_file(&file)) {
+		uint32_t told = 0;
+
+		do {
+			told += wire_file(next_frame(a), &file, told);
+			send(a);
+		} while (told < file.path_size);
+	}
+}
+
 /* Send some of what the kernel has queued. */
 static void drain(struct agent *a)
 {
@@ -356,6 +412,7 @@ static void drain(struct agent *a)
 	size = tracer_read(a->tracer, &batch);
 	if (size <= 0 && size != -EAGAIN && size != -EINTR)
 		lose_tracer(a);
+	tell_files(a);
 	while (done < batch.head.count) {
 		done += wire_pages(next_frame(a), &batch.head, batch.records + done,
 				   batch.head.count - done);
@@ -418,6 +475,9 @@ static void end_epochs(struct agent *a)
 	}
 	if (!a->ending)
 		a->epoch_began = sys_now_ms();
+	/* For a host that only listens. */
+	tracer_tell_files(false);
+	tell_files(a);
 }
 
 /* Messages */
@@ -442,6 +502,7 @@ static void say_hello(struct agent *a)
 	hello.arch = uts.machine;
 	hello.epoch_ms = a->settings.epoch_ms;
 	hello.tracer = a->info;
+	hello.source = tracer_source();
 	a->say_hello = false;
 	do {
 		hello.count = 0;
@@ -462,6 +523,8 @@ static void say_status(struct agent *a)
 {
 	a->status.ms = sys_now_ms();
 	look_at_volumes(a);
+	a->status.has_events = tracer_source() && tracer_source()->tracer == WIRE_EVENTS;
+	a->status.lost = tracer_lost();
 	wire_status(next_frame(a), &a->status);
 	send(a);
 	a->said_status = a->status.ms;
@@ -496,7 +559,7 @@ _Noreturn void agent_run(struct agent *a)
 			{ .fd = a->tracer, .events = POLLIN },
 		};
 
-		sys_poll(events, 2, ms_until_due(a));
+		sys_poll(events, 2, sooner(ms_until_due(a), tracer_patience()));
 		if (events[0].revents)
 			listen(a);
 		repeat_oldest(a);
@@ -504,7 +567,7 @@ _Noreturn void agent_run(struct agent *a)
 			say_hello(a);
 		if (a->tracer < 0)
 			continue;
-		if (events[1].revents)
+		if (tracer_gather() || events[1].revents)
 			drain(a);
 		if (!a->ending && !ms_until_epoch_end(a))
 			begin_end(a);

@@ -8,6 +8,7 @@
 
 #include "agent.h"
 #include "sys.h"
+#include "tracer.h"
 
 #define STDERR	2
 
@@ -51,6 +52,18 @@ static void step_aside(struct agent *a)
 		sys_mount("devtmpfs", "/dev");
 }
 
+/* The child's source sees the real init's first instruction, if it has one. */
+static void wait_until_closed(const int ends[2])
+{
+	char nothing;
+
+	if (ends[0] < 0)
+		return;
+	sys_close(ends[1]);
+	sys_read(ends[0], &nothing, 1);
+	sys_close(ends[0]);
+}
+
 /* A vanished terminal, port or shell ends no recording, nor stops it. */
 static void ignore_signals(void)
 {
@@ -63,19 +76,33 @@ static void ignore_signals(void)
 __attribute__((used)) int main(int argc, char **argv, char **environment)
 {
 	struct agent a = { .port = -1, .tracer = -1 };
+	bool init = sys_getpid() == 1;
+	int ready[2];
 
 	(void)argc;
 	settings_read(&a.settings, environment);
 	if (a.settings.refused)
 		complain("no number: TINYPROF_", a.settings.refused);
 
-	if (sys_getpid() == 1) {
+	tracer_choose(&a.settings);
+	ready[0] = -1;
+	if (init) {
 		/* Before the fork: the real init's first instruction counts. */
 		agent_find_tracer(&a);
-		if (sys_fork())
+		if (a.tracer < 0 && tracer_has_others())
+			sys_pipe(ready);
+		if (sys_fork()) {
+			wait_until_closed(ready);
 			become_init(a.settings.init, argv, environment);
+		}
 		step_aside(&a);
 	}
 	ignore_signals();
+	tracer_allow_others(init);
+	if (ready[0] >= 0) {
+		agent_find_tracer(&a);
+		sys_close(ready[0]);
+		sys_close(ready[1]);
+	}
 	agent_run(&a);
 }

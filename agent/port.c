@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <stdbool.h>
-
 #include <asm/ioctls.h>
 #include <asm/termbits.h>
 
 #include "port.h"
 #include "sys.h"
-
-#define GONE	(POLLERR | POLLHUP | POLLNVAL)
 
 int port_open(const char *path, uint32_t baud)
 {
@@ -35,37 +31,20 @@ void port_close(int port)
 	sys_close(port);
 }
 
-/* Waits for room after a write() that took nothing; false: there will be none. */
-static bool still_there(int port, long error)
+/* What a call without an answer means: 0, try again later. */
+static long later(long ret)
 {
-	struct pollfd room = { .fd = port, .events = POLLOUT };
-
-	if (error != -EAGAIN && error != -EINTR)
-		return false;
-	return sys_poll(&room, 1, -1) <= 0 || !(room.revents & GONE);
+	return ret == -EAGAIN || ret == -EINTR ? 0 : ret;
 }
 
-size_t port_write(int port, const uint8_t *bytes, size_t size)
+long port_write(int port, const uint8_t *bytes, size_t size)
 {
-	long written;
-
-	while (size) {
-		written = sys_write(port, bytes, size);
-		if (written > 0) {
-			bytes += written;
-			size -= (size_t)written;
-		} else if (!still_there(port, written)) {
-			break;
-		}
-	}
-	return size;
+	return later(sys_write(port, bytes, size));
 }
 
 long port_read(int port, uint8_t *bytes, size_t size)
 {
 	long ret = sys_read(port, bytes, size);
 
-	if (ret == -EAGAIN || ret == -EINTR)
-		return 0;
-	return ret ? ret : -EIO;
+	return ret ? later(ret) : -EIO;
 }

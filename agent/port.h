@@ -20,11 +20,10 @@ int port_open(const char *path, uint32_t baud);
 void port_close(int port);
 
 /*
- * Waits until the port has taken everything, for as long as it is there.
- *
- * Returns how many bytes it had not taken when it vanished; 0: it took all.
+ * Writes as much as the port takes at once. Returns how many bytes that is, 0
+ * where it has no room now, or a negative errno when the port has vanished.
  */
-size_t port_write(int port, const uint8_t *bytes, size_t size);
+long port_write(int port, const uint8_t *bytes, size_t size);
 
 /*
  * Takes what has come in. Returns how many bytes that is, 0 for none yet, or a

@@ -57,6 +57,8 @@ void settings_read(struct settings *s, char **environment)
 	s->refused = NULL;
 	s->tty = text(environment, "TTY=", "/dev/ttyAMA1");
 	s->init = text(environment, "INIT=", "/sbin/init");
+	s->source = text(environment, "SOURCE=", "");
 	s->baud = number(s, environment, "BAUD=", 115200);
 	s->epoch_ms = number(s, environment, "EPOCH=", 1000);
+	s->ring_kib = number(s, environment, "RING=", 256);
 }

@@ -7,6 +7,9 @@
  *	TINYPROF_BAUD	its rate, 115200; 0 leaves the port as it is
  *	TINYPROF_EPOCH	milliseconds an epoch lasts, 1000; 0 for ever
  *	TINYPROF_INIT	the real init, /sbin/init
+ *	TINYPROF_SOURCE	kernel, events or residency: that source of touches
+ *			alone; else the best one that is there (sources.c)
+ *	TINYPROF_RING	KiB of each processor's ring of events, 256
  *
  * A setting that is empty, or no number of 32 bits where one belongs, counts
  * as not given. NAME in refused is without its TINYPROF_.
@@ -19,8 +22,10 @@
 struct settings {
 	const char *tty;
 	const char *init;
+	const char *source;
 	uint32_t baud;
 	uint32_t epoch_ms;
+	uint32_t ring_kib;
 	const char *refused;		/* NAME=value that is no number, or NULL */
 };
 

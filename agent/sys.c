@@ -5,7 +5,12 @@
  */
 #include <asm/signal.h>
 #include <asm/unistd.h>
+#include <linux/eventpoll.h>
+#include <linux/mman.h>
+#include <linux/mount.h>
+#include <linux/perf_event.h>
 #include <linux/sched.h>
+#include <linux/stat.h>
 
 #include <arch.h>
 
@@ -25,8 +30,34 @@
 #define NR_PPOLL		__NR_ppoll
 #endif
 
+#ifdef __NR_mmap2
+#define NR_MMAP			__NR_mmap2	/* the offset in pages */
+#else
+#define NR_MMAP			__NR_mmap
+#endif
+
+#define CLOCK_MONOTONIC_ID	1
 #define SIGSET_SIZE		8
 #define SIGACTION_LONGS		5	/* handler, flags, restorer, 8 bytes of mask */
+
+/* Some nolibc has no system call of six arguments for 32-bit ARM. */
+#if !defined(my_syscall6) && defined(__ARM_EABI__)
+static long my_syscall6(long number, long a, long b, long c, long d, long e, long f)
+{
+	register long r7 __asm__("r7") = number;
+	register long r0 __asm__("r0") = a;
+	register long r1 __asm__("r1") = b;
+	register long r2 __asm__("r2") = c;
+	register long r3 __asm__("r3") = d;
+	register long r4 __asm__("r4") = e;
+	register long r5 __asm__("r5") = f;
+
+	__asm__ volatile("svc 0" : "+r"(r0)
+			 : "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5), "r"(r7)
+			 : "memory");
+	return r0;
+}
+#endif
 
 struct sys_time {
 	int64_t sec, nsec;
@@ -120,4 +151,104 @@ long sys_own_mounts(void)
 long sys_mount(const char *type, const char *folder)
 {
 	return my_syscall5(__NR_mount, type, folder, type, 0, NULL);
+}
+
+long sys_openat(int folder, const char *path, int flags)
+{
+	return my_syscall4(__NR_openat, folder, path, flags | O_CLOEXEC, 0);
+}
+
+long sys_seek(int fd, long offset, int whence)
+{
+	return my_syscall3(__NR_lseek, fd, offset, whence);
+}
+
+long sys_mount_private(void)
+{
+	return my_syscall5(__NR_mount, NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+}
+
+long sys_mknod(int folder, const char *path, unsigned int mode, uint32_t device)
+{
+	return my_syscall4(__NR_mknodat, folder, path, mode, device);
+}
+
+long sys_unlink(int folder, const char *path)
+{
+	return my_syscall3(__NR_unlinkat, folder, path, 0);
+}
+
+long sys_statx(const char *path, struct statx *to)
+{
+	return my_syscall5(__NR_statx, AT_FDCWD, path, 0, STATX_SIZE, to);
+}
+
+long sys_list(int folder, void *to, size_t size)
+{
+	return my_syscall3(__NR_getdents64, folder, to, size);
+}
+
+long sys_pipe(int ends[2])
+{
+	return my_syscall2(__NR_pipe2, ends, O_CLOEXEC);
+}
+
+long sys_perf_event(struct perf_event_attr *attributes, int cpu)
+{
+	return my_syscall5(__NR_perf_event_open, attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+long sys_epoll(void)
+{
+	return my_syscall1(__NR_epoll_create1, EPOLL_CLOEXEC);
+}
+
+long sys_epoll_add(int epoll, int fd)
+{
+	struct epoll_event event = { .events = POLLIN };
+
+	return my_syscall4(__NR_epoll_ctl, epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+uint64_t sys_monotonic_ns(void)
+{
+	struct sys_time t = { 0, 0 };
+
+	my_syscall2(NR_CLOCK_GETTIME, CLOCK_MONOTONIC_ID, &t);
+	return (uint64_t)t.sec * 1000000000u + (uint64_t)t.nsec;
+}
+
+void *sys_map(int fd, size_t size, bool writable)
+{
+	long protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+	long at = my_syscall6(NR_MMAP, 0, size, protection, MAP_SHARED, fd, 0);
+
+	return (unsigned long)at < -4095ul ? (void *)at : NULL;
+}
+
+long sys_unmap(void *at, size_t size)
+{
+	return my_syscall2(__NR_munmap, at, size);
+}
+
+long sys_residency(void *at, size_t size, uint8_t *pages)
+{
+	return my_syscall3(__NR_mincore, at, size, pages);
+}
+
+#define ENDING	(1ul << (SIGTERM - 1) | 1ul << (SIGINT - 1))
+
+void sys_hold_signals(void)
+{
+	const unsigned long set[SIGSET_SIZE / sizeof(long)] = { ENDING };
+
+	my_syscall4(__NR_rt_sigprocmask, SIG_BLOCK, set, NULL, SIGSET_SIZE);
+}
+
+bool sys_was_told_to_end(void)
+{
+	unsigned long set[SIGSET_SIZE / sizeof(long)] = { 0 };
+
+	my_syscall2(__NR_rt_sigpending, set, SIGSET_SIZE);
+	return set[0] & ENDING;
 }

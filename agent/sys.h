@@ -6,6 +6,7 @@
 #ifndef SYS_H
 #define SYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,5 +42,35 @@ long sys_own_mounts(void);
 
 /* Mounts the filesystem of that type, which needs no device. */
 long sys_mount(const char *type, const char *folder);
+
+/* What only a tracer of perf events or of residency needs. */
+
+struct perf_event_attr;
+struct statx;
+
+/* As sys_open(), a path relative to folder where it does not begin with '/'. */
+long sys_openat(int folder, const char *path, int flags);
+long sys_seek(int fd, long offset, int whence);
+long sys_mount_private(void);
+long sys_mknod(int folder, const char *path, unsigned int mode, uint32_t device);
+long sys_unlink(int folder, const char *path);
+long sys_statx(const char *path, struct statx *to);
+long sys_list(int folder, void *to, size_t size);
+long sys_pipe(int ends[2]);
+long sys_perf_event(struct perf_event_attr *attributes, int cpu);
+long sys_epoll(void);
+long sys_epoll_add(int epoll, int fd);
+
+/* Nanoseconds of CLOCK_MONOTONIC. */
+uint64_t sys_monotonic_ns(void);
+
+/* Maps a file; writable and shared, or to be looked at. NULL: that failed. */
+void *sys_map(int fd, size_t size, bool writable);
+long sys_unmap(void *at, size_t size);
+long sys_residency(void *at, size_t size, uint8_t *pages);
+
+/* Holds back SIGTERM and SIGINT; then says whether one of them came. */
+void sys_hold_signals(void);
+bool sys_was_told_to_end(void);
 
 #endif

@@ -9,6 +9,7 @@ enum {
 	EPOCH_END = 3,
 	STATUS = 4,
 	BEGIN = 5,
+	FILE = 6,
 };
 
 /* The most that msgpack takes for each. */
@@ -18,9 +19,11 @@ enum {
 #define BOOT_ID_SIZE		(2 + 8)
 #define HEAD_MAX_SIZE		(1 + 1 + 3)
 #define VOLUME_MAX_SIZE		(1 + 7 * UINT_MAX_SIZE + NAME_MAX_SIZE)
+#define SOURCE_SIZE		(1 + 5)	/* numbers below 128 */
+#define BIN_HEAD_SIZE		2
 
 _Static_assert(HEAD_MAX_SIZE + 1 + 3 * STR_MAX_SIZE + 3 + BOOT_ID_SIZE +
-	       2 * UINT_MAX_SIZE + 1 + WIRE_VOLUMES_MAX * VOLUME_MAX_SIZE + 1 <=
+	       2 * UINT_MAX_SIZE + 1 + WIRE_VOLUMES_MAX * VOLUME_MAX_SIZE + 1 + SOURCE_SIZE <=
 	       WIRE_BODY_MAX, "every hello fits one frame");
 
 _Static_assert(HEAD_MAX_SIZE + 4 * UINT_MAX_SIZE + 1 + TINYPROF_KINDS * UINT_MAX_SIZE +
@@ -91,7 +94,7 @@ static void put_volume(struct msgpack_writer *w,
 
 void wire_hello(struct wire_frame *f, const struct wire_hello *hello)
 {
-	struct msgpack_writer w = begin(f, HELLO, 10);
+	struct msgpack_writer w = begin(f, HELLO, hello->source ? 11 : 10);
 	size_t i;
 
 	msgpack_uint(&w, WIRE_PROTOCOL);
@@ -106,6 +109,14 @@ void wire_hello(struct wire_frame *f, const struct wire_hello *hello)
 	for (i = 0; i < hello->count; i++)
 		put_volume(&w, &hello->volumes[i]);
 	msgpack_uint(&w, hello->window);
+	if (hello->source) {
+		msgpack_array(&w, 5);
+		msgpack_uint(&w, hello->source->tracer);
+		msgpack_uint(&w, hello->source->rearm);
+		msgpack_uint(&w, hello->source->around);
+		msgpack_uint(&w, hello->source->kinds);
+		msgpack_uint(&w, hello->source->late);
+	}
 	finish(f, &w);
 }
 
@@ -255,7 +266,7 @@ void wire_epoch_end(struct wire_frame *f, const struct tinyprof_epoch *epoch, ui
 
 void wire_status(struct wire_frame *f, const struct wire_status *status)
 {
-	struct msgpack_writer w = begin(f, STATUS, 6);
+	struct msgpack_writer w = begin(f, STATUS, status->has_events ? 7 : 6);
 
 	msgpack_uint(&w, status->ms);
 	msgpack_uint(&w, status->queued);
@@ -263,7 +274,31 @@ void wire_status(struct wire_frame *f, const struct wire_status *status)
 	msgpack_uint(&w, status->write_errors);
 	msgpack_uint(&w, status->repeats);
 	msgpack_uint(&w, status->waited);
+	if (status->has_events)
+		msgpack_uint(&w, status->lost);
 	finish(f, &w);
+}
+
+uint32_t wire_file(struct wire_frame *f, const struct wire_file *file, uint32_t offset)
+{
+	struct msgpack_writer w = begin(f, FILE, 9);
+	uint32_t size = file->path_size - offset;
+	uint32_t room;
+
+	msgpack_uint(&w, file->volume);
+	msgpack_uint(&w, file->page_id);
+	msgpack_uint(&w, file->pages);
+	msgpack_uint(&w, file->size);
+	msgpack_uint(&w, file->device);
+	msgpack_uint(&w, file->inode);
+	msgpack_uint(&w, file->path_size);
+	msgpack_uint(&w, offset);
+	room = (uint32_t)(w.end - w.at) - BIN_HEAD_SIZE;
+	if (size > room)
+		size = room;
+	msgpack_bin(&w, file->path + offset, size);
+	finish(f, &w);
+	return size;
 }
 
 void wire_begin(struct wire_frame *f, uint32_t session)

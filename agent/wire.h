@@ -47,6 +47,14 @@ struct wire_frame {
 /* Makes a frame that was sent once one that is repeated. */
 void wire_repeat(struct wire_frame *f);
 
+/* What sees the touches, where it is not the kernel's own part: docs/wire-format.md. */
+struct wire_source {
+	uint32_t tracer, rearm, around, kinds, late;
+};
+
+enum { WIRE_EVENTS = 1, WIRE_RESIDENCY = 2 };			/* tracer */
+enum { WIRE_NEVER, WIRE_CLEAR_REFS, WIRE_READ_BACK };		/* rearm */
+
 struct wire_hello {
 	const char *agent;			/* versions; cut at 31 bytes */
 	const char *kernel;
@@ -56,6 +64,7 @@ struct wire_hello {
 	const struct tinyprof_volume *volumes;
 	size_t count;				/* at most WIRE_VOLUMES_MAX */
 	uint32_t window;			/* frames kept for repetition, below 128 */
+	const struct wire_source *source;	/* NULL: the kernel's own part */
 };
 
 void wire_hello(struct wire_frame *f, const struct wire_hello *hello);
@@ -86,9 +95,20 @@ struct wire_status {
 	uint32_t write_errors;			/* frames */
 	uint32_t repeats;			/* frames sent again */
 	uint32_t waited;			/* ms, for the host to acknowledge */
+	bool has_events;			/* the next one is told */
+	uint32_t lost;				/* events */
 };
 
 void wire_status(struct wire_frame *f, const struct wire_status *status);
+
+struct wire_file {
+	uint32_t volume, page_id, pages, size, device, inode;
+	const char *path;
+	uint32_t path_size;
+};
+
+/* Sends the path from an offset on, as much of it as fits. Returns how many bytes that is. */
+uint32_t wire_file(struct wire_frame *f, const struct wire_file *file, uint32_t offset);
 
 /* Says that frames are repeated from number f->seq on, under that session. */
 void wire_begin(struct wire_frame *f, uint32_t session);

@@ -93,6 +93,78 @@ def hellos() -> list[dict[str, Any]]:
     ]
 
 
+def told_hellos() -> list[dict[str, Any]]:
+    """Hellos that tell what saw the touches, and a file volume."""
+    root = [0, 0xE7D3B8E0, 1, 6449, 412, 12_988_416, "Compressed", 1]
+    files = [1, 0, 0, 0, 0, 0, "", 3]
+    stopped = [U32, 0, 0, 0, 0, 0, "sixteen bytes ok", 2]
+    full = [U32, U32, U32, U32, U32, U32, "sixteen bytes ok", 1]
+    long = {"agent": "a" * 31, "kernel": "k" * 31, "arch": "m" * 31, "epoch_ms": U32}
+    return [
+        hello("the kernel's own part, by its name", 0, [root], source=[0, 1, 12, 15, 0]),
+        hello("page faults of a file volume", 1, [files], source=[1, 1, 12, 7, 0]),
+        hello(
+            "page faults of both, windows of 64 KiB", 2, [root, files], source=[1, 2, 16, 15, 1]
+        ),
+        hello("residency, all one epoch", 3, [stopped], source=[2, 0, 0, 3, 1]),
+        hello(
+            "as long as it can be, with a source",
+            4,
+            [full, full],
+            **long,
+            source=[1, 2, 31, 15, 1],
+        ),
+    ]
+
+
+def told_losses() -> list[dict[str, Any]]:
+    """Statuses of an agent that takes events."""
+    names = ("ms", "queued", "untraced", "write_errors", "repeats", "waited", "lost_events")
+    numbers = ([1, 0, 0, 0, 0, 0, 0], [70_000, 5, 0, 1, 2, 3, 300], [U32] * 7)
+    return [
+        message(
+            f"status with {counts[-1]} lost events",
+            4,
+            seq,
+            dict(zip(names, counts, strict=True)),
+            counts,
+        )
+        for seq, counts in enumerate(numbers, start=400)
+    ]
+
+
+def told_files() -> list[dict[str, Any]]:
+    """Files of a file volume, each with all frames that its path takes, as full as they can be."""
+    long = bytes(32 + n % 90 for n in range(4095))
+    cases: list[tuple[str, int, list[int], bytes]] = [
+        ("a file", 500, [1, 0, 147, 598_252, 179 << 20, 1234], b"/bin/busybox"),
+        ("a file that is gone", 501, [1, 147, 1, 1, 8 << 20 | 1, 77], b"/tmp/x (deleted)"),
+        ("a path of a byte", 502, [0, LAST_ID, 1, 4096, 0, 0], b"/"),
+        ("a name that is no text", 503, [1, 148, 2, 5000, 8 << 20 | 1, 78], b"/odd\xff\x1b[2J\n"),
+        ("a path that just fits", 504, [1, 200, 3, 9000, 8 << 20 | 1, 79], long[:227]),
+        ("a path that just does not", 505, [1, 200, 3, 9000, 8 << 20 | 1, 79], long[:228]),
+        ("the longest path", 0xFFF0, [U32, 1 << 20, 1 << 20, U32, U32, U32], long),
+    ]
+    return [told_file(*case) for case in cases]
+
+
+def told_file(name: str, seq: int, numbers: list[int], path: bytes) -> dict[str, Any]:
+    frames: list[str] = []
+    at = 0
+    while at < len(path):
+        head = [6, (seq + len(frames)) % 65_536, *numbers, len(path), at]
+        n = next(
+            n
+            for n in range(len(path) - at, 0, -1)
+            if len(packed([*head, path[at : at + n]])) <= BODY_MAX
+        )
+        frames.append(framed(packed([*head, path[at : at + n]])))
+        at += n
+    names = ("volume", "page_id", "pages", "size", "device", "inode")
+    fields = dict(zip(names, numbers, strict=True))
+    return {"name": name, "seq": seq, **fields, "path": path.hex(), "frames": frames}
+
+
 def counters() -> list[dict[str, Any]]:
     found = []
     for seq, n in enumerate([0, 1, 127, 128, 255, 256, 65_535, 65_536, U32], start=120):
@@ -320,6 +392,9 @@ def vectors() -> dict[str, Any]:
         "format": "docs/wire-format.md, version 1; written by make_wire_vectors.py",
         "messages": hellos() + counters() + counted(),
         "batches": batches(),
+        "sources": told_hellos(),
+        "lost_events": told_losses(),
+        "files": told_files(),
         "commands": commands(),
         "ignored_by_target": ignored(),
     }

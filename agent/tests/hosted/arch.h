@@ -23,5 +23,6 @@ long syscall(long number, ...);
 #define my_syscall3(n, a, b, c)		hosted_syscall(n, a, b, c)
 #define my_syscall4(n, a, b, c, d)	hosted_syscall(n, a, b, c, d)
 #define my_syscall5(n, a, b, c, d, e)	hosted_syscall(n, a, b, c, d, e)
+#define my_syscall6(n, a, b, c, d, e, f)	hosted_syscall(n, a, b, c, d, e, f)
 
 #endif

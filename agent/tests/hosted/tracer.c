@@ -87,3 +87,51 @@ long tracer_command(int tracer, unsigned int command, void *argument)
 {
 	return request(tracer, command, argument, _IOC_SIZE(command));
 }
+
+/* There is nothing but what the test plays. */
+
+bool tracer_has_others(void)
+{
+	return false;
+}
+
+void tracer_choose(const struct settings *settings)
+{
+	(void)settings;
+}
+
+void tracer_allow_others(bool from_start)
+{
+	(void)from_start;
+}
+
+const struct wire_source *tracer_source(void)
+{
+	return NULL;
+}
+
+int tracer_patience(void)
+{
+	return INT32_MAX;
+}
+
+bool tracer_gather(void)
+{
+	return false;
+}
+
+uint32_t tracer_lost(void)
+{
+	return 0;
+}
+
+bool tracer_file(struct wire_file *file)
+{
+	(void)file;
+	return false;
+}
+
+void tracer_tell_files(bool all)
+{
+	(void)all;
+}

@@ -7,7 +7,7 @@ machines: they show on stock kernels what images do there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,11 @@ ARMHF = Architecture(
     agent_uart=True,
 )
 
+ARMHF_SQUASHFS = replace(
+    ARMHF, name="armhf-squashfs", objects="build-squashfs", configs=("kernel", "kernel-squashfs")
+)
+"""The reference board with a kernel that can have a squashfs as its root."""
+
 ARM64 = Architecture(
     name="arm64",
     linux="arm64",
@@ -96,4 +101,4 @@ RISCV64 = Architecture(
     agent_uart=False,
 )
 
-ARCHITECTURES = {machine.name: machine for machine in (ARMHF, ARM64, RISCV64)}
+ARCHITECTURES = {machine.name: machine for machine in (ARMHF, ARMHF_SQUASHFS, ARM64, RISCV64)}

@@ -40,6 +40,9 @@ _HAS_SOURCES = 4
 _HAS_LINKS = 8
 """Flag in the head's first byte: a list of symbolic links follows files and sources."""
 
+_OF_TREE = 16
+"""Flag in the head's first byte: the files are those of a tree, and not of an image."""
+
 _LINK = struct.Struct("<I2H")
 """The head of a link: inode number, bytes of its path, bytes of its target."""
 
@@ -125,6 +128,9 @@ class ImageIndex:
     """An image's identity, its regular files and its symbolic links, sorted by path.
 
     `size` is in bytes. `links` is None in the index of an older capture.
+
+    `of_tree`: the files are those of a folder, described as if they were packed. `fsid` stands for
+    their contents. The page ids of the target are its own: it tells its files.
     """
 
     byte_order: str
@@ -133,14 +139,28 @@ class ImageIndex:
     name: str
     files: tuple[IndexedFile, ...]
     links: tuple[IndexedLink, ...] | None = None
+    of_tree: bool = False
+
+    @property
+    def pages_in_place(self) -> int:
+        """Number of pages that are stored in place. Two names of one file share their pages."""
+        flags = {file.ino: file.flags for file in self.files}
+        return sum(bool(flag & PageFlag.IN_PLACE) for it in flags.values() for flag in it)
 
     def volume_of(self, hello: Hello) -> int:
-        """Return the number of the volume on which the target runs this image. Raises
-        WrongImageError."""
+        """Return the number of the volume on which the target runs this image, or of its file
+        volume for the index of a tree. Raises WrongImageError."""
+        theirs = ", ".join(map(str, hello.volumes)) or "no cramfs volume"
+        if self.of_tree:
+            if hello.file_volume is None:
+                raise WrongImageError(
+                    f"the target runs {theirs} and tells no files, so a folder is of no use",
+                    "give the image that was in flash with --image",
+                )
+            return hello.file_volume
         for volume in hello.volumes:
-            if volume.fsid == self.fsid:
+            if volume.fsid == self.fsid and not volume.is_files:
                 return volume.index
-        theirs = ", ".join(str(volume.fsid) for volume in hello.volumes) or "no cramfs volume"
         raise WrongImageError(
             f"the target runs {theirs}, the image is {self.fsid}",
             "the recording is good: give 'tinyprof profile' the image that was in flash, "
@@ -154,7 +174,7 @@ def pack_index(index: ImageIndex) -> bytes:
     hashed = all(len(file.hashes) == len(file.flags) for file in index.files)
     sources = [(number, file.source) for number, file in enumerate(index.files) if file.source]
     order = _BYTE_ORDERS.index(index.byte_order) | _HASHED * hashed | _HAS_SOURCES * bool(sources)
-    order |= _HAS_LINKS * (index.links is not None)
+    order |= _HAS_LINKS * (index.links is not None) | _OF_TREE * index.of_tree
     parts = [_HEAD.pack(order, index.size, fsid.crc, fsid.edition, fsid.blocks, fsid.files)]
     parts += [_packed_text(index.name), _COUNT.pack(len(index.files))]
     for file in index.files:
@@ -198,7 +218,8 @@ def unpack_index(data: bytes) -> ImageIndex:
     cursor = _Cursor(data)
     order, size, *ids = cursor.fields(_HEAD)
     hashed, sourced, linked = order & _HASHED, order & _HAS_SOURCES, order & _HAS_LINKS
-    order &= ~(_HASHED | _HAS_SOURCES | _HAS_LINKS)
+    of_tree = bool(order & _OF_TREE)
+    order &= ~(_HASHED | _HAS_SOURCES | _HAS_LINKS | _OF_TREE)
     if order >= len(_BYTE_ORDERS):
         raise ImageIndexError(f"the image index names byte order {order}")
     name = cursor.text(cursor.fields(_LENGTH)[0])
@@ -210,7 +231,7 @@ def unpack_index(data: bytes) -> ImageIndex:
         links = tuple(_unpack_link(cursor) for _ in range(cursor.fields(_COUNT)[0]))
     if cursor.at != len(data):
         raise ImageIndexError(f"the image index goes on after its last file, at byte {cursor.at}")
-    return ImageIndex(_BYTE_ORDERS[order], size, Fsid(*ids), name, tuple(files), links)
+    return ImageIndex(_BYTE_ORDERS[order], size, Fsid(*ids), name, tuple(files), links, of_tree)
 
 
 def _unpack_file(cursor: _Cursor, hashed: bool) -> IndexedFile:

@@ -84,8 +84,8 @@ class CaptureWriter:
             packed = pack_index(index)
             for at in range(0, len(packed), _PIECE_MAX):
                 self._chunk(INDEX, _PIECE.pack(at, len(packed)) + packed[at : at + _PIECE_MAX])
-        if primer:
-            self._chunk(PRIMER, primer)
+        for at in range(0, len(primer), CHUNK_MAX):
+            self._chunk(PRIMER, primer[at : at + CHUNK_MAX])
 
     def line(self, data: bytes, seconds: float = 0.0) -> None:
         """Store bytes as they arrived, and when: `seconds` since the recording began."""

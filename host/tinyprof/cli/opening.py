@@ -6,7 +6,9 @@ Every command that needs a profile opens its files here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import cache as once
 from pathlib import Path
 
 import click
@@ -15,18 +17,27 @@ from tinyprof.capture.format import MAGIC, Meta
 from tinyprof.capture.index import ImageIndex, StoredSizes, stored_sizes
 from tinyprof.capture.parts import Parts, recordings_of
 from tinyprof.capture.reader import CaptureReader
+from tinyprof.cli.building.block_cache import open_cache
 from tinyprof.cramfs.reading.reader import open_image
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writing.compressor import choose_compressor
+from tinyprof.cramfs.writing.packer import compressed_size_of
 from tinyprof.disk import read_limited
 from tinyprof.errors import about
 from tinyprof.pages import Content
 from tinyprof.profile.merge import merge_profiles, weighted
 from tinyprof.profile.model import Profile, ProfileError
-from tinyprof.profile.resolve import make_profile
+from tinyprof.profile.resolve import Means, make_profile
 from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Thresholds
+from tinyprof.profile.told import ToldMatch
 from tinyprof.profile.tprof import PROFILE_MAX, load_profile
+from tinyprof.report.told import told_lines
 from tinyprof.rootfs.contents import Contents, contents_of_image, contents_of_tree
-from tinyprof.rootfs.indexing import index_image
+from tinyprof.rootfs.indexing import index_image, index_tree
 from tinyprof.text import shown
+
+TREE_LEVEL = 6
+"""Compression level for the sizes of a tree's pages: the one that build has by itself."""
 
 HOT = click.option(
     "--hot",
@@ -40,8 +51,8 @@ HOT = click.option(
 ROOTFS = click.option(
     "--rootfs",
     type=click.Path(path_type=Path),
-    help="Tree that the image was made of. Its files give the names of sections and functions, "
-    "in place of those in --image.",
+    help="Tree that the image was made of, or the folder of a root filesystem that is no CramFS. "
+    "Its files give the names of sections and functions, in place of those in --image.",
 )
 
 
@@ -57,26 +68,55 @@ def thresholds_of(hot: float) -> Thresholds:
     return Thresholds(hot)
 
 
-def open_profile(paths: Sequence[Path], image: Path | None = None) -> Profile:
+def open_profile(
+    paths: Sequence[Path],
+    image: Path | None = None,
+    rootfs: Path | None = None,
+    tree: Tree | None = None,
+) -> Profile:
     """The merge of profiles and captures. `image` is for captures without an index, or with a
     wrong one.
 
+    `rootfs` is the tree whose files the targets told. `tree` takes its place, where neither it nor
+    a capture has one.
+
     Raises TinyprofError that names the file. Warns on stderr of captures that are cut short.
     """
-    return merge_files(paths, image, {})[0]
+    means = means_of(image, rootfs)
+    if tree and not rootfs:
+        means = Means(means.image, once(lambda: index_tree(tree)), False, show_told)
+    return merge_files(paths, means, {})[0]
+
+
+def means_of(
+    image: Path | None,
+    rootfs: Path | None,
+    on_told: Callable[[str, ToldMatch], None] | None = None,
+) -> Means:
+    """The means that a user named to resolve captures. The tree is read when it is needed.
+
+    `on_told` is told of the boots that the tree resolves; without it stderr shows them.
+    """
+    tree = once(lambda: index_of_tree(rootfs)) if rootfs else None
+    return Means(index_of(image) if image else None, tree, on_told=on_told or show_told)
+
+
+def show_told(name: str, told: ToldMatch, *, everything: bool = False) -> None:
+    """Say on stderr which of the files that a target told are in the tree."""
+    for line in told_lines(told, everything=everything):
+        click.echo(f"tinyprof: {name}: {shown(line)}", err=True)
 
 
 def merge_files(
-    paths: Sequence[Path], image: Path | None, weights: Mapping[Path, int]
+    paths: Sequence[Path], means: Means, weights: Mapping[Path, int]
 ) -> tuple[Profile, bool]:
     """The merge of captures and profiles, each counted `weights` times, and whether all captures
     were whole."""
-    index = index_of(image) if image else None
     captures = [path for path in paths if is_capture(path)]
     profiles = [_load(path, weights.get(path, 1)) for path in paths if path not in captures]
     if not captures:
         return (profiles[0] if len(profiles) == 1 else merge_profiles(profiles)), True
-    profile, whole = _profile_of_captures(captures, index, weights)
+    profile, whole = _profile_of_captures(captures, means, weights)
     return (merge_profiles([*profiles, profile]) if profiles else profile), whole
 
 
@@ -101,7 +141,7 @@ def is_capture(path: Path) -> bool:
 
 
 def _profile_of_captures(
-    paths: Sequence[Path], index: ImageIndex | None, weights: Mapping[Path, int]
+    paths: Sequence[Path], means: Means, weights: Mapping[Path, int]
 ) -> tuple[Profile, bool]:
     readers: list[CaptureReader] = []
 
@@ -116,7 +156,8 @@ def _profile_of_captures(
         shown(str(paths[parts[0]])): max(weights.get(paths[place], 1) for place in parts)
         for parts in recordings
     }
-    profile = make_profile((Parts(opened(parts)) for parts in recordings), index, by_name)
+    captures = (Parts(opened(parts)) for parts in recordings)
+    profile = make_profile(captures, weights=by_name, means=means)
     for reader in readers:
         if reader.cut_at is not None:
             click.echo(
@@ -138,6 +179,28 @@ def index_of(image: Path) -> ImageIndex:
     found = open_image(image)
     with about(shown(str(image))):
         return index_image(found)
+
+
+def index_of_tree(rootfs: Path, stored_size: Callable[[bytes], int] | None = None) -> ImageIndex:
+    """The index of a root filesystem's folder. Raises TreeError.
+
+    `stored_size` gives the bytes that a page takes compressed, where its cost is of interest.
+    """
+    return index_tree(Tree.from_directory(rootfs, any_owner=True), stored_size)
+
+
+def index_to_record(image: Path | None, rootfs: Path | None) -> ImageIndex | None:
+    """The index that a capture shall carry: that of the image, else that of the tree, with the
+    sizes that its pages have as tinyprof would store them."""
+    if image:
+        return index_of(image)
+    if rootfs is None:
+        return None
+    with closing(open_cache(TREE_LEVEL)) as cache:
+        sizes = compressed_size_of(choose_compressor(TREE_LEVEL, False), cache)
+        index = index_of_tree(rootfs, sizes)
+        cache.save()
+    return index
 
 
 def _load(path: Path, weight: int) -> Profile:

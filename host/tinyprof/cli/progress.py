@@ -8,7 +8,7 @@ Nothing that the target sent reaches the terminal with a control sequence in it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from tinyprof.record.recorder import Recording
 from tinyprof.tables.ledger import ledger_fields, losses_text
 from tinyprof.text import counted, shown, shown_line
 from tinyprof.wire.messages import Hello
+from tinyprof.wire.source import other_source, source_fields, source_text
 
 TERMINAL_SECONDS = 0.25
 """Seconds between two progress lines on a terminal."""
@@ -161,6 +162,14 @@ def totals_text(totals: Totals) -> str:
     )
 
 
+def source_lines(totals: Totals) -> Iterator[str]:
+    """A line for what saw the touches, where it was not the kernel's own part."""
+    if source := other_source(totals.hello.source if totals.hello else None):
+        yield f"  recorded by {source_text(source)}"
+    if totals.files_told:
+        yield f"  {counted(totals.files_told, 'file')} of other file systems than CramFS told"
+
+
 def _bytes_per_record(totals: Totals) -> float | None:
     """All frames of whatever type, without console text and garbage, over the records they
     brought."""
@@ -194,6 +203,7 @@ def summary_fields(
         "lossless": totals.hello is not None and not totals.losses,
         "lost": asdict(totals.losses),
         **ledger_fields(totals),
+        "files_told": totals.files_told,
         "hello": _hello_fields(totals.hello) if totals.hello else None,
     }
 
@@ -206,6 +216,7 @@ def _hello_fields(hello: Hello) -> dict[str, Any]:
             "size": volume.size,
             "name": volume.name,
             "recording": volume.recording,
+            "files": volume.is_files,
         }
         for volume in hello.volumes
     ]
@@ -218,5 +229,6 @@ def _hello_fields(hello: Hello) -> dict[str, Any]:
         "boot_id": hello.boot_id.hex(),
         "epoch_ms": hello.epoch_ms,
         "tracer": hello.tracer,
+        "source": source_fields(hello.source) if hello.source else None,
         "volumes": volumes,
     }

@@ -12,11 +12,13 @@ from typing import Generic, TypeVar
 
 from tinyprof.heat.losses import NO_LOSSES, Losses, LostEnds
 from tinyprof.heat.page_heat import ANY, MAPPED, PageHeat, Sightings
+from tinyprof.heat.told_files import ToldFile, ToldFiles
 from tinyprof.heat.volume_heat import PHASES_MAX, Phase, VolumeHeat
 from tinyprof.heat.volume_pages import OPEN_EPOCHS_MAX, PAGES_MAX, Room, VolumePages
 from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event, HostMark
 from tinyprof.wire.messages import (
     EpochEnd,
+    FilePart,
     Hello,
     Mark,
     Message,
@@ -28,6 +30,7 @@ from tinyprof.wire.messages import (
     joined_hello,
 )
 from tinyprof.wire.sequence import EARLY, Frame
+from tinyprof.wire.source import other_source
 
 __all__ = [
     "ANY",
@@ -43,6 +46,8 @@ __all__ = [
     "PageHeat",
     "Phase",
     "Sightings",
+    "ToldFile",
+    "ToldFiles",
     "VolumeHeat",
     "VolumePages",
     "split_boots",
@@ -58,7 +63,8 @@ AVolume = TypeVar("AVolume", bound=VolumePages)
 
 
 class BootOf(Generic[AVolume]):
-    """One boot of the target. `new_volume` makes the counter of a volume's pages."""
+    """One boot of the target. `new_volume` makes the counter of a volume's pages. `told`: the
+    files of its file volume."""
 
     def __init__(self, new_volume: Callable[[Room], AVolume]) -> None:
         self._new_volume = new_volume
@@ -66,6 +72,7 @@ class BootOf(Generic[AVolume]):
         self.hello: Hello | None = None
         self.status: Status | None = None
         self.volumes: dict[int, AVolume] = {}
+        self.told = ToldFiles()
         self.unknown_messages = 0
         self.unknown_types: set[int] = set()
         self.console_bytes = 0
@@ -86,7 +93,10 @@ class BootOf(Generic[AVolume]):
             + self._missing_ends(),
             self.status.untraced if self.status else 0,
             self.status.write_errors if self.status else 0,
-            self._beyond_limits + sum(volume.beyond_limits for volume in volumes),
+            self._beyond_limits
+            + self.told.refused
+            + sum(volume.beyond_limits for volume in volumes),
+            (self.status.lost_events or 0) if self.status else 0,
         )
 
     def _missing_ends(self) -> int:
@@ -103,11 +113,16 @@ class BootOf(Generic[AVolume]):
         self._lost_ends = LostEnds(from_start=from_start)
 
     def ends_before(self, event: Event) -> bool:
-        """Whether the event belongs to another boot of the target."""
+        """Whether the event belongs to another boot of the target.
+
+        An agent that is started again goes on with the kernel's own epochs and page ids. Those of
+        any other source are the agent's, and begin anew, so it counts as another boot.
+        """
         if not isinstance(event, Frame) or not self.hello:
             return False
         if isinstance(event.message, Hello):
-            return is_reboot(self.hello, event.message)
+            anew = event.restarted and other_source(self.hello.source) is not None
+            return anew or is_reboot(self.hello, event.message)
         return event.restarted
 
     def take(self, event: Event) -> None:
@@ -151,14 +166,15 @@ class BootOf(Generic[AVolume]):
                 self.hello = joined_hello(self.hello, message)
             case Status():
                 self.status = message
-            case UnknownMessage(kind):
-                self.unknown_messages += 1
-                if len(self.unknown_types) < UNKNOWN_TYPES_MAX:
-                    self.unknown_types.add(kind)
-            case UnknownProtocol():
-                self.unknown_messages += 1
-            case _:
-                pass
+            case FilePart():
+                self.told.take(message)
+            case UnknownMessage() | UnknownProtocol():
+                self._note_unknown(message)
+
+    def _note_unknown(self, message: UnknownMessage | UnknownProtocol) -> None:
+        self.unknown_messages += 1
+        if isinstance(message, UnknownMessage) and len(self.unknown_types) < UNKNOWN_TYPES_MAX:
+            self.unknown_types.add(message.type)
 
     def _mark(self, name: str) -> None:
         self._marks = [*self._marks, name][-PHASES_MAX:]

@@ -22,8 +22,10 @@ class Losses:
       is exact.
     - `untraced`: touches that the target could not trace, by its own count.
     - `write_errors`: frames that the target could not write, by its own count.
-    - `beyond_limits`: records that were dropped here, because the target names more volumes or
-      pages than can exist.
+    - `beyond_limits`: records and files that were dropped here, because the target names more
+      volumes, pages or files than can exist.
+    - `lost_events`: events that the target's kernel dropped, because the agent was too slow. Each
+      may have been a touch.
     """
 
     frames: int = 0
@@ -32,6 +34,7 @@ class Losses:
     untraced: int = 0
     write_errors: int = 0
     beyond_limits: int = 0
+    lost_events: int = 0
 
     def __add__(self, other: Losses) -> Losses:
         return Losses(
@@ -41,6 +44,7 @@ class Losses:
             self.untraced + other.untraced,
             self.write_errors + other.write_errors,
             self.beyond_limits + other.beyond_limits,
+            self.lost_events + other.lost_events,
         )
 
     def __bool__(self) -> bool:

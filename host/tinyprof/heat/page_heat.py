@@ -17,7 +17,7 @@ MAPPED, ANY = 4, 5
 _MAPPED_KINDS = 1 << Kind.EXEC | 1 << Kind.READ
 
 
-def _keys_of(kinds: int) -> tuple[int, ...]:
+def _counted_keys(kinds: int) -> tuple[int, ...]:
     """Return what is counted for a page of these kinds (a bit each). No count repeats another."""
     keys: tuple[int, ...] = tuple(kind for kind in Kind if kinds >> kind & 1)
     if kinds & _MAPPED_KINDS == _MAPPED_KINDS:
@@ -25,7 +25,12 @@ def _keys_of(kinds: int) -> tuple[int, ...]:
     return keys if kinds.bit_count() < 2 or kinds == _MAPPED_KINDS else (*keys, ANY)
 
 
-_KEYS_OF = tuple(map(_keys_of, range(1 << len(Kind))))
+_KEYS_OF = tuple(map(_counted_keys, range(1 << len(Kind))))
+
+
+def keys_of(kinds: int) -> tuple[int, ...]:
+    """Return the keys of `PageHeat.by_key` for a page of these kinds, a bit each."""
+    return _KEYS_OF[kinds]
 
 
 class Sightings:
@@ -107,6 +112,11 @@ class PageHeat:
         # In the order of the keys of its kinds: a dictionary would take more than all else here.
         self._sightings: tuple[Sightings, ...] = ()
         self._kinds = 0
+
+    @property
+    def kinds(self) -> int:
+        """The kinds that the page was seen as, a bit each."""
+        return self._kinds
 
     @property
     def by_key(self) -> dict[int, Sightings]:

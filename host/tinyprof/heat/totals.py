@@ -13,6 +13,7 @@ from itertools import islice
 
 from tinyprof.heat.boots import VOLUMES_MAX, BootPages
 from tinyprof.heat.losses import NO_LOSSES, Losses
+from tinyprof.heat.told_files import ToldFiles
 from tinyprof.heat.volume_pages import PAGES_MAX
 from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event
 from tinyprof.wire.messages import EpochEnd, Hello, HostMessage
@@ -42,7 +43,8 @@ class Totals:
     a corrupt stretch is no loss, and counts in `corrupt_repeated`. `duplicates`: frames that came
     more than once, each time but the first. `waited_ms`: how long the target kept records back for
     want of acknowledgements. `gaps`: how often the port was away, and `away` whether it is so now.
-    `overruns`: bytes that the host's own port says it had no room for.
+    `overruns`: bytes that the host's own port says it had no room for. `files_told`: files of the
+    file volume.
     """
 
     seconds: float = 0.0
@@ -66,6 +68,7 @@ class Totals:
     overruns: int = 0
     away: bool = False
     silent_ms: int = 0
+    files_told: int = 0
 
 
 class Tally:
@@ -88,6 +91,11 @@ class Tally:
     def epochs(self) -> int:
         """Epochs that ended."""
         return self._before.epochs + _ended(self._boot)
+
+    @property
+    def told(self) -> ToldFiles:
+        """The files that the target has told since it booted."""
+        return self._boot.told
 
     @property
     def in_epoch(self) -> bool:
@@ -167,6 +175,7 @@ class Tally:
             overruns=self.overruns,
             away=self.away,
             silent_ms=self.silent_ms,
+            files_told=before.files_told + len(boot.told),
         )
 
 

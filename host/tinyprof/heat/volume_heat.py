@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tinyprof.heat.page_heat import PageHeat
 from tinyprof.heat.volume_pages import PAGES_MAX, EpochPages, Room, VolumePages
+from tinyprof.pages import Kind
 from tinyprof.wire.messages import EpochEnd, Pages
 
 PHASES_MAX = 32
@@ -77,6 +78,15 @@ class VolumeHeat(VolumePages):
         """The pages of the epochs that are over."""
         self._count()
         return self._heats
+
+    def kinds_seen(self) -> dict[int, int]:
+        """The kinds that each page was seen as, a bit each, in the running epochs too."""
+        found = {page_id: heat.kinds for page_id, heat in self.pages.items()}
+        for epoch in self._open.values():
+            for kind, page_ids in zip(Kind, epoch.by_kind, strict=True):
+                for page_id in page_ids:
+                    found[page_id] = found.get(page_id, 0) | 1 << kind
+        return found
 
     def end_epoch(self, message: EpochEnd) -> bool:
         """As in VolumePages; also takes the numbers of processes."""

@@ -18,8 +18,9 @@ from tinyprof.live.news import INTERVAL, Post, _Notes
 from tinyprof.live.snapshot import LiveHeat, Snapshot
 from tinyprof.text import shown
 from tinyprof.wire.frames import Command, ConsoleText, Event
-from tinyprof.wire.messages import EpochEnd, Pages
+from tinyprof.wire.messages import EpochEnd, Hello, Pages
 from tinyprof.wire.sequence import Frame
+from tinyprof.wire.source import TouchSource, other_source, source_text
 
 
 class _TargetClock:
@@ -76,6 +77,7 @@ class FinishedCapture:
         self._stop = threading.Event()
         self._post: Post = lambda news: None
         self._counts: Mapping[str, int] = {}
+        self._source: TouchSource | None = None
 
     def start(self, post: Post) -> None:
         self._post = post
@@ -128,6 +130,13 @@ class FinishedCapture:
             where = f"{reader.name}: cut short or damaged at byte {reader.cut_at}"
             notes.log(0.0, f"{where}; shown up to there")
 
+    def _note_source(self, hello: Hello, notes: _Notes) -> None:
+        """Log what saw the touches, once, where it is not the kernel's own part."""
+        source = other_source(hello.source)
+        if source and source != self._source:
+            self._source = source
+            notes.log(self._target.seconds, f"recorded by {source_text(source)}")
+
     def _read(self, reader: CaptureReader, heat: LiveHeat, notes: _Notes) -> None:
         posted = monotonic()
         batch: list[Event] = []
@@ -136,6 +145,8 @@ class FinishedCapture:
             self._target.take(event)
             if isinstance(event, ConsoleText):
                 notes.console(event.data)
+            elif isinstance(event, Frame) and isinstance(event.message, Hello):
+                self._note_source(event.message, notes)
             if len(batch) >= 256:
                 heat.take(batch)
                 batch.clear()

@@ -103,7 +103,7 @@ class LiveHeat:
         self._epochs_before = self._unfinished_before = 0
         self._losses_before = NO_LOSSES
         self._rates: deque[float] = deque(maxlen=RATES)
-        self._looked_epochs = -1
+        self._seen = (-1, 0)
         self._look_again = float("-inf")
 
     @property
@@ -146,9 +146,11 @@ class LiveHeat:
             self._rates.append((records - last.records) / (seconds - last.seconds))
         epochs, began = self.epochs, self._clock()
         unfinished = self._unfinished_before + _unfinished(boot)
-        if whole or (epochs + unfinished != self._looked_epochs and began >= self._look_again):
+        # Where all is one long epoch, its pages are shown before it ends.
+        seen = epochs + unfinished, records if _is_one_epoch(boot) else 0
+        if whole or (seen != self._seen and began >= self._look_again):
             last = self._with_pages(last)
-            self._looked_epochs = epochs + unfinished
+            self._seen = seen
             # The host's clock counts here. By the target's, a capture is read a hundred times as
             # fast.
             looked = self._clock()
@@ -190,7 +192,10 @@ class LiveHeat:
 
     def _unresolved(self) -> str:
         if not self._index:
-            return "no image is known: give it with --image"
+            files = self._boot.hello and self._boot.hello.file_volume is not None
+            return f"no {'tree' if files else 'image'} is known: give it with " + (
+                "--rootfs" if files else "--image"
+            )
         try:
             if self._boot.hello:
                 self._index.volume_of(self._boot.hello)
@@ -201,6 +206,11 @@ class LiveHeat:
 
 def _records(boot: Boot) -> int:
     return sum(volume.records for volume in boot.volumes.values())
+
+
+def _is_one_epoch(boot: Boot) -> bool:
+    source = boot.hello.source if boot.hello else None
+    return source is not None and source.is_one_epoch
 
 
 def _ended(boot: Boot) -> int:

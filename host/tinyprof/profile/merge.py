@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import astuple, replace
 from operator import attrgetter
 from typing import Any
 
@@ -161,6 +161,8 @@ def merge_profiles(profiles: Iterable[Profile]) -> Profile:
             boot.weight,
             _losses(boot),
             _names(boot),
+            boot.in_place,
+            astuple(boot.source) if boot.source else (),
             _text(boot.extra),
         )
     )

@@ -14,6 +14,7 @@ from typing import Any
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.losses import Losses
 from tinyprof.pages import Kind
+from tinyprof.wire.source import TouchSource
 
 KIND_LETTERS = {Kind.EXEC: "x", Kind.READ: "r", Kind.WRITE: "w", Kind.FILE: "f"}
 EITHER, AS_ANYTHING = "xr", "*"
@@ -25,7 +26,15 @@ WEIGHT_MAX = 1000
 COUNT_LIMIT = 1 << 53
 """Counts are below this number, so that every JSON reader keeps them exactly."""
 
-LOSSES = ("frames", "corrupt", "records", "untraced", "write_errors", "beyond_limits")
+LOSSES = (
+    "frames",
+    "corrupt",
+    "records",
+    "untraced",
+    "write_errors",
+    "beyond_limits",
+    "lost_events",
+)
 """The fields of a boot's losses, in the order of heat.losses.Losses."""
 
 
@@ -180,7 +189,13 @@ class PhaseFacts:
 
 @dataclass(frozen=True, slots=True)
 class BootFacts:
-    """One recorded boot of a target. `weight`: the number of times that it counts."""
+    """One recorded boot of a target.
+
+    - `weight`: the number of times that it counts.
+    - `source`: what saw the touches; None: the kernel's own part, exactly.
+    - `in_place`: number of pages that its image stores in place. A source other than the kernel's
+      part does not see those that the kernel maps from there.
+    """
 
     fsid: str
     kernel: str
@@ -189,6 +204,8 @@ class BootFacts:
     phases: tuple[PhaseFacts, ...] = ()
     weight: int = 1
     extra: Mapping[str, Any] = field(default_factory=dict)
+    source: TouchSource | None = None
+    in_place: int = 0
 
     @property
     def steady(self) -> int:

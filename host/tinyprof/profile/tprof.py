@@ -41,6 +41,7 @@ from tinyprof.profile.model import (
     ProfileError,
     Seen,
 )
+from tinyprof.wire.source import TouchSource, source_fields, source_of
 
 FORMAT = 2
 
@@ -66,7 +67,9 @@ _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _HASH = re.compile(r"([0-9a-f]{16})?", re.ASCII)
 
 _TOP_NAMES = {"format", "tinyprof", "unknown_pages", "links", "runs", "files"}
-_RUN_NAMES = {"image", "kernel", "epochs", "weight", "phases", "lost"}
+_RUN_NAMES = {"image", "kernel", "epochs", "weight", "phases", "lost", "source", "in_place"}
+_OPTIONAL_LOSSES = {"lost_events"}
+"""Losses that a boot names only where there are some: older versions did not know them."""
 _FILE_NAMES = {"path", "size", "sha256", "images", "processes", "pages", "symbols"}
 
 
@@ -101,7 +104,13 @@ def boot_fields(boot: BootFacts) -> dict[str, Any]:
             [phase.name, phase.first, phase.epochs, phase.fresh, phase.steady]
             for phase in boot.phases
         ],
-        "lost": {name: getattr(boot.losses, name) for name in LOSSES},
+        "lost": {
+            name: count
+            for name in LOSSES
+            if (count := getattr(boot.losses, name)) or name not in _OPTIONAL_LOSSES
+        },
+        **({"source": source_fields(boot.source)} if boot.source else {}),
+        **({"in_place": boot.in_place} if boot.in_place else {}),
         **_sorted(boot.extra),
     }
 
@@ -231,8 +240,7 @@ def _fsid(value: Any, what: str) -> str:
 
 
 def _load_boot(fields: Any, where: str) -> BootFacts:
-    lost = _get(fields, "lost", where)
-    losses = Losses(*(_count(lost, name, f"{where} lost") for name in LOSSES))
+    losses = _load_losses(_get(fields, "lost", where), f"{where} lost")
     phases = tuple(_load_phase(row, f"{where} phases") for row in _list(fields, "phases", where))
     epochs = _count(fields, "epochs", where)
     if len(phases) > PHASES_MAX or sum(phase.epochs for phase in phases) != epochs:
@@ -245,7 +253,21 @@ def _load_boot(fields: Any, where: str) -> BootFacts:
         phases,
         _whole(_get(fields, "weight", where), 1, WEIGHT_MAX + 1, f"{where} weight"),
         _extra(fields, _RUN_NAMES),
+        _load_source(fields["source"], f"{where} source") if "source" in fields else None,
+        _count(fields, "in_place", where) if "in_place" in fields else 0,
     )
+
+
+def _load_losses(lost: Any, where: str) -> Losses:
+    named = {**dict.fromkeys(_OPTIONAL_LOSSES, 0), **lost} if isinstance(lost, dict) else lost
+    return Losses(*(_count(named, name, where) for name in LOSSES))
+
+
+def _load_source(fields: Any, where: str) -> TouchSource:
+    source = source_of(fields)
+    if source is None:
+        raise Broken(f"{where} is no tracer, rearm, around, kinds and late of a source")
+    return source
 
 
 def _load_phase(row: Any, where: str) -> PhaseFacts:

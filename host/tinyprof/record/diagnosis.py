@@ -13,6 +13,7 @@ from tinyprof.capture.index import ImageIndex, WrongImageError
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.record.baud import likely_rates
+from tinyprof.text import counted
 from tinyprof.wire.frames import HELLO_VOLUMES, ConsoleText, Event, mostly_text
 from tinyprof.wire.messages import (
     NO_BOOT,
@@ -24,6 +25,7 @@ from tinyprof.wire.messages import (
     joined_hello,
 )
 from tinyprof.wire.sequence import Frame
+from tinyprof.wire.source import TouchSource, other_source, source_text
 
 TRACER_ABI = 1
 """Version of the kernel's tracer (TINYPROF_ABI) that the agent understands."""
@@ -66,14 +68,23 @@ class NoTracerError(TinyprofError):
 
 
 class LineWatch:
-    """Judges one line. `baud` is named in warnings about garbage.
+    """Judges one line. `baud` is named in warnings about garbage. `needs_epochs`: something waits
+    for the ends of epochs.
 
     `fault`: why a recording that ended now would have failed: the target has no tracer, runs
     another image, or waits for an answer. All three can still turn out well, when a module is
     loaded, a volume mounted, or an answer received.
     """
 
-    def __init__(self, port: str, baud: int, index: ImageIndex | None = None) -> None:
+    def __init__(
+        self,
+        port: str,
+        baud: int,
+        index: ImageIndex | None = None,
+        *,
+        needs_epochs: bool = False,
+    ) -> None:
+        self._needs_epochs = needs_epochs
         self._port = port
         self._baud = baud
         self._index = index
@@ -254,7 +265,7 @@ class LineWatch:
                 yield from self._look_at_image()
 
     def _look_at_tracer(self, now: float, hello: Hello) -> Iterator[TinyprofError]:
-        if hello.tracer == TRACER_ABI:
+        if hello.tracer == TRACER_ABI or other_source(hello.source):
             self._tracerless_since = None
             if isinstance(self.fault, NoTracerError):
                 self.fault = None
@@ -267,6 +278,12 @@ class LineWatch:
         )
 
     def _look_at_hello(self, hello: Hello) -> Iterator[TinyprofError]:
+        if source := other_source(hello.source):
+            text = source_text(source)
+            yield from self._once(text, LineWarning(f"recorded by {text}"))
+            yield from self._look_at_pages_in_place(source)
+            if source.is_one_epoch and self._needs_epochs:
+                yield from self._once("one epoch", _ONE_EPOCH)
         if hello.protocol != PROTOCOL:
             yield from self._once("protocol", _other_protocol(hello.protocol))
         if hello.page_size != PAGE_SIZE:
@@ -278,17 +295,50 @@ class LineWatch:
                 ),
             )
 
+    def _look_at_pages_in_place(self, source: TouchSource) -> Iterator[TinyprofError]:
+        if self._index and (count := self._index.pages_in_place):
+            yield from self._once(
+                "in place",
+                LineWarning(
+                    f"the image has {counted(count, 'page')} in place: {source.name} do not see "
+                    "those that the kernel maps from flash",
+                    "record the image without pages in place",
+                ),
+            )
+
     def _look_at_image(self) -> Iterator[TinyprofError]:
-        """Compare the image with all volumes named so far, once a series of hellos is over."""
+        """Compare the image with all volumes named so far, once a series of hellos is over.
+
+        A tree that is of no use is no fault: it may have been given for its names.
+        """
         if not self._index or not self._hello or self._tracerless_since is not None:
             return
         try:
             self._index.volume_of(self._hello)
         except WrongImageError as error:
-            self.fault = error
-            yield from self._once("image", error)
+            if not self._index.of_tree:
+                self.fault = error
+                yield from self._once("image", error)
+            elif self._hello.volumes:
+                yield from self._once("tree", LineWarning(error.message, error.hint))
         else:
             self.fault = None
+            others = [str(it) for it in self._hello.volumes if not it.is_files]
+            if self._index.of_tree and others:
+                yield from self._once("tree", _also_cramfs(others))
+
+
+_ONE_EPOCH = LineWarning(
+    "this target has one epoch that never ends, so --epochs and --roll wait for ever",
+    "end the recording with --duration or Ctrl-C",
+)
+
+
+def _also_cramfs(volumes: Sequence[str]) -> LineWarning:
+    return LineWarning(
+        f"the target runs {', '.join(volumes)} too, and a folder does not resolve its pages",
+        "give the image that is in flash with --image, if it is the one of interest",
+    )
 
 
 def _same_machine(before: Hello, now: Hello) -> bool:
@@ -299,7 +349,7 @@ def _same_machine(before: Hello, now: Hello) -> bool:
 
 
 def _identity(hello: Hello) -> str:
-    images = ", ".join(str(volume.fsid) for volume in hello.volumes) or "none"
+    images = ", ".join(map(str, hello.volumes)) or "none"
     return f"Linux {hello.kernel} {hello.arch}, image {images}"
 
 

@@ -276,9 +276,9 @@ class _Session:
         for stretch in _stretches(data):
             events += self._store(stretch)
             if self._between_epochs() and writer.is_enough(self._elapsed()):
-                writer.turn(
-                    self._elapsed(), primer(self._decoder.sequence), loss_counts(self.totals())
-                )
+                told = (file.as_message() for file in self._tally.told)
+                primed = primer(self._decoder.sequence, told)
+                writer.turn(self._elapsed(), primed, loss_counts(self.totals()))
                 self._epochs_before_part = self._tally.epochs
         if writer.is_enough(self._elapsed()) and not self._epochs_end_by_themselves():
             self._ask_for_an_end()

@@ -181,7 +181,12 @@ class Session:
             recording = record(
                 self._link,
                 writer,
-                LineWatch(request.port, request.baud, self.index),
+                LineWatch(
+                    request.port,
+                    request.baud,
+                    self.index,
+                    needs_epochs=bool(request.limits.epochs or request.roll),
+                ),
                 observer,
                 replace(request.limits, stop=self._stop, leave=leave),
                 epoch_ms=request.epoch_ms,
@@ -214,7 +219,9 @@ def open_session(request: Request, say: Callable[[str], None]) -> Iterator[Sessi
         noise = Noise() if request.noisy else QUIET
         link: Link
         link, simulated = open_sim(request.port, speed=request.speed, noise=noise)
-        index = index or simulated
+        # A tree is for targets that tell files, and this one may be a capture of an image.
+        for_names = index and index.of_tree and simulated and not simulated.of_tree
+        index = simulated if index is None or for_names else index
     else:
         link = _open(request.port, request.baud, say, wait=request.wait)
     with contextlib.closing(link):

@@ -29,6 +29,7 @@ from tinyprof.wire.messages import (
     Ack,
     Begin,
     EpochEnd,
+    FilePart,
     Hello,
     HelloPlease,
     Mark,
@@ -143,7 +144,7 @@ def told(reader: CaptureReader) -> Iterator[tuple[float, Message]]:
     """Yield what the target said, and when, in seconds since the recording began."""
     for event in reader.events():
         if isinstance(event, Frame) and isinstance(
-            event.message, Pages | EpochEnd | Mark | Hello | Status
+            event.message, Pages | EpochEnd | Mark | Hello | Status | FilePart
         ):
             message = event.message
             yield (

@@ -14,6 +14,7 @@ from typing import Any
 from tinyprof.pages import page_ranges
 from tinyprof.plan.plan_file import plan_fields
 from tinyprof.plan.planner import Plan, PlannedFile
+from tinyprof.report.sources import source_lines, source_rows
 from tinyprof.rootfs.match import Match
 from tinyprof.segments.split_tree import Prices
 from tinyprof.text import counted
@@ -25,8 +26,8 @@ CHANGED_MAX = 20
 """Changed files that are named."""
 
 
-def plan_document(plan: Plan) -> dict[str, Any]:
-    """The fields of `tinyprof plan --json`."""
+def plan_document(plan: Plan, today: int | None = None) -> dict[str, Any]:
+    """The fields of `tinyprof plan --json`. `today`: bytes of the image to compare with."""
     return {
         **plan_fields(plan.pages),
         "kernel": plan.kernel,
@@ -35,7 +36,15 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         **_goodness(plan),
         "files": [_file_fields(file) for file in plan.files],
         "match": match_fields(plan.match),
+        "sources": source_rows(plan.match.boots),
+        **({} if today is None else {"compare": _comparison(plan, today)}),
     }
+
+
+def _comparison(plan: Plan, today: int) -> dict[str, float]:
+    """The planned image against another one of `today` bytes."""
+    more = plan.prediction.image - today
+    return {"size": today, "difference": more, "percent": round(100 * more / today, 2)}
 
 
 def _goodness(plan: Plan) -> dict[str, float]:
@@ -101,19 +110,26 @@ def match_lines(match: Match) -> Iterator[str]:
         )
 
 
-def plan_lines(plan: Plan) -> Iterator[str]:
-    """The text of `tinyprof plan`."""
+def plan_lines(plan: Plan, today: int | None = None) -> Iterator[str]:
+    """The text of `tinyprof plan`. `today`: bytes of the image to compare with."""
     it = plan.prediction
     yield (
         f"image {it.image} bytes, {it.image - it.image_before:+} to the one without "
         f"pages in place; {counted(it.pages, 'page')} in place for a {plan.kernel} kernel"
     )
+    if today is not None:
+        compared = _comparison(plan, today)
+        yield (
+            f"against the image of today, {today} bytes: {compared['difference']:+} bytes, "
+            f"{compared['percent']:+.1f} %"
+        )
     yield (
         f"page cache {it.page_cache // 1024} KiB instead of {it.page_cache_before // 1024} "
         f"if nothing is ever dropped; in the steady state {it.steady // 1024} KiB instead of "
         f"{it.steady_before // 1024}" + _links_text(it.links)
     )
     yield _goodness_line(plan)
+    yield from source_lines(plan.match.boots)
     for file in plan.files:
         yield from _file_lines(file, plan.split)
 

@@ -21,6 +21,7 @@ from tinyprof.profile.tprof import boot_fields
 from tinyprof.tables.ledger import losses_text
 from tinyprof.tables.strip import CELLS, heat_strip
 from tinyprof.text import counted
+from tinyprof.wire.source import source_text
 
 _ENDED = {
     "silent": "; cut off: the target fell silent",
@@ -131,6 +132,18 @@ def boot_text(boot: BootFacts) -> str:
     )
 
 
+def source_of_boot(boot: BootFacts) -> str:
+    """What saw the touches of a boot and what it cannot see; empty for the kernel's own part."""
+    if boot.source is None:
+        return ""
+    in_place = (
+        f"; of {counted(boot.in_place, 'page')} in place, those that the kernel maps are not seen"
+        if boot.in_place
+        else ""
+    )
+    return f"recorded by {source_text(boot.source)}{in_place}"
+
+
 def ended_text(boot: BootFacts) -> str:
     """The event that cut the recording of a boot off, if any did."""
     ended = boot.extra.get("ended")
@@ -154,6 +167,8 @@ def summary_lines(summary: Summary) -> Iterator[str]:
     """The text of `tinyprof report`, a line at a time."""
     for boot in summary.boots:
         yield boot_text(boot)
+        if source := source_of_boot(boot):
+            yield f"  {source}"
         yield from phase_lines(boot)
     yield (
         f"{counted(summary.used, 'page')} used in {counted(len(summary.files), 'file')}: "

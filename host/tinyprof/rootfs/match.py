@@ -28,7 +28,7 @@ from dataclasses import dataclass, field, replace
 
 from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.profile.model import FileUse, NamedRange, PageUse, Profile
+from tinyprof.profile.model import BootFacts, FileUse, NamedRange, PageUse, Profile
 from tinyprof.rootfs.followed import followed_links
 from tinyprof.rootfs.indexing import page_hashes
 from tinyprof.rootfs.landmarks import find_landmarks, read_symbols
@@ -91,11 +91,13 @@ class Match:
 
     `missing`: the number of used pages of each profiled path that the tree does not have.
     `links`: the symbolic links that are followed, each with its share of the steady state.
+    `boots`: those of the profile.
     """
 
     files: tuple[FoundFile, ...]
     missing: Mapping[str, int]
     links: Mapping[str, float] = field(default_factory=dict)
+    boots: tuple[BootFacts, ...] = ()
 
     @property
     def counts(self) -> Counts:
@@ -162,7 +164,7 @@ def match(profile: Profile, tree: Tree) -> Match:
             found[node.path] = _carried(file, node, profile.steady_of(file))
     files = tuple(found[path] for path in sorted(found))
     used = ((file.node.path, file.uses, file.steady) for file in files)
-    return Match(files, missing, followed_links(profile, tree, used))
+    return Match(files, missing, followed_links(profile, tree, used), profile.boots)
 
 
 def _as_built(node: Node) -> Node:

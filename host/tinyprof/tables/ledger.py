@@ -21,7 +21,8 @@ LOST = {
     "corrupt": "corrupt stretches that nobody repeats",
     "untraced": "touches that the target could not trace",
     "write_errors": "frames under which the target's port vanished",
-    "beyond_limits": "records beyond all limits",
+    "beyond_limits": "records and files beyond all limits",
+    "lost_events": "events that the target's kernel dropped",
 }
 NOT_LOST = {
     "corrupt_repeated": "corrupt stretches, whose frames the target repeats",
@@ -94,6 +95,7 @@ def losses_text(losses: Losses) -> str:
         (losses.untraced, "touch", " not traced"),
         (losses.write_errors, "frame", " not written"),
         (losses.beyond_limits, "record", " beyond all limits"),
+        (losses.lost_events, "event", " dropped by the target's kernel"),
     )
     return (
         ", ".join(f"{counted(count, noun)}{how}" for count, noun, how in causes if count)

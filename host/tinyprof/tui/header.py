@@ -15,6 +15,7 @@ from tinyprof.tables.ledger import losses_text, made_good
 from tinyprof.tables.strip import CELLS
 from tinyprof.text import epoch_text, shown
 from tinyprof.tui.palette import WARN, alarm, ending, sparkline, style_of
+from tinyprof.wire.source import other_source
 
 SPARK_WIDTH = 24
 """Cells of the bars that show records a second."""
@@ -82,9 +83,14 @@ class StatusHeader(Widget):
         volume = next(iter(hello.volumes), None)
         long = [f"Linux {hello.kernel} {hello.arch}, agent {hello.agent}"]
         short = [f"Linux {hello.kernel} {hello.arch}"]
-        if volume:
+        if volume and volume.is_files:
+            long.append(str(volume))
+        elif volume:
             long.append(f"image {volume.fsid} {volume.name}")
             short.append(f"image {volume.fsid.crc:08x}")
+        if source := other_source(hello.source):
+            long.append(f"by {source.name}")
+            short.append(f"by {source.name}")
         for words in (long, short):
             text = shown("".join(f" · {word}" for word in words))
             if cell_len(text) + min(cell_len(self._title), TITLE_LEAST) <= room:

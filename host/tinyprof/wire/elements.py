@@ -16,12 +16,14 @@ from tinyprof.pages import PAGE_ID_LIMIT, PROCESSES_MAX, Fsid
 from tinyprof.wire.messages import (
     MARK_MAX,
     MARK_VOLUME,
+    PATH_MAX,
     PROTOCOL,
     SEQ_MODULO,
     Ack,
     Begin,
     EpochEnd,
     EpochLength,
+    FilePart,
     Hello,
     HelloPlease,
     Mark,
@@ -36,9 +38,13 @@ from tinyprof.wire.messages import (
     UnknownProtocol,
     Volume,
 )
+from tinyprof.wire.source import ALL_KINDS, TouchSource
 from tinyprof.wire.touches import MalformedRecords, join_records, split_records
 
 _U32 = 1 << 32
+
+_RECORDING, _IS_FILES = 1, 2
+"""Flags of a volume."""
 
 
 class MalformedMessage(ValueError):
@@ -87,11 +93,20 @@ def _parse_hello(fields: Sequence[Any]) -> Hello:
         tracer=checked_uint(fields[7], _U32, "tracer"),
         volumes=tuple(_parse_volume(volume) for volume in _array(fields[8], 0, "volumes")),
         window=checked_uint(fields[9], _U32, "window") if len(fields) > 9 else 0,
+        source=_parse_source(fields[10]) if len(fields) > 10 else None,
     )
+
+
+def _parse_source(value: Any) -> TouchSource:
+    tracer, rearm, around, kinds, late = (
+        checked_uint(number, _U32, "source") for number in _array(value, 5, "source")[:5]
+    )
+    return TouchSource(tracer, rearm, around, kinds & ALL_KINDS, bool(late))
 
 
 def _parse_volume(value: Any) -> Volume:
     index, crc, edition, blocks, files, size, name, flags = _array(value, 8, "volume")[:8]
+    flags = checked_uint(flags, _U32, "flags")
     return Volume(
         index=checked_uint(index, _U32, "volume"),
         fsid=Fsid(
@@ -102,7 +117,8 @@ def _parse_volume(value: Any) -> Volume:
         ),
         size=checked_uint(size, _U32, "size"),
         name=_text(name, 16, "name"),
-        recording=bool(checked_uint(flags, _U32, "flags") & 1),
+        recording=bool(flags & _RECORDING),
+        is_files=bool(flags & _IS_FILES),
     )
 
 
@@ -154,7 +170,33 @@ def _parse_processes(value: Any) -> tuple[tuple[int, int], ...]:
 
 
 def _parse_status(fields: Sequence[Any]) -> Status:
-    return Status(*(checked_uint(value, _U32, "status counter") for value in fields[:6]))
+    return Status(*(checked_uint(value, _U32, "status counter") for value in fields[:7]))
+
+
+def _parse_file(fields: Sequence[Any]) -> FilePart:
+    volume, page_id, pages, size, device, inode, path_size, offset = (
+        checked_uint(value, limit, what)
+        for value, (what, limit) in zip(fields[:8], _FILE_NUMBERS, strict=True)
+    )
+    part = fields[8]
+    if page_id + pages > PAGE_ID_LIMIT:
+        raise MalformedMessage("a file has pages beyond the last page id")
+    if type(part) is not bytes or offset + len(part) > path_size or (path_size and not part):
+        raise MalformedMessage("a part of a path is no bytes inside the path")
+    return FilePart(volume, page_id, pages, size, device, inode, path_size, offset, part)
+
+
+_FILE_NUMBERS = (
+    ("volume", _U32),
+    ("page id", PAGE_ID_LIMIT),
+    ("pages", PAGE_ID_LIMIT + 1),
+    ("size", _U32),
+    ("device", _U32),
+    ("inode", _U32),
+    ("path length", PATH_MAX + 1),
+    ("offset", PATH_MAX),
+)
+"""The numbers of a file message in their order, each with its limit."""
 
 
 def _parse_ack(fields: Sequence[Any]) -> Ack:
@@ -170,6 +212,7 @@ _PARSERS: dict[int, tuple[int, Any]] = {
     MessageType.PAGES: (4, _parse_pages),
     MessageType.EPOCH_END: (4, _parse_epoch_end),
     MessageType.STATUS: (4, _parse_status),
+    MessageType.FILE: (9, _parse_file),
     MessageType.HELLO_PLEASE: (0, lambda _: HelloPlease()),
     MessageType.EPOCH_LENGTH: (
         1,
@@ -210,33 +253,40 @@ def message_elements(message: Message) -> list[Any]:
     """Return the elements that follow `[type, seq` on the wire. This is the inverse of
     `parse_message`."""
     match message:
-        case Hello(
-            protocol, agent, kernel, arch, page_size, boot_id, epoch_ms, tracer, volumes, window
-        ):
-            named = [_volume_elements(volume) for volume in volumes]
-            return [
-                protocol,
-                agent,
-                kernel,
-                arch,
-                page_size,
-                boot_id,
-                epoch_ms,
-                tracer,
-                named,
-                window,
-            ]
+        case Hello():
+            elements = _hello_elements(message)
         case Pages(volume, epoch, ms, page_ids, kinds):
-            return [volume, epoch, ms, join_records(page_ids, kinds)]
+            elements = [volume, epoch, ms, join_records(page_ids, kinds)]
         case EpochEnd():
-            return _epoch_end_elements(message)
+            elements = _epoch_end_elements(message)
         case Mark(number, ms, text):
             spelled = text.encode("utf-8", "surrogateescape")
-            return [MARK_VOLUME, number, ms, join_records(spelled, bytes(len(spelled)))]
+            elements = [MARK_VOLUME, number, ms, join_records(spelled, bytes(len(spelled)))]
+        case FilePart():
+            elements = list(astuple(message))
         case UnknownMessage():
-            return []
+            elements = []
         case _:
-            return [int(value) for value in astuple(message)]
+            elements = [int(value) for value in astuple(message) if value is not None]
+    return elements
+
+
+def _hello_elements(hello: Hello) -> list[Any]:
+    elements = [
+        hello.protocol,
+        hello.agent,
+        hello.kernel,
+        hello.arch,
+        hello.page_size,
+        hello.boot_id,
+        hello.epoch_ms,
+        hello.tracer,
+        [_volume_elements(volume) for volume in hello.volumes],
+        hello.window,
+    ]
+    if hello.source:
+        elements.append([int(value) for value in astuple(hello.source)])
+    return elements
 
 
 def _epoch_end_elements(end: EpochEnd) -> list[Any]:
@@ -259,7 +309,8 @@ def _processes_elements(processes: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def _volume_elements(volume: Volume) -> list[Any]:
-    return [volume.index, *astuple(volume.fsid), volume.size, volume.name, int(volume.recording)]
+    flags = _RECORDING * volume.recording | _IS_FILES * volume.is_files
+    return [volume.index, *astuple(volume.fsid), volume.size, volume.name, flags]
 
 
 _TYPES: dict[type, MessageType] = {
@@ -272,6 +323,7 @@ _TYPES: dict[type, MessageType] = {
     EpochLength: MessageType.EPOCH_LENGTH,
     Rearm: MessageType.REARM,
     Begin: MessageType.BEGIN,
+    FilePart: MessageType.FILE,
     Ack: MessageType.ACK,
     RepeatPlease: MessageType.REPEAT_PLEASE,
     Trace: MessageType.TRACE,

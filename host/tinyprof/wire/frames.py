@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from typing import Any
 
 import msgpack
@@ -24,9 +26,11 @@ from tinyprof.wire.elements import (
     type_of,
 )
 from tinyprof.wire.messages import (
+    PATH_MAX,
     REPEATED,
     SEQ_MODULO,
     EpochLength,
+    FilePart,
     HostMessage,
     Message,
     Rearm,
@@ -39,6 +43,10 @@ FRAME_MAX = 254
 
 HELLO_VOLUMES = 2
 """Volumes that one hello names at most. A hello with fewer is the last of its series."""
+
+PRIMER_PARTS = 1 << 14
+"""Parts of files that a primer tells at most: their numbers must not run into each other. The
+target tells its files again."""
 
 STRETCH_MAX = 4096
 """Bytes: a stretch without a zero that is this long is no frame. It is handed on, so that memory
@@ -223,11 +231,11 @@ def _unpack(body: bytes) -> list[Any]:
     return elements
 
 
-def primer(sequence: FrameSequence) -> bytes:
+def primer(sequence: FrameSequence, files: Iterable[FilePart] = ()) -> bytes:
     """Return frames that tell a new decoder what this one has learned, so that it can read on from
-    here."""
+    here. `files`: those that the target has told, each with its whole path."""
     hello, begin, expected = sequence.whereabouts()
-    frames = []
+    messages: list[Message] = []
     if hello:
         # A target that can repeat and has not begun to will not begin now. Corrupt frames are
         # losses from here on.
@@ -236,22 +244,39 @@ def primer(sequence: FrameSequence) -> bytes:
         parts = [
             volumes[at : at + HELLO_VOLUMES] for at in range(0, len(volumes), HELLO_VOLUMES)
         ] or [()]
-        for number, part in enumerate(parts):
-            seq = expected - len(parts) + number
-            frames.append(encode_message(replace(hello, volumes=part), seq % SEQ_MODULO))
+        messages += [replace(hello, volumes=part) for part in parts]
+        messages += islice(chain.from_iterable(map(file_parts, files)), PRIMER_PARTS)
+    first = expected - len(messages)
+    frames = [
+        encode_message(message, (first + number) % SEQ_MODULO)
+        for number, message in enumerate(messages)
+    ]
     if begin:
         frames.append(encode_message(begin, expected))
     return b"".join(frames)
 
 
+def file_parts(file: FilePart) -> Iterator[FilePart]:
+    """Cut a file's message, which has its whole path, into messages that fit a frame."""
+    longest = replace(file, offset=PATH_MAX, part=b"")
+    room = FRAME_MAX - 4 - len(_packed(longest, SEQ_MODULO - 1, 0))
+    for at in range(0, len(file.part), room):
+        yield replace(file, offset=at, part=file.part[at : at + room])
+
+
 def encode_message(message: Message, seq: int, *, repeated: bool = False) -> bytes:
     """Return one whole frame with both zeros. Raises ValueError if the message does not fit
     FRAME_MAX."""
-    kind = type_of(message) + (REPEATED if repeated else 0)
+    return encode_frame(_packed(message, seq, REPEATED if repeated else 0))
+
+
+def _packed(message: Message, seq: int, more: int) -> bytes:
+    """Return the body of a message. `more` is added to its type."""
     packed: bytes = msgpack.packb(
-        [kind, seq % SEQ_MODULO, *message_elements(message)], unicode_errors="surrogateescape"
+        [type_of(message) + more, seq % SEQ_MODULO, *message_elements(message)],
+        unicode_errors="surrogateescape",
     )
-    return encode_frame(packed)
+    return packed
 
 
 def encode_frame(body: bytes) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from tinyprof.pages import Fsid
+from tinyprof.wire.source import TouchSource
 
 PROTOCOL = 1
 """Version of the protocol that this host speaks."""
@@ -27,6 +28,12 @@ MARK_VOLUME = 0xFFFFFFFF
 MARK_MAX = 31
 """Bytes of a mark's text."""
 
+PATH_MAX = 4095
+"""Bytes of a path that a target tells (the kernel's PATH_MAX, without the zero at its end)."""
+
+SIZE_UNKNOWN = 0xFFFFFFFF
+"""Size of a file that is larger than this, or whose size is not known."""
+
 
 class MessageType(IntEnum):
     """The first element of a frame's body."""
@@ -36,6 +43,7 @@ class MessageType(IntEnum):
     EPOCH_END = 3
     STATUS = 4
     BEGIN = 5
+    FILE = 6
     HELLO_PLEASE = 16
     EPOCH_LENGTH = 17
     REARM = 18
@@ -46,13 +54,20 @@ class MessageType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """One mounted CramFS, as the agent names it. `size` is in bytes."""
+    """One mounted CramFS, as the agent names it. `size` is in bytes.
+
+    `is_files`: it is the file volume, which stands for all file systems that are not CramFS.
+    """
 
     index: int
     fsid: Fsid
     size: int
     name: str
     recording: bool
+    is_files: bool = False
+
+    def __str__(self) -> str:
+        return "files of other file systems" if self.is_files else str(self.fsid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +76,7 @@ class Hello:
 
     `epoch_ms`: length of its epochs in milliseconds; 0: epochs never end by time. `tracer`:
     version of the kernel's tracer; 0: there is none. `window`: frames that the sender keeps for
-    repetition; 0: it cannot repeat.
+    repetition; 0: it cannot repeat. `source`: what saw the touches; None: the kernel's own part.
     """
 
     protocol: int
@@ -74,6 +89,12 @@ class Hello:
     tracer: int
     volumes: tuple[Volume, ...]
     window: int = 0
+    source: TouchSource | None = None
+
+    @property
+    def file_volume(self) -> int | None:
+        """The number of the file volume. None: the target tells no files."""
+        return next((volume.index for volume in self.volumes if volume.is_files), None)
 
 
 NO_BOOT = bytes(8)
@@ -138,7 +159,8 @@ class Status:
 
     `queued`: records that wait. `untraced`: touches that the tracer missed. `write_errors`: frames
     that the agent could not write. `repeats`: frames that it sent again. `waited_ms`: how long it
-    kept records back because no acknowledgement came.
+    kept records back because no acknowledgement came. `lost_events`: events that its kernel
+    dropped, because the agent was too slow; None: its source has no events.
     """
 
     ms: int
@@ -147,6 +169,26 @@ class Status:
     write_errors: int
     repeats: int = 0
     waited_ms: int = 0
+    lost_events: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A file of the file volume, with the part of its path that begins at byte `offset`.
+
+    Page i of the file has the page id `page_id` + i, for i below `pages`. `size` is in bytes, or
+    SIZE_UNKNOWN. `device` is major · 2^20 + minor. `path_size`: bytes of the whole path.
+    """
+
+    volume: int
+    page_id: int
+    pages: int
+    size: int
+    device: int
+    inode: int
+    path_size: int
+    offset: int
+    part: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +274,7 @@ Message = (
     | Status
     | Mark
     | Begin
+    | FilePart
     | HostMessage
     | UnknownMessage
     | UnknownProtocol

@@ -9,10 +9,13 @@ import pytest
 
 from tinyprof.capture.format import VERSIONS, Ending, Meta
 from tinyprof.capture.reader import CaptureReader
+from tinyprof.heat.losses import Losses
 from tinyprof.heat.totals import Tally
+from tinyprof.profile.resolve import make_profile
 from tinyprof.wire.frames import ConsoleText, CorruptFrame, HostMark
 from tinyprof.wire.messages import EpochEnd, Pages
 from tinyprof.wire.sequence import Frame
+from tinyprof.wire.source import TouchSource
 
 CAPTURES = Path(__file__).parents[2] / "vectors/captures"
 
@@ -44,6 +47,16 @@ def test_every_version_is_read(version: int) -> None:
         tally.take(event)
     losses = tally.totals(0.0).losses
     assert (losses.frames, losses.records, losses.corrupt) == (1, 2, 1)
+
+
+def test_files_that_a_target_told_are_read_and_resolved() -> None:
+    with (CAPTURES / "v2-files.tpcap").open("rb") as file:
+        profile = make_profile([CaptureReader(file)])
+    (boot,), (used,) = profile.boots, profile.files
+    assert boot.source == TouchSource(1, 1, 16, 3, True)
+    assert (boot.losses, boot.epochs) == (Losses(lost_events=5), 1)
+    assert (used.path, list(used.pages)) == ("/usr/lib/ld.so", [0, 1])
+    assert profile.unknown_pages == 2
 
 
 @pytest.mark.parametrize("version", VERSIONS[1:])

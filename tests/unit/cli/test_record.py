@@ -88,6 +88,7 @@ def test_the_summary_is_one_document_with_every_figure(
             "untraced": 0,
             "write_errors": 0,
             "beyond_limits": 0,
+            "lost_events": 0,
         },
         "repeats": False,
         "causes": {
@@ -97,6 +98,7 @@ def test_the_summary_is_one_document_with_every_figure(
             "untraced": 0,
             "write_errors": 0,
             "beyond_limits": 0,
+            "lost_events": 0,
             "corrupt_repeated": 0,
             "duplicates": 0,
             "waited_ms": 0,
@@ -105,6 +107,7 @@ def test_the_summary_is_one_document_with_every_figure(
             "unknown_messages": 0,
         },
         "missing": [],
+        "files_told": 0,
         "hello": {
             "protocol": 1,
             "agent": "0.1.0",
@@ -114,6 +117,7 @@ def test_the_summary_is_one_document_with_every_figure(
             "boot_id": b"1st boot".hex(),
             "epoch_ms": 1000,
             "tracer": 1,
+            "source": None,
             "volumes": [
                 {
                     "volume": 0,
@@ -121,6 +125,7 @@ def test_the_summary_is_one_document_with_every_figure(
                     "size": hello.volumes[0].size,
                     "name": "Compressed",
                     "recording": True,
+                    "files": False,
                 }
             ],
         },

@@ -7,12 +7,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
+from support.stock_target import LONG, StockTarget
 from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.reader import CaptureReader
+from tinyprof.cramfs.tree import Tree
 from tinyprof.heat.losses import Losses
 from tinyprof.live.snapshot import BOOTS_MAX, LOOK_SHARE, RATES, LiveHeat
+from tinyprof.pages import PAGE_SIZE, Kind
 from tinyprof.profile.resolve import make_profile
+from tinyprof.rootfs.indexing import index_tree
 from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages
 from tinyprof.wire.sequence import Frame
 
@@ -55,6 +60,28 @@ def test_without_an_image_it_counts_and_says_why_there_are_no_files(story: list[
     last = live.snapshot(1.0, whole=True)
     assert (last.records, last.rows, last.curve) == (4, (), None)
     assert "--image" in last.unresolved
+
+
+def test_without_a_tree_it_says_which_folder_to_give() -> None:
+    live = LiveHeat(None)
+    live.take(frames(StockTarget({}, [[]]).messages()))
+    assert "--rootfs" in live.snapshot(1.0, whole=True).unresolved
+
+
+def test_pages_of_one_long_epoch_are_shown_before_it_ends(rootfs: Path) -> None:
+    """No epoch ever ends, and new pages are reason enough to look again."""
+    touches = [("/program", page, Kind.EXEC) for page in range(3)]
+    target = StockTarget({"/program": 8 * PAGE_SIZE}, [touches], LONG, ends=False)
+    story = frames(target.messages())
+    index = index_tree(Tree.from_directory(rootfs), len)
+    live = LiveHeat(index, clock=lambda: 0.0)
+    live.take(story[:-1])
+    assert live.snapshot(1.0).counts == (0, 0, 0, 8)
+    live.take(story[-1:])
+    last = live.snapshot(2.0)
+    assert last.counts == (3, 0, 0, 5)
+    assert last.unresolved == ""
+    assert last.rows[0].exact
 
 
 def test_another_image_than_the_targets_is_named(story: list[Message], index: ImageIndex) -> None:

@@ -12,8 +12,10 @@ from tinyprof.capture.index import ImageIndex, WrongImageError
 from tinyprof.record.diagnosis import LineWatch, NoTracerError
 from tinyprof.wire.frames import FrameDecoder, encode_frame, encode_message
 from tinyprof.wire.messages import Hello, Rearm, Status
+from tinyprof.wire.source import TouchSource
 
 SEED = 20261124
+EVENTS = TouchSource(1, 1, 12, 15, False)
 
 
 class Line:
@@ -165,3 +167,16 @@ def test_another_image_after_a_reconnect_is_another_target(hello: Hello) -> None
     (said,) = line.at(9, encode_message(replace(hello, boot_id=b"other!!!", volumes=(other,)), 0))
     assert str(other.fsid) in said
     assert str(volume.fsid) in said
+
+
+@pytest.mark.parametrize("tracer", [0, 1])
+def test_a_target_whose_stock_kernel_is_the_source_has_a_tracer(hello: Hello, tracer: int) -> None:
+    line = Line()
+    stock = replace(hello, tracer=tracer, source=TouchSource(2, 0, 12, 0, False))
+    (said,) = line.at(1, encode_message(stock, 0))
+    assert "recorded by residency checks" in said
+    assert "kinds are not told" in said
+    assert line.at(12, encode_message(stock, 1)) == []
+    assert not line.watch.tracerless(12)
+    (changed,) = line.at(13, encode_message(replace(stock, source=EVENTS), 2))
+    assert changed == "recorded by page-fault events"

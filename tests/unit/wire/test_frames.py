@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import msgpack
 import pytest
 from cobs import cobs
 
+from tinyprof.heat.told_files import ToldFiles
 from tinyprof.pages import Fsid, Kind
 from tinyprof.wire.elements import parse_message
 from tinyprof.wire.frames import (
@@ -29,6 +30,7 @@ from tinyprof.wire.messages import (
     REPEATED,
     EpochEnd,
     EpochLength,
+    FilePart,
     Hello,
     HelloPlease,
     Mark,
@@ -41,10 +43,12 @@ from tinyprof.wire.messages import (
     Volume,
 )
 from tinyprof.wire.sequence import Frame
+from tinyprof.wire.source import TouchSource
 
 SEED = 20261124
 VOLUME = Volume(0, Fsid(0xE7D3B8E0, 0, 6449, 412), 12_988_416, "Compressed", True)
 HELLO = Hello(1, "0.1.0", "6.1.192", "armv7l", 4096, bytes(range(8)), 1000, 1, (VOLUME,))
+FILES = Volume(1, Fsid(0, 0, 0, 0), 0, "", True, is_files=True)
 PAGES = Pages(0, 1, 701, (0x627A0, 0x1CE0B, 0x1CE0C, 0x1CE0C), bytes([Kind.FILE, 0, 0, Kind.READ]))
 MESSAGES: tuple[Message, ...] = (
     HELLO,
@@ -53,6 +57,10 @@ MESSAGES: tuple[Message, ...] = (
     EpochEnd(0, 2, 2000, (0, 0, 0, 0), 4, ((0x627A0, 2), (0x1CE0B, 300))),
     EpochEnd(0, 3, 3000, (0, 0, 0, 0), 4, ()),
     Status(1001, 0, 0, 0),
+    Status(1001, 0, 0, 0, lost_events=7),
+    replace(HELLO, volumes=(FILES,), source=TouchSource(1, 1, 16, 7, True)),
+    FilePart(1, 500, 3, 9000, 8 << 20 | 1, 77, 12, 0, b"/usr/bin"),
+    FilePart(1, 500, 3, 9000, 8 << 20 | 1, 77, 12, 8, b"/a\xff!"),
     Mark(1, 1002, "boot done ü"),
     HelloPlease(),
     EpochLength(250),
@@ -74,8 +82,8 @@ def test_every_message_comes_back_as_it_was_sent() -> None:
 
 
 def test_the_shared_vectors_decode_and_come_out_the_same() -> None:
-    vectors = json.loads((Path(__file__).parents[2] / "vectors/wire.json").read_text())["messages"]
-    for vector in vectors:
+    vectors = json.loads((Path(__file__).parents[2] / "vectors/wire.json").read_text())
+    for vector in (*vectors["messages"], *vectors["sources"], *vectors["lost_events"]):
         frame = bytes.fromhex(vector["frame"])
         kind, seq, *elements = msgpack.unpackb(cobs.decode(frame[1:-1])[:-4])
         repeated = kind > REPEATED
@@ -89,6 +97,29 @@ def test_the_shared_vectors_decode_and_come_out_the_same() -> None:
                 else None
             )
             assert told == vector.get("processes"), vector["name"]
+        elif isinstance(message, Hello):
+            source = astuple(message.source) if message.source else None
+            assert source == (tuple(vector["source"]) if "source" in vector else None)
+            told_flags = [volume[-1] for volume in vector["volumes"]]
+            assert told_flags == [v.recording | 2 * v.is_files for v in message.volumes]
+        elif isinstance(message, Status):
+            assert message.lost_events == vector.get("lost_events")
+
+
+def test_the_shared_files_come_back_whole_and_go_out_as_full_frames() -> None:
+    vectors = json.loads((Path(__file__).parents[2] / "vectors/wire.json").read_text())["files"]
+    for vector in vectors:
+        decoder, told = FrameDecoder(), ToldFiles()
+        parts = messages_in(decoder.feed(bytes.fromhex("".join(vector["frames"]))))
+        for seq, part in enumerate(parts, start=vector["seq"]):
+            assert isinstance(part, FilePart)
+            told.take(part)
+            assert encode_message(part, seq).hex() == vector["frames"][seq - vector["seq"]]
+        (file,) = told
+        names = ("volume", "page_id", "pages", "size", "device", "inode")
+        assert [getattr(file, name) for name in names] == [vector[name] for name in names]
+        assert file.path.encode("utf-8", "surrogateescape").hex() == vector["path"]
+        assert not told.refused
 
 
 def test_a_line_cut_anywhere_decodes_the_same() -> None:
@@ -179,10 +210,18 @@ def test_an_unknown_type_is_counted_not_refused() -> None:
     assert event.message == UnknownMessage(99)
 
 
-def test_elements_added_by_a_later_version_are_ignored() -> None:
-    (event,) = FrameDecoder().feed(encode_frame(msgpack.packb([4, 0, 1, 2, 3, 4, 5, 6, "new"])))
+def test_a_file_without_a_path_is_no_malformed_message() -> None:
+    (event,) = FrameDecoder().feed(
+        encode_frame(msgpack.packb([6, 0, 1, 9, 2, 8192, 0, 0, 0, 0, b""]))
+    )
     assert isinstance(event, Frame)
-    assert event.message == Status(1, 2, 3, 4, 5, 6)
+    assert event.message == FilePart(1, 9, 2, 8192, 0, 0, 0, 0, b"")
+
+
+def test_elements_added_by_a_later_version_are_ignored() -> None:
+    (event,) = FrameDecoder().feed(encode_frame(msgpack.packb([4, 0, 1, 2, 3, 4, 5, 6, 7, "new"])))
+    assert isinstance(event, Frame)
+    assert event.message == Status(1, 2, 3, 4, 5, 6, 7)
 
 
 @pytest.mark.parametrize(
@@ -198,6 +237,17 @@ def test_elements_added_by_a_later_version_are_ignored() -> None:
         [2, 0, 0, 1, 5, [[1, True]]],
         [2, 0, 0, 1, 5, [[1, 7, 7]]],
         [3, 0, 0, 1, 5, [1, 2, 3]],
+        [6, 0, 1, 0, 1, 1, 1, 1, 4, 0],
+        [6, 0, 1, 0, 1, 1, 1, 1, 4, 0, "/bin"],
+        [6, 0, 1, 0, 1, 1, 1, 1, 4, 0, b""],
+        [6, 0, 1, 0, 1, 1, 1, 1, 4, 1, b"/bin"],
+        [6, 0, 1, 0, 1, 1, 1, 1, 4096, 0, b"/bin"],
+        [6, 0, 1, (1 << 27) - 1, 2, 1, 1, 1, 4, 0, b"/bin"],
+        [6, 0, 1, 1 << 27, 0, 1, 1, 1, 4, 0, b"/bin"],
+        [6, 0, 1, 0, 1, 1 << 32, 1, 1, 4, 0, b"/bin"],
+        [1, 0, 1, "a", "k", "m", 4096, bytes(8), 1, 1, [], 32, [1, 1, 12, 15]],
+        [1, 0, 1, "a", "k", "m", 4096, bytes(8), 1, 1, [], 32, [1, 1, 12, 15, None]],
+        [1, 0, 1, "a", "k", "m", 4096, bytes(8), 1, 1, [], 32, None],
         [3, 0, 0, 1, 5, [1, 2, 3, -1]],
         [3, 0, 0, 1, 5, [1, 2, 3, 4], 10, 7],
         [3, 0, 0, 1, 5, [1, 2, 3, 4], 10, [7]],

@@ -280,7 +280,7 @@ def _profiled(
     from tinyprof.report.plans import nothing_found  # noqa: PLC0415
     from tinyprof.rootfs.match import match  # noqa: PLC0415
 
-    found = match(open_profile([profile]), tree)
+    found = match(open_profile([profile], tree=tree), tree)
     check_stale(found, words.max_stale)
     if words.processes is not None:
         found = found.with_processes(words.processes)

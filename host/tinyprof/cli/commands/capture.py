@@ -16,6 +16,7 @@ import click
 from tinyprof.capture.format import ENDED
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cli import Exit
+from tinyprof.cli.progress import source_lines
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Tally, Totals
 from tinyprof.pages import Kind
@@ -25,6 +26,7 @@ from tinyprof.wire.frames import ConsoleText, CorruptFrame, Event, HostMark
 from tinyprof.wire.messages import (
     Begin,
     EpochEnd,
+    FilePart,
     Hello,
     Mark,
     Message,
@@ -34,6 +36,7 @@ from tinyprof.wire.messages import (
     UnknownProtocol,
 )
 from tinyprof.wire.sequence import Frame
+from tinyprof.wire.source import TouchSource, source_fields
 
 CAPTURE = click.argument("path", metavar="CAPTURE", type=click.Path(path_type=Path))
 PIECE = 1 << 20
@@ -205,6 +208,7 @@ def _state_text(reader: CaptureReader) -> str:
 
 
 def _info_fields(reader: CaptureReader, totals: Totals) -> dict[str, Any]:
+    source = totals.hello.source if totals.hello else None
     return _state(reader) | {
         "recorder": asdict(reader.meta),
         "image": str(reader.index.fsid) if reader.index else None,
@@ -215,6 +219,8 @@ def _info_fields(reader: CaptureReader, totals: Totals) -> dict[str, Any]:
         "epochs": totals.epochs,
         "bytes": totals.bytes,
         "gaps": reader.gaps,
+        "source": source_fields(source) if source else None,
+        "files_told": totals.files_told,
         "lossless": totals.hello is not None and not totals.losses,
         **ledger_fields(totals),
     }
@@ -227,13 +233,23 @@ def _info_lines(reader: CaptureReader, totals: Totals) -> Iterator[str]:
         f"  from {meta.port or 'an unknown port'} at {meta.baud} baud, by tinyprof "
         f"{meta.tinyprof or '?'}"
     )
-    yield f"  image {reader.index.fsid if reader.index else 'unknown'}"
+    yield f"  {_index_text(reader)}"
+    yield from source_lines(totals)
     over = f"in {counted(totals.epochs, 'epoch')} and {counted(totals.boots, 'boot')}"
     yield f"  {counted(totals.records, 'record')} of {counted(totals.pages, 'page')} {over}"
     yield f"  {counted(totals.bytes, 'byte')} in {totals.seconds:.1f} s"
     if silent := totals.silent_ms:
         yield f"  the target had sent nothing for {silent / 1000:.0f} s when the recording ended"
     yield from ledger_lines(totals)
+
+
+def _index_text(reader: CaptureReader) -> str:
+    index = reader.index
+    if index is None:
+        return "image unknown"
+    if index.of_tree:
+        return f"tree {index.fsid}, of {counted(len(index.files), 'file')}"
+    return f"image {index.fsid}"
 
 
 def _event_fields(event: Event) -> dict[str, Any]:
@@ -296,11 +312,13 @@ def _message_text(message: Message) -> str:
             )
             mapped = f", files mapped by several processes: {len(processes)}" if processes else ""
             text = f"volume {volume}, epoch {epoch}, {ms} ms: epoch ended with {by_kind}{mapped}"
-        case Status(ms, queued, untraced, write_errors, repeats, waited_ms):
+        case Status():
+            text = _status_text(message)
+        case FilePart(volume, page_id, pages, size, _, inode, _, offset, part):
+            name = part.decode("utf-8", "surrogateescape")
             text = (
-                f"status at {ms} ms: {counted(queued, 'record')} queued, {untraced} untraced, "
-                f"{counted(write_errors, 'write error')}, {counted(repeats, 'frame')} repeated, "
-                f"waited {waited_ms} ms"
+                f"volume {volume}, file of {counted(pages, 'page')} from page {page_id} on, "
+                f"{size} bytes, inode {inode}: {'…' if offset else ''}{name}"
             )
         case Mark(number, ms, text):
             text = f"mark {number} of the target at {ms} ms: {text}"
@@ -315,16 +333,35 @@ def _message_text(message: Message) -> str:
     return text
 
 
+def _status_text(status: Status) -> str:
+    events = f", {counted(status.lost_events, 'event')} dropped" if status.lost_events else ""
+    return (
+        f"status at {status.ms} ms: {counted(status.queued, 'record')} queued, "
+        f"{status.untraced} untraced, {counted(status.write_errors, 'write error')}, "
+        f"{counted(status.repeats, 'frame')} repeated, waited {status.waited_ms} ms{events}"
+    )
+
+
 def _hello_text(hello: Hello) -> str:
     volumes = "; ".join(
-        f"volume {it.index}: {it.fsid} {it.name}, {it.size} bytes, "
-        f"{'recording' if it.recording else 'not recording'}"
+        f"volume {it.index}: {it}"
+        + ("" if it.is_files else f" {it.name}, {it.size} bytes")
+        + f", {'recording' if it.recording else 'not recording'}"
         for it in hello.volumes
     )
+    source = f", {_source_text(hello.source)}" if hello.source else ""
     return (
         f"hello of Linux {hello.kernel} {hello.arch}, agent {hello.agent}, "
         f"boot {hello.boot_id.hex()}, {epoch_text(hello.epoch_ms)}, tracer {hello.tracer}, "
-        f"window {hello.window}; {volumes or 'no volume'}"
+        f"window {hello.window}{source}; {volumes or 'no volume'}"
+    )
+
+
+def _source_text(source: TouchSource) -> str:
+    late = ", late" if source.late else ""
+    return (
+        f"source {source.name} with re-arm {source.rearm}, around {source.around}, "
+        f"kinds {source.letters or 'none'}{late}"
     )
 
 

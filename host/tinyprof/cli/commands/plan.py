@@ -78,6 +78,12 @@ BYTES = Bytes()
     help="Bytes of page cache that the steady state is to need less, at least.",
 )
 @click.option(
+    "--compare-size",
+    "today",
+    type=BYTES,
+    help="Compare the planned image with one of this many bytes, such as today's squashfs.",
+)
+@click.option(
     "--curve",
     is_flag=True,
     help="Show the RAM that flash saves, for budgets from nothing to all.",
@@ -105,6 +111,7 @@ def command(
     flash_budget: int | None,
     image_size: int | None,
     save_ram: int | None,
+    today: int | None,
     curve: bool,
     max_stale: float | None,
     level: int,
@@ -119,12 +126,14 @@ def command(
         )
     if curve and output:
         raise click.UsageError("--curve makes several plans; -o writes one")
+    if today is not None and (curve or not today):
+        raise click.UsageError("--compare-size takes the bytes of one image, and no --curve")
     how = _splitting(kernel, max_runs, processes, splitting)
     if output:
         refuse_inputs(output, profiles)
         refuse_inside(output, rootfs)
     tree = Tree.from_directory(rootfs, squash=squash)
-    found = match(open_profile(profiles), tree)
+    found = match(open_profile(profiles, tree=tree), tree)
     if processes is not None:
         found = found.with_processes(processes)
     show_match(found)
@@ -138,7 +147,7 @@ def command(
         cache.save()
     if output:
         write_result(output, dump_plan(plans[0].pages).encode("ascii"))
-    _show(plans, curve, as_json)
+    _show(plans, curve, as_json, today)
     return Exit.LOSS_OR_STALE if found.counts.unmatched else Exit.OK
 
 
@@ -164,11 +173,10 @@ def _curve(planner: Planner) -> list[Plan]:
     return [*plans, everything]
 
 
-def _show(plans: Sequence[Plan], curve: bool, as_json: bool) -> None:
+def _show(plans: Sequence[Plan], curve: bool, as_json: bool, today: int | None) -> None:
     if as_json:
-        click.echo(
-            json.dumps({"curve": curve_fields(plans)} if curve else plan_document(plans[0]))
-        )
+        document = {"curve": curve_fields(plans)} if curve else plan_document(plans[0], today)
+        click.echo(json.dumps(document))
         return
-    for line in curve_lines(plans) if curve else plan_lines(plans[0]):
+    for line in curve_lines(plans) if curve else plan_lines(plans[0], today):
         click.echo(shown(line))

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from tinyprof.cli import Exit
-from tinyprof.cli.opening import merge_files
+from tinyprof.cli.opening import means_of, merge_files, show_told
 from tinyprof.cli.results import write_result
 from tinyprof.cramfs.tree import Tree
 from tinyprof.disk import refuse_inputs, refuse_inside
-from tinyprof.profile.model import WEIGHT_MAX, Profile
+from tinyprof.profile.model import WEIGHT_MAX, Profile, ProfileError
+from tinyprof.profile.told import ToldMatch
 from tinyprof.profile.tprof import dump_profile
 from tinyprof.report.plans import nothing_found
 from tinyprof.report.summary import boot_text
@@ -29,6 +31,12 @@ FILE = click.Path(path_type=Path)
 )
 @click.argument("captures", nargs=-1, required=True, type=FILE)
 @click.option("--image", type=FILE, help="Image in flash, for captures recorded without it.")
+@click.option(
+    "--rootfs",
+    type=FILE,
+    metavar="DIR",
+    help="Folder of the recorded root filesystem, for captures of file systems other than CramFS.",
+)
 @click.option(
     "--weight",
     "weights",
@@ -51,22 +59,35 @@ FILE = click.Path(path_type=Path)
     help="With --symbols: folder of separate debug files, PATH.debug.",
 )
 @click.option("-o", "output", required=True, type=FILE, help="Write the profile to this file.")
+@click.option(
+    "-v", "verbose", is_flag=True, help="With --rootfs: name every file that is not there."
+)
 def command(
     captures: tuple[Path, ...],
     image: Path | None,
+    rootfs: Path | None,
     weights: tuple[tuple[Path, int], ...],
     symbols: Path | None,
     debug: Path | None,
     output: Path,
+    verbose: bool,
 ) -> Exit:
     if debug and not symbols:
         raise click.UsageError("--debug goes with --symbols")
     if strange := {path for path, _ in weights} - set(captures):
         raise click.UsageError(f"--weight {min(map(str, strange))}: not one of the captures")
     refuse_inputs(output, [*captures, *([image] if image else [])])
-    for folder in filter(None, (symbols, debug)):
+    for folder in filter(None, (symbols, debug, rootfs)):
         refuse_inside(output, folder)
-    profile, whole = merge_files(captures, image, dict(weights))
+    found: list[ToldMatch] = []
+
+    def on_told(name: str, told: ToldMatch) -> None:
+        found.append(told)
+        show_told(name, told, everything=verbose)
+
+    profile, whole = merge_files(captures, means_of(image, rootfs, on_told), dict(weights))
+    if rootfs:
+        _check_rootfs(rootfs, found)
     if symbols:
         profile = _with_symbols(profile, Tree.from_directory(symbols, any_owner=True), debug)
     write_result(output, dump_profile(profile).encode("ascii"))
@@ -83,6 +104,20 @@ def command(
         err=True,
     )
     return Exit.OK if whole else Exit.LOSS_OR_STALE
+
+
+def _check_rootfs(rootfs: Path, found: Sequence[ToldMatch]) -> None:
+    """Raises ProfileError for a folder that resolved nothing."""
+    if not found:
+        raise ProfileError(
+            "no capture here tells files of other file systems, so --rootfs is of no use",
+            "leave it out; --symbols ROOTFS keeps the places of functions",
+        )
+    if any(told.absent_pages for told in found) and not any(told.placed for told in found):
+        raise ProfileError(
+            f"{rootfs}: none of the files that the target told is in it",
+            "give the folder of the root filesystem that the target ran",
+        )
 
 
 def _with_symbols(profile: Profile, tree: Tree, debug: Path | None) -> Profile:

@@ -17,9 +17,15 @@ from tinyprof import __version__
 from tinyprof.capture.format import Ending
 from tinyprof.capture.parts import Roll
 from tinyprof.cli import Exit
-from tinyprof.cli.opening import ROOTFS, contents_of, index_of
+from tinyprof.cli.opening import ROOTFS, contents_of, index_to_record
 from tinyprof.cli.process import closed_streams
-from tinyprof.cli.progress import Screen, ended_text, summary_fields, totals_text
+from tinyprof.cli.progress import (
+    Screen,
+    ended_text,
+    source_lines,
+    summary_fields,
+    totals_text,
+)
 from tinyprof.cli.terminal import (
     EndWanted,
     has_terminal,
@@ -211,7 +217,7 @@ def _record(
     _check(request, as_json=as_json)
     with interruptible():
         check_outputs(request, console, [path for path in (image, rootfs) if path])
-        request = replace(request, index=index_of(image) if image else None)
+        request = replace(request, index=index_to_record(image, rootfs))
         on_screen = not no_tui and not as_json and has_terminal()
         contents = contents_of(image, rootfs) if on_screen else None
         with open_session(request, _say) as session, until_signalled() as wanted:
@@ -318,7 +324,7 @@ def _print_end(screen: Screen, paths: list[Path], recording: Recording, *, as_js
     screen.say(
         f"{' to '.join(dict.fromkeys((names[0], names[-1])))}: {totals_text(recording.totals)}"
     )
-    for line in ledger_lines(recording.totals):
+    for line in (*source_lines(recording.totals), *ledger_lines(recording.totals)):
         screen.say(line)
     screen.say(f"tinyprof: {ended_text(recording)}")
     if not as_json:

@@ -12,6 +12,7 @@ from tinyprof.cli.opening import (
     HOT,
     ROOTFS,
     contents_of,
+    is_capture,
     open_profile,
     stored_sizes_of,
     thresholds_of,
@@ -51,13 +52,13 @@ def command(
     html: Path | None,
     as_json: bool,
 ) -> None:
-    if rootfs and not html:
-        raise click.UsageError("--rootfs goes with --html")
+    if rootfs and not html and not any(map(is_capture, profile)):
+        raise click.UsageError("--rootfs goes with --html, or with captures")
     if html:
         refuse_inputs(html, [*profile, *([image] if image else [])])
         if rootfs:
             refuse_inside(html, rootfs)
-    found = open_profile(profile, image)
+    found = open_profile(profile, image, rootfs)
     summary = summarize(found, thresholds_of(hot))
     if html:
         contents = contents_of(image, rootfs)

@@ -7,9 +7,18 @@ from pathlib import Path
 
 import click
 
+from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.parts import recordings_of
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.cli import Exit
-from tinyprof.cli.opening import ROOTFS, contents_of, index_of, is_capture, meta_of
+from tinyprof.cli.opening import (
+    ROOTFS,
+    contents_of,
+    index_of,
+    index_to_record,
+    is_capture,
+    meta_of,
+)
 from tinyprof.cli.terminal import has_terminal, until_signalled
 from tinyprof.disk import replace_file
 from tinyprof.errors import TinyprofError
@@ -48,7 +57,7 @@ def command(capture: tuple[Path, ...], image: Path | None, rootfs: Path | None) 
             "look at one, or merge them with 'tinyprof profile'",
         )
     parts = [capture[place] for place in recordings[0]]
-    index = index_of(image) if image else None
+    index = index_of(image) if image else _index_of_tree(parts[0], rootfs)
     # Textual takes longer to import than all else.
     from tinyprof.live.playback import FinishedCapture  # noqa: PLC0415
     from tinyprof.tui.app import LiveApp  # noqa: PLC0415
@@ -57,3 +66,12 @@ def command(capture: tuple[Path, ...], image: Path | None, rootfs: Path | None) 
         feed, contents = FinishedCapture(parts, index), contents_of(image, rootfs)
         LiveApp(feed, replace_file, wanted, contents, lambda: wanted.terminal_is_gone).run()
         return Exit.INTERRUPTED if wanted() or wanted.terminal_is_gone else Exit.OK
+
+
+def _index_of_tree(first: Path, rootfs: Path | None) -> ImageIndex | None:
+    """The index of a tree, for a capture that carries none."""
+    if rootfs is None:
+        return None
+    with first.open("rb") as file:
+        own = CaptureReader(file, shown(str(first))).index
+    return None if own else index_to_record(None, rootfs)

@@ -24,7 +24,7 @@ from tinyprof.plan.what_if import KERNELS, HeadOf, WhatIf, what_if, what_if_mapp
 from tinyprof.profile.model import BootFacts, FileUse, Profile
 from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Temperature, Thresholds
 from tinyprof.report.html.svg import LETTERS, curve_svg, map_svg, phases_svg, strip_svg
-from tinyprof.report.summary import ended_text, phase_lines
+from tinyprof.report.summary import ended_text, phase_lines, source_of_boot
 from tinyprof.rootfs.elf_names import Names
 from tinyprof.tables.ledger import losses_text
 from tinyprof.tables.rows import FileRow, file_rows, names_text, page_text
@@ -301,6 +301,8 @@ def _boots(boots: Sequence[BootFacts]) -> Iterator[str]:
             f"{counted(boot.epochs, 'epoch')}{weight}; lost: "
             f'<span class="{lost}">{losses_text(boot.losses)}</span>{ended_text(boot)}</p>'
         )
+        if source := source_of_boot(boot):
+            yield f"<p>{_safe(source)}</p>"
         yield phases_svg(boot)
         yield (
             "<ul>"

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The best source of touches that the kernel has: its own part, perf events, or
+ * residency.
+ */
+#include <asm/errno.h>
+
+#include "settings.h"
+#include "sys.h"
+#include "tracer.h"
+#include "watch.h"
+
+#define DEVICE		"/dev/tinyprof"
+#define KERNEL		'k'
+#define EVENTS		'e'
+#define RESIDENCY	'r'
+
+static bool may_watch, watching, from_start;
+static uint32_t ring_kib;
+static char wanted;			/* the first letter of a source's name */
+
+static int open_own(void)
+{
+	struct tinyprof_info info;
+	int tracer = (int)sys_open(DEVICE, O_RDONLY | O_NONBLOCK);
+
+	if (tracer < 0 || !sys_ioctl(tracer, TINYPROF_IOC_INFO, &info))
+		return tracer;
+	sys_close(tracer);
+	return -ENODEV;
+}
+
+int tracer_open(void)
+{
+	int tracer = wanted == EVENTS || wanted == RESIDENCY ? -ENODEV : open_own();
+
+	watching = tracer < 0 && may_watch && wanted != KERNEL;
+	if (watching)
+		tracer = watch_open(wanted == RESIDENCY ? 0 : ring_kib, from_start);
+	watching &= tracer >= 0;
+	return tracer;
+}
+
+void tracer_close(int tracer)
+{
+	if (watching)
+		watch_close();
+	else
+		sys_close(tracer);
+	watching = false;
+}
+
+long tracer_read(int tracer, struct tracer_batch *batch)
+{
+	return watching ? watch_read(batch) : sys_read(tracer, batch, sizeof(*batch));
+}
+
+long tracer_command(int tracer, unsigned int command, void *argument)
+{
+	return watching ? watch_command(command, argument) : sys_ioctl(tracer, command, argument);
+}
+
+bool tracer_has_others(void)
+{
+	return true;
+}
+
+/* The first letters of the names differ. */
+void tracer_choose(const struct settings *settings)
+{
+	wanted = *settings->source;
+	ring_kib = settings->ring_kib;
+}
+
+void tracer_allow_others(bool early)
+{
+	may_watch = true;
+	from_start = early;
+}
+
+const struct wire_source *tracer_source(void)
+{
+	return watching ? watch_source() : NULL;
+}
+
+int tracer_patience(void)
+{
+	return watching ? watch_patience() : INT32_MAX;
+}
+
+bool tracer_gather(void)
+{
+	return watching && watch_gather();
+}
+
+uint32_t tracer_lost(void)
+{
+	return watching ? watch_lost() : 0;
+}
+
+bool tracer_file(struct wire_file *file)
+{
+	return watching && watch_file(file);
+}
+
+void tracer_tell_files(bool all)
+{
+	if (watching)
+		watch_tell_files(all);
+}

@@ -1,0 +1,619 @@
+// SPDX-License-Identifier: MIT
+#include <asm/errno.h>
+#include <asm/ioctls.h>
+
+#include "files.h"
+#include "proc.h"
+#include "processes.h"
+#include "rings.h"
+#include "sys.h"
+#include "touches.h"
+#include "watch.h"
+
+#define PAGES_AT_ONCE	64	/* entries of pagemap */
+#define RESIDENT_MAX	65536	/* pages of a file that are looked at: 256 MiB */
+#define LAST_MAX	16	/* threads whose last touch is remembered */
+#define ROOM_MIN	64	/* records that an event may make, and to spare */
+
+static struct wire_source source;
+static struct tinyprof_epoch epochs[VOLUMES_MAX];	/* the one that runs, or ended */
+static uint32_t has_ended;	/* volumes whose end was not asked for yet, a bit each */
+static uint32_t epoch;
+static bool recording, was_read_back;
+static uint32_t lost, untraced, marks, self;
+static uint32_t gathered, looked;		/* ms */
+static bool self_faulted;
+
+/* A first touch of a private mapping that may be written: is it still the file's page? */
+static struct doubt {
+	uint32_t pid;
+	unsigned long page;
+	uint32_t faults;
+} doubts[WATCH_DOUBTS_MAX];
+static uint32_t doubts_used;
+
+/* Touches */
+
+/* The page that each thread faulted on last: its way into the page cache is no read(). */
+static struct last {
+	uint32_t tid;
+	uint16_t file;
+	uint32_t page;
+} last_touches[LAST_MAX];
+
+static void touch_page(uint8_t volume, uint32_t page_id, int kind)
+{
+	if (!recording)
+		return;
+	if (touches_has(volume, page_id, kind))
+		return;
+	if (touches_add(volume, page_id, kind))
+		epochs[volume].records[kind]++;
+	else
+		untraced++;
+}
+
+static uint32_t page_in_file(const struct mapping *m, unsigned long page)
+{
+	return m->offset + (uint32_t)(page - m->page);
+}
+
+static void touch(const struct mapping *m, unsigned long page, int kind)
+{
+	const struct file *f = files_at(m->file);
+	uint32_t index = page_in_file(m, page);
+
+	/* Behind the file's end there is nothing: that access failed. */
+	if (index < f->pages)
+		touch_page(f->volume, f->page_id + index, kind);
+}
+
+static int kind_of(const struct mapping *m)
+{
+	return m->flags & MAPPING_EXECUTABLE ? TINYPROF_EXEC : TINYPROF_READ;
+}
+
+/* Private copies */
+
+/*
+ * A page that is a copy by now was either written at once, with one fault, or
+ * read first, with two. Of a process that is gone, one fault counts as a read.
+ */
+static void decide(const struct doubt *d, const uint64_t *entry)
+{
+	struct mapping *m = processes_find(d->pid, d->page);
+	bool copy = entry && *entry & PROC_PRESENT && !(*entry & PROC_OF_FILE);
+
+	if (!m || mapping_is_copied(m, d->page))
+		return;
+	if (copy)
+		mapping_set_copied(m, d->page);
+	/* Of pages that are not counted singly, an old mapping's are copied already. */
+	if (copy && d->page - m->page >= COPIED_PAGES && m->flags & MAPPING_OLD)
+		return;
+	touch(m, d->page, copy && d->faults == 1 ? TINYPROF_WRITE : kind_of(m));
+}
+
+static void decide_all(void)
+{
+	int pagemap = -1;
+
+	for (uint32_t i = 0; i < doubts_used; i++) {
+		const struct doubt *d = &doubts[i];
+		uint64_t entry;
+		bool known;
+
+		if (!i || d->pid != doubts[i - 1].pid) {
+			if (pagemap >= 0)
+				sys_close(pagemap);
+			pagemap = proc_open(d->pid, "/pagemap", "", O_RDONLY);
+		}
+		known = pagemap >= 0 && proc_pages(pagemap, d->page, &entry, 1);
+		decide(d, known ? &entry : NULL);
+	}
+	if (pagemap >= 0)
+		sys_close(pagemap);
+	doubts_used = 0;
+}
+
+/* Before the mappings of a process change: what is in doubt belongs to them as they were. */
+static void decide_for(uint32_t pid)
+{
+	for (uint32_t i = 0; i < doubts_used; i++)
+		if (doubts[i].pid == pid) {
+			decide_all();
+			return;
+		}
+}
+
+static void doubt(uint32_t pid, unsigned long page)
+{
+	for (uint32_t i = doubts_used; i--;) {
+		if (doubts[i].pid != pid || doubts[i].page != page)
+			continue;
+		doubts[i].faults++;
+		return;
+	}
+	if (doubts_used == WATCH_DOUBTS_MAX)
+		decide_all();
+	doubts[doubts_used++] = (struct doubt){ .pid = pid, .page = page, .faults = 1 };
+}
+
+/* Events */
+
+static void take_touch(const struct event *e)
+{
+	struct mapping *m = processes_find(e->pid, e->page);
+	struct last *last = &last_touches[e->tid % LAST_MAX];
+
+	*last = (struct last){ .tid = e->tid };
+	if (!m)
+		return;
+	self_faulted |= e->pid == self;
+	last->file = m->file;
+	last->page = page_in_file(m, e->page);
+	if (!(m->flags & MAPPING_COPIES))
+		touch(m, e->page, kind_of(m));
+	else if (!mapping_is_copied(m, e->page))
+		doubt(e->pid, e->page);
+}
+
+/* What a fault brings into the page cache is a touch already, as far as it is one. */
+static bool is_of_fault(const struct event *e, uint16_t file, bool cramfs)
+{
+	const struct last *last = &last_touches[e->tid % LAST_MAX];
+
+	if (last->tid != e->tid || !last->file)
+		return false;
+	/* Other file systems read ahead. */
+	return cramfs ? files_at(last->file)->inode == e->inode && last->page == e->offset :
+			last->file == file;
+}
+
+static void take_cached(const struct event *e)
+{
+	uint16_t file = files_find(e->device, e->inode, 0);
+	uint32_t volume = files_at(file)->volume;
+	uint32_t first = files_at(file)->page_id;
+	bool cramfs = files_cramfs(e->device, &volume);
+
+	if (cramfs)
+		first = (uint32_t)e->inode >> 2;
+	if ((!cramfs && !file) || is_of_fault(e, file, cramfs))
+		return;
+	for (uint32_t i = 0; i < e->pages; i++)
+		if (cramfs || e->offset + i < files_at(file)->pages)
+			touch_page((uint8_t)volume, first + e->offset + i, TINYPROF_FILE);
+}
+
+static void take_mapping(const struct event *e)
+{
+	struct mapping m = {
+		.page = e->page,
+		.pages = e->pages,
+		.offset = e->offset,
+		.file = files_of(e),
+	};
+
+	if (e->executable)
+		m.flags |= MAPPING_EXECUTABLE;
+	if (e->writable && !e->shared)
+		m.flags |= MAPPING_COPIES;
+	decide_for(e->pid);
+	untraced += !processes_map(e->pid, &m);
+}
+
+static void take(struct event *e)
+{
+	switch (e->type) {
+	case EVENT_TOUCH:
+		take_touch(e);
+		break;
+	case EVENT_CACHED:
+		take_cached(e);
+		break;
+	case EVENT_MAP:
+		take_mapping(e);
+		break;
+	case EVENT_FORK:
+		decide_for(e->parent);
+		processes_fork(e->pid, e->parent);
+		break;
+	case EVENT_EXEC:
+		decide_for(e->pid);
+		processes_exec(e->pid);
+		break;
+	case EVENT_EXIT:
+		decide_for(e->pid);
+		processes_exit(e->pid);
+		break;
+	case EVENT_LOST:
+		lost += e->lost;
+		break;
+	case EVENT_NONE:
+		break;
+	}
+}
+
+/* The processes as they are */
+
+/* Touches the pages of a mapping that are there and, if asked, were accessed since. */
+static void look_at_pages(int pagemap, const struct mapping *m, bool accessed)
+{
+	uint64_t entries[PAGES_AT_ONCE];
+	uint32_t count;
+
+	for (unsigned long done = 0; done < m->pages; done += count) {
+		unsigned long left = m->pages - done;
+
+		count = proc_pages(pagemap, m->page + done, entries,
+				   left < PAGES_AT_ONCE ? (uint32_t)left : PAGES_AT_ONCE);
+		if (!count)
+			return;
+		for (uint32_t i = 0; i < count; i++) {
+			if (!(entries[i] & PROC_PRESENT) || !(entries[i] & PROC_OF_FILE))
+				continue;
+			if (!accessed || proc_was_accessed(entries[i] & PROC_FRAME))
+				touch(m, m->page + done + i, kind_of(m));
+		}
+	}
+}
+
+static void look_at_process(const struct process *p, bool accessed)
+{
+	int pagemap = proc_open(p->pid, "/pagemap", "", O_RDONLY);
+
+	if (pagemap < 0)
+		return;
+	for (struct mapping *m = process_mapping(p, NULL); m; m = process_mapping(p, m))
+		look_at_pages(pagemap, m, accessed);
+	sys_close(pagemap);
+}
+
+static void scan(uint32_t pid)
+{
+	source.late |= source.tracer && pid != self && pid != 1;
+	proc_maps(pid, take);
+}
+
+static void look_at_all(bool accessed)
+{
+	for (struct process *p = processes_next(NULL); p; p = processes_next(p))
+		look_at_process(p, accessed);
+}
+
+/* Residency */
+
+static void look_at_file(const struct process *p, const struct mapping *m)
+{
+	static uint8_t resident[RESIDENT_MAX];
+	struct file *f = files_at(m->file);
+	uint32_t pages = f->pages < RESIDENT_MAX ? f->pages : RESIDENT_MAX;
+	int fd = proc_open(p->pid, "/root", files_path(f), O_RDONLY | O_NONBLOCK);
+	void *at = fd < 0 ? NULL : sys_map(fd, (size_t)pages * WIRE_PAGE_SIZE, false);
+
+	if (fd >= 0)
+		sys_close(fd);
+	if (!at)
+		return;
+	if (!sys_residency(at, (size_t)pages * WIRE_PAGE_SIZE, resident))
+		for (uint32_t i = 0; i < pages; i++)
+			if (resident[i] & 1)
+				touch_page(f->volume, f->page_id + i, TINYPROF_READ);
+	sys_unmap(at, (size_t)pages * WIRE_PAGE_SIZE);
+}
+
+static void look_at_files(void)
+{
+	processes_reset();
+	proc_each(scan);
+	for (uint32_t i = 1; i <= files_count(); i++)
+		files_at((uint16_t)i)->mapped = 0;
+	for (struct process *p = processes_next(NULL); p; p = processes_next(p))
+		for (struct mapping *m = process_mapping(p, NULL); m; m = process_mapping(p, m))
+			if (!files_at(m->file)->mapped++)
+				look_at_file(p, m);
+	looked = sys_now_ms();
+}
+
+/* Counts, for each file, the processes that map its page 0. */
+static void count_processes(void)
+{
+	for (uint32_t i = 1; i <= files_count(); i++)
+		files_at((uint16_t)i)->mapped = 0;
+	for (struct process *p = processes_next(NULL); p; p = processes_next(p))
+		for (struct mapping *m = process_mapping(p, NULL); m; m = process_mapping(p, m)) {
+			struct file *f = files_at(m->file);
+
+			m->flags |= MAPPING_OLD;
+			if (!m->offset && ++f->mapped > f->most)
+				f->most = f->mapped;
+		}
+}
+
+/* Epochs */
+
+static void make_all_old(void)
+{
+	if (source.rearm != WIRE_CLEAR_REFS)
+		return;
+	for (struct process *p = processes_next(NULL); p; p = processes_next(p))
+		proc_make_old(p->pid);
+}
+
+/* One epoch for all volumes: the entries of a process are of all of them. */
+static void end_epoch(void)
+{
+	count_processes();
+	for (uint32_t i = 0; files_volume(i); i++) {
+		epochs[i].volume = i;
+		epochs[i].epoch = epoch;
+		epochs[i].ms = sys_now_ms();
+		has_ended |= 1u << i;
+	}
+	epoch++;
+	touches_end_epoch();
+	make_all_old();
+}
+
+/* EAGAIN while records wait, as the kernel's own part has it. */
+static long rearm(struct tinyprof_epoch *end)
+{
+	uint32_t volume = end->volume;
+	uint32_t bit = 1u << volume;
+
+	watch_gather();
+	if (!files_volume(volume))
+		return -ENOENT;
+	if (!(has_ended & bit)) {
+		if (source.rearm == WIRE_READ_BACK && recording && !was_read_back)
+			look_at_all(true);
+		was_read_back = true;
+		if (touches_waiting())
+			return -EAGAIN;
+		was_read_back = false;
+		end_epoch();
+	}
+	has_ended &= ~bit;
+	*end = epochs[volume];
+	for (int kind = 0; kind < TINYPROF_KINDS; kind++)
+		epochs[volume].records[kind] = 0;
+	return 0;
+}
+
+static long record(bool on)
+{
+	if (on == recording)
+		return 0;
+	source.around = proc_fault_around(on);
+	if (source.tracer == WIRE_EVENTS)
+		rings_tell_touches(on);
+	if (on)
+		make_all_old();
+	recording = on;
+	return 0;
+}
+
+/* Commands */
+
+static long describe(struct tinyprof_volume *to)
+{
+	uint32_t index = to->volume;
+	const struct tinyprof_volume *v = files_volume(index);
+
+	if (!v)
+		return -ENOENT;
+	*to = *v;
+	to->volume = index;
+	to->flags |= recording ? TINYPROF_RECORDING : 0;
+	to->epoch = epoch;
+	to->queued = index ? 0 : touches_waiting();
+	to->untraced = index ? 0 : untraced;
+	return 0;
+}
+
+static long tell_processes(struct tinyprof_processes *to)
+{
+	bool anew = to->count;
+
+	to->count = 0;
+	for (uint32_t i = 1; i <= files_count(); i++) {
+		struct file *f = files_at((uint16_t)i);
+
+		if (f->volume != to->volume)
+			continue;
+		if (anew)
+			f->most_told = 1;
+		if (f->most < 2 || f->most <= f->most_told || to->count == TINYPROF_PROCESSES_MAX)
+			continue;
+		f->most_told = f->most;
+		to->files[to->count].page_id = f->page_id;
+		to->files[to->count++].processes = f->most;
+	}
+	return 0;
+}
+
+static long inform(struct tinyprof_info *to)
+{
+	*to = (struct tinyprof_info){
+		.abi = TINYPROF_ABI,
+		.volumes = VOLUMES_MAX,
+		.boot_id = proc_boot_id(),
+	};
+	return 0;
+}
+
+long watch_command(unsigned int command, void *argument)
+{
+	switch (command) {
+	case TINYPROF_IOC_INFO:
+		return inform(argument);
+	case TINYPROF_IOC_VOLUME:
+		return describe(argument);
+	case TINYPROF_IOC_START:
+	case TINYPROF_IOC_STOP:
+		return record(command == TINYPROF_IOC_START);
+	case TINYPROF_IOC_REARM:
+		return rearm(argument);
+	case TINYPROF_IOC_PROCESSES:
+		return tell_processes(argument);
+	}
+	return -ENOTTY;
+}
+
+/* Records */
+
+long watch_read(struct tracer_batch *batch)
+{
+	watch_gather();
+	batch->head.epoch = epoch;
+	batch->head.ms = sys_now_ms();
+	batch->head.count = touches_take(batch->records, TRACER_BATCH_RECORDS, &batch->head.volume);
+	if (batch->head.volume == TOUCHES_MARK) {
+		batch->head.volume = TINYPROF_MARK;
+		batch->head.epoch = ++marks;
+	}
+	return batch->head.count ? (long)sizeof(batch->head) : -EAGAIN;
+}
+
+static void gather_events(void)
+{
+	struct event e;
+
+	rings_look();
+	while (touches_room() > ROOM_MIN && rings_next(&e))
+		take(&e);
+	decide_all();
+}
+
+/* A new processor's events are opened within a second. */
+static void look_for_processors(void)
+{
+	if (sys_now_ms() - looked < 1000)
+		return;
+	looked = sys_now_ms();
+	rings_open(NULL, 0);
+	rings_tell_touches(recording);
+}
+
+bool watch_gather(void)
+{
+	char mark[TINYPROF_MARK_MAX];
+	size_t size;
+
+	gathered = sys_now_ms();
+	if (source.tracer == WIRE_EVENTS) {
+		look_for_processors();
+		gather_events();
+	} else if (gathered - looked >= WATCH_LOOK_MS && recording) {
+		look_at_files();
+	}
+	while (touches_room() > ROOM_MIN && (size = proc_mark(mark, sizeof(mark))))
+		touches_mark(mark, size);
+	if (sys_was_told_to_end()) {
+		record(false);
+		sys_exit(0);
+	}
+	return touches_waiting();
+}
+
+int watch_patience(void)
+{
+	uint32_t gone = sys_now_ms() - gathered;
+
+	return gone < WATCH_GATHER_MS ? (int)(WATCH_GATHER_MS - gone) : 0;
+}
+
+/* Opening */
+
+/*
+ * Whether an old entry faults. The entries of this program are made old, and it
+ * goes on running.
+ */
+static uint32_t find_rearm(void)
+{
+	if (source.tracer != WIRE_EVENTS)
+		return WIRE_NEVER;
+	if (proc_make_old(self))
+		return proc_tracks_idle() ? WIRE_READ_BACK : WIRE_NEVER;
+	self_faulted = false;
+	gather_events();
+	if (self_faulted)
+		return WIRE_CLEAR_REFS;
+	return proc_tracks_idle() ? WIRE_READ_BACK : WIRE_NEVER;
+}
+
+int watch_open(uint32_t ring_kib, bool from_start)
+{
+	struct proc_tracepoint point;
+	int fd;
+
+	files_reset();
+	processes_reset();
+	touches_reset();
+	sys_hold_signals();
+	proc_mount(&point);
+	self = (uint32_t)sys_getpid();
+	source = (struct wire_source){ 0 };
+	epoch = 1;
+	fd = ring_kib ? rings_open(&point, ring_kib) : -ENODEV;
+	source.tracer = fd >= 0 ? WIRE_EVENTS : WIRE_RESIDENCY;
+	if (fd < 0)
+		fd = rings_none();
+	else
+		source.kinds = 1 << TINYPROF_EXEC | 1 << TINYPROF_READ | 1 << TINYPROF_WRITE |
+			       (point.id ? 1 << TINYPROF_FILE : 0);
+	if (fd < 0)
+		return fd;
+	record(true);
+	proc_each(scan);
+	look_at_all(false);
+	source.rearm = find_rearm();
+	source.late &= !from_start;
+	return fd;
+}
+
+void watch_close(void)
+{
+	record(false);
+	rings_close();
+}
+
+/* What the host is told */
+
+const struct wire_source *watch_source(void)
+{
+	return &source;
+}
+
+uint32_t watch_lost(void)
+{
+	return lost;
+}
+
+bool watch_file(struct wire_file *file)
+{
+	const struct file *f = files_to_tell();
+
+	if (!f)
+		return false;
+	*file = (struct wire_file){
+		.volume = f->volume,
+		.page_id = f->page_id,
+		.pages = f->pages,
+		.size = f->size,
+		.device = f->device,
+		.inode = (uint32_t)f->inode,
+		.path = files_path(f),
+		.path_size = f->path_size,
+	};
+	return true;
+}
+
+void watch_tell_files(bool all)
+{
+	if (all)
+		files_tell_anew();
+	else
+		files_tell_one_anew();
+}
