@@ -36,7 +36,9 @@ def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*RUN, *map(str, words)], capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize(("kernel", "pages"), [("patched", [0, 3, [5, 6]]), ("mainline", [[0, 6]])])
+@pytest.mark.parametrize(
+    ("kernel", "pages"), [("patched", [0, 3, [5, 6]]), ("mainline", [[0, 6]])]
+)
 def test_a_plan_is_written_said_and_built(
     tmp_path: Path, rootfs: Path, capture: Path, kernel: str, pages: list[object]
 ) -> None:
