@@ -4,12 +4,15 @@
  * words, and writes each frame to standard output. The shared vectors are
  * turned into such lines (tests/agent); they hold the encoder to every byte.
  *
- *	H seq agent kernel arch boot_id epoch_ms tracer window count, then per volume
+ *	H seq agent kernel arch boot_id epoch_ms tracer window count sourced, and if that
+ *	  is not 0: tracer rearm around kinds late; then per volume
  *	  volume crc edition blocks files size flags name (the rest of the line)
  *	P seq volume epoch ms count words...
  *	E seq volume epoch ms exec read write file total counted, and if that
  *	  is not 0: count, then per file: page_id processes
- *	S seq ms queued untraced write_errors repeats waited
+ *	S seq ms queued untraced write_errors repeats waited has_events, and if that
+ *	  is not 0: lost
+ *	F seq volume page_id pages size device inode path, in hexadecimal digits
  *	B seq session
  * In capitals a frame that is sent once, in small letters one that is repeated.
  */
@@ -17,10 +20,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "wire.h"
 
 #define WORDS_MAX	1024
+#define PATH_MAX	4096
 
 static struct wire_frame frame;
 
@@ -48,6 +53,7 @@ static void hello(void)
 		.agent = agent, .kernel = kernel, .arch = arch, .volumes = volumes,
 	};
 	uint8_t *id = (uint8_t *)&h.tracer.boot_id;
+	struct wire_source source;
 	size_t i, c;
 
 	if (scanf("%63s %63s %63s ", agent, kernel, arch) != 3)
@@ -61,6 +67,14 @@ static void hello(void)
 	h.count = number();
 	if (h.count > WIRE_VOLUMES_MAX)
 		exit(EXIT_FAILURE);
+	if (number()) {
+		source.tracer = number();
+		source.rearm = number();
+		source.around = number();
+		source.kinds = number();
+		source.late = number();
+		h.source = &source;
+	}
 	for (i = 0; i < h.count; i++) {
 		struct tinyprof_volume *v = &volumes[i];
 
@@ -71,8 +85,9 @@ static void hello(void)
 		v->files = number();
 		v->size = number();
 		v->flags = number();
-		if (scanf(" %31[^\n]", name) != 1)
-			exit(EXIT_FAILURE);
+		/* It may be empty, also at the end of everything. */
+		if (scanf("%*[ ]") == EOF || scanf("%31[^\n]", name) != 1)
+			name[0] = 0;
 		for (c = 0; c < sizeof(v->name) && name[c]; c++)
 			v->name[c] = (uint8_t)name[c];
 		if (c < sizeof(v->name))
@@ -129,6 +144,38 @@ static void epoch_end(void)
 	send();
 }
 
+static void file(void)
+{
+	struct wire_file f = { .volume = number() };
+	char hex[2 * PATH_MAX + 1], digits[3] = { 0 };
+	char *path;
+	uint32_t told = 0;
+
+	f.page_id = number();
+	f.pages = number();
+	f.size = number();
+	f.device = number();
+	f.inode = number();
+	if (scanf(" %8192[0-9a-f]", hex) != 1)
+		hex[0] = 0;
+	f.path_size = (uint32_t)strlen(hex) / 2;
+	/* As large as the path, so that a sanitizer sees one step beyond. */
+	path = malloc(f.path_size + !f.path_size);
+	if (!path)
+		exit(EXIT_FAILURE);
+	for (uint32_t i = 0; i < f.path_size; i++) {
+		digits[0] = hex[2 * i];
+		digits[1] = hex[2 * i + 1];
+		path[i] = (char)strtoul(digits, NULL, 16);
+	}
+	f.path = path;
+	do {
+		told += wire_file(&frame, &f, told);
+		send();
+	} while (told < f.path_size);
+	free(path);
+}
+
 static void status(void)
 {
 	struct wire_status s = { .ms = number() };
@@ -138,6 +185,9 @@ static void status(void)
 	s.write_errors = number();
 	s.repeats = number();
 	s.waited = number();
+	s.has_events = number();
+	if (s.has_events)
+		s.lost = number();
 	wire_status(&frame, &s);
 	send();
 }
@@ -170,6 +220,9 @@ int main(void)
 			break;
 		case 'B':
 			begin();
+			break;
+		case 'F':
+			file();
 			break;
 		default:
 			return EXIT_FAILURE;

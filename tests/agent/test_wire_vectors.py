@@ -97,7 +97,8 @@ def request(m: dict[str, Any]) -> str:
                 m[k]
                 for k in ("agent", "kernel", "arch", "boot_id", "epoch_ms", "tracer", "window")
             ]
-            first = " ".join(map(str, [*head, *fields, len(m["volumes"])]))
+            source = [1, *m["source"]] if "source" in m else [0]
+            first = " ".join(map(str, [*head, *fields, len(m["volumes"]), *source]))
             return "\n".join(
                 [first, *(" ".join(map(str, [*v[:6], v[7], v[6]])) for v in m["volumes"])]
             )
@@ -110,7 +111,8 @@ def request(m: dict[str, Any]) -> str:
             fields = [
                 m[k] for k in ("ms", "queued", "untraced", "write_errors", "repeats", "waited")
             ]
-            return " ".join(map(str, [*head, *fields]))
+            lost = [1, m["lost_events"]] if "lost_events" in m else [0]
+            return " ".join(map(str, [*head, *fields, *lost]))
         case _:
             return " ".join(map(str, [*head, m["session"]]))
 
@@ -126,8 +128,15 @@ def test_the_vectors_are_what_their_generator_writes(generator: ModuleType) -> N
 
 
 def test_every_message_is_encoded_byte_for_byte(encode: Path, wire: dict[str, Any]) -> None:
-    for message in wire["messages"]:
+    for message in [*wire["messages"], *wire["sources"], *wire["lost_events"]]:
         assert encoded(encode, [request(message)]) == message["frame"], message["name"]
+
+
+def test_every_file_is_told_byte_for_byte(encode: Path, wire: dict[str, Any]) -> None:
+    names = ("seq", "volume", "page_id", "pages", "size", "device", "inode", "path")
+    for file in wire["files"]:
+        line = " ".join(["F", *(str(file[name]) for name in names)])
+        assert encoded(encode, [line]) == "".join(file["frames"]), file["name"]
 
 
 def test_every_batch_is_split_and_encoded_byte_for_byte(
