@@ -15,7 +15,7 @@ MACHINES := arm64 riscv64
 WORKERS := $(shell echo $$(( $$(nproc) + 2 )))
 PYTEST   = $(PY) -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: check demo test bench lint style packages browser later-kernels machines kernels venv clean
+.PHONY: check demo test bench lint style packages browser later-kernels machines kernels venv man clean
 
 check: style
 	$(PYTEST) tests/unit
@@ -25,6 +25,10 @@ demo: venv
 
 test: lint browser kernels
 	$(PYTEST)
+
+# The manual pages, from the help of the commands and from README.
+man: $(VENV)/.ready
+	$(PY) docs/man/make.py
 
 bench: venv
 	$(PY) tests/bench/all.py

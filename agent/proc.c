@@ -233,6 +233,9 @@ int proc_open(uint32_t pid, const char *name, const char *path, int flags)
 {
 	static char full[PATH_SIZE];
 
+	/* That fails much sooner than opening a file. */
+	if (sys_kill(pid, 0) == -ESRCH)
+		return -ESRCH;
 	path_of(full, pid, name, path);
 	return (int)sys_open(full, flags);
 }

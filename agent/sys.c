@@ -183,6 +183,11 @@ long sys_statx(const char *path, struct statx *to)
 	return my_syscall5(__NR_statx, AT_FDCWD, path, 0, STATX_SIZE, to);
 }
 
+long sys_kill(uint32_t pid, int signal)
+{
+	return my_syscall2(__NR_kill, pid, signal);
+}
+
 long sys_list(int folder, void *to, size_t size)
 {
 	return my_syscall3(__NR_getdents64, folder, to, size);

@@ -55,6 +55,7 @@ long sys_mount_private(void);
 long sys_mknod(int folder, const char *path, unsigned int mode, uint32_t device);
 long sys_unlink(int folder, const char *path);
 long sys_statx(const char *path, struct statx *to);
+long sys_kill(uint32_t pid, int signal);
 long sys_list(int folder, void *to, size_t size);
 long sys_pipe(int ends[2]);
 long sys_perf_event(struct perf_event_attr *attributes, int cpu);

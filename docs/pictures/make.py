@@ -25,7 +25,7 @@ from tinyprof.live.snapshot import Snapshot
 from tinyprof.plan.what_if import what_if
 from tinyprof.profile.resolve import make_profile
 from tinyprof.record.sim import RECORDED
-from tinyprof.report.html.svg import curve_svg
+from tinyprof.report.html.svg import curve_picture
 from tinyprof.tui.app import LiveApp
 from tinyprof.wire.frames import Command
 
@@ -35,10 +35,6 @@ SIZE = (120, 36)
 
 STEPS = 200
 """Points of the curve."""
-
-STYLE = """text{font:13px sans-serif;fill:#57606a}.area{fill:#d8722c;opacity:.15}
-.line{fill:none;stroke:#d8722c;stroke-width:2.5}.axis{stroke:#8c959f}
-.grid{stroke:#8c959f;opacity:.3}"""
 
 
 class Still:
@@ -86,11 +82,7 @@ def trade_off() -> str:
         profile = make_profile([reader])
         assert reader.index
         curve = what_if(profile, stored_sizes(reader.index))
-    return (
-        curve_svg(curve.points(STEPS))
-        .replace('class="plot"', 'class="plot" xmlns="http://www.w3.org/2000/svg"')
-        .replace(">", f"><style>{STYLE}</style>", 1)
-    )
+    return curve_picture(curve.points(STEPS))
 
 
 def main() -> None:

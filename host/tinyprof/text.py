@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 
 def shown(name: str) -> str:
     """A name from an image or a target, safe for a terminal.
@@ -10,6 +12,14 @@ def shown(name: str) -> str:
     Control characters, invisible characters and bytes that are no text are escaped.
     """
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+
+
+def shell_word(name: str) -> str:
+    """A name as a word of a shell's command line, safe for a terminal. Bash knows the quotes of
+    names with control characters."""
+    if shown(name) == name:
+        return shlex.quote(name)
+    return "$'{}'".format(shown(name.replace("\\", "\\\\").replace("'", "\\'")))
 
 
 def shown_line(line: bytes) -> str:
@@ -46,4 +56,4 @@ def counted(count: int, noun: str) -> str:
 
 
 def _plural(noun: str) -> str:
-    return f"{noun}es" if noun.endswith(("tch", "s")) else f"{noun}s"
+    return f"{noun}es" if noun.endswith(("tch", "uch", "s")) else f"{noun}s"

@@ -29,6 +29,7 @@ from tinyprof.profile.merge import merge_profiles, weighted
 from tinyprof.profile.model import LOSSES, Profile
 from tinyprof.profile.tprof import dump_profile, load_profile
 from tinyprof.report import differences, html_report, summarize, summary_lines
+from tinyprof.report.pages_csv import csv_lines
 
 IMAGES = ("0000000a/1/2/3", "0000000b/0/9/1")
 SIZES = (1, 4096, 30_000, (1 << 24) - 1)
@@ -148,7 +149,8 @@ def try_profile(text: str) -> str:
         return ""
     if load_profile(dump_profile(profile)) != profile:
         return "a profile is not read back as it was"
-    list(summary_lines(summarize(profile)))
+    list(summary_lines(summarize(profile), verbose=True))
+    list(csv_lines(profile))
     html_report(profile, {})
     what_if(profile, {}).points(3)
     differences(profile, profile)

@@ -31,6 +31,7 @@ from tinyprof.heat.boots import PAGES_MAX, split_boots
 from tinyprof.heat.totals import Tally
 from tinyprof.live.snapshot import LiveHeat
 from tinyprof.profile.resolve import make_profile
+from tinyprof.report.trace import trace_pieces
 from tinyprof.wire.frames import FrameDecoder, encode_frame
 
 SEED = 20261124
@@ -215,6 +216,11 @@ def read(data: bytes) -> int:
         heat.snapshot(1.0, whole=True)
     with contextlib.suppress(TinyprofError):
         make_profile([CaptureReader(io.BytesIO(data))])
+    with contextlib.suppress(TinyprofError):
+        reader = CaptureReader(io.BytesIO(data))
+        if reader.index:
+            for _ in trace_pieces(reader.events(), reader.index):
+                pass
     return size
 
 

@@ -17,6 +17,7 @@ from tinyprof.capture.format import MAGIC, Meta
 from tinyprof.capture.index import ImageIndex, StoredSizes, stored_sizes
 from tinyprof.capture.parts import Parts, recordings_of
 from tinyprof.capture.reader import CaptureReader
+from tinyprof.cli.bar import ReadingBar
 from tinyprof.cli.building.block_cache import open_cache
 from tinyprof.cramfs.reading.reader import open_image
 from tinyprof.cramfs.tree import Tree
@@ -112,11 +113,18 @@ def merge_files(
 ) -> tuple[Profile, bool]:
     """The merge of captures and profiles, each counted `weights` times, and whether all captures
     were whole."""
+    with closing(ReadingBar(paths)) as bar:
+        return _merged(paths, means, weights, bar)
+
+
+def _merged(
+    paths: Sequence[Path], means: Means, weights: Mapping[Path, int], bar: ReadingBar
+) -> tuple[Profile, bool]:
     captures = [path for path in paths if is_capture(path)]
-    profiles = [_load(path, weights.get(path, 1)) for path in paths if path not in captures]
+    profiles = [_load(path, weights.get(path, 1), bar) for path in paths if path not in captures]
     if not captures:
         return (profiles[0] if len(profiles) == 1 else merge_profiles(profiles)), True
-    profile, whole = _profile_of_captures(captures, means, weights)
+    profile, whole = _profile_of_captures(captures, means, weights, bar)
     return (merge_profiles([*profiles, profile]) if profiles else profile), whole
 
 
@@ -141,13 +149,13 @@ def is_capture(path: Path) -> bool:
 
 
 def _profile_of_captures(
-    paths: Sequence[Path], means: Means, weights: Mapping[Path, int]
+    paths: Sequence[Path], means: Means, weights: Mapping[Path, int], bar: ReadingBar
 ) -> tuple[Profile, bool]:
     readers: list[CaptureReader] = []
 
     def opened(parts: Sequence[int]) -> Iterator[CaptureReader]:
         for place in parts:
-            with paths[place].open("rb") as file:
+            with bar.opened(paths[place]) as file:
                 readers.append(CaptureReader(file, shown(str(paths[place]))))
                 yield readers[-1]
 
@@ -203,9 +211,10 @@ def index_to_record(image: Path | None, rootfs: Path | None) -> ImageIndex | Non
     return index
 
 
-def _load(path: Path, weight: int) -> Profile:
+def _load(path: Path, weight: int, bar: ReadingBar) -> Profile:
     """A profile, counted `weight` times. Raises TinyprofError that names the file."""
     data = read_limited(path, PROFILE_MAX)
+    bar.add(len(data))
     with about(shown(str(path))):
         try:
             return weighted(load_profile(data.decode("utf-8")), weight)

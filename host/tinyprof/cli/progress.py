@@ -178,11 +178,17 @@ def _bytes_per_record(totals: Totals) -> float | None:
 
 
 def summary_fields(
-    recording: Recording, output: Path, parts: int, port: str, baud: int, image_fsid: str | None
+    recording: Recording,
+    output: Path | None,
+    parts: int,
+    port: str,
+    baud: int,
+    image_fsid: str | None,
 ) -> dict[str, Any]:
+    """The fields of `record --json`. `output` None: nothing arrived, so there is no capture."""
     totals, ending = recording.totals, recording.ending
     return {
-        "capture": str(output),
+        "capture": str(output) if output else None,
         "parts": parts,
         "port": port,
         "baud": baud,

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from tinyprof.capture.index import ImageIndex
 from tinyprof.disk import replace_file
 from tinyprof.errors import TinyprofError
@@ -132,6 +134,12 @@ def _watch(terminals: list[int], wanted: EndWanted, over: threading.Event) -> No
             return
 
 
+VIEW_FAILED = (
+    "tinyprof: the live view failed, please report the lines above; the recording goes on without "
+    "it, and Ctrl-C ends it"
+)
+
+
 def record_on_screen(
     title: str,
     capture: Path,
@@ -144,8 +152,12 @@ def record_on_screen(
     """Record under the live view, until somebody leaves it or the recording ends by itself.
 
     What the target prints goes to `console`, too. `wanted`: whether a signal asked for the end.
-    `contents`: the files in flash, if they are at hand. If the terminal goes away the view closes,
-    and the recording goes on. Raises what the recording raised.
+    `contents`: the files in flash, if they are at hand. The recording goes on without the view
+
+    1. if the terminal goes away;
+    2. if the view fails, which is said.
+
+    Raises what the recording raised.
     """
     # Textual takes longer to import than all else.
     from tinyprof.live.recording import LiveRecording  # noqa: PLC0415
@@ -156,7 +168,11 @@ def record_on_screen(
     try:
         app.run()
     finally:
-        if not wanted.terminal_is_gone:
+        failed = bool(app.return_code) and feed.recording is None
+        if failed:
+            with contextlib.suppress(OSError):
+                click.echo(VIEW_FAILED, err=True)
+        elif not wanted.terminal_is_gone:
             feed.stop()
         feed.wait()
     if feed.crash:

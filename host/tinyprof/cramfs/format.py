@@ -44,6 +44,12 @@ IMAGE_MAX = 272 << 20
 """Bytes. The last table lies below 256 MiB, and its file has less than 16 MiB. Builder and reader
 share this limit."""
 
+IMAGE_LIMIT = (
+    f"cramfs holds at most {IMAGE_MAX >> 20} MiB: an inode points below 256 MiB, and a file has "
+    "less than 16"
+)
+"""The limit of an image and its reason, for messages."""
+
 DEPTH_MAX = 256
 """Directories below the root. Builder and reader share this limit."""
 
@@ -246,7 +252,8 @@ def superblock_fault(superblock: Superblock, available: int) -> ImageError | Non
     size = superblock.size
     if size > IMAGE_MAX:
         return ImageError(
-            f"image of {size} bytes by its superblock; cramfs holds at most {IMAGE_MAX}"
+            f"image of {size} bytes by its superblock; {IMAGE_LIMIT}",
+            "copy it again if the superblock is damaged",
         )
     if size < superblock.offset + SUPER_SIZE:
         return ImageError(

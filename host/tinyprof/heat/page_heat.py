@@ -37,15 +37,22 @@ class Sightings:
     """In which epochs a page was seen in one way.
 
     `epochs`: how many. `first`, `last`: their numbers. `stretches`: groups of epochs that follow
-    each other. `longest`: epochs of the longest stretch. `phases`: how many epochs in each phase
-    of the boot.
+    each other. `longest`: epochs of the longest stretch.
     """
 
-    __slots__ = ("_length", "epochs", "first", "last", "longest", "phases", "stretches")
+    __slots__ = ("_length", "_phases", "epochs", "first", "last", "longest", "stretches")
 
     def __init__(self) -> None:
         self.epochs = self.first = self.last = self.stretches = self.longest = self._length = 0
-        self.phases: list[int] = []
+        # The only phase so far, or the epochs of each phase: a list takes as much as all else.
+        self._phases: int | list[int] = 0
+
+    @property
+    def phases(self) -> list[int]:
+        """How many epochs in each phase of the boot."""
+        if isinstance(self._phases, int):
+            return [0] * self._phases + [self.epochs] if self.epochs else []
+        return self._phases
 
     def add(self, word: int, start: int, phase: int) -> None:
         """Add epochs: bit n of the word is epoch `start` + n. The word is not 0. All epochs are
@@ -62,16 +69,21 @@ class Sightings:
             longest = max(longest, self._length + _trailing_ones(word >> before_first))
             newest += self._length if stretches == 1 else 0
             stretches -= 1
+        self._note_phase(phase, count)
         self.epochs += count
         self.first = self.first or first
         self.last = start + length - 1
         self.stretches += stretches
         self.longest = max(self.longest, longest)
         self._length = newest
-        phases = self.phases
-        if len(phases) <= phase:
+
+    def _note_phase(self, phase: int, count: int) -> None:
+        if not self.epochs:
+            self._phases = phase
+        elif self._phases != phase:
+            phases = self._phases = self.phases
             phases += [0] * (phase + 1 - len(phases))
-        phases[phase] += count
+            phases[phase] += count
 
     def copy(self) -> Sightings:
         """Return an independent copy."""
@@ -82,7 +94,8 @@ class Sightings:
             self.last,
             self.stretches,
         )
-        twin.longest, twin._length, twin.phases = self.longest, self._length, [*self.phases]
+        twin.longest, twin._length = self.longest, self._length
+        twin._phases = self._phases if isinstance(self._phases, int) else [*self._phases]
         return twin
 
 
@@ -137,6 +150,17 @@ class PageHeat:
         """In how many epochs the page was seen."""
         seen = self.seen_as(ANY)
         return seen.epochs if seen else 0
+
+    def more_counters(self, words: Sequence[int]) -> int:
+        """How many more counters see() would begin for these words."""
+        kinds = self._kinds
+        for kind, word in enumerate(words):
+            kinds |= bool(word) << kind
+        return len(_KEYS_OF[kinds]) - len(self._sightings)
+
+    def without_new_kinds(self, words: Sequence[int]) -> list[int]:
+        """The words of the kinds that are counted already, and 0 for the others."""
+        return [word * (self._kinds >> kind & 1) for kind, word in enumerate(words)]
 
     def see(self, words: Sequence[int], start: int, phase: int) -> None:
         """Add epochs of one phase, later than all before: a word for each kind, whose bit n is

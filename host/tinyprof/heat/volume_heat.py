@@ -7,7 +7,7 @@ The messages of the volume come in. Counts go out. Page ids are never resolved h
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tinyprof.heat.page_heat import PageHeat
@@ -26,6 +26,11 @@ pages are new."""
 
 LENGTHS = 15
 """Epochs whose lengths are remembered. Their median is the length of an epoch."""
+
+COUNTERS_MAX = 1 << 18
+"""Counters of the pages of one boot. A page has one for each way in which it was seen, up to six.
+A CramFS image has at most 69,632 pages that are stored as they are. If each of them is executed
+and read, that takes three counters each."""
 
 _CLOCK_MODULO = 1 << 32
 
@@ -79,6 +84,11 @@ class VolumeHeat(VolumePages):
         self._count()
         return self._heats
 
+    def release(self, page_ids: Iterable[int]) -> None:
+        """Forget the heat of pages whose use is known elsewhere, once no more messages come."""
+        for page_id in page_ids:
+            self._heats.pop(page_id, None)
+
     def kinds_seen(self) -> dict[int, int]:
         """The kinds that each page was seen as, a bit each, in the running epochs too."""
         found = {page_id: heat.kinds for page_id, heat in self.pages.items()}
@@ -120,6 +130,8 @@ class VolumeHeat(VolumePages):
             self._count()
             self.phases.append(Phase(phase.name, max(self._open), phase.steady, share=share))
         super().finish()
+        # Counting may go beyond the limits, which belongs to the losses.
+        self._count()
 
     def _share_of_unfinished(self) -> float:
         """Return which share of an epoch the running one has lasted; 1 if nobody can tell."""
@@ -157,12 +169,29 @@ class VolumeHeat(VolumePages):
         phase."""
         phase = len(self.phases) - 1
         for page_id in set().union(*self._words):
-            heat = self._heats.get(page_id)
-            if heat is None:
-                heat = self._heats[page_id] = PageHeat()
-            heat.see([words.get(page_id, 0) for words in self._words], self._window_start, phase)
+            heat = self._heats.get(page_id) or PageHeat()
+            # Popped, so that words and counters of all pages are not in memory together.
+            seen = self._within_limits(heat, [words.pop(page_id, 0) for words in self._words])
+            if any(seen):
+                self._heats[page_id] = heat
+                heat.see(seen, self._window_start, phase)
         for words in self._words:
             words.clear()
+
+    def _within_limits(self, heat: PageHeat, seen: list[int]) -> list[int]:
+        """Return the words that there are counters for. The others count as beyond the limits."""
+        more = heat.more_counters(seen)
+        if self._room.counters + more <= COUNTERS_MAX:
+            self._room.counters += more
+            return seen
+        kept = heat.without_new_kinds(seen)
+        if not any(kept) and self._room.counters < COUNTERS_MAX:
+            self._room.counters += 1
+            first = next(kind for kind, word in enumerate(seen) if word)
+            kept[first] = seen[first]
+        self.beyond_limits += sum(word.bit_count() for word in seen)
+        self.beyond_limits -= sum(word.bit_count() for word in kept)
+        return kept
 
     def _count_phase(self, epoch: int, pages: EpochPages, fresh: int) -> None:
         """Add an epoch to the running phase, and begin the next phase if it is due."""

@@ -66,12 +66,13 @@ class EpochPages:
 
 
 class Room:
-    """What the volumes of one boot have of the limits: pages, and records of open epochs."""
+    """What the volumes of one boot have of the limits: pages, records of open epochs, and counters
+    of pages (VolumeHeat)."""
 
-    __slots__ = ("open_records", "pages")
+    __slots__ = ("counters", "open_records", "pages")
 
     def __init__(self) -> None:
-        self.pages = self.open_records = 0
+        self.pages = self.open_records = self.counters = 0
 
 
 class VolumePages:

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from heapq import heappop, heappush
-from itertools import accumulate
+from itertools import accumulate, chain
 from math import ceil, inf
+from typing import NamedTuple
 
 from tinyprof.cramfs.kernel import KernelModel, judge
 from tinyprof.cramfs.programs import mapped_parts
 from tinyprof.plan.value import Candidate
-from tinyprof.segments.runs import choose_items, choose_runs, items_of
+from tinyprof.segments.runs import ItemChoice, choose_items, choose_runs, items_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +98,24 @@ def split_segment_offers(
         if mapped_parts(file.head, file.size) is None:
             return leading_runs(file)
         parts = _parts(file, "mainline")
-        if not any(file.value(page) for page in file.uses):
+        if not any(map(file.value, file.uses)):
             return []
         pricing = _Pricing(file, parts, mapping(file.processes), cuts_max)
         hull = _hull(pricing.best_at, max(CALLS_LEAST, WORK_MAX // max(1, pricing.pages)))
         return [hull] if hull else []
 
     return offers
+
+
+class _Choice(NamedTuple):
+    """The best choice at some price of flash. Its pages are asked for only if it is offered."""
+
+    cost: int
+    value: int
+    pages: Callable[[], tuple[int, ...]]
+
+    def offer(self) -> Offer:
+        return Offer(self.pages(), self.cost, self.value)
 
 
 class _Pricing:
@@ -112,30 +125,41 @@ class _Pricing:
         self, file: Candidate, parts: Sequence[Sequence[int]], mapping: float, cuts_max: int
     ) -> None:
         self._parts, self._mapping, self._cuts_max = parts, mapping, cuts_max
+        value_of = {page: file.value(page) for page in file.uses}
         self._costs = [[file.cost(page) for page in part] for part in parts]
-        self._values = [[file.value(page) for page in part] for part in parts]
+        self._values = [[value_of.get(page, 0) for page in part] for part in parts]
         self._items = [
             items_of(values, costs)
             for values, costs in zip(self._values, self._costs, strict=True)
         ]
         self.pages = sum(map(len, parts))
 
-    def best_at(self, flash: float) -> Offer:
+    def best_at(self, flash: float) -> _Choice:
         """The best runs at a price of `flash` bytes of RAM for a byte of flash."""
-        choice = choose_items(self._items, flash, self._mapping, self._cuts_max)
-        if choice is None:
-            choice = choose_runs(
-                [
-                    [value - flash * cost for value, cost in zip(values, costs, strict=True)]
-                    for values, costs in zip(self._values, self._costs, strict=True)
-                ],
-                [self._mapping * cuts for cuts in range(self._cuts_max + 1)],
-            )
+        quick = choose_items(self._items, flash, self._mapping, self._cuts_max)
+        if quick is None:
+            return self._best_within(flash)
+        cuts = round(self._mapping * quick.cuts)
+        return _Choice(quick.cost, quick.value - cuts, partial(self._pages_of, quick))
+
+    def _pages_of(self, choice: ItemChoice) -> tuple[int, ...]:
+        of_parts = zip(self._parts, choice.page_runs, strict=True)
+        return tuple(chain.from_iterable(part[run] for part, runs in of_parts for run in runs))
+
+    def _best_within(self, flash: float) -> _Choice:
+        """The best runs with no more cuts than a file may have."""
+        choice = choose_runs(
+            [
+                [value - flash * cost for value, cost in zip(values, costs, strict=True)]
+                for values, costs in zip(self._values, self._costs, strict=True)
+            ],
+            [self._mapping * cuts for cuts in range(self._cuts_max + 1)],
+        )
         chosen = [(n, at) for n, found in enumerate(choice.pages) for at in found]
-        return Offer(
-            tuple(self._parts[n][at] for n, at in chosen),
+        return _Choice(
             sum(self._costs[n][at] for n, at in chosen),
             sum(self._values[n][at] for n, at in chosen) - round(self._mapping * choice.cuts),
+            lambda: tuple(self._parts[n][at] for n, at in chosen),
         )
 
 
@@ -179,7 +203,7 @@ class _Gap:
         )
 
 
-def _hull(best_at: Callable[[float], Offer], calls: int) -> Hull:
+def _hull(best_at: Callable[[float], _Choice], calls: int) -> Hull:
     """The offers that are the best at some price of flash.
 
     1. Begin with the best offer at nearly no price, and the gap from nothing to it.
@@ -187,7 +211,7 @@ def _hull(best_at: Callable[[float], Offer], calls: int) -> Hull:
     3. If the best offer at that price lies above the line, keep it and split the gap at it.
     4. Repeat 2 and 3, at most `calls` times. The highest gap left is `missed`.
     """
-    most = best_at(NEARLY_NOTHING)
+    most = best_at(NEARLY_NOTHING).offer()
     if most.value <= 0:
         return Hull()
     found = Hull([most])
@@ -197,12 +221,13 @@ def _hull(best_at: Callable[[float], Offer], calls: int) -> Hull:
         calls -= 1
         gap = gaps[heappop(queue)[1]]
         less, more, slope = gap.less, gap.more, gap.slope
-        offer = best_at(slope)
+        best = best_at(slope)
         # An offer on the line between the two is no better than they are.
-        gain = (offer.value - less.value) * (more.cost - less.cost)
-        if less.cost < offer.cost < more.cost and gain > (offer.cost - less.cost) * (
+        gain = (best.value - less.value) * (more.cost - less.cost)
+        if less.cost < best.cost < more.cost and gain > (best.cost - less.cost) * (
             more.value - less.value
         ):
+            offer = best.offer()
             found.append(offer)
             for part in (_Gap(less, gap.steep, offer, slope), _Gap(offer, slope, more, gap.flat)):
                 heappush(queue, (-part.height, len(gaps)))

@@ -21,8 +21,8 @@ from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.compressor import choose_compressor
-from tinyprof.cramfs.writing.packer import BlockCache, compressed_size_of
-from tinyprof.cramfs.writing.writer import WriteOptions, Written, write_image
+from tinyprof.cramfs.writing.packer import BlockCache, CheckedBlocks, compressed_size_of
+from tinyprof.cramfs.writing.writer import Progress, WriteOptions, Written, write_both, write_image
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan.offers import Model, offered_by
@@ -145,18 +145,22 @@ class Planner:
         model: Model | None = None,
         *,
         splitting: Splitting | None = None,
+        progress: Progress | None = None,
     ) -> None:
         """`splitting`: the segments of files are split at the chosen runs, for kernel mainline.
+        `progress` is told of the pages that are packed for the first images.
 
         `model` tells which pages can be had. Without it, `splitting` or the kernel in `options`
         decides.
         """
+        # The same pages are asked for by every image that is built for a plan.
+        cache = CheckedBlocks(cache)
         self._splitting, self._known = splitting, Known()
         self._sizes = compressed_size_of(choose_compressor(options.level, options.zopfli), cache)
         self._tree, self._match, self._options, self._cache = tree, match, options, cache
-        self.image_before = len(self._write({}, options).image)
         # With the first page in place come block pointers that let equal pages share their bytes.
-        compressed = self._write({}, replace(options, extended=True)).image
+        before, compressed = write_both(tree, options, cache, progress)
+        self.image_before = len(before)
         self._end = _compressed_end(read_image(compressed))
         from_flash = options.kernel == "patched" and not splitting
         self.candidates = candidates_in(match, self._sizes, from_flash=from_flash)

@@ -79,8 +79,14 @@ def profile_of_boot(boot: Boot, index: ImageIndex, weight: int = 1) -> Profile:
     return resolved(boot, index, weight)[0]
 
 
-def resolved(boot: Boot, index: ImageIndex, weight: int) -> tuple[Profile, ToldMatch | None]:
-    """The profile of a boot, and for the index of a tree, the told files that it has."""
+def resolved(
+    boot: Boot, index: ImageIndex, weight: int, *, release: bool = False
+) -> tuple[Profile, ToldMatch | None]:
+    """The profile of a boot, and for the index of a tree, the told files that it has.
+
+    `release`: the boot is over and nobody asks it again. Then the pages of an image are forgotten
+    one file after another, so that a large recording is not in memory twice.
+    """
     assert boot.hello
     number = index.volume_of(boot.hello)
     volume = boot.volumes.get(number) or VolumeHeat()
@@ -104,19 +110,24 @@ def resolved(boot: Boot, index: ImageIndex, weight: int) -> tuple[Profile, ToldM
         told = match_told(index, boot.told.of_volume(number), used.page_ids)
         placed: Iterable[PlacedFile] = told.placed
     else:
-        placed = _placed(index, used.page_ids)
+        placed = _placed(index, used.page_ids, volume if release else None)
     files = _files(volume, str(index.fsid), placed, used, known) if used.page_ids else ()
     links = None if index.of_tree else _links(index, used, known)
     unknown = len((volume.page_ids | used.page_ids) - known)
     return Profile((facts,), unknown, files, links=links), told
 
 
-def _placed(index: ImageIndex, page_ids: Set[int]) -> Iterator[PlacedFile]:
-    """The files of an image with used pages."""
+def _placed(
+    index: ImageIndex, page_ids: Set[int], over: VolumeHeat | None
+) -> Iterator[PlacedFile]:
+    """The files of an image with used pages. `over` forgets the pages of each file before the
+    next one."""
     for file in index.files:
         its_pages = [page_id for page_id in file.page_ids if page_id in page_ids]
         if its_pages:
             yield PlacedFile(file, file.page_ids[0], its_pages)
+            if over:
+                over.release(its_pages)
 
 
 def _phase_facts(phases: Sequence[Phase], steady: Sequence[bool]) -> tuple[PhaseFacts, ...]:

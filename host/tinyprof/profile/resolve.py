@@ -133,7 +133,7 @@ def _boots_of(
     for boot in split_boots(capture.events()):
         if boot.hello:
             index = _index_of(capture, boot.hello, means)
-            profile, told = resolved(boot, index, weight)
+            profile, told = resolved(boot, index, weight, release=True)
             if told:
                 means.on_told(capture.name, told)
             yield profile, _not_of(boot.hello, means.image)

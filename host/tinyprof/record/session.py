@@ -162,6 +162,14 @@ class Session:
         parts = self._writer.parts if isinstance(self._writer, RollingWriter) else 1
         return [part_path(self._request.output, part) for part in range(parts)]
 
+    def discard(self) -> None:
+        """Remove the files of a recording in which nothing arrived, so that they hinder no other.
+
+        Nothing but the program's own words is in them.
+        """
+        for path in self.paths:
+            path.unlink(missing_ok=True)
+
     def record(
         self,
         observer: Observer,

@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tinyprof.pages import page_ranges
+from tinyprof.pages import PAGE_SIZE, page_ranges
 from tinyprof.profile.model import FileUse, Profile
 from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Temperature, Thresholds, temperatures
+from tinyprof.tables.columns import ROWS_SHOWN, more, pages_kib, table, wrapped
 from tinyprof.text import counted
 
 _RANK = {temperature: rank for rank, temperature in enumerate(Temperature)}
@@ -82,27 +83,41 @@ def _difference(
     )
 
 
+_SUMS = ("gained", "lost", "hotter", "colder")
+
+
 def difference_fields(found: list[FileDifference]) -> dict[str, Any]:
     """The fields of `tinyprof diff --json`."""
-    sums = {
-        name: sum(len(getattr(it, name)) for it in found)
-        for name in ("gained", "lost", "hotter", "colder")
-    }
-    return {**sums, "files": [asdict(it) for it in found]}
+    sums = {name: sum(len(getattr(it, name)) for it in found) for name in _SUMS}
+    sizes = {f"{name}_bytes": sums[name] * PAGE_SIZE for name in ("gained", "lost")}
+    return {**sums, **sizes, "files": [asdict(it) for it in found]}
 
 
-def difference_lines(found: list[FileDifference]) -> Iterator[str]:
-    """The text of `tinyprof diff`."""
-    yield "gained  lost hotter colder  path"
-    for it in found:
-        changed = "  (its content has changed)" if it.changed else ""
-        counts = f"{len(it.gained):6}{len(it.lost):6}{len(it.hotter):7}{len(it.colder):7}"
-        yield f"{counts}  {it.path}{changed}"
-        for name in ("gained", "lost", "hotter", "colder"):
-            if pages := getattr(it, name):
-                yield f"          {name}: {page_ranges(pages)}"
-    sums = difference_fields(found)
-    yield (
-        f"{sums['gained']:6}{sums['lost']:6}{sums['hotter']:7}{sums['colder']:7}  in "
-        f"{counted(len(found), 'file')}"
+def difference_lines(found: list[FileDifference], *, verbose: bool = False) -> Iterator[str]:
+    """The text of `tinyprof diff`. `verbose`: all files, and the numbers of their pages."""
+    sums = {name: sum(len(getattr(it, name)) for it in found) for name in _SUMS}
+    yield from wrapped(
+        f"in {counted(len(found), 'file')}: {counted(sums['gained'], 'page')} gained "
+        f"({pages_kib(sums['gained'])} KiB), {sums['lost']:,} lost "
+        f"({pages_kib(sums['lost'])} KiB), {sums['hotter']:,} hotter, {sums['colder']:,} colder"
     )
+    # The files that differ most come first.
+    ranked = sorted(found, key=lambda it: -sum(len(getattr(it, name)) for name in _SUMS))
+    files = found if verbose else ranked[:ROWS_SHOWN]
+    if not files:
+        return
+    rows = [
+        (*(f"{len(getattr(it, name)):,}" for name in _SUMS), "*" * it.changed, it.path)
+        for it in files
+    ]
+    head, *lines = table((*_SUMS, "", "file"), rows)
+    yield head
+    for it, line in zip(files, lines, strict=True):
+        yield line
+        for name in _SUMS if verbose else ():
+            if pages := getattr(it, name):
+                yield from wrapped(f"{name}: {page_ranges(pages)}", "    ", "      ")
+    if len(files) < len(found):
+        yield more(len(found) - len(files), "file")
+    if any(it.changed for it in files):
+        yield "* its content has changed"

@@ -7,6 +7,7 @@ The JSON fields are a plan file too: `tinyprof build --plan` reads the output of
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -14,13 +15,28 @@ from typing import Any
 from tinyprof.pages import page_ranges
 from tinyprof.plan.plan_file import plan_fields
 from tinyprof.plan.planner import Plan, PlannedFile
+from tinyprof.plan.what_if import Point
 from tinyprof.report.sources import source_lines, source_rows
 from tinyprof.rootfs.match import Match
 from tinyprof.segments.split_tree import Prices
+from tinyprof.tables.columns import (
+    ROWS_SHOWN,
+    kib,
+    more,
+    percent,
+    share,
+    signed_kib,
+    signed_percent,
+    table,
+    wrapped,
+)
 from tinyprof.text import counted
 
-PLOT_WIDTH = 50
+PLOT_WIDTH = 22
 """Characters of the longest bar of a curve."""
+
+KNEE = 0.9
+"""The share of the RAM that can be saved at which the knee of a curve is told."""
 
 CHANGED_MAX = 20
 """Changed files that are named."""
@@ -32,12 +48,24 @@ def plan_document(plan: Plan, today: int | None = None) -> dict[str, Any]:
         **plan_fields(plan.pages),
         "kernel": plan.kernel,
         "prediction": asdict(plan.prediction),
+        "change": _changes(plan),
         "value": plan.value,
         **_goodness(plan),
+        "left_out": _left_out(plan),
         "files": [_file_fields(file) for file in plan.files],
         "match": match_fields(plan.match),
         "sources": source_rows(plan.match.boots),
         **({} if today is None else {"compare": _comparison(plan, today)}),
+    }
+
+
+def _changes(plan: Plan) -> dict[str, float]:
+    """The shares by which the figures of a plan change."""
+    it = plan.prediction
+    return {
+        "image": share(it.image - it.image_before, it.image_before),
+        "page_cache": share(it.page_cache - it.page_cache_before, it.page_cache_before),
+        "steady": share(it.steady - it.steady_before, it.steady_before),
     }
 
 
@@ -110,35 +138,48 @@ def match_lines(match: Match) -> Iterator[str]:
         )
 
 
-def plan_lines(plan: Plan, today: int | None = None) -> Iterator[str]:
-    """The text of `tinyprof plan`. `today`: bytes of the image to compare with."""
+def plan_lines(plan: Plan, today: int | None = None, *, verbose: bool = False) -> Iterator[str]:
+    """The text of `tinyprof plan`. `today`: bytes of the image to compare with. `verbose`: all
+    files, and the numbers of their pages."""
     it = plan.prediction
-    yield (
-        f"image {it.image} bytes, {it.image - it.image_before:+} to the one without "
-        f"pages in place; {counted(it.pages, 'page')} in place for a {plan.kernel} kernel"
+    figures = (
+        ("image", it.image, it.image_before),
+        ("page cache, if nothing is dropped", it.page_cache, it.page_cache_before),
+        ("page cache, steady state", it.steady, it.steady_before),
     )
+    rows = [
+        (
+            kib(before),
+            kib(after),
+            signed_kib(after - before),
+            signed_percent(after - before, before),
+            name,
+        )
+        for name, after, before in figures
+    ]
+    yield from table(("before", "planned", "change", "", "KiB"), rows)
     if today is not None:
         compared = _comparison(plan, today)
-        yield (
-            f"against the image of today, {today} bytes: {compared['difference']:+} bytes, "
+        yield from wrapped(
+            f"against the image of today, {today:,} bytes: {compared['difference']:+,} bytes, "
             f"{compared['percent']:+.1f} %"
         )
-    yield (
-        f"page cache {it.page_cache // 1024} KiB instead of {it.page_cache_before // 1024} "
-        f"if nothing is ever dropped; in the steady state {it.steady // 1024} KiB instead of "
-        f"{it.steady_before // 1024}" + _links_text(it.links)
+    yield from wrapped(
+        f"{counted(it.pages, 'page')} in place for a {plan.kernel} kernel{_links_text(it.links)}"
     )
-    yield _goodness_line(plan)
-    yield from source_lines(plan.match.boots)
-    for file in plan.files:
-        yield from _file_lines(file, plan.split)
+    yield from wrapped(_goodness_line(plan))
+    for line in source_lines(plan.match.boots):
+        text = line.lstrip()
+        yield from wrapped(text, line[: len(line) - len(text)], "      ")
+    yield from _file_lines(plan, verbose)
+    yield from _left_out_lines(plan)
 
 
 def _links_text(links: int) -> str:
     if not links:
         return ""
     pages = "a page" if links == 1 else f"{links} pages"
-    return f"; {pages} of that for {counted(links, 'symbolic link')}"
+    return f"; {pages} of the page cache for {counted(links, 'symbolic link')}"
 
 
 def _goodness_line(plan: Plan) -> str:
@@ -147,40 +188,118 @@ def _goodness_line(plan: Plan) -> str:
         best = "no choice of pages is better"
     else:
         best = f"at least {of_best:.2f} % of the best choice of pages"
-    return f"{best}; {of_bound:.2f} % of the fractional bound, as if pages could be had in parts"
+    return f"{best}; {of_bound:.2f} % of the fractional optimum, as if pages could be had in parts"
 
 
-def _file_lines(file: PlannedFile, split: bool) -> Iterator[str]:
-    filler = f", {file.filler} of them only to reach others" if file.filler else ""
-    yield (
-        f"{file.path}: {len(file.chosen)} of {counted(file.pages, 'page')}{filler}; costs "
-        f"{file.cost} bytes of flash, saves {file.saves} of RAM"
-    )
+def _file_lines(plan: Plan, verbose: bool) -> Iterator[str]:
+    """The files with pages in place, those that save most first; `verbose`: all, with their
+    pages."""
+    chosen = [file for file in plan.files if file.chosen or verbose]
+    files = chosen if verbose else chosen[:ROWS_SHOWN]
+    if not files:
+        return
+    rows = [
+        (
+            f"{len(file.chosen):,}",
+            f"{file.pages:,}",
+            f"{file.filler:,}",
+            kib(file.cost),
+            kib(file.saves),
+            file.path,
+        )
+        for file in files
+    ]
+    head, *lines = table(("in place", "of pages", "filler", "flash KiB", "RAM KiB", "file"), rows)
+    yield head
+    for file, line in zip(files, lines, strict=True):
+        yield line
+        if verbose:
+            yield from _page_lines(file, plan.split)
+    if len(files) < len(chosen):
+        left = chosen[len(files) :]
+        pages = counted(sum(len(file.chosen) for file in left), "page")
+        yield more(len(left), "file", f" with {pages} in place")
+
+
+def _page_lines(file: PlannedFile, split: bool) -> Iterator[str]:
     if file.chosen:
-        yield f"    in place: {page_ranges(file.chosen)}"
+        yield from wrapped(f"in place: {page_ranges(file.chosen)}", "    ", "      ")
     if file.chosen and split:
-        yield f"    {Prices().weighing(file.processes)}"
+        yield from wrapped(Prices().weighing(file.processes), "    ", "      ")
     for reason, pages in file.left_out.items():
-        yield f"    left out: {page_ranges(pages)}: {reason}"
+        yield from wrapped(f"left out: {page_ranges(pages)}: {reason}", "    ", "      ")
+
+
+def _left_out(plan: Plan) -> dict[str, int]:
+    """The number of used pages that are not in place, by the reason, the most first."""
+    counts: Counter[str] = Counter()
+    for file in plan.files:
+        counts.update({reason: len(pages) for reason, pages in file.left_out.items()})
+    return dict(counts.most_common())
+
+
+def _left_out_lines(plan: Plan) -> Iterator[str]:
+    counts = _left_out(plan)
+    if not counts:
+        return
+    yield f"{counted(sum(counts.values()), 'used page')} left out:"
+    for reason, count in counts.items():
+        yield from wrapped(reason, f"{count:8,}  ", " " * 10)
+
+
+def knee_of(plans: Sequence[Plan]) -> Plan | None:
+    """The plan with the least flash that saves KNEE of the RAM that all that pays saves."""
+    most = max((_saved(plan) for plan in plans), default=0)
+    enough = [plan for plan in plans if most and _saved(plan) >= KNEE * most]
+    return min(enough, key=lambda plan: plan.prediction.image, default=None)
 
 
 def curve_fields(plans: Sequence[Plan]) -> list[dict[str, Any]]:
     """The points of `tinyprof plan --curve --json`."""
-    return [asdict(plan.prediction) | _goodness(plan) for plan in plans]
+    most = max((_saved(plan) for plan in plans), default=0)
+    return [
+        asdict(plan.prediction)
+        | _goodness(plan)
+        | {"saved": _saved(plan), "saved_share": share(_saved(plan), most)}
+        for plan in plans
+    ]
+
+
+def curve_document(plans: Sequence[Plan]) -> dict[str, Any]:
+    """The fields of `tinyprof plan --curve --json`. `knee` is the point that the text tells."""
+    knee = knee_of(plans)
+    fields = curve_fields(plans)
+    return {"curve": fields, "knee": fields[plans.index(knee)] if knee else None}
+
+
+def curve_points(plans: Sequence[Plan]) -> list[Point]:
+    """Flash and RAM of the plans, from nothing on, for a picture."""
+    found = {(0, 0)} | {
+        (plan.prediction.image - plan.prediction.image_before, _saved(plan)) for plan in plans
+    }
+    return [Point(0, cost, saves) for cost, saves in sorted(found)]
 
 
 def curve_lines(plans: Sequence[Plan]) -> Iterator[str]:
-    """A table of flash against RAM, with a bar for the RAM that is saved in the steady state."""
-    yield "     image  flash more  pages  RAM saved steady  page cache saved"
+    """The knee, and a table of flash against RAM with a bar for the RAM that the steady state
+    saves."""
     most = max((_saved(plan) for plan in plans), default=0) or 1
-    for plan in plans:
-        it = plan.prediction
-        bar = "█" * round(PLOT_WIDTH * _saved(plan) / most)
-        cache = (it.page_cache_before - it.page_cache) // 1024
-        more = it.image - it.image_before
-        yield (
-            f"{it.image:10}{more:12}{it.pages:7}{_saved(plan) // 1024:14} KiB{cache:14} KiB  {bar}"
+    knee = knee_of(plans)
+    if knee:
+        more_flash = knee.prediction.image - knee.prediction.image_before
+        yield from wrapped(
+            f"{percent(_saved(knee), most)} of the RAM that can be saved "
+            f"({kib(_saved(knee))} KiB) for {kib(more_flash)} KiB of flash"
         )
+    rows = []
+    for plan in plans:
+        it, saved = plan.prediction, _saved(plan)
+        row = (it.image, it.image - it.image_before)
+        cache = it.page_cache_before - it.page_cache
+        figures = (*map(kib, row), f"{it.pages:,}", kib(saved), percent(saved, most), kib(cache))
+        rows.append((*figures, "█" * round(PLOT_WIDTH * saved / most)))
+    heads = ("image", "flash +", "pages", "RAM saved", "share", "cache saved", "KiB")
+    yield from table(heads, rows)
 
 
 def _saved(plan: Plan) -> int:

@@ -13,11 +13,20 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tinyprof.pages import pages_in
+from tinyprof.pages import PAGE_SIZE, pages_in
 from tinyprof.plan.value import pays
 from tinyprof.profile.model import KIND_LETTERS, BootFacts, FileUse, Profile
 from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Temperature, Thresholds, temperatures
 from tinyprof.profile.tprof import boot_fields
+from tinyprof.tables.columns import (
+    ROWS_SHOWN,
+    more,
+    pages_kib,
+    percent,
+    share,
+    table,
+    wrapped,
+)
 from tinyprof.tables.ledger import losses_text
 from tinyprof.tables.strip import CELLS, heat_strip
 from tinyprof.text import counted
@@ -29,6 +38,7 @@ _ENDED = {
 }
 """By the field `ended` of a boot."""
 
+_KIND_WORDS = (("exec", "exec"), ("read", "read"), ("write", "write"), ("file", "read()"))
 _KINDS = [(kind.name.lower(), letter) for kind, letter in KIND_LETTERS.items()]
 
 
@@ -115,10 +125,22 @@ def _file(profile: Profile, use: FileUse, thresholds: Thresholds) -> FileSummary
 def summary_fields(summary: Summary) -> dict[str, Any]:
     """The fields of `tinyprof report --json`."""
     names = ("epochs", "unknown_pages", "used", "hot", "warm", "once", "worth_xip")
+    parts = ("hot", "warm", "once", "worth_xip")
     return {
         **{name: getattr(summary, name) for name in names},
+        "used_bytes": summary.used * PAGE_SIZE,
+        "worth_xip_bytes": summary.worth_xip * PAGE_SIZE,
+        "shares": {name: share(getattr(summary, name), summary.used) for name in parts},
         "runs": [boot_fields(boot) for boot in summary.boots],
-        "files": [asdict(file) for file in summary.files],
+        "files": [_file_fields(file) for file in summary.files],
+    }
+
+
+def _file_fields(file: FileSummary) -> dict[str, Any]:
+    return {
+        **asdict(file),
+        "used_bytes": file.used * PAGE_SIZE,
+        "used_share": share(file.used, file.pages),
     }
 
 
@@ -163,30 +185,64 @@ def phase_lines(boot: BootFacts) -> Iterator[str]:
         )
 
 
-def summary_lines(summary: Summary) -> Iterator[str]:
-    """The text of `tinyprof report`, a line at a time."""
-    for boot in summary.boots:
-        yield boot_text(boot)
+def summary_lines(summary: Summary, *, verbose: bool = False) -> Iterator[str]:
+    """The text of `tinyprof report`, a line at a time. `verbose`: all files, and their kinds."""
+    yield from _total_lines(summary)
+    boots = summary.boots if verbose else summary.boots[:ROWS_SHOWN]
+    for boot in boots:
+        yield from wrapped(boot_text(boot), "", "  ")
         if source := source_of_boot(boot):
-            yield f"  {source}"
-        yield from phase_lines(boot)
-    yield (
-        f"{counted(summary.used, 'page')} used in {counted(len(summary.files), 'file')}: "
-        f"{summary.hot} hot, "
-        f"{summary.warm} warm, "
-        f"{summary.once} once; {summary.worth_xip} of them worth storing in place"
-        + (
-            f"; {counted(summary.unknown_pages, 'page')} of no file"
-            if summary.unknown_pages
-            else ""
+            yield from wrapped(source, "  ", "    ")
+        for line in phase_lines(boot):
+            yield from wrapped(line.strip(), "  ", "    ")
+    if len(boots) < len(summary.boots):
+        yield more(len(summary.boots) - len(boots), "boot")
+    files = summary.files if verbose else summary.files[:ROWS_SHOWN]
+    rows = [
+        (
+            f"{file.hot:,}",
+            f"{file.warm:,}",
+            f"{file.once:,}",
+            f"{file.used:,}",
+            f"{file.pages:,}",
+            percent(file.used, file.pages),
+            pages_kib(file.used),
+            file.path,
         )
+        for file in files
+    ]
+    heads = ("hot", "warm", "once", "used", "of pages", "share", "KiB used", "file")
+    head, *lines = table(heads, rows)
+    yield head
+    for file, line in zip(files, lines, strict=True):
+        yield line
+        yield f"    {file.strip}"
+        if verbose:
+            kinds = ", ".join(f"{name} {getattr(file, kind):,}" for kind, name in _KIND_WORDS)
+            yield f"    pages by kind: {kinds}"
+    left = summary.files[len(files) :]
+    if left:
+        used = sum(file.used for file in left)
+        yield more(len(left), "file", f" with {counted(used, 'used page')}")
+    yield f"{', '.join(f'{cell} {it.value}' for it, cell in CELLS.items())}"
+
+
+def _total_lines(summary: Summary) -> Iterator[str]:
+    classes = ", ".join(
+        f"{getattr(summary, name):,} {name} ({percent(getattr(summary, name), summary.used)})"
+        for name in ("hot", "warm", "once")
     )
-    legend = ", ".join(f"{cell} {temperature.value}" for temperature, cell in CELLS.items())
-    yield f"   hot  warm  once  of pages  exec  read write  file  path     {legend}"
-    for file in summary.files:
-        classes = f"{file.hot:6}{file.warm:6}{file.once:6}"
-        yield (
-            f"{classes}{file.pages:10}{file.exec:6}{file.read:6}{file.write:6}{file.file:6} "
-            f" {file.path}"
-        )
-        yield f"        {file.strip}"
+    yield from wrapped(
+        f"{counted(summary.used, 'page')} ({pages_kib(summary.used)} KiB) used in "
+        f"{counted(len(summary.files), 'file')}: {classes}",
+        "",
+        "  ",
+    )
+    unknown = summary.unknown_pages
+    yield from wrapped(
+        f"{summary.worth_xip:,} of them ({pages_kib(summary.worth_xip)} KiB, "
+        f"{percent(summary.worth_xip, summary.used)}) are worth storing in place"
+        + (f"; {counted(unknown, 'page')} of no file" if unknown else ""),
+        "",
+        "  ",
+    )

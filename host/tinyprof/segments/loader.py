@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.segments.elf import Elf, Segment, page_ceil, page_floor
 
 
-@dataclass(frozen=True, slots=True)
-class MappedPage:
+class MappedPage(NamedTuple):
     """A page of memory that shows a page of the file.
 
     `flags` are PF_R, PF_W and PF_X. `offset` is the page's first byte in the file. The page shows

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 from operator import gt
+from typing import NamedTuple
 
 NEVER = float("-inf")
 
@@ -154,36 +155,78 @@ def _combined(sums: Sequence[_Sum], worths: Sequence[float], most: int) -> list[
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """Neighbouring pages of a segment that are chosen together: their value in place, and their
-    cost in flash.
+class Items:
+    """The items of a segment, in order. An item is neighbouring pages that are chosen together.
 
     A page with a value is an item of its own. Neighbours without value are one item. The first
     page of a segment is always an item of its own, as a cut may need it in place.
+
+    - `starts`: the first page of each item, and the number of pages behind the last one.
+    - `values`, `costs`: the value in place of each item, and its cost in flash.
+    - `value_sums`, `cost_sums`: the sums of all items before each one, and of all items.
     """
 
-    pages: range
+    starts: Sequence[int]
+    values: Sequence[int]
+    costs: Sequence[int]
+    value_sums: Sequence[int]
+    cost_sums: Sequence[int]
+
+
+def items_of(values: Sequence[int], costs: Sequence[int]) -> Items:
+    """The items of a segment, by the value and the cost of each page."""
+    count = len(values)
+    starts = [
+        page for page in range(count) if page < 2 or values[page] > 0 or values[page - 1] > 0
+    ]
+    ends = [*starts[1:], count]
+    sums = list(accumulate(costs, initial=0))
+    of_items = [sums[end] - sums[start] for start, end in zip(starts, ends, strict=False)]
+    # In an item of several pages no page has a value.
+    worths = [max(0, values[start]) if start else values[0] for start in starts]
+    return Items(
+        [*starts, count],
+        worths,
+        of_items,
+        list(accumulate(worths, initial=0)),
+        list(accumulate(of_items, initial=0)),
+    )
+
+
+class ItemChoice(NamedTuple):
+    """The chosen items of each segment, as runs of their numbers, and the number of cuts.
+
+    `value` and `cost` are those of the items. `worth` is the value less the prices of the flash
+    and of the cuts.
+    """
+
+    segments: Sequence[Items]
+    runs: tuple[Sequence[range], ...]
+    cuts: int
     value: int
     cost: int
+    worth: float
 
+    @property
+    def page_runs(self) -> list[list[slice]]:
+        """The runs of pages in place in each segment, counted from its first."""
+        return [
+            [slice(items.starts[run.start], items.starts[run.stop]) for run in runs]
+            for items, runs in zip(self.segments, self.runs, strict=True)
+        ]
 
-def items_of(values: Sequence[int], costs: Sequence[int]) -> list[Item]:
-    """The items of a segment, by the value and the cost of each page."""
-    items: list[Item] = []
-    at = 0
-    for alone, group in groupby(range(len(values)), key=lambda page: values[page] > 0 or not page):
-        pages = list(group)
-        if alone:
-            items += [Item(range(page, page + 1), values[page], costs[page]) for page in pages]
-        else:
-            items.append(Item(range(at, at + len(pages)), 0, sum(costs[at : at + len(pages)])))
-        at += len(pages)
-    return items
+    @property
+    def pages(self) -> tuple[tuple[int, ...], ...]:
+        """The pages in place in each segment, counted from its first."""
+        return tuple(
+            tuple(page for run in runs for page in range(run.start, run.stop))
+            for runs in self.page_runs
+        )
 
 
 def choose_items(
-    segments: Sequence[Sequence[Item]], flash: float, cut: float, cuts_max: int
-) -> RunChoice | None:
+    segments: Sequence[Items], flash: float, cut: float, cuts_max: int
+) -> ItemChoice | None:
     """The best choice by the rules of choose_runs(), where each cut has the same price.
 
     `flash` is the price of a byte of flash, `cut` that of a cut. None where the best choice has
@@ -191,59 +234,85 @@ def choose_items(
     """
     whole, pieces = [], []
     for index, items in enumerate(segments):
-        worths = [item.value - flash * item.cost for item in items]
-        lead = _lead(worths)
-        cut_up = _cut_up(worths, cut) if items else lead
+        if index and not items.value_sums[-1]:
+            whole.append(NOTHING)
+            pieces.append(NOTHING)
+            continue
+        worths = [
+            value - flash * cost for value, cost in zip(items.values, items.costs, strict=True)
+        ]
+        lead = _priced(items, _lead(worths), flash, cut)
+        cut_up = _priced(items, _cut_up(worths, cut), flash, cut) if worths else lead
         whole.append(lead)
-        pieces.append(cut_up if not index or cut_up[0] > lead[0] else lead)
-    best = pieces if sum(it[0] for it in pieces) > sum(it[0] for it in whole) else whole
-    cuts = sum(it[1] for it in best)
+        pieces.append(cut_up if not index or cut_up.worth > lead.worth else lead)
+    best = pieces if sum(it.worth for it in pieces) > sum(it.worth for it in whole) else whole
+    cuts = sum(it.cuts for it in best)
     if cuts > cuts_max:
         return None
-    pages = tuple(
-        tuple(page for item in chosen for page in items[item].pages)
-        for items, (_, _, chosen) in zip(segments, best, strict=True)
+    return ItemChoice(
+        segments,
+        tuple(it.runs for it in best),
+        cuts,
+        sum(it.value for it in best),
+        sum(it.cost for it in best),
+        sum(it.worth for it in best),
     )
-    return RunChoice(pages, cuts, sum(it[0] for it in best))
 
 
-_Pieces = tuple[float, int, Sequence[int]]
-"""Worth less the price of the cuts, number of cuts, and the numbers of the chosen items."""
+class _Pieces(NamedTuple):
+    """Runs of the numbers of a segment's items, and their figures as in ItemChoice."""
+
+    worth: float
+    value: int
+    cost: int
+    cuts: int
+    runs: Sequence[range]
 
 
-def _lead(worths: Sequence[float]) -> _Pieces:
+NOTHING = _Pieces(0.0, 0, 0, 0, ())
+"""The choice in a segment without any value."""
+
+
+def _priced(items: Items, runs: Sequence[range], flash: float, cut: float) -> _Pieces:
+    value = cost = 0
+    for run in runs:
+        value += items.value_sums[run.stop] - items.value_sums[run.start]
+        cost += items.cost_sums[run.stop] - items.cost_sums[run.start]
+    # The run at the beginning of a segment takes no cut.
+    cuts = max(0, len(runs) - 1)
+    return _Pieces(value - flash * cost - cut * cuts, value, cost, cuts, runs)
+
+
+def _lead(worths: Sequence[float]) -> list[range]:
     """The best leading run of a segment, or nothing."""
-    best, length, worth = 0.0, 0, 0.0
-    for number, it in enumerate(worths):
-        worth += it
-        if worth > best:
-            best, length = worth, number + 1
-    return best, 0, range(length)
+    sums = list(accumulate(worths))
+    best = max(sums, default=0.0)
+    return [range(sums.index(best) + 1)] if best > 0 else []
 
 
-def _cut_up(worths: Sequence[float], cut: float) -> _Pieces:
-    """The best runs of a segment that has its first page in place."""
-    inside, outside = worths[0], NEVER
+def _cut_up(worths: Sequence[float], cut: float) -> list[range]:
+    """The best runs of a segment that has its first item in place.
+
+    `ahead` is how much more the best choice up to here is worth with this item in place than
+    without it. Where it is below `-cut`, it is better to begin a new run at the next item. Where
+    it is above 0, it is better to end a run here than not to have begun it.
+    """
     begins, ends = bytearray(len(worths)), bytearray(len(worths))
-    for number in range(1, len(worths)):
-        worth = worths[number]
-        opened, going_on = outside + worth - cut, inside + worth
-        if inside > outside:
-            outside = inside
-            ends[number] = True
-        if opened > going_on:
-            inside = opened
-            begins[number] = True
+    # The first item is in place whatever it is worth.
+    ahead = float("inf")
+    for number, worth in enumerate(worths[1:], 1):
+        if ahead > 0:
+            ends[number] = 1
+            ahead = worth
+        elif ahead < -cut:
+            begins[number] = 1
+            ahead = worth - cut
         else:
-            inside = going_on
-    chosen: list[int] = []
-    cuts, within = 0, inside > outside
-    for number in range(len(worths) - 1, -1, -1):
-        # `within`: this item is in place. Before it, its run began here, or the run before ended.
-        if within:
-            chosen.append(number)
-            cuts += begins[number]
-            within = not begins[number]
-        else:
-            within = bool(ends[number])
-    return max(inside, outside), cuts, chosen[::-1]
+            ahead += worth
+    runs: list[range] = []
+    end = len(worths) if ahead > 0 else ends.rfind(1)
+    while (start := begins.rfind(1, 0, end)) > 0:
+        runs.append(range(start, end))
+        end = ends.rfind(1, 0, start)
+    runs.append(range(end))
+    return runs[::-1]

@@ -175,14 +175,15 @@ def split_tree(
     """
     nodes = {node.path: node for node in tree.files()}
     planner = _Planner(stored_size, prices, max_runs)
-    results = _results(nodes, wanted, planner, processes or {}, {} if known is None else known)
+    known = {} if known is None else known
+    contents, results = _results(nodes, wanted, planner, processes or {}, known)
     pages: dict[str, Collection[int]] = dict(wanted)
     changed: dict[str, bytes] = {}
     files: list[SplitFile] = []
     whole: dict[str, str] = {}
     seen: set[int] = set()
     again: set[str] = set()
-    for node, result in _with_results(nodes.values(), results):
+    for node, result in _with_results(nodes.values(), contents, results):
         if id(result) in seen:
             again.add(node.path)
         seen.add(id(result))
@@ -208,8 +209,12 @@ def _results(
     planner: _Planner,
     processes: Mapping[str, int],
     known: Known,
-) -> dict[_Content, _Result]:
-    """The results for the wanted programs, by content. New ones are added to `known`."""
+) -> tuple[dict[str, _Content], dict[_Content, _Result]]:
+    """The contents of the wanted programs by path, and the results by content.
+
+    New results are added to `known`.
+    """
+    contents: dict[str, _Content] = {}
     results: dict[_Content, _Result] = {}
     for path in sorted(wanted):
         node = nodes.get(path)
@@ -219,8 +224,9 @@ def _results(
             key = _content_of(data), frozenset(wanted[path]), signed, processes.get(path)
             if key not in known:
                 known[key] = planner.result(data, *key[1:])
+            contents[path] = key[0]
             results[key[0]] = known[key]
-    return results
+    return contents, results
 
 
 def _content_of(data: bytes) -> _Content:
@@ -228,13 +234,17 @@ def _content_of(data: bytes) -> _Content:
 
 
 def _with_results(
-    nodes: Iterable[Node], results: Mapping[_Content, _Result]
+    nodes: Iterable[Node],
+    contents: Mapping[str, _Content],
+    results: Mapping[_Content, _Result],
 ) -> Iterator[tuple[Node, _Result]]:
-    """The files whose content has a result, whatever their path."""
+    """The files whose content has a result, whatever their path. `contents` has those that are
+    known already."""
     sizes = {size for size, _ in results}
     for node in nodes:
         if node.size in sizes:
-            result = results.get(_content_of(node.content()))
+            content = contents.get(node.path) or _content_of(node.content())
+            result = results.get(content)
             if result:
                 yield node, result
 

@@ -62,13 +62,26 @@ def _one(words: str, count: int) -> str:
     return words.removesuffix("s") if count == 1 and not words.endswith("ms") else words
 
 
+def _in_number(what: str, count: int) -> str:
+    """Return a row's words for one thing, or as they are for more. The noun is their first word,
+    or follows `corrupt`."""
+    if count != 1 or what.startswith("ms "):
+        return what
+    words = what.split(" ")
+    at = words[0] == "corrupt"
+    noun, comma = words[at].rstrip(","), "," * words[at].endswith(",")
+    words[at] = noun.removesuffix("es" if noun.endswith(("tches", "ches")) else "s") + comma
+    return " ".join(words)
+
+
 def ledger_lines(totals: Totals) -> Iterator[str]:
     """The table as text, and the epochs that lack most records."""
     counts = loss_counts(totals)
     for verdict, causes in (("lost", LOST), ("not lost", NOT_LOST)):
         for name, what in causes.items():
             if counts[name]:
-                yield f"  {verdict:8} {counts[name]:10} {what}"
+                number = f"{counts[name]:10}"
+                yield f"  {verdict:8} {number} {_in_number(what, counts[name])}"
     for missing in sorted(totals.missing, key=lambda missing: -missing.records)[:EPOCHS_SHOWN]:
         boot = f"boot {missing.boot}, " if totals.boots > 1 else ""
         yield (

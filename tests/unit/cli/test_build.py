@@ -93,6 +93,17 @@ def test_a_plan_is_followed_and_explained(top: Path) -> None:
     assert "2 others are not in the plan" in run.stdout
 
 
+def test_the_account_of_a_build_has_the_same_figures_as_text_and_as_json(top: Path) -> None:
+    plan, image = plan_file(top, {"/bin/tool": [0, [2, 3]]}), top.parent / "image"
+    facts = json.loads(build("--plan", plan, "--json", top, image).stdout)
+    size, placed = image.stat().st_size, 3 * 4096
+    assert (facts["size"], facts["pages_in_place"], facts["bytes_in_place"]) == (size, 3, placed)
+    assert facts["share_in_place"] == round(placed / size, 4)
+    said = build("--plan", plan, top, image).stderr
+    percent = f"{100 * facts['share_in_place']:.1f} %"
+    assert f"image: {size // 1024} KiB, 3 pages in place (12 KiB, {percent})" in said
+
+
 def test_what_a_stock_kernel_would_not_map_is_explained(top: Path) -> None:
     (top / "data").write_bytes(b"d" * 20_000)
     plan = plan_file(top, {"/data": [0, 2]})

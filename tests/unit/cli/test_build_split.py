@@ -98,7 +98,7 @@ def test_the_processes_that_a_mapping_is_weighed_for_are_told(
     told = json.loads(build(top, "--profile", str(profile), "--json", *words).stdout)
     assert [file["processes"] for file in told["split"]] == [weighed]
     plan = [*RUN[:-1], "plan", str(top / "root"), "-p", str(profile), *words]
-    assert said in subprocess.run(plan, capture_output=True, text=True, check=True).stdout
+    assert said in subprocess.run([*plan, "-v"], capture_output=True, text=True, check=True).stdout
     planned = subprocess.run([*plan, "--json"], capture_output=True, text=True, check=True).stdout
     assert [file["processes"] for file in json.loads(planned)["files"]] == [weighed]
 

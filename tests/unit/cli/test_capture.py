@@ -37,7 +37,7 @@ def test_info_tells_what_is_in_it_and_what_was_lost() -> None:
     assert (facts["records"], facts["epochs"], facts["causes"]["records"]) == (3, 3, 2)
     assert facts["missing"] == [{"run": 1, "volume": 0, "epoch": 2, "records": 2}]
     text = run("info", WHOLE).stdout.decode()
-    assert "1 frames missing" in text
+    assert "1 frame missing" in text
     assert "epoch 2 lacks 2 records" in text
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,8 @@ def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
         (["record", "/dev/null", "--image", "/bin/sh"], 1, "/bin/sh: not a cramfs image"),
         (["record", "/dev/null", "-o", "/dev/zero"], 1, "exists"),
         (["nonsense"], 2, "No such command"),
+        (["repotr"], 2, "Did you mean 'report'?"),
+        (["image", "inof"], 2, "Did you mean 'info'?"),
     ],
 )
 def test_a_mistake_is_told_in_one_line(words: list[str], code: int, said: str) -> None:
@@ -78,3 +81,45 @@ def test_what_is_built_is_what_image_shows(tmp_path: Path) -> None:
     listed = tinyprof("image", "ls", tmp_path / "image").stdout
     assert "\x1b" not in listed
     assert r"odd\x1b[2J" in listed
+
+
+def test_every_command_has_help_by_its_short_option() -> None:
+    for name in COMMANDS:
+        run = tinyprof(name, "-h")
+        assert (run.returncode, run.stderr) == (0, "")
+        assert "Example: tinyprof" in run.stdout
+        assert all(len(line) <= 80 for line in run.stdout.splitlines()), name
+
+
+@pytest.mark.parametrize("words", [[], ["image"], ["capture"]])
+def test_a_bare_command_prints_its_help(words: list[str]) -> None:
+    run = tinyprof(*words)
+    assert "Commands:" in run.stderr
+    assert "..." not in run.stderr.partition("Commands:")[2]
+
+
+def completed(*words: str, folder: Path) -> list[str]:
+    """What a shell is offered for the last word."""
+    environment = {
+        **os.environ,
+        "_TINYPROF_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(["tinyprof", *words]),
+        "COMP_CWORD": str(len(words)),
+    }
+    run = subprocess.run(
+        RUN, capture_output=True, text=True, check=False, env=environment, cwd=folder
+    )
+    return run.stdout.split()
+
+
+def test_a_shell_completes_ports_captures_and_profiles(tmp_path: Path) -> None:
+    for name in ("boot.tpcap", "boot.tprof", "notes.txt", "folder/"):
+        path = tmp_path / name
+        path.mkdir() if name.endswith("/") else path.touch()
+    assert completed("record", "si", folder=tmp_path) == ["plain,sim:"]
+    assert completed("record", "sim:b", folder=tmp_path) == ["plain,sim:boot.tpcap"]
+    assert completed("record", "boot", folder=tmp_path) == ["file,boot"]
+    assert completed("view", "b", folder=tmp_path) == ["plain,boot.tpcap"]
+    assert completed("report", "b", folder=tmp_path) == ["plain,boot.tpcap", "plain,boot.tprof"]
+    assert completed("plan", "root", "-p", "boot.tpr", folder=tmp_path) == ["plain,boot.tprof"]
+    assert completed("view", "f", folder=tmp_path) == ["dir,f"]

@@ -65,8 +65,15 @@ def test_a_plan_is_written_said_and_built(
     text = tinyprof("plan", rootfs, "-p", profile)
     assert "/program: 4 of 8 pages" in text.stdout
     run = tinyprof("plan", rootfs, "-p", profile, "--kernel", kernel, "--curve", "--json")
-    curve = json.loads(run.stdout)["curve"]
-    assert curve[-1] == {**said["prediction"], "of_bound": 1.0, "of_best": 1.0}
+    document = json.loads(run.stdout)
+    last = {**said["prediction"], "of_bound": 1.0, "of_best": 1.0}
+    saved = last["steady_before"] - last["steady"]
+    assert document["curve"][-1] == {**last, "saved": saved, "saved_share": 1.0}
+    assert document["knee"]["saved_share"] >= 0.9
+    picture = tmp_path / "curve.svg"
+    run = tinyprof("plan", rootfs, "-p", profile, "--kernel", kernel, "--curve", "--svg", picture)
+    assert run.returncode == 0
+    assert picture.read_text().startswith('<svg class="plot" xmlns=')
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives a file away, which needs root")

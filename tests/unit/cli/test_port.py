@@ -218,7 +218,7 @@ def test_a_port_that_comes_back_under_another_number_goes_on_in_the_same_capture
     code, summary, said = ended(process)
     second.unplug()
     assert (code, summary["records"], summary["lossless"]) == (130, 4, True)
-    assert "1 times that the port went away" in said
+    assert "1 time that the port went away" in said
     with (tmp_path / "capture").open("rb") as file:
         reader = CaptureReader(file)
         list(reader.events())

@@ -182,6 +182,9 @@ def test_a_line_without_target_is_exit_1(tmp_path: Path, line: bytes) -> None:
     assert it.code == 1
     assert "no target was heard" in it.said
     assert "115200 baud" in it.said
+    # What arrived may tell why. Where nothing did, no file stands in the way of the next try.
+    assert it.capture.exists() == bool(line)
+    assert (it.summary["capture"] is None) == (not line)
 
 
 def test_what_a_target_repeats_for_a_host_that_answers_is_told_as_such(

@@ -200,6 +200,25 @@ def test_pages_beyond_all_limits_are_dropped_and_counted(monkeypatch: pytest.Mon
     assert boot.losses == Losses(beyond_limits=1 if dropped == 3 else 2)
 
 
+def test_counters_beyond_the_limit_are_not_begun_and_their_records_count_as_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tinyprof.heat.volume_heat.COUNTERS_MAX", 4)
+    boot = run_of([touches(1, [5, 6]), touches(1, [5, 6], Kind.READ), touches(2, [5, 6])])
+    both, exec_only = sorted(
+        (heat.by_key for heat in boot.volumes[0].pages.values()), key=len, reverse=True
+    )
+    # For exec, for read, and for either.
+    assert (len(both), list(exec_only), exec_only[Kind.EXEC].epochs) == (3, [Kind.EXEC], 2)
+    assert boot.losses.beyond_limits == 1
+
+
+def test_released_pages_are_forgotten_and_no_others() -> None:
+    boot = run_of(epochs_of([1, 2], [2, 3]))
+    boot.volumes[0].release([2, 9])
+    assert set(boot.volumes[0].pages) == {1, 3}
+
+
 @given(st.data())
 def test_counts_are_what_the_epochs_say_one_by_one(data: st.DataObject) -> None:
     """Of one page, seen as any kinds in any epochs, with marks between them, and looked at now and

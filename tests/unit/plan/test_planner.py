@@ -20,7 +20,7 @@ from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan.offers import MODELS, Offer, offered_by
 from tinyprof.plan.plan_file import dump_plan, load_plan
 from tinyprof.plan.planner import Budget, BudgetError, Plan, Planner
-from tinyprof.report.plans import curve_lines, plan_document, plan_lines
+from tinyprof.report.plans import PLOT_WIDTH, curve_lines, plan_document, plan_lines
 from tinyprof.rootfs.match import Counts, FoundFile, Match
 
 SEED = 20261124
@@ -198,6 +198,7 @@ def test_a_printed_document_is_a_plan_file(tree: Tree, match: Match) -> None:
 def test_a_curve_has_a_line_a_plan(tree: Tree, match: Match) -> None:
     planning = planner(tree, match)
     plans = [planning.plan(Budget(flash=20_000)), planning.plan(Budget())]
-    head, small, large = curve_lines(plans)
+    knee, head, small, large = curve_lines(plans)
+    assert knee.startswith("100 % of the RAM that can be saved")
     assert "RAM saved" in head
-    assert small.count("█") < large.count("█") == 50
+    assert small.count("█") < large.count("█") == PLOT_WIDTH

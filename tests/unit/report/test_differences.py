@@ -36,7 +36,7 @@ def test_pages_are_gained_lost_hotter_and_colder() -> None:
         False,
     )
     assert difference_fields([it])["gained"] == 1
-    assert list(difference_lines([it]))[1].split() == ["1", "1", "1", "1", "/a"]
+    assert list(difference_lines([it]))[2].split() == ["1", "1", "1", "1", "/a"]
 
 
 def test_a_profile_differs_from_itself_in_nothing() -> None:

@@ -61,7 +61,7 @@ def steps(text: str) -> int:
     sys.setprofile(count)
     try:
         profile = load_profile(text)
-        list(summary_lines(summarize(profile)))
+        list(summary_lines(summarize(profile), verbose=True))
         html_report(profile, {})
     finally:
         sys.setprofile(None)

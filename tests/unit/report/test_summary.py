@@ -60,7 +60,11 @@ def test_files_stand_by_hot_pages_with_counts_by_class_and_kind() -> None:
         "file": 1,
         "strip": "██·",
         "processes": None,
+        "used_bytes": 2 * 4096,
+        "used_share": 0.6667,
     }
+    assert fields["shares"] == {"hot": 0.6667, "warm": 0.0, "once": 0.3333, "worth_xip": 0.3333}
+    assert (fields["used_bytes"], fields["worth_xip_bytes"]) == (3 * 4096, 4096)
     assert fields["runs"][0]["lost"]["records"] == 9
 
 
@@ -70,18 +74,18 @@ def test_the_limits_can_be_moved() -> None:
 
 
 def test_the_text_names_runs_phases_losses_and_files() -> None:
-    run, start, steady, sums, _, first, strip, second, _ = summary_lines(summarize(PROFILE))
+    lines = list(summary_lines(summarize(PROFILE)))
+    sums, worth, run, start, steady, _, first, strip, second, _, _ = lines
     assert run == "image 0000000a/1/2/3, kernel 6.1.192, 4 epochs, lost: 2 frames, 9 records"
     assert start == "  from epoch 1: start, 2 epochs, 2 new pages"
     assert steady == "  from epoch 3: steady, 2 epochs, 1 new page, steady state"
-    assert (
-        sums
-        == "3 pages used in 2 files: 2 hot, 0 warm, 1 once; 1 of them worth storing in place; "
-        "1 page of no file"
-    )
-    assert first.split() == ["2", "0", "0", "3", "1", "1", "0", "1", "/b"]
+    assert sums == ("3 pages (12 KiB) used in 2 files: 2 hot (67 %), 0 warm (0 %), 1 once (33 %)")
+    assert worth == ("1 of them (4 KiB, 33 %) are worth storing in place; 1 page of no file")
+    assert first.split() == ["2", "0", "0", "2", "3", "67", "%", "8", "/b"]
     assert strip.strip() == "██·"
     assert second.split()[-1] == "/a"
+    kinds = list(summary_lines(summarize(PROFILE), verbose=True))[8]
+    assert kinds == "    pages by kind: exec 1, read 1, write 0, read() 1"
 
 
 def test_a_strip_of_a_large_file_shows_the_hottest_of_the_neighbours() -> None:

@@ -26,10 +26,10 @@ RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 CAUSES = {
     "frames": (2, "lost", "frames missing by their numbers"),
     "records": (5, "lost", "records missing by the epochs' ends"),
-    "corrupt": (1, "lost", "corrupt stretches"),
+    "corrupt": (1, "lost", "corrupt stretch that"),
     "untraced": (3, "lost", "touches that the target could not trace"),
     "write_errors": (4, "lost", "frames under which the target's port vanished"),
-    "duplicates": (1, "not lost", "frames that came again"),
+    "duplicates": (1, "not lost", "frame that came again"),
     "waited_ms": (250, "not lost", "ms for which the target kept its records back"),
     "unknown_messages": (2, "not lost", "messages of a later version"),
 }
@@ -128,4 +128,4 @@ def test_what_this_machine_lost_and_the_target_made_good_is_in_the_capture(
     assert {name: n for name, n in (losses_in(tmp_path / "capture") or {}).items() if n} == counts
     said = run("capture", "info", tmp_path / "capture").stdout
     assert "7 bytes that this machine's port had no room for" in said
-    assert "1 times that the port went away" in said
+    assert "1 time that the port went away" in said

@@ -30,16 +30,25 @@ RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 LEAVES_THE_VIEW, SHOWS_THE_CURSOR = b"\x1b[?1049l", b"\x1b[?25h"
 
 
-class Terminal:
-    """A command as the leader of a terminal of its own."""
+BROKEN_PANE = """
+from tinyprof.tui.panes.text_pane import LinePane
+def add(self, lines):
+    if lines:
+        raise RuntimeError("a pane that cannot draw")
+LinePane.add = add
+"""
 
-    def __init__(self, *words: str | Path) -> None:
+
+class Terminal:
+    """A command as the leader of a terminal of its own. `before` is run before it."""
+
+    def __init__(self, *words: str | Path, before: str = "") -> None:
         self.seen = b""
         self.child, self.master = pty.fork()
         if self.child == 0:
             os.environ["TERM"] = "xterm-256color"
             termios.tcsetwinsize(0, (24, 100))
-            os.execv(RUN[0], [*RUN, *map(str, words)])
+            os.execv(RUN[0], [*RUN[:2], before + RUN[2], *map(str, words)])
         self.before = termios.tcgetattr(self.master)
 
     def until(self, wanted: bytes) -> None:
@@ -154,6 +163,27 @@ def test_a_terminal_that_goes_away_without_a_signal_ends_no_recording(
     os.kill(terminal.child, signal.SIGTERM)
     assert terminal.wait() == Exit.INTERRUPTED
     assert monotonic() - began < PATIENCE
+    assert ending_of(capture) is Ending.INTERRUPTED
+
+
+def test_a_view_that_fails_ends_no_recording(
+    target: tuple[int, str], hello: Hello, tmp_path: Path
+) -> None:
+    capture = tmp_path / "it.tpcap"
+    terminal = Terminal("record", target[1], "-o", capture, before=BROKEN_PANE)
+    os.write(target[0], encode_message(hello, 0))
+    terminal.until(b"the live view failed")
+    assert b"a pane that cannot draw" in terminal.seen
+    size = capture.stat().st_size
+    for seq in range(1, 4):
+        os.write(target[0], encode_message(Status(1000 * seq, 0, 0, 0), seq))
+        until = monotonic() + PATIENCE
+        while capture.stat().st_size == size:
+            assert monotonic() < until
+            time.sleep(0.05)
+        size = capture.stat().st_size
+    os.kill(terminal.child, signal.SIGINT)
+    assert terminal.exit_code() == Exit.INTERRUPTED
     assert ending_of(capture) is Ending.INTERRUPTED
 
 

@@ -14,8 +14,9 @@ import click
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.explain import explain
 from tinyprof.cramfs.writing.writer import Written
-from tinyprof.pages import page_ranges
+from tinyprof.pages import PAGE_SIZE, page_ranges
 from tinyprof.segments.split_tree import AS_PLANNED, SplitFile, Splitting, SplitTree
+from tinyprof.tables.columns import kib, pages_kib, percent, share, wrapped
 from tinyprof.text import counted, shown
 
 LISTED_MAX = 20
@@ -29,11 +30,13 @@ class Wanted:
     - `stale`: the profiled files that the tree has not, or not the same.
     - `another_tree`: the sentence that stands for all of these where the profile is of another
       tree; else empty.
+    - `chooser`: the words for the chooser of the pages; empty where nothing chose any.
     """
 
     made: SplitTree
     stale: tuple[str, ...] = ()
     another_tree: str = ""
+    chooser: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ class Built:
             "image": str(image),
             "size": len(self.written.image),
             "pages_in_place": self.written.xip_pages,
+            "bytes_in_place": self.written.xip_pages * PAGE_SIZE,
+            "share_in_place": share(self.written.xip_pages * PAGE_SIZE, len(self.written.image)),
             "refused": [asdict(refusal) for refusal in self.written.refused],
             "stale": list(self.wanted.stale),
         }
@@ -80,11 +85,15 @@ class Built:
                     "path": file.path,
                     "pages": file.pages,
                     "in_place": file.in_place,
+                    "refused": {reason: list(pages) for reason, pages in file.refused},
                     "unplanned": file.unplanned,
                 }
                 for file in explain(self.made.tree, self.written)
             ]
         if self.made.files or self.made.whole:
+            fields["files_split"] = len(self.made.split_once)
+            fields["mappings_added"] = sum(file.mappings for file in self.made.split_once)
+            fields["files_left_whole"] = len(self.made.whole_once)
             fields["split"] = [asdict(file) for file in self.made.files]
             fields["left_whole"] = dict(self.made.whole)
         return fields
@@ -97,33 +106,43 @@ class Built:
         for file in explained:
             here = f": {page_ranges(file.in_place)}" if file.in_place else ""
             count = len(file.in_place)
-            yield f"{shown(file.path)}: {count} of {file.pages} pages in place{here}"
+            yield from wrapped(
+                f"{file.path}: {count} of {file.pages} pages in place{here}", "", "      "
+            )
             for reason, refused in file.refused:
-                yield f"    {page_ranges(refused)}: {reason}"
+                yield from _detail(f"{page_ranges(refused)}: {reason}")
             if file.unplanned:
-                yield f"    {_others(file.unplanned)} not in the plan"
-            yield from self._split(split.get(file.path), self.made.whole.get(file.path))
+                yield from _detail(f"{_others(file.unplanned)} {self._unchosen()}")
+            for detail in self._split(split.get(file.path), self.made.whole.get(file.path)):
+                yield from _detail(detail)
         paths = {file.path for file in explained}
         others = [node for node in tree.files() if node.path not in paths]
         pages = sum(node.pages for node in others)
         files = f"{len(others)} other {'file' if len(others) == 1 else 'files'}"
         verb = "is" if len(others) == 1 else "are"
-        yield f"{files} of {counted(pages, 'page')} {verb} not in the plan"
+        yield f"{files} of {counted(pages, 'page')} {verb} {self._unchosen()}"
+
+    def _unchosen(self) -> str:
+        """The words for pages that nobody wants in place."""
+        chooser = self.wanted.chooser
+        if not chooser:
+            return "compressed"
+        return "not in the plan" if chooser == "the plan" else f"not chosen by {chooser}"
 
     def _split(self, file: SplitFile | None, whole: str | None) -> Iterator[str]:
         if whole:
-            yield f"    left whole: {shown(whole)}"
+            yield f"left whole: {whole}"
         if not file or not self.splitting:
             return
         longer = file.size - file.source_size
         grown = f", {counted(longer, 'byte')} longer" if longer > 0 else ""
-        yield f"    split: {counted(file.mappings, 'mapping')} more{grown}"
+        yield f"split: {counted(file.mappings, 'mapping')} more{grown}"
         if self.splitting.prices != AS_PLANNED:
-            yield f"    {self.splitting.prices.weighing(file.processes)}"
+            yield self.splitting.prices.weighing(file.processes)
         if file.bridged:
-            yield f"    {page_ranges(file.bridged)}: cold, in place to save mappings"
+            yield f"{page_ranges(file.bridged)}: cold, in place to save mappings"
         if file.lonely:
-            yield f"    {page_ranges(file.lonely)}: hot, not worth a mapping"
+            yield f"{page_ranges(file.lonely)}: hot, not worth a mapping"
 
     def result(self, image: Path) -> Iterator[str]:
         """The lines that end a build."""
@@ -131,9 +150,12 @@ class Built:
         refused = sum(not refusal.missing for refusal in self.written.refused)
         verb = "is" if refused == 1 else "are"
         pages = counted(refused, "page")
-        left = f"; {pages} of the plan {verb} not, --explain says why" if refused else ""
-        in_place = f"{counted(self.written.xip_pages, 'page')} in place"
-        yield f"{name}: {len(self.written.image)} bytes, {in_place}{left}"
+        chosen = f"{pages} of {self.wanted.chooser}"
+        left = f"; {chosen} {verb} not, --explain says why" if refused else ""
+        size, placed = len(self.written.image), self.written.xip_pages
+        figures = f"{pages_kib(placed)} KiB, {percent(placed * PAGE_SIZE, size, 1)}"
+        in_place = f"{counted(placed, 'page')} in place" + (f" ({figures})" if placed else "")
+        yield f"{name}: {kib(size)} KiB, {in_place}{left}"
         if self.made.files or self.made.whole:
             split = self.made.split_once
             mappings = sum(file.mappings for file in split)
@@ -142,6 +164,10 @@ class Built:
             left = f"; {hot} left whole, --explain says why" if whole else ""
             files, more = counted(len(split), "file"), counted(mappings, "mapping")
             yield f"{name}: {files} split, {more} more{left}"
+
+
+def _detail(text: str) -> Iterator[str]:
+    return wrapped(text, "    ", "      ")
 
 
 def _others(count: int) -> str:

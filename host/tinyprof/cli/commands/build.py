@@ -255,14 +255,15 @@ def _wanted(
     """The pages to store in place: by the profile, by the plan, or all pages of programs."""
     if words.profile:
         return _profiled(tree, words.profile, words, kernel, sizes, splitting)
+    chooser = "the plan" if words.plan_file else "-X" if words.programs else ""
     pages: Mapping[str, Collection[int]] = program_pages(tree) if words.programs else {}
     if words.plan_file:
         text = read_limited(words.plan_file, PLAN_MAX).decode("utf-8", "replace")
         with about(shown(str(words.plan_file))):
             pages = load_plan(text)
     if splitting:
-        return Wanted(split_tree(tree, pages, sizes, splitting.prices))
-    return Wanted(SplitTree(tree, pages))
+        return Wanted(split_tree(tree, pages, sizes, splitting.prices), chooser=chooser)
+    return Wanted(SplitTree(tree, pages), chooser=chooser)
 
 
 def _profiled(
@@ -286,7 +287,7 @@ def _profiled(
         found = found.with_processes(words.processes)
     made = choose_by_profile(tree, found, sizes, kernel, splitting)
     another = nothing_found(len(found.missing), "ROOTFS") if found.is_of_another_tree else ""
-    return Wanted(made, found.stale, another)
+    return Wanted(made, found.stale, another, "the profile")
 
 
 def _build(

@@ -16,6 +16,7 @@ import click
 from tinyprof.capture.format import ENDED
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cli import Exit
+from tinyprof.cli.completion import CAPTURES, files_ending
 from tinyprof.cli.progress import source_lines
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Tally, Totals
@@ -38,7 +39,12 @@ from tinyprof.wire.messages import (
 from tinyprof.wire.sequence import Frame
 from tinyprof.wire.source import TouchSource, source_fields
 
-CAPTURE = click.argument("path", metavar="CAPTURE", type=click.Path(path_type=Path))
+CAPTURE = click.argument(
+    "path",
+    metavar="CAPTURE",
+    type=click.Path(path_type=Path),
+    shell_complete=files_ending(CAPTURES),
+)
 PIECE = 1 << 20
 """Bytes that are copied at once."""
 
@@ -59,6 +65,7 @@ def command() -> None:
 
 @command.command(
     "info",
+    short_help="Show what a capture holds, and what was lost.",
     help="Show what a capture holds, and what its recording lost, by cause.",
     epilog="Example: tinyprof capture info boot.tpcap",
 )
@@ -76,6 +83,7 @@ def info(path: Path, as_json: bool) -> Exit:
 
 @command.command(
     "check",
+    short_help="Check that a capture is whole.",
     help="Check that a capture is whole. Exit code 3: it is not, and the message says from where.",
     epilog="Example: tinyprof capture check boot.tpcap",
 )
@@ -92,6 +100,7 @@ def check(path: Path, as_json: bool) -> Exit:
 
 @command.command(
     "repair",
+    short_help="Cut off the end of a damaged capture.",
     help="Cut off the end of a capture that makes no sense, or write the whole part to -o.",
     epilog="Example: tinyprof capture repair cut.tpcap -o whole.tpcap",
 )
@@ -132,6 +141,7 @@ def _copy_start(path: Path, size: int, output: Path) -> None:
 
 @command.command(
     "cat",
+    short_help="Print what the target said.",
     help="Print what the target said, a line for each message.",
     epilog="Example: tinyprof capture cat boot.tpcap --from 20",
 )

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,6 +25,8 @@ from tinyprof.cramfs.reading.extractor import extract_image
 from tinyprof.cramfs.reading.findings import Finding, Report, no_image
 from tinyprof.cramfs.reading.measure import measure
 from tinyprof.cramfs.reading.reader import Image, open_image
+from tinyprof.tables.columns import share as fraction
+from tinyprof.tables.image_facts import image_lines
 from tinyprof.text import counted, shown
 
 SHOWN_FINDINGS = 50
@@ -49,6 +53,7 @@ def command() -> None:
 
 
 @command.command(
+    short_help="Show identity, flags, and the use of bytes.",
     help="Show an image's identity, its flags, and the use of its bytes.",
     epilog="Example: tinyprof image info --offset 0x40000 flash.bin",
 )
@@ -61,9 +66,8 @@ def info(image: Path, offset: int, as_json: bool) -> Exit:
     if as_json:
         click.echo(json.dumps(facts))
     else:
-        for key, value in facts.items():
-            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            click.echo(f"{key.replace('_', ' '):17} {shown(text)}")
+        for line in image_lines(facts):
+            click.echo(shown(line))
     _show_damages(parsed)
     return Exit.FAILED if parsed.damage_count or facts["unreadable_files"] else Exit.OK
 
@@ -78,7 +82,7 @@ def _show_damages(image: Image) -> None:
         click.echo(f"tinyprof: and {counted(more, 'fault')} more", err=True)
 
 
-def _facts(image: Image) -> dict[str, object]:
+def _facts(image: Image) -> dict[str, Any]:
     superblock = image.superblock
     files = [entry for entry in image.entries if entry.kind is EntryKind.FILE]
     share = measure(image)
@@ -104,10 +108,21 @@ def _facts(image: Image) -> dict[str, object]:
         "name_bytes": share.names,
         "holes": share.holes,
         "unreadable_files": share.unreadable,
+        "shares": {
+            name: fraction(size, superblock.size)
+            for name, size in (
+                ("in_place", share.in_place),
+                ("compressed", share.compressed),
+                ("uncompressed", share.uncompressed),
+                ("pointers", share.pointers),
+                ("names", share.names),
+            )
+        },
     }
 
 
 @command.command(
+    short_help="List the paths, one a line.",
     help="List the paths of an image, one a line. Goes on after a fault, and ends with 1 then.",
     epilog="Example: tinyprof image ls -l rootfs.cramfs",
 )
@@ -227,6 +242,7 @@ class _Listing:
 
 
 @command.command(
+    short_help="Extract all files into a new folder.",
     help="Extract an image into DIRECTORY, which must be new or empty. Nothing outside it is "
     "touched, and no root is needed. Goes on after an entry that cannot be made, and ends with 1 "
     "then.",
@@ -260,6 +276,7 @@ def extract(image: Path, directory: Path, offset: int, owners: bool, devices: bo
 
 
 @command.command(
+    short_help="Check structure, contents and kernel traps.",
     help="Check an image: CRC, structure, overlaps, order, every page, and everything that its "
     "kernel would misread. Ends with 1 if there is an error, with 0 if there are only warnings.",
     epilog="Example: tinyprof image check --kernel mainline rootfs.cramfs",
@@ -281,7 +298,9 @@ def check(
     image: Path, offset: int, kernel: KernelModel, quick: bool, strict: bool, as_json: bool
 ) -> Exit:
     try:
-        report = check_image(read_image_bytes(image, offset), kernel, contents=not quick)
+        with contextlib.closing(Bar("checking")) as bar:
+            data = read_image_bytes(image, offset)
+            report = check_image(data, kernel, contents=not quick, progress=bar)
     except ImageError as error:
         report = no_image(error, offset)
     if as_json:

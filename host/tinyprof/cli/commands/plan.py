@@ -11,7 +11,9 @@ from pathlib import Path
 import click
 
 from tinyprof.cli import Exit
+from tinyprof.cli.bar import Bar
 from tinyprof.cli.building.block_cache import open_cache
+from tinyprof.cli.completion import PROFILES, files_ending
 from tinyprof.cli.opening import open_profile
 from tinyprof.cli.results import write_result
 from tinyprof.cli.stale import MAX_STALE, check_stale, show_match
@@ -21,8 +23,16 @@ from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions
 from tinyprof.disk import refuse_inputs, refuse_inside
 from tinyprof.plan.plan_file import dump_plan
-from tinyprof.plan.planner import Budget, Plan, Planner
-from tinyprof.report.plans import curve_fields, curve_lines, plan_document, plan_lines
+from tinyprof.plan.planner import Budget, BudgetError, Plan, Planner
+from tinyprof.report.html.svg import curve_picture
+from tinyprof.report.plans import (
+    KNEE,
+    curve_document,
+    curve_lines,
+    curve_points,
+    plan_document,
+    plan_lines,
+)
 from tinyprof.rootfs.match import match
 from tinyprof.segments.split_tree import Prices, Splitting
 from tinyprof.text import shown
@@ -47,6 +57,7 @@ BYTES = Bytes()
     type=FILE,
     multiple=True,
     required=True,
+    shell_complete=files_ending(PROFILES),
     help="Profile, or a capture in its place. Several are merged.",
 )
 @click.option(
@@ -88,6 +99,7 @@ BYTES = Bytes()
     is_flag=True,
     help="Show the RAM that flash saves, for budgets from nothing to all.",
 )
+@click.option("--svg", type=FILE, help="With --curve: write the curve to this file, as a picture.")
 @MAX_STALE
 @click.option(
     "--level",
@@ -100,6 +112,9 @@ BYTES = Bytes()
     "-o", "output", type=FILE, help="Write the plan to this file, for 'tinyprof build --plan'."
 )
 @click.option("-q", "squash", is_flag=True, help="Let root own everything, as in build.")
+@click.option(
+    "-v", "verbose", is_flag=True, help="Show all files, and the numbers of their pages."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def command(
     rootfs: Path,
@@ -113,25 +128,22 @@ def command(
     save_ram: int | None,
     today: int | None,
     curve: bool,
+    svg: Path | None,
     max_stale: float | None,
     level: int,
     output: Path | None,
     squash: bool,
+    verbose: bool,
     as_json: bool,
 ) -> Exit:
-    budget = Budget(flash_budget, image_size, save_ram)
-    if sum(limit is not None for limit in (flash_budget, image_size, save_ram)) + curve > 1:
-        raise click.UsageError(
-            "--flash-budget, --image-size, --save-ram and --curve exclude one another"
-        )
-    if curve and output:
-        raise click.UsageError("--curve makes several plans; -o writes one")
+    limits = (flash_budget, image_size, save_ram)
+    _check(limits, curve, output, svg)
     if today is not None and (curve or not today):
         raise click.UsageError("--compare-size takes the bytes of one image, and no --curve")
     how = _splitting(kernel, max_runs, processes, splitting)
-    if output:
-        refuse_inputs(output, profiles)
-        refuse_inside(output, rootfs)
+    for path in filter(None, (output, svg)):
+        refuse_inputs(path, profiles)
+        refuse_inside(path, rootfs)
     tree = Tree.from_directory(rootfs, squash=squash)
     found = match(open_profile(profiles, tree=tree), tree)
     if processes is not None:
@@ -142,13 +154,30 @@ def command(
         options = WriteOptions(
             level=level, kernel=kernel or ("mainline" if splitting else "patched")
         )
-        planner = Planner(tree, found, options, cache, splitting=how)
-        plans = _curve(planner) if curve else [planner.plan(budget)]
+        with contextlib.closing(Bar("packing")) as bar:
+            planner = Planner(tree, found, options, cache, splitting=how, progress=bar)
+        plans = _curve(planner) if curve else [planner.plan(Budget(*limits))]
         cache.save()
     if output:
         write_result(output, dump_plan(plans[0].pages).encode("ascii"))
-    _show(plans, curve, as_json, today)
+    if svg:
+        write_result(svg, curve_picture(curve_points(plans)).encode())
+    _show(plans, curve, today, verbose=verbose, as_json=as_json)
     return Exit.LOSS_OR_STALE if found.counts.unmatched else Exit.OK
+
+
+def _check(
+    limits: Sequence[int | None], curve: bool, output: Path | None, svg: Path | None
+) -> None:
+    """Raise click.UsageError for options that contradict one another."""
+    if sum(limit is not None for limit in limits) + curve > 1:
+        raise click.UsageError(
+            "--flash-budget, --image-size, --save-ram and --curve exclude one another"
+        )
+    if curve and output:
+        raise click.UsageError("--curve makes several plans; -o writes one")
+    if svg and not curve:
+        raise click.UsageError("--svg goes with --curve")
 
 
 def _splitting(
@@ -165,18 +194,34 @@ def _splitting(
 
 
 def _curve(planner: Planner) -> list[Plan]:
-    """Plans from nothing to all that pays, in even steps of flash."""
+    """Plans from nothing to all that pays, in even steps of flash, and the one at the knee."""
+    with contextlib.closing(Bar("planning")) as bar:
+        return _curve_points(planner, bar)
+
+
+def _curve_points(planner: Planner, progress: Bar) -> list[Plan]:
     everything = planner.plan(Budget())
     most = everything.prediction.image - planner.image_before
     budgets = sorted({most * step // CURVE_POINTS for step in range(1, CURVE_POINTS)})
-    plans = [planner.plan_or_nothing(Budget(flash=budget)) for budget in budgets if budget > 0]
-    return [*plans, everything]
+    plans = [everything]
+    for done, budget in enumerate(filter(None, budgets), 1):
+        progress(done, len(budgets) + 1)
+        plans.append(planner.plan_or_nothing(Budget(flash=budget)))
+    if not everything.value:
+        return plans
+    with contextlib.suppress(BudgetError):
+        knee = planner.plan(Budget(ram=round(KNEE * everything.value)))
+        if knee.prediction not in [plan.prediction for plan in plans]:
+            plans.append(knee)
+    return sorted(plans, key=lambda plan: plan.prediction.image)
 
 
-def _show(plans: Sequence[Plan], curve: bool, as_json: bool, today: int | None) -> None:
+def _show(
+    plans: Sequence[Plan], curve: bool, today: int | None, *, verbose: bool, as_json: bool
+) -> None:
     if as_json:
-        document = {"curve": curve_fields(plans)} if curve else plan_document(plans[0], today)
+        document = curve_document(plans) if curve else plan_document(plans[0], today)
         click.echo(json.dumps(document))
         return
-    for line in curve_lines(plans) if curve else plan_lines(plans[0], today):
+    for line in curve_lines(plans) if curve else plan_lines(plans[0], today, verbose=verbose):
         click.echo(shown(line))

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from tinyprof.cli import Exit
+from tinyprof.cli.completion import PROFILES, files_ending
 from tinyprof.cli.opening import means_of, merge_files, show_told
 from tinyprof.cli.results import write_result
 from tinyprof.cramfs.tree import Tree
@@ -29,7 +30,9 @@ FILE = click.Path(path_type=Path)
     help="Resolve CAPTURES into one profile. Profiles among them are merged into it.",
     epilog="Example: tinyprof profile boot.tpcap -o boot.tprof",
 )
-@click.argument("captures", nargs=-1, required=True, type=FILE)
+@click.argument(
+    "captures", nargs=-1, required=True, type=FILE, shell_complete=files_ending(PROFILES)
+)
 @click.option("--image", type=FILE, help="Image in flash, for captures recorded without it.")
 @click.option(
     "--rootfs",

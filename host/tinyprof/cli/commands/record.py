@@ -17,6 +17,7 @@ from tinyprof import __version__
 from tinyprof.capture.format import Ending
 from tinyprof.capture.parts import Roll
 from tinyprof.cli import Exit
+from tinyprof.cli.completion import ports
 from tinyprof.cli.opening import ROOTFS, contents_of, index_to_record
 from tinyprof.cli.process import closed_streams
 from tinyprof.cli.progress import (
@@ -39,8 +40,21 @@ from tinyprof.live.outlet import Outlet, let_go
 from tinyprof.record.recorder import Recording, StopAfter
 from tinyprof.record.session import Request, Session, check_outputs, open_session
 from tinyprof.tables.ledger import ledger_lines
-from tinyprof.text import EPOCH_MS_LIMIT, shown
+from tinyprof.text import EPOCH_MS_LIMIT, shell_word, shown
 from tinyprof.wire.messages import MARK_MAX
+
+PORT_FORMS = """\b
+  /dev/ttyACM0        a serial device; --baud sets its rate
+  FILE, PIPE          bytes of a line that came another way
+  unix:PATH           a socket of this machine, such as QEMU's
+  socket://HOST:PORT  a TCP port, such as that of ser2net or a debug probe
+  rfc2217://HOST:PORT a serial port of another machine; --baud sets its rate
+  hwgrep://REGEXP     the serial device whose description fits; other URLs of
+                      pyserial work, too
+  -                   standard input
+  sim:                a simulated target: a recorded boot, played back
+  sim:FILE            the same with another capture"""
+"""The forms of PORT, as `record --help` shows them."""
 
 SIZES = {"k": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 NAMED_PARTS = 4
@@ -92,11 +106,10 @@ ROLL = RollType()
 
 @click.command(
     help="Record which pages the target on PORT uses, until the line ends or you press Ctrl-C.\n\n"
-    "PORT is a serial device, a file, a pipe, unix:PATH, socket://HOST:PORT, another URL of "
-    "pyserial, - for standard input, or sim: for a simulated target.",
+    f"PORT is one of\n\n{PORT_FORMS}",
     epilog="Example: tinyprof record /dev/ttyACM0 -o boot.tpcap --image plain.cramfs",
 )
-@click.argument("port")
+@click.argument("port", shell_complete=ports)
 @click.option(
     "-o",
     "output",
@@ -242,7 +255,9 @@ def _record(
             screen.finish()
             # The last lines are the most important ones: they get the room that they need.
             stderr.drain(wanted)
-            _print_end(screen, session.paths, recording, as_json=as_json)
+            if not recording.totals.bytes:
+                session.discard()
+            _print_end(screen, session, recording, as_json=as_json)
             if as_json:
                 _print_summary(request, session, recording, wanted)
             _let_go_of(stderr, wanted)
@@ -306,8 +321,8 @@ def _print_summary(
     stdout = Outlet(sys.stdout.fileno)
     fields = summary_fields(
         recording,
-        request.output,
-        len(session.paths),
+        request.output if recording.totals.bytes else None,
+        len(session.paths) if recording.totals.bytes else 0,
         request.port,
         request.baud,
         str(session.index.fsid) if session.index else None,
@@ -318,9 +333,13 @@ def _print_summary(
         raise stdout.error
 
 
-def _print_end(screen: Screen, paths: list[Path], recording: Recording, *, as_json: bool) -> None:
+def _print_end(screen: Screen, session: Session, recording: Recording, *, as_json: bool) -> None:
     """Say where the capture is, what it holds, what was lost, and what to run next."""
-    names = [shown(str(path)) for path in paths]
+    names = [shown(str(path)) for path in session.paths]
+    if not recording.totals.bytes:
+        screen.say(f"{names[0]}: nothing arrived, so there is no capture")
+        screen.say(f"tinyprof: {ended_text(recording)}")
+        return
     screen.say(
         f"{' to '.join(dict.fromkeys((names[0], names[-1])))}: {totals_text(recording.totals)}"
     )
@@ -328,10 +347,24 @@ def _print_end(screen: Screen, paths: list[Path], recording: Recording, *, as_js
         screen.say(line)
     screen.say(f"tinyprof: {ended_text(recording)}")
     if not as_json:
-        first = paths[0]
-        others = shown(str(first.with_name(f"{first.stem}-*{first.suffix}")))
-        all_of_it = " ".join(names) if len(names) <= NAMED_PARTS else f"{names[0]} {others}"
-        screen.say(f"next: tinyprof view {all_of_it}, or tinyprof report {all_of_it}")
+        screen.say(f"next: {_next_command(session, recording)}")
+
+
+def _next_command(session: Session, recording: Recording) -> str:
+    """Return commands that work for this recording, as a shell takes them."""
+    first, *others = session.paths
+    named = [shell_word(str(path)) for path in (first, *others)]
+    if len(named) > NAMED_PARTS:
+        stem = shell_word(str(first.with_name(first.stem)))
+        pattern = f"{stem}-*{shell_word(first.suffix) if first.suffix else ''}"
+        named = [named[0], pattern]
+    files = " ".join(named)
+    hello, index = recording.totals.hello, session.index
+    if hello is None:
+        return f"tinyprof capture cat {named[0]}"
+    if index and any(volume.fsid == index.fsid for volume in hello.volumes):
+        return f"tinyprof view {files}, or tinyprof report {files}"
+    return f"tinyprof view {files}; a report needs the image in flash, with --image"
 
 
 def _columns() -> int | None:
@@ -358,4 +391,6 @@ def _verdict(recording: Recording, baud: int) -> Exit:
             f"no target was heard: {seen}",
             f"check that {baud} baud is the target's rate and that init=/sbin/tinyprof-agent runs",
         )
-    return Exit.LOSS_OR_STALE if totals.losses else Exit.OK
+    # Where the port closed, the silence has a cause that is known.
+    is_cut = totals.silent_ms > 0 and recording.ending is not Ending.LINE_ENDED
+    return Exit.LOSS_OR_STALE if totals.losses or is_cut else Exit.OK

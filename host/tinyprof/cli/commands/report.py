@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from tinyprof.cli.completion import PROFILES, files_ending
 from tinyprof.cli.opening import (
     HOT,
     ROOTFS,
@@ -29,7 +30,13 @@ from tinyprof.text import shown
     "their used pages.",
     epilog="Example: tinyprof report boot.tprof --html boot.html",
 )
-@click.argument("profile", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "profile",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    shell_complete=files_ending(PROFILES),
+)
 @click.option(
     "--image",
     type=click.Path(path_type=Path),
@@ -43,6 +50,7 @@ from tinyprof.text import shown
     type=click.Path(path_type=Path),
     help="Write the report to this file, as one page for a browser.",
 )
+@click.option("-v", "verbose", is_flag=True, help="Show all files, and the kinds of their pages.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def command(
     profile: tuple[Path, ...],
@@ -50,6 +58,7 @@ def command(
     rootfs: Path | None,
     hot: float,
     html: Path | None,
+    verbose: bool,
     as_json: bool,
 ) -> None:
     if rootfs and not html and not any(map(is_capture, profile)):
@@ -70,5 +79,5 @@ def command(
         return
     if html:
         return
-    for line in summary_lines(summary):
+    for line in summary_lines(summary, verbose=verbose):
         click.echo(shown(line))

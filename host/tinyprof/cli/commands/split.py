@@ -110,7 +110,9 @@ def _split(file: Path, output: Path, runs: tuple[Run, ...], as_json: bool) -> Ex
             f"{shown(str(output))}: each run begins a segment already; nothing to split", err=True
         )
     else:
-        also = f"; pages {page_ranges(done.leading)} must be in place too" if done.leading else ""
+        noun = "page" if len(done.leading) == 1 else "pages"
+        leading = page_ranges(done.leading)
+        also = f"; {noun} {leading} must be in place too" if done.leading else ""
         click.echo(
             f"{shown(str(output))}: {counted(done.mappings, 'mapping')} more{also}", err=True
         )

@@ -11,6 +11,7 @@ from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.parts import recordings_of
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cli import Exit
+from tinyprof.cli.completion import CAPTURES, files_ending
 from tinyprof.cli.opening import (
     ROOTFS,
     contents_of,
@@ -32,7 +33,9 @@ FILE = click.Path(path_type=Path)
     "Name all parts of a recording that --roll has split.",
     epilog="Example: tinyprof view boot.tpcap --image plain.cramfs",
 )
-@click.argument("capture", nargs=-1, required=True, type=FILE)
+@click.argument(
+    "capture", nargs=-1, required=True, type=FILE, shell_complete=files_ending(CAPTURES)
+)
 @click.option(
     "--image",
     type=FILE,

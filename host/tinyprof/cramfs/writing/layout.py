@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from tinyprof.cramfs.format import (
     BLOCK_DIRECT,
     BLOCK_UNCOMPRESSED,
+    IMAGE_LIMIT,
     IMAGE_MAX,
     INODE_OFFSET_MAX,
     ByteOrder,
@@ -78,7 +79,9 @@ class Layout:
         table = self._out.tell()
         if table > INODE_OFFSET_MAX:
             raise TreeError(
-                f"{content.node.path}: the image grows beyond 256 MiB", "leave files out"
+                f"{content.node.path}: its blocks would begin beyond 256 MiB of the image, where "
+                "no inode of cramfs points",
+                "leave files out",
             )
         chain = _Chain(table + 4 * content.node.pages)
         in_place = {index: packed.pages[index] for index in sorted(content.in_place)}
@@ -202,7 +205,10 @@ class Layout:
 def refuse_large(size: int, path: str = "") -> None:
     """Raise TreeError for an image that grows beyond the limit of every reader."""
     if size > IMAGE_MAX:
-        raise TreeError(f"{path}the image grows beyond {IMAGE_MAX >> 20} MiB", "leave files out")
+        raise TreeError(
+            f"{path}the image would have over {IMAGE_MAX >> 20} MiB; {IMAGE_LIMIT}",
+            "leave files out, or store fewer pages in place",
+        )
 
 
 class _Chain:

@@ -6,7 +6,8 @@ compressor alone, never on the number of threads or on the blocks that a cache a
 
 The bytes that are stored are the bytes that were surveyed. Each page is hashed when it is read to
 be stored, and a page that differs from the survey's ends the build. Each block of a cache is
-unpacked and compared with its page before it is used.
+unpacked and compared with its page before it is used. A caller that writes several images of one
+tree keeps the compared blocks (CheckedBlocks), so that no page is compressed or unpacked twice.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tinyprof.cramfs.reading.blocks import unpacks_to
+from tinyprof.cramfs.tree import Node, Stamp
 from tinyprof.cramfs.writing.compressor import Compress
-from tinyprof.cramfs.writing.survey import Content, page_key
+from tinyprof.cramfs.writing.survey import Content, keys_in, page_key
 from tinyprof.pages import PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -46,6 +48,48 @@ class BlockCache(Protocol):
         """Keep a block."""
 
 
+class CheckedBlocks:
+    """A cache in front of another, for a caller that writes several images of one tree.
+
+    It keeps each block in memory from the moment at which the block is known to be right: it was
+    compared with its page, or made of it. So it takes as much memory as the compressed tree. It
+    keeps the keys of files' pages too. Pages are held to their keys when they are packed.
+    """
+
+    def __init__(self, cache: BlockCache | None = None) -> None:
+        self._behind = cache
+        self._blocks: dict[bytes, bytes] = {}
+        self._keys: dict[tuple[str, int, Stamp], list[bytes]] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        """The block of a page, if this object knows it to be right."""
+        return self._blocks.get(key)
+
+    def put(self, key: bytes, block: bytes) -> None:
+        """Keep a block, here and in the cache behind this one."""
+        self._blocks[key] = block
+        if self._behind:
+            self._behind.put(key, block)
+
+    def block_of(self, key: bytes, page: bytes) -> bytes | None:
+        """The block of a page, known or found in the cache behind this one."""
+        block = self._blocks.get(key)
+        if block is None:
+            block = _cached(self._behind, key, page)
+            if block is not None:
+                self._blocks[key] = block
+        return block
+
+    def keys_of(self, node: Node) -> list[bytes]:
+        """The keys of a node's pages. A file that has not changed is read once."""
+        if node.source is None or node.stamp is None:
+            return keys_in(node)
+        file = node.source, node.size, node.stamp
+        if file not in self._keys:
+            self._keys[file] = keys_in(node)
+        return self._keys[file]
+
+
 def compressed_size_of(compress: Compress, cache: BlockCache | None) -> Callable[[bytes], int]:
     """A function from a page to the bytes of its block. It fills the cache for a later build."""
 
@@ -63,6 +107,8 @@ def compressed_size_of(compress: Compress, cache: BlockCache | None) -> Callable
 
 def _cached(cache: BlockCache | None, key: bytes, page: bytes) -> bytes | None:
     """The block that the cache has for a page, if it unpacks to this very page."""
+    if isinstance(cache, CheckedBlocks):
+        return cache.block_of(key, page)
     block = cache.get(key) if cache else None
     return block if block is not None and unpacks_to(block, page) else None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tinyprof.cramfs.format import EntryKind
@@ -70,11 +70,23 @@ class Survey:
         return counts
 
 
-def survey(nodes: Iterable[Node], plan: Placement, kernel: KernelModel, *, keyed: bool) -> Survey:
+def keys_in(node: Node) -> list[bytes]:
+    """The keys of a node's pages, by reading them."""
+    return page_keys(node.chunks())
+
+
+def survey(
+    nodes: Iterable[Node],
+    plan: Placement,
+    kernel: KernelModel,
+    *,
+    keyed: bool,
+    keys_of: Callable[[Node], list[bytes]] = keys_in,
+) -> Survey:
     """Find the distinct contents. Raises TreeError for a file that cannot be read or has changed.
 
     With `keyed`, every page is read and gets its digest. Without, only files that may be equal to
-    another are read.
+    another are read. `keys_of` may know the keys of a file that was read before.
     """
     stored = [node for node in nodes if node.has_content]
     twins = Counter(_likeness(node) for node in stored)
@@ -85,7 +97,7 @@ def survey(nodes: Iterable[Node], plan: Placement, kernel: KernelModel, *, keyed
         content = Content(node)
         identity: object = node.path
         if keyed or twins[_likeness(node)] > 1:
-            content.keys = page_keys(node.chunks())
+            content.keys = keys_of(node)
             identity = (_likeness(node), b"".join(content.keys))
         content = of_path[node.path] = distinct.setdefault(identity, content)
         wanted = plan.get(node.path)

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import deflate
 
@@ -40,9 +40,9 @@ from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.cramfs.tree import Node, Tree, refuse_over, refuse_owner
 from tinyprof.cramfs.writing.compressor import choose_compressor
 from tinyprof.cramfs.writing.layout import Layout, refuse_large
-from tinyprof.cramfs.writing.packer import BlockCache, Wish, pack
+from tinyprof.cramfs.writing.packer import BlockCache, CheckedBlocks, Packed, Wish, pack
 from tinyprof.cramfs.writing.region import Region
-from tinyprof.cramfs.writing.survey import Placement, Refusal, Survey, survey
+from tinyprof.cramfs.writing.survey import Placement, Refusal, Survey, keys_in, survey
 from tinyprof.pages import PAGE_SIZE, Fsid
 
 Progress = Callable[[int, int], None]
@@ -109,39 +109,94 @@ def write_image(
     `cache` holds compressed blocks of earlier builds at the same level. Raises TreeError for a
     tree that CramFS cannot hold, and for a file that cannot be read or changes meanwhile.
     """
+    nodes = _nodes_of(tree, options)
+    extended = options.extended or any(plan.values())
+    found = survey(nodes, plan, options.kernel, keyed=extended, keys_of=_keys_of(cache))
+    extended = options.extended or any(content.in_place for content in found.contents)
+    image = _Image(nodes, found, options, extended)
+    for packed in _packed(found, options, extended, progress, cache):
+        image.add(packed)
+    return image.finished()
+
+
+def write_both(
+    tree: Tree,
+    options: WriteOptions,
+    cache: BlockCache | None,
+    progress: Progress | None = None,
+) -> tuple[bytes, bytes]:
+    """The images without pages in place: as `options` have it, and with extended block pointers.
+
+    Every content is read once for both. Raises TreeError as write_image() does.
+    """
+    nodes = _nodes_of(tree, options)
+    found = survey(nodes, {}, options.kernel, keyed=True, keys_of=_keys_of(cache))
+    images = [_Image(nodes, found, options, extended) for extended in (options.extended, True)]
+    for packed in _packed(found, options, True, progress, cache):
+        images[0].add(packed if options.extended else replace(packed, pages={}))
+        images[1].add(packed)
+    return images[0].finished().image, images[1].finished().image
+
+
+def _keys_of(cache: BlockCache | None) -> Callable[[Node], list[bytes]]:
+    return cache.keys_of if isinstance(cache, CheckedBlocks) else keys_in
+
+
+def _nodes_of(tree: Tree, options: WriteOptions) -> list[Node]:
+    """The nodes of an image. Raises TreeError for anything that CramFS cannot hold."""
     if len(name_bytes(options.name)) > IMAGE_NAME_MAX:
         raise TreeError(f"image name {options.name!r}: cramfs holds at most 16 bytes")
     nodes = list(tree.walk())
     for node in nodes:
         refuse_node(node)
-    extended = options.extended or any(plan.values())
-    found = survey(nodes, plan, options.kernel, keyed=extended)
-    extended = options.extended or any(content.in_place for content in found.contents)
-    directories = [node for node in nodes if node.kind is EntryKind.DIRECTORY]
-    out = _growing_buffer()
-    head = (
-        (BOOT_PAD if options.pad else 0)
-        + SUPER_SIZE
-        + len(options.insert)
-        + -len(options.insert) % 4
-    )
-    offsets, end = _place_directories(directories, head)
-    out.seek(end)
-    region = Region(by_page=options.kernel == "patched")
-    layout = _layout(out, found, region, options, extended)
-    tables = _add_contents(layout, found, options, extended, progress, cache)
-    layout.close()
-    offsets.update(
-        (path, (tables[id(content)], content.node.size)) for path, content in found.of_path.items()
-    )
-    _write_directories(out, directories, offsets, head, options.byte_order)
-    _finish(out, head, nodes, offsets, found, layout, options)
-    in_place = {
-        path: frozenset(content.in_place)
-        for path, content in found.of_path.items()
-        if content.in_place
-    }
-    return Written(out.getvalue(), len(region), found.refused, in_place)
+    return nodes
+
+
+class _Image:
+    """An image in the making: its head and directories are placed, contents are added."""
+
+    def __init__(
+        self, nodes: list[Node], found: Survey, options: WriteOptions, extended: bool
+    ) -> None:
+        self._nodes, self._found, self._options = nodes, found, options
+        self._directories = [node for node in nodes if node.kind is EntryKind.DIRECTORY]
+        self._out = _growing_buffer()
+        insert = len(options.insert) + -len(options.insert) % 4
+        self._head = (BOOT_PAD if options.pad else 0) + SUPER_SIZE + insert
+        self._offsets, end = _place_directories(self._directories, self._head)
+        self._out.seek(end)
+        self._region = Region(by_page=options.kernel == "patched")
+        self._layout = _layout(self._out, found, self._region, options, extended)
+        self._tables: dict[int, int] = {}
+
+    def add(self, packed: Packed) -> None:
+        """Lay a content out."""
+        self._tables[id(packed.content)] = self._layout.add(packed)
+
+    def finished(self) -> Written:
+        """The image with all contents."""
+        self._layout.close()
+        self._offsets.update(
+            (path, (self._tables[id(content)], content.node.size))
+            for path, content in self._found.of_path.items()
+        )
+        order = self._options.byte_order
+        _write_directories(self._out, self._directories, self._offsets, self._head, order)
+        _finish(
+            self._out,
+            self._head,
+            self._nodes,
+            self._offsets,
+            self._found,
+            self._layout,
+            self._options,
+        )
+        in_place = {
+            path: frozenset(content.in_place)
+            for path, content in self._found.of_path.items()
+            if content.in_place
+        }
+        return Written(self._out.getvalue(), len(self._region), self._found.refused, in_place)
 
 
 def refuse_node(node: Node) -> None:
@@ -182,15 +237,14 @@ def _layout(
     return Layout(out, options.byte_order, region, shared, region_keys)
 
 
-def _add_contents(
-    layout: Layout,
+def _packed(
     found: Survey,
     options: WriteOptions,
     extended: bool,
     progress: Progress | None,
     cache: BlockCache | None,
-) -> dict[int, int]:
-    """Lay every content out. Gives the byte of each content's table."""
+) -> Iterator[Packed]:
+    """Every content with its blocks."""
 
     def skip(page: bytes) -> bool:
         return options.holes and not any(page)
@@ -199,13 +253,11 @@ def _add_contents(
     wish = Wish(compress, skip, extended, cache, options.threads)
     total = sum(content.node.pages for content in found.contents)
     done = 0
-    tables: dict[int, int] = {}
     for packed in pack(found.contents, wish):
-        tables[id(packed.content)] = layout.add(packed)
+        yield packed
         if progress:
             done += packed.content.node.pages
             progress(done, total)
-    return tables
 
 
 _Offsets = dict[str, tuple[int, int]]
@@ -223,7 +275,11 @@ def _place_directories(directories: list[Node], start: int) -> tuple[_Offsets, i
                 f"{directory.path}: its names take {size} bytes, cramfs holds at most {FILE_MAX}"
             )
         if at > INODE_OFFSET_MAX:
-            raise TreeError(f"{directory.path}: the image grows beyond 256 MiB", "leave files out")
+            raise TreeError(
+                f"{directory.path}: its names would begin beyond 256 MiB of the image, where no "
+                "inode of cramfs points",
+                "leave files out",
+            )
         # The root's place is where the kernel looks for it, empty or not.
         offsets[directory.path] = (at if size or directory.path == "/" else 0, size)
         at += size

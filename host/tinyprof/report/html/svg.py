@@ -16,7 +16,7 @@ from tinyprof.tables.strip import hottest
 STRIP_CELLS = 64
 MAP_CELLS = 64
 CELL = 12
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 260, 70, 40, 12
+WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM, TOP = 640, 260, 70, 30, 40, 12
 LETTERS = {
     Temperature.HOT: "h",
     Temperature.WARM: "w",
@@ -74,7 +74,7 @@ def curve_svg(points: Sequence[Point]) -> str:
     saves = max(point.saves for point in points) or 1
 
     def x(value: float) -> float:
-        return round(LEFT + (WIDTH - LEFT - 10) * value / cost, 1)
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * value / cost, 1)
 
     def y(value: float) -> float:
         return round(HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * value / saves, 1)
@@ -83,19 +83,19 @@ def curve_svg(points: Sequence[Point]) -> str:
     parts = [
         f'<polygon class="area" points="{line} {x(points[-1].cost)},{y(0)} {x(0)},{y(0)}"/>',
         f'<polyline class="line" points="{line}"/>',
-        f'<line class="axis" x1="{LEFT}" y1="{y(0)}" x2="{WIDTH - 10}" y2="{y(0)}"/>',
+        f'<line class="axis" x1="{LEFT}" y1="{y(0)}" x2="{WIDTH - RIGHT}" y2="{y(0)}"/>',
         f'<line class="axis" x1="{LEFT}" y1="{TOP}" x2="{LEFT}" y2="{y(0)}"/>',
     ]
     for quarter in range(5):
         flash, ram = cost * quarter / 4, saves * quarter / 4
         parts.append(
-            f'<line class="grid" x1="{LEFT}" y1="{y(ram)}" x2="{WIDTH - 10}" y2="{y(ram)}"/>'
+            f'<line class="grid" x1="{LEFT}" y1="{y(ram)}" x2="{WIDTH - RIGHT}" y2="{y(ram)}"/>'
             f'<text x="{LEFT - 6}" y="{y(ram) + 4}" text-anchor="end">{ram / 1024:,.0f}</text>'
             f'<text x="{x(flash)}" y="{HEIGHT - BOTTOM + 16}" '
             f'text-anchor="middle">{flash / 1024:,.0f}</text>'
         )
     parts.append(
-        f'<text x="{(LEFT + WIDTH) / 2}" y="{HEIGHT - 6}" text-anchor="middle">more '
+        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 6}" text-anchor="middle">more '
         "flash, KiB</text>"
         f'<text transform="translate(16 {(HEIGHT - BOTTOM) / 2}) rotate(-90)" '
         'text-anchor="middle">'
@@ -104,6 +104,20 @@ def curve_svg(points: Sequence[Point]) -> str:
     return (
         f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="flash against RAM saved">{"".join(parts)}</svg>'
+    )
+
+
+PICTURE_STYLE = """text{font:13px sans-serif;fill:#57606a}.area{fill:#d8722c;opacity:.15}
+.line{fill:none;stroke:#d8722c;stroke-width:2.5}.axis{stroke:#8c959f}
+.grid{stroke:#8c959f;opacity:.3}"""
+
+
+def curve_picture(points: Sequence[Point]) -> str:
+    """The curve as a file of its own, for any viewer of SVG."""
+    return (
+        curve_svg(points)
+        .replace('class="plot"', 'class="plot" xmlns="http://www.w3.org/2000/svg"')
+        .replace(">", f"><style>{PICTURE_STYLE}</style>", 1)
     )
 
 

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""Recordings on a kernel without our part, held to what our part recorded of the same image."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from target.booting import TINYPROF, Demo, Recording, record
+from tinyprof.cli.opening import open_profile
+from tinyprof.profile.model import AS_ANYTHING, PageUse, Profile
+
+STOCK = ("--stock", "--baud", "115200")
+FROM_THE_START = "init=/sbin/tinyprof-agent"
+LAST_WORDS = ("/usr/lib/workload/company", "/usr/lib/workload/report")
+"""Scripts that the guest reads in its last moment: the line of one recording may still bring them,
+that of another not."""
+
+
+def pages(profile: Profile) -> dict[tuple[str, int], PageUse]:
+    return {
+        (file.path, number): use
+        for file in profile.files
+        for number, use in file.pages.items()
+        if file.path not in LAST_WORDS
+    }
+
+
+def epochs(use: PageUse) -> int:
+    kinds = use.seen.values()
+    return use.seen[AS_ANYTHING].epochs if AS_ANYTHING in use.seen else max(s.epochs for s in kinds)
+
+
+def recorded(demo: Demo, folder: Path, *words: str, append: str = "") -> Recording:
+    """The demo's image with nothing in place, on the stock kernel."""
+    image = demo.folder / "all-compressed.cramfs"
+    words = (*STOCK, *words, "--append", f"{FROM_THE_START} {append}".strip())
+    return record(image, folder / "stock.tpcap", *words, options=("--image", image))
+
+
+@pytest.fixture(scope="module")
+def by_events(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    return recorded(demo, tmp_path_factory.mktemp("events"))
+
+
+def test_perf_events_tell_the_pages_that_our_part_records(
+    demo: Demo, by_events: Recording
+) -> None:
+    ours = pages(open_profile([demo.folder / "boot.tprof"]))
+    theirs = pages(open_profile([by_events.capture]))
+    missed, wrong = ours.keys() - theirs.keys(), theirs.keys() - ours.keys()
+    near = sum(abs(epochs(ours[page]) - epochs(theirs[page])) <= 1 for page in ours & theirs.keys())
+    print(f"{len(ours)} pages, {len(missed)} missed, {len(wrong)} wrong, {near} within an epoch")
+    print("missed", sorted(missed)[:20])
+    print("wrong", sorted(wrong)[:20])
+    assert len(missed) <= 0.005 * len(ours)
+    assert len(wrong) <= 0.01 * len(theirs)
+    assert near >= 0.95 * len(ours & theirs.keys())
+
+
+def test_perf_events_lose_nothing_at_115200_baud(by_events: Recording) -> None:
+    assert by_events.code == 0, by_events.said
+    assert "lost: nothing" in by_events.said
+
+
+def test_the_recording_says_its_source(by_events: Recording) -> None:
+    command = [*TINYPROF, "capture", "info", "--json", by_events.capture]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "perf" in run.stdout or json.loads(run.stdout)["boots"][0]["source"]
+
+
+def test_marks_of_the_target_begin_phases(by_events: Recording) -> None:
+    [boot] = open_profile([by_events.capture]).boots
+    assert [phase.name for phase in boot.phases][:3] == ["start-up", "steady-state", "idle"]
+
+
+def test_a_ring_that_is_too_small_is_a_loss_that_is_told(demo: Demo, tmp_path: Path) -> None:
+    small = recorded(demo, tmp_path, append="TINYPROF_RING=4")
+    assert small.code == 3, small.said
+    assert "dropped" in small.said
+
+
+def test_residency_tells_most_pages_without_any_event(demo: Demo, tmp_path: Path) -> None:
+    ours = pages(open_profile([demo.folder / "boot.tprof"]))
+    resident = recorded(demo, tmp_path, append="TINYPROF_SOURCE=residency")
+    theirs = pages(open_profile([resident.capture]))
+    found = len(ours.keys() & theirs.keys())
+    print(f"{found} of {len(ours)} pages found, {len(theirs.keys() - ours.keys())} others")
+    assert found >= 0.9 * len(ours)
