@@ -63,7 +63,7 @@ def test_a_plan_is_written_said_and_built(
         "the profile alone is to choose what a plan does without a budget"
     )
     text = tinyprof("plan", rootfs, "-p", profile)
-    assert "/program: 4 of 8 pages" in text.stdout
+    assert "       4         8       0          0       16  /program" in text.stdout
     run = tinyprof("plan", rootfs, "-p", profile, "--kernel", kernel, "--curve", "--json")
     document = json.loads(run.stdout)
     last = {**said["prediction"], "of_bound": 1.0, "of_best": 1.0}
