@@ -50,4 +50,6 @@ def test_the_device_does_as_its_header_says(
     assert re.findall(r"^bad .*$", console, re.MULTILINE) == []
     assert "good all is told anew to who asks" in console
     assert "good a longer file gets no shorter one's ranks" in console
+    assert "good the next reader gets what that one did not" in console
+    assert "good each page has its own number again" in console
     assert "device done" in console

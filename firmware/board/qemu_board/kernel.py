@@ -36,8 +36,8 @@ TOOLS = (
     "perl",
     "xz-utils",
 )
-PATCHED_FOLDER = "fs/cramfs"
-"""All that our patches may touch: this folder is taken anew from the package before each build."""
+TOUCHED = "touched"
+"""A file beside a source tree: the names of the files that patches made or changed in it."""
 
 PROGRESS_SECONDS = 10
 
@@ -53,7 +53,7 @@ class Kernel:
 
 def versions() -> list[str]:
     """The kernel versions that there are patches for."""
-    return sorted(folder.name for folder in (LINUX / "patches").iterdir())
+    return sorted(folder.name for folder in (LINUX / "series").iterdir())
 
 
 def packages(version: str, machine: Architecture) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ def kernel(version: str, *, stock: bool, machine: Architecture = ARMHF) -> Kerne
     package = f"linux-source-{version}"
     need(*packages(version, machine))
     inputs = [*_config_files(version, machine, stock), _board_dts(machine)]
-    inputs += [] if stock else _our_files(version)
+    inputs += [] if stock else _patches(version)
     words = [f"{package} {version_of(package)}", f"gcc {version_of(machine.compiler)}"]
     kind = "stock" if stock else "patched"
     folder = cache_root() / "kernel" / f"{version}-{kind}-{key_of(words, inputs)}"
@@ -85,7 +85,7 @@ def source_tree(version: str) -> Path:
     """The unpacked source of a kernel version: for its headers, and for scripts/checkpatch.pl."""
     package = f"linux-source-{version}"
     need(package, "xz-utils")
-    tree = cache_root() / "kernel-tree" / f"{version}-{key_of([str(version_of(package))])}"
+    tree = cache_root() / "kernel-source" / f"{version}-{key_of([str(version_of(package))])}"
     if not tree.exists():
         _say(f"kernel {version}: unpacking the source")
         with appearing(tree) as filling:
@@ -128,16 +128,9 @@ def _board_dts(machine: Architecture) -> Path:
     return FIRMWARE / "board/machines" / f"{machine.device_tree}.dts"
 
 
-def _overlay_files() -> list[Path]:
-    return sorted(path for path in (LINUX / "overlay").rglob("*") if path.is_file())
-
-
 def _patches(version: str) -> list[Path]:
-    return sorted((LINUX / "patches" / version).glob("*.patch"))
-
-
-def _our_files(version: str) -> list[Path]:
-    return _overlay_files() + _patches(version)
+    """The series as it is shipped: what is tested is what is applied elsewhere."""
+    return sorted((LINUX / "series" / version).glob("*.patch"))
 
 
 def _build(version: str, wanted: Kernel, *, stock: bool) -> None:
@@ -156,10 +149,30 @@ def _build(version: str, wanted: Kernel, *, stock: bool) -> None:
 
 
 def _take_anew(version: str, source: Path) -> None:
-    for file in _overlay_files():
-        (source / file.relative_to(LINUX / "overlay")).unlink(missing_ok=True)
-    shutil.rmtree(source / PATCHED_FOLDER)
-    _unpack(version, source, PATCHED_FOLDER)
+    """Undo the last build's patches: files of theirs go, changed ones come from the package."""
+    record = source.parent / TOUCHED
+    if not record.exists():
+        return
+    names = record.read_text().splitlines()
+    for name in names:
+        (source / name.removeprefix("new ")).unlink(missing_ok=True)
+    if changed := [name for name in names if not name.startswith("new ")]:
+        _unpack(version, source, *changed)
+    record.unlink()
+
+
+def touched_by(patches: list[Path]) -> list[str]:
+    """The files that patches make ("new NAME") or change (NAME)."""
+    made, touched = set(), set()
+    for patch in patches:
+        before = ""
+        for line in patch.read_text().splitlines():
+            if line.startswith("+++ b/"):
+                name = line.removeprefix("+++ b/")
+                touched.add(name)
+                made |= {name} if before == "--- /dev/null" else set()
+            before = line
+    return sorted(f"new {name}" if name in made else name for name in touched)
 
 
 def check_hunks(patch: Path) -> None:
@@ -185,19 +198,10 @@ def check_hunks(patch: Path) -> None:
 
 
 def _apply(version: str, source: Path) -> None:
-    for file in _overlay_files():
-        place = source / file.relative_to(LINUX / "overlay")
-        place.parent.mkdir(exist_ok=True)
-        shutil.copyfile(file, place)
-    for patch in _patches(version):
+    patches = _patches(version)
+    (source.parent / TOUCHED).write_text("\n".join(touched_by(patches)))
+    for patch in patches:
         check_hunks(patch)
-        touched = [
-            line.split()[1] for line in patch.read_text().splitlines() if line.startswith("+++ b/")
-        ]
-        if outside := [name for name in touched if not name.startswith(f"b/{PATCHED_FOLDER}/")]:
-            raise BoardError(
-                f"{patch.name} touches {outside[0]}", f"patches may touch {PATCHED_FOLDER} alone"
-            )
         command = [
             "patch",
             "-p1",

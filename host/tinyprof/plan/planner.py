@@ -162,7 +162,8 @@ class Planner:
         before, compressed = write_both(tree, options, cache, progress)
         self.image_before = len(before)
         self._end = _compressed_end(read_image(compressed))
-        self.candidates = candidates_in(match, self._sizes)
+        from_flash = options.kernel == "patched" and not splitting
+        self.candidates = candidates_in(match, self._sizes, from_flash=from_flash)
         model = model or model_of(options.kernel, splitting)
         self._offered = offered_by(self.candidates, model)
 
@@ -301,7 +302,8 @@ class Planner:
             in_place = written.in_place.get(file.path, frozenset())
             for page, use in file.uses.items():
                 share = use.any.steady / file.steady if file.steady else 0.0
-                cached = not (page in in_place and use.mapped and not use.cached)
+                once_cached = use.cached or not use.mapped
+                cached = page not in in_place or bool(once_cached and not file.from_flash)
                 dropped = page in in_place and bool(file.value(page))
                 before, steady_before = (
                     before + 1,
@@ -357,7 +359,7 @@ def _planned(file: Candidate, chosen: frozenset[int], offered: set[int]) -> Plan
 
 
 def _reason(file: Candidate, page: int, use: PageUse, offered: bool) -> str:
-    if use.mapped is None:
+    if use.mapped is None and not file.from_flash:
         kinds = {"w": "written", "f": "read with read()", "wf": "written or read with read()"}
         return f"only ever {kinds[use.kinds]}: in the page cache wherever it is stored"
     if not file.value(page):

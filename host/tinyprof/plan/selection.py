@@ -96,7 +96,8 @@ def choose_by_profile(
     """
     if splitting:
         return split_all(tree, match, sizes, splitting)
-    offered = offered_by(candidates_in(match, sizes), MODELS[kernel])
+    files = candidates_in(match, sizes, from_flash=kernel == "patched")
+    offered = offered_by(files, MODELS[kernel])
     return SplitTree(tree, select_all(offered).pages)
 
 

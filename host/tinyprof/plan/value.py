@@ -2,9 +2,10 @@
 """The value and the cost of a page in place: its use and its stored size in, bytes of RAM and of
 flash out.
 
-1. A page that is in the page cache wherever it is stored has no value.
+1. A page that is in the page cache wherever it is stored has no value. On the patched kernel there
+   is no such page: it reads and copies blocks in place straight from flash.
 2. Any other page has the value of the page cache that it would take, times the share of the steady
-   state in which it was mapped.
+   state in which it was mapped. On the patched kernel any use counts.
 
 Every command that chooses pages to store in place asks here.
 """
@@ -29,7 +30,7 @@ dropped."""
 
 
 def pays(use: PageUse) -> bool:
-    """Whether storing the page in place saves RAM.
+    """Whether storing the page in place saves RAM on a stock kernel.
 
     1. A page that was never mapped does not pay.
     2. A page that read() or a private copy used does not pay either: these bring it into the page
@@ -60,6 +61,8 @@ class Candidate:
     - `uses`: its used pages.
     - `steady`: number of epochs of the steady state in which the uses are counted.
     - `processes`: the number of processes that map it at once; None where it is not known.
+    - `from_flash`: the kernel reads and copies blocks in place straight from flash
+      (cramfs_xip_read_iter()), so every used page pays.
     """
 
     path: str
@@ -69,13 +72,15 @@ class Candidate:
     uses: Mapping[int, PageUse]
     steady: int
     processes: int | None = None
+    from_flash: bool = False
 
     def value(self, page: int) -> int:
         """The RAM that the page saves in place, in bytes; 0 where it does not pay."""
         use = self.uses.get(page)
-        if use is None or use.mapped is None or not pays(use):
+        if use is None or not (self.from_flash or pays(use)):
             return 0
-        share = use.mapped.steady / self.steady if self.steady else 0.0
+        counted = use.any if self.from_flash or use.mapped is None else use.mapped
+        share = counted.steady / self.steady if self.steady else 0.0
         return round(PAGE_SIZE * min(1.0, max(share, ONCE_SHARE)))
 
     def cost(self, page: int) -> int:
@@ -83,8 +88,11 @@ class Candidate:
         return max(1, PAGE_SIZE - self.stored[page] + PLACEMENT_COST)
 
 
-def candidates_in(match: Match, stored_size: Callable[[bytes], int]) -> list[Candidate]:
-    """The profiled files of a tree. `stored_size` gives the bytes that a page takes compressed.
+def candidates_in(
+    match: Match, stored_size: Callable[[bytes], int], *, from_flash: bool = False
+) -> list[Candidate]:
+    """The profiled files of a tree. `stored_size` gives the bytes that a page takes compressed,
+    `from_flash` is each candidate's.
 
     Raises TreeError for a file that cannot be read.
     """
@@ -97,6 +105,7 @@ def candidates_in(match: Match, stored_size: Callable[[bytes], int]) -> list[Can
             file.uses,
             file.steady,
             file.processes,
+            from_flash,
         )
         for file in match.files
     ]

@@ -17,6 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/reboot.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@
 #define DEVICE		"/dev/tinyprof"
 #define PAGE		4096
 #define LONGER_PAGES	64
+#define PATTERN_PAGES	48
 
 static sigjmp_buf past_the_touch;
 
@@ -98,6 +100,121 @@ static void a_mark_wakes(int reader)
 	wait(NULL);
 }
 
+static void end_epoch(int reader)
+{
+	struct tinyprof_epoch ended = { 0 };
+	uint32_t batch[1024];
+
+	fcntl(reader, F_SETFL, O_NONBLOCK);
+	do
+		while (read(reader, batch, sizeof(batch)) > 0)
+			;
+	while (ioctl(reader, TINYPROF_IOC_REARM, &ended) && errno == EAGAIN);
+	fcntl(reader, F_SETFL, 0);
+}
+
+static void a_mark_is_never_cut(int reader)
+{
+	static const char text[] = "a mark of some length";
+	uint32_t batch[1024];
+	int writer = open(DEVICE, O_WRONLY);
+
+	fcntl(reader, F_SETFL, O_NONBLOCK);
+	while (read(reader, batch, sizeof(batch)) > 0)
+		;
+	say(write(writer, text, strlen(text)) == (ssize_t)strlen(text), "a mark is set");
+	say(read(reader, batch, 20) < 0 && errno == EINVAL, "a small buffer gets no part of a mark");
+	say(read(reader, batch, sizeof(batch)) > 0 && batch[0] == TINYPROF_MARK &&
+	    batch[3] == strlen(text), "a larger one gets it whole");
+	fcntl(reader, F_SETFL, 0);
+	close(writer);
+}
+
+/* How many records of /pattern's pages are waiting, drained through the file. */
+static size_t drain_pattern(int reader)
+{
+	uint32_t batch[1024];
+	struct stat facts;
+	size_t found = 0;
+
+	stat("/pattern", &facts);
+	fcntl(reader, F_SETFL, O_NONBLOCK);
+	while (read(reader, batch, sizeof(batch)) > 0)
+		for (uint32_t n = 0; n < batch[3]; n++)
+			found += (batch[4 + n] & TINYPROF_PAGE_ID_MASK) - (facts.st_ino >> 2) <
+				 PATTERN_PAGES;
+	fcntl(reader, F_SETFL, 0);
+	return found;
+}
+
+static int a_batch_is_never_lost(int reader)
+{
+	void *volatile nowhere = (void *)16;
+
+	drain_pattern(reader);
+	end_epoch(reader);
+	touch("/pattern", PATTERN_PAGES);
+	say(read(reader, nowhere, 4096) < 0 && errno == EFAULT, "a bad buffer is refused");
+	close(reader);
+	reader = open(DEVICE, O_RDONLY);
+	say(drain_pattern(reader) == PATTERN_PAGES, "the next reader gets what that one did not");
+	return reader;
+}
+
+/* Two processes read one open file: each record comes once, in a whole batch. */
+static void two_readers_share_a_file(int reader)
+{
+	int told[2];
+	size_t found = 0, one;
+
+	drain_pattern(reader);
+	end_epoch(reader);
+	pipe(told);
+	for (int n = 0; n < 2; n++)
+		if (!fork()) {
+			one = 0;
+			for (int round = 0; round < 100; round++) {
+				one += drain_pattern(reader);
+				usleep(1000);
+			}
+			write(told[1], &one, sizeof(one));
+			_exit(0);
+		}
+	touch("/pattern", PATTERN_PAGES);
+	for (int n = 0; n < 2; n++) {
+		read(told[0], &one, sizeof(one));
+		found += one;
+		wait(NULL);
+	}
+	say(found == PATTERN_PAGES, "two readers of one file get each record once");
+}
+
+static void a_stopped_volume_starts_anew(int reader)
+{
+	struct tinyprof_epoch ended = { 0 };
+	uint32_t index = 0;
+
+	say(!ioctl(reader, TINYPROF_IOC_STOP, &index), "a volume is stopped");
+	drain_pattern(reader);
+	say(!ioctl(reader, TINYPROF_IOC_REARM, &ended), "its last epoch is ended");
+	touch("/pattern", PATTERN_PAGES);
+	say(!drain_pattern(reader), "it records nothing");
+	say(!ioctl(reader, TINYPROF_IOC_START, &index), "it is started again");
+	touch("/longer", 1);
+	touch("/pattern", PATTERN_PAGES);
+	say(drain_pattern(reader) == PATTERN_PAGES, "each page has its own number again");
+}
+
+static void the_former_letter_is_answered(int reader)
+{
+	struct tinyprof_info info = { 0 };
+
+	say(!ioctl(reader, _IOR('T', 0xc0, struct tinyprof_info), &info) &&
+	    info.abi == TINYPROF_ABI, "the former letter is answered");
+	say(ioctl(reader, _IOR('U', 0xc0, struct tinyprof_info), &info) && errno == ENOTTY,
+	    "another letter is not");
+}
+
 /* How many files are told of, and the first one's processes. */
 static struct tinyprof_processes told(int reader, int anew)
 {
@@ -110,19 +227,6 @@ static struct tinyprof_processes told(int reader, int anew)
 static bool is_one_of_two(struct tinyprof_processes told)
 {
 	return told.count == 1 && told.files[0].processes == 2;
-}
-
-static void end_epoch(int reader)
-{
-	struct tinyprof_epoch ended = { 0 };
-	uint32_t batch[1024];
-
-	fcntl(reader, F_SETFL, O_NONBLOCK);
-	do
-		while (read(reader, batch, sizeof(batch)) > 0)
-			;
-	while (ioctl(reader, TINYPROF_IOC_REARM, &ended) && errno == EAGAIN);
-	fcntl(reader, F_SETFL, 0);
 }
 
 static void mappings_of_page_0_are_counted(int reader)
@@ -164,6 +268,11 @@ int main(void)
 	a_mark_wakes(reader);
 	mappings_of_page_0_are_counted(reader);
 	page_ids_taken_twice(reader);
+	a_mark_is_never_cut(reader);
+	reader = a_batch_is_never_lost(reader);
+	two_readers_share_a_file(reader);
+	a_stopped_volume_starts_anew(reader);
+	the_former_letter_is_answered(reader);
 	puts("device done");
 	fflush(stdout);
 	reboot(RB_AUTOBOOT);

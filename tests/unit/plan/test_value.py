@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from support.elf_cases import Shape, link
@@ -26,6 +27,13 @@ def test_a_page_that_is_in_the_page_cache_anyway_is_worth_nothing() -> None:
     assert [file.value(page) for page in range(5)] == [0] * 5
     # Dropped after start-up, it is read again only by mapping.
     assert candidate({0: use(x=10, f=0)}).value(0) == 4096
+
+
+def test_a_kernel_that_reads_from_flash_caches_no_page_in_place() -> None:
+    uses = {0: use(f=10), 1: use(w=5), 2: use(x=10, f=3), 3: use(f=0), 4: use(x=5, w=5)}
+    file = replace(candidate(uses), from_flash=True)
+    once = round(4096 * ONCE_SHARE)
+    assert [file.value(page) for page in range(6)] == [4096, 2048, 4096, once, 2048, 0]
 
 
 def test_what_is_worth_something_is_what_a_build_takes_without_a_budget() -> None:

@@ -13,6 +13,8 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/pagemap.h>
+#include <linux/pagevec.h>
 #include <linux/poll.h>
 #include <linux/random.h>
 #include <linux/sched/signal.h>
@@ -22,7 +24,9 @@
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 
-#include "sb.h"
+#include "internal.h"
+#include "tinyprof.h"
+#include "version.h"
 
 #define MAX_VOLUMES		8
 #define MAX_MARKS		8
@@ -64,8 +68,13 @@ struct tinyprof_trace {
 	u32 head, queued;
 };
 
-/* The one reader's batch; it stays here until it is copied out whole. */
+/*
+ * The one reader. Its batch is a copy of what waits: records and marks are taken
+ * off their queue only once read() has copied the batch out whole. The lock
+ * keeps threads that share the file from mixing batches.
+ */
 struct tinyprof_reader {
+	struct mutex lock;		/* from a copy to its records' end */
 	struct tinyprof_batch head;
 	u32 records[BATCH_RECORDS];
 };
@@ -81,11 +90,13 @@ MODULE_PARM_DESC(tinyprof, "record from the mount on");
 
 static DEFINE_MUTEX(volumes_lock);
 static struct tinyprof_trace *volumes[MAX_VOLUMES];
+static struct tinyprof_trace *batched;	/* volumes_lock; whose records a batch has */
 static struct mark marks[MAX_MARKS];	/* volumes_lock; the oldest first */
 static u32 marks_waiting, marks_read;
 static DECLARE_WAIT_QUEUE_HEAD(records_wait);
 static atomic_t readers = ATOMIC_INIT(0);
 static u64 boot_id;
+static bool has_device;
 
 static struct tinyprof_trace *trace_of(struct super_block *sb)
 {
@@ -97,6 +108,41 @@ static struct tinyprof_trace *trace_of(struct super_block *sb)
 static u32 boottime_ms(void)
 {
 	return (u32)ktime_to_ms(ktime_get_boottime());
+}
+
+static void free_tables(struct tinyprof_trace *t)
+{
+	kvfree(t->ranks_of);
+	kvfree(t->state);
+	kvfree(t->queue);
+	t->ranks_of = NULL;
+	t->state = NULL;
+	t->queue = NULL;
+	t->ranks = 0;
+	t->ranked_files = 0;
+}
+
+/* Inodes remember ranks: none of the tables that are gone. */
+static void forget_ranks(struct super_block *sb)
+{
+	struct inode *inode;
+
+	spin_lock(&sb->s_inode_list_lock);
+	list_for_each_entry(inode, &sb->s_inodes, i_sb_list)
+		inode->i_private = NULL;
+	spin_unlock(&sb->s_inode_list_lock);
+}
+
+/*
+ * A volume that is recorded no more keeps its tables until its reader has taken
+ * the last record. volumes_lock is held, so no start comes between.
+ */
+static void release_tables(struct tinyprof_trace *t)
+{
+	if (t->recording || t->queued || !t->state)
+		return;
+	forget_ranks(t->sb);
+	free_tables(t);
 }
 
 /* Touching */
@@ -144,17 +190,22 @@ found:
 	return (unsigned long)inode->i_private;
 }
 
+/* The rank that waits in the n-th place of the queue. */
+static u32 *queue_place(const struct tinyprof_trace *t, u32 n)
+{
+	u32 place = t->head + n;
+
+	return &t->queue[place < t->max_ranks ? place : place - t->max_ranks];
+}
+
 static void touch_page(struct tinyprof_trace *t, u32 rank, unsigned int kind)
 {
 	u8 *state = &t->state[rank];
 
 	if (*state & SEEN(kind))
 		return;
-	if (!(*state >> PENDING_SHIFT)) {
-		u32 tail = t->head + t->queued++;
-
-		t->queue[tail < t->max_ranks ? tail : tail - t->max_ranks] = rank;
-	}
+	if (!(*state >> PENDING_SHIFT))
+		*queue_place(t, t->queued++) = rank;
 	*state |= SEEN(kind) | PENDING(kind);
 	t->counts[kind]++;
 }
@@ -179,6 +230,10 @@ u32 tinyprof_touch(struct inode *inode, pgoff_t first, pgoff_t last,
 		return 0;
 
 	spin_lock(&t->lock);
+	if (!t->recording) {
+		spin_unlock(&t->lock);
+		return 0;
+	}
 	epoch = t->epoch;
 	rank = file_rank(t, inode);
 	if (rank) {
@@ -221,52 +276,92 @@ static u32 page_id_of(const struct tinyprof_trace *t, u32 rank)
 	return file->page_id + rank - file->first;
 }
 
-static u32 pop_record(struct tinyprof_trace *t)
+static u32 record_of(const struct tinyprof_trace *t, u32 rank)
 {
-	u32 rank = t->queue[t->head];
 	u32 kinds = t->state[rank] >> PENDING_SHIFT;
 
-	t->state[rank] &= BIT(PENDING_SHIFT) - 1;
-	t->head = t->head + 1 < t->max_ranks ? t->head + 1 : 0;
-	t->queued--;
 	return kinds << TINYPROF_KIND_SHIFT |
 	       (page_id_of(t, rank) & TINYPROF_PAGE_ID_MASK);
 }
 
-/* Take the oldest mark as a batch. */
-static void fill_mark(struct tinyprof_reader *reader, u32 max)
+/* Copy the oldest mark. */
+static void copy_mark(struct tinyprof_reader *reader)
 {
 	const u8 *at = marks[0].text;
 
 	reader->head.volume = TINYPROF_MARK;
-	reader->head.epoch = ++marks_read;
+	reader->head.epoch = marks_read + 1;
 	reader->head.ms = marks[0].ms;
-	while (*at && reader->head.count < max)
+	while (*at)
 		reader->records[reader->head.count++] =
 			BIT(TINYPROF_KIND_SHIFT + TINYPROF_EXEC) | *at++;
-	memmove(marks, marks + 1, --marks_waiting * sizeof(marks[0]));
 }
 
-/* Take a mark, or up to max records of the first volume that has any. */
+static void copy_records(struct tinyprof_reader *reader,
+			 const struct tinyprof_trace *t, u32 max)
+{
+	u32 n;
+
+	reader->head.epoch = t->epoch;
+	reader->head.ms = boottime_ms();
+	reader->head.count = min(t->queued, max);
+	for (n = 0; n < reader->head.count; n++)
+		reader->records[n] = record_of(t, *queue_place(t, n));
+}
+
+/* Copy a mark, or up to max records of the first volume that has any. */
 static void fill_batch(struct tinyprof_reader *reader, u32 max)
 {
 	struct tinyprof_trace *t;
 	u32 n;
 
+	reader->head.count = 0;
 	mutex_lock(&volumes_lock);
 	if (marks_waiting)
-		fill_mark(reader, max);
+		copy_mark(reader);
 	for (n = 0; n < MAX_VOLUMES && !reader->head.count; n++) {
 		t = volumes[n];
 		if (!t)
 			continue;
+		batched = t;
 		spin_lock(&t->lock);
 		reader->head.volume = n;
-		reader->head.epoch = t->epoch;
-		reader->head.ms = boottime_ms();
-		while (t->queued && reader->head.count < max)
-			reader->records[reader->head.count++] = pop_record(t);
+		copy_records(reader, t, max);
 		spin_unlock(&t->lock);
+	}
+	mutex_unlock(&volumes_lock);
+}
+
+/* Take one record off. A page of which more was seen meanwhile waits again. */
+static void take_record(struct tinyprof_trace *t, u32 record)
+{
+	u32 rank = *queue_place(t, 0);
+	u8 kinds = record >> TINYPROF_KIND_SHIFT;
+
+	t->head = t->head + 1 < t->max_ranks ? t->head + 1 : 0;
+	t->queued--;
+	t->state[rank] &= ~(kinds << PENDING_SHIFT);
+	if (t->state[rank] >> PENDING_SHIFT)
+		*queue_place(t, t->queued++) = rank;
+}
+
+/* Take off what the batch has, unless the volume is gone or the epoch another. */
+static void take_batch(struct tinyprof_reader *reader)
+{
+	struct tinyprof_trace *t;
+	u32 n;
+
+	mutex_lock(&volumes_lock);
+	t = batched;
+	if (reader->head.volume == TINYPROF_MARK) {
+		marks_read++;
+		memmove(marks, marks + 1, --marks_waiting * sizeof(marks[0]));
+	} else if (t && t->epoch == reader->head.epoch) {
+		spin_lock(&t->lock);
+		for (n = 0; n < reader->head.count; n++)
+			take_record(t, reader->records[n]);
+		spin_unlock(&t->lock);
+		release_tables(t);
 	}
 	mutex_unlock(&volumes_lock);
 }
@@ -306,34 +401,45 @@ static size_t batch_bytes(const struct tinyprof_reader *reader)
 	return sizeof(reader->head) + reader->head.count * sizeof(u32);
 }
 
+/* The size of a batch that was copied out, 0 where nothing waits, or an error. */
+static ssize_t read_batch(struct tinyprof_reader *reader, char __user *to,
+			  size_t size)
+{
+	fill_batch(reader, min_t(size_t, BATCH_RECORDS,
+				 (size - sizeof(reader->head)) / sizeof(u32)));
+	if (!reader->head.count)
+		return 0;
+	/* A mark is never cut. It waits for a buffer that holds it. */
+	if (size < batch_bytes(reader))
+		return -EINVAL;
+	size = batch_bytes(reader);
+	if (copy_to_user(to, &reader->head, size))
+		return -EFAULT;
+	take_batch(reader);
+	return size;
+}
+
 static ssize_t tinyprof_read(struct file *file, char __user *to, size_t size,
 			     loff_t *pos)
 {
 	struct tinyprof_reader *reader = file->private_data;
-	int ret;
+	ssize_t ret;
 
 	if (size < sizeof(reader->head) + sizeof(u32))
 		return -EINVAL;
-	while (!reader->head.count) {
-		fill_batch(reader, min_t(size_t, BATCH_RECORDS,
-					 (size - sizeof(reader->head)) / sizeof(u32)));
-		if (reader->head.count)
-			break;
+	for (;;) {
+		if (mutex_lock_interruptible(&reader->lock))
+			return -ERESTARTSYS;
+		ret = read_batch(reader, to, size);
+		mutex_unlock(&reader->lock);
+		if (ret)
+			return ret;
 		if (file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
 		ret = wait_for_records();
 		if (ret)
 			return ret;
 	}
-
-	/* A batch that an earlier read() could not take is still whole here. */
-	if (size < batch_bytes(reader))
-		return -EINVAL;
-	size = batch_bytes(reader);
-	if (copy_to_user(to, reader, size))
-		return -EFAULT;
-	reader->head.count = 0;
-	return size;
 }
 
 /*
@@ -370,7 +476,7 @@ static __poll_t tinyprof_poll(struct file *file, poll_table *wait)
 	if (!reader)
 		return EPOLLOUT | EPOLLWRNORM;
 	poll_wait(file, &records_wait, wait);
-	return reader->head.count || records_queued() ? EPOLLIN | EPOLLRDNORM : 0;
+	return records_queued() ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
 /* Commands */
@@ -393,7 +499,7 @@ static u32 count_processes(struct address_space *mapping)
 	u32 count = 0;
 
 	i_mmap_lock_read(mapping);
-	vma_interval_tree_foreach(vma, &mapping->i_mmap, 0, 0)
+	cramfs_foreach_mapping(vma, mapping, 0, 0)
 		count++;
 	i_mmap_unlock_read(mapping);
 	return min_t(u32, count, U16_MAX);
@@ -440,6 +546,35 @@ static void tell_processes(struct tinyprof_trace *t,
 }
 
 /*
+ * A fault that was between filemap_fault() and its entry when the file was
+ * unmapped holds the lock of its page until the entry is set. So what is mapped
+ * once that lock was had is mapped no more afterwards.
+ */
+static void unmap_latecomers(struct address_space *mapping)
+{
+	struct folio_batch batch;
+	pgoff_t index = 0;
+	unsigned int n;
+
+	folio_batch_init(&batch);
+	while (filemap_get_folios(mapping, &index, ULONG_MAX, &batch)) {
+		for (n = 0; n < folio_batch_count(&batch); n++) {
+			struct folio *folio = batch.folios[n];
+			bool mapped;
+
+			folio_lock(folio);
+			mapped = folio_mapped(folio);
+			folio_unlock(folio);
+			if (mapped)
+				unmap_mapping_range(mapping, folio_pos(folio),
+						    folio_size(folio), 0);
+		}
+		folio_batch_release(&batch);
+		cond_resched();
+	}
+}
+
+/*
  * Make every page of the volume fault again. Entries that map the flash go
  * too, and private copies stay: unmap_mapping_range() without even_cows. The
  * processes that map each file are counted on the way.
@@ -452,7 +587,7 @@ static void unmap_volume(struct tinyprof_trace *t)
 	spin_lock(&sb->s_inode_list_lock);
 	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
 		spin_lock(&inode->i_lock);
-		if (inode->i_state & (I_FREEING | I_WILL_FREE | I_NEW) ||
+		if (cramfs_inode_state(inode) & (I_FREEING | I_WILL_FREE | I_NEW) ||
 		    !mapping_mapped(inode->i_mapping)) {
 			spin_unlock(&inode->i_lock);
 			continue;
@@ -464,6 +599,7 @@ static void unmap_volume(struct tinyprof_trace *t)
 		if (counts_processes())
 			note_processes(t, inode);
 		unmap_mapping_range(inode->i_mapping, 0, 0, 0);
+		unmap_latecomers(inode->i_mapping);
 		iput(done);
 		done = inode;
 		cond_resched();
@@ -476,21 +612,15 @@ static void unmap_volume(struct tinyprof_trace *t)
 
 static void forget_epoch(struct tinyprof_trace *t)
 {
-	memset(t->state, 0, t->ranks);
+	if (t->state)
+		memset(t->state, 0, t->ranks);
 	memset(t->counts, 0, sizeof(t->counts));
 	t->head = 0;
 	t->queued = 0;
 	WRITE_ONCE(t->epoch, t->epoch + 1);
 }
 
-static void free_tables(struct tinyprof_trace *t)
-{
-	kvfree(t->ranks_of);
-	kvfree(t->state);
-	kvfree(t->queue);
-}
-
-/* Memory for every page and file that the volume says it has, kept until it is unmounted. */
+/* Memory for every page and file that the volume says it has, kept until it is stopped. */
 static int allocate_tables(struct tinyprof_trace *t)
 {
 	struct cramfs_sb_info *sbi = t->sb->s_fs_info;
@@ -509,9 +639,6 @@ static int allocate_tables(struct tinyprof_trace *t)
 	if (t->ranks_of && t->queue && t->state)
 		return 0;
 	free_tables(t);
-	t->ranks_of = NULL;
-	t->queue = NULL;
-	t->state = NULL;
 	return -ENOMEM;
 }
 
@@ -531,6 +658,14 @@ static int start_recording(struct tinyprof_trace *t)
 	return 0;
 }
 
+static void stop_recording(struct tinyprof_trace *t)
+{
+	spin_lock(&t->lock);
+	WRITE_ONCE(t->recording, false);
+	spin_unlock(&t->lock);
+	release_tables(t);
+}
+
 static int rearm(struct tinyprof_trace *t, struct tinyprof_epoch *ended)
 {
 	spin_lock(&t->lock);
@@ -541,8 +676,7 @@ static int rearm(struct tinyprof_trace *t, struct tinyprof_epoch *ended)
 	ended->epoch = t->epoch;
 	ended->ms = boottime_ms();
 	memcpy(ended->records, t->counts, sizeof(t->counts));
-	if (t->state)
-		forget_epoch(t);
+	forget_epoch(t);
 	spin_unlock(&t->lock);
 	unmap_volume(t);
 	return 0;
@@ -566,8 +700,7 @@ static void describe(struct tinyprof_trace *t, struct tinyprof_volume *volume)
 	memcpy(volume->name, t->name, sizeof(volume->name));
 }
 
-static int volume_command(struct tinyprof_reader *reader,
-			  struct tinyprof_trace *t, unsigned int cmd, void *arg)
+static int volume_command(struct tinyprof_trace *t, unsigned int cmd, void *arg)
 {
 	int ret = 0;
 
@@ -581,10 +714,10 @@ static int volume_command(struct tinyprof_reader *reader,
 			unmap_volume(t);
 		return ret;
 	case TINYPROF_IOC_STOP:
-		WRITE_ONCE(t->recording, false);
+		stop_recording(t);
 		return 0;
 	case TINYPROF_IOC_REARM:
-		return reader->head.count ? -EAGAIN : rearm(t, arg);
+		return rearm(t, arg);
 	case TINYPROF_IOC_PROCESSES:
 		if (!counts_processes())
 			return -ENOTTY;
@@ -605,13 +738,17 @@ static long tinyprof_ioctl(struct file *file, unsigned int cmd,
 		struct tinyprof_epoch epoch;
 		struct tinyprof_processes processes;
 	} arg = { };
+	struct tinyprof_reader *reader = file->private_data;
 	size_t size = _IOC_SIZE(cmd);
 	struct tinyprof_trace *t;
 	long ret;
 
-	if (_IOC_TYPE(cmd) != 'T' || size > sizeof(arg))
+	/* Agents of before 2027 have the letter that is if_tun's. */
+	if (_IOC_TYPE(cmd) == 'T')
+		cmd ^= ('T' ^ TINYPROF_IOC_TYPE) << _IOC_TYPESHIFT;
+	if (_IOC_TYPE(cmd) != TINYPROF_IOC_TYPE || size > sizeof(arg))
 		return -ENOTTY;
-	if (!file->private_data)
+	if (!reader)
 		return -EBADF;
 	if (cmd == TINYPROF_IOC_INFO) {
 		arg.info.abi = TINYPROF_ABI;
@@ -626,10 +763,14 @@ static long tinyprof_ioctl(struct file *file, unsigned int cmd,
 		return -EFAULT;
 	if (arg.volume >= MAX_VOLUMES)
 		return -ENOENT;
+	/* No command comes between a batch that is copied and its records' end. */
+	if (mutex_lock_interruptible(&reader->lock))
+		return -ERESTARTSYS;
 	mutex_lock(&volumes_lock);
 	t = volumes[arg.volume];
-	ret = t ? volume_command(file->private_data, t, cmd, &arg) : -ENOENT;
+	ret = t ? volume_command(t, cmd, &arg) : -ENOENT;
 	mutex_unlock(&volumes_lock);
+	mutex_unlock(&reader->lock);
 	if (!ret && _IOC_DIR(cmd) & _IOC_READ &&
 	    copy_to_user((void __user *)user, &arg, size))
 		return -EFAULT;
@@ -651,6 +792,7 @@ static int tinyprof_open(struct inode *inode, struct file *file)
 		atomic_set(&readers, 0);
 		return -ENOMEM;
 	}
+	mutex_init(&reader->lock);
 	file->private_data = reader;
 	return 0;
 }
@@ -719,14 +861,14 @@ void tinyprof_mounted(struct super_block *sb, const struct cramfs_super *super)
 	memcpy(t->name, super->name, sizeof(t->name));
 	if (tinyprof_on && start_recording(t))
 		pr_warn("cramfs: tinyprof: cannot record %s\n", sb->s_id);
+	sbi->trace = t;
 	if (add_volume(t)) {
 		pr_warn("cramfs: tinyprof: too many volumes, %s is not traced\n",
 			sb->s_id);
+		sbi->trace = NULL;
 		free_tables(t);
 		kfree(t);
-		return;
 	}
-	sbi->trace = t;
 }
 
 void tinyprof_unmount(struct super_block *sb)
@@ -741,19 +883,25 @@ void tinyprof_unmount(struct super_block *sb)
 	for (n = 0; n < MAX_VOLUMES; n++)
 		if (volumes[n] == t)
 			volumes[n] = NULL;
+	if (batched == t)
+		batched = NULL;
 	mutex_unlock(&volumes_lock);
 	sbi->trace = NULL;
 	free_tables(t);
 	kfree(t);
 }
 
-int __init tinyprof_init(void)
+/* Without its device cramfs, and with it the root, is as good as ever. */
+void __init tinyprof_init(void)
 {
 	get_random_bytes(&boot_id, sizeof(boot_id));
-	return misc_register(&tinyprof_device);
+	has_device = !misc_register(&tinyprof_device);
+	if (!has_device)
+		pr_warn("cramfs: tinyprof: no /dev/tinyprof\n");
 }
 
 void tinyprof_exit(void)
 {
-	misc_deregister(&tinyprof_device);
+	if (has_device)
+		misc_deregister(&tinyprof_device);
 }

@@ -4,20 +4,28 @@
  *
  * cramfs_physmem_mmap() maps only the run of uncompressed blocks that a
  * mapping begins with. Here each block is looked up when it is touched: one
- * that lies uncompressed on a page boundary of the flash is mapped from there
- * and costs no RAM; every other goes through the page cache as always.
+ * that lies uncompressed on a page boundary of the flash is mapped, read and
+ * copied from there and costs no RAM; every other goes through the page cache
+ * as always.
  */
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/pagemap.h>
-#include <linux/pfn_t.h>
+#include <linux/ptrace.h>
 #include <linux/sizes.h>
 #include <linux/uio.h>
+#include <uapi/linux/cramfs_fs.h>
 
-#include "sb.h"
+#include "internal.h"
 #include "version.h"
+#include "xip.h"
 
-/* As far as the kernel's own fault-around goes (mm/memory.c). */
-#define AROUND_BYTES		((unsigned long)SZ_64K)
+/* A page table's worth: entries in place cost no memory beyond the table. */
+#define AROUND_BYTES		PMD_SIZE
+
+static bool xip = true;
+module_param(xip, bool, 0644);
+MODULE_PARM_DESC(xip, "let new mappings show blocks in place; 0 to debug programs");
 
 static struct cramfs_sb_info *sb_info(struct inode *inode)
 {
@@ -43,17 +51,18 @@ static bool tail_is_clean(struct inode *inode, pgoff_t pgoff, void *page)
 }
 
 /*
- * Find the page frame of a block that can be mapped in place. The image is
- * not trusted: both the pointer and what it points to must lie inside it.
+ * Find the place in the image of a block that can be mapped in place. The
+ * image is not trusted: both the pointer and what it points to must lie inside
+ * it. A device without a physical address (phram) has no such block.
  */
-static bool block_pfn(struct inode *inode, pgoff_t pgoff, pfn_t *pfn)
+static bool block_in_place(struct inode *inode, pgoff_t pgoff,
+			   unsigned long *place)
 {
 	const u32 wanted = CRAMFS_BLK_FLAG_DIRECT_PTR |
 			   CRAMFS_BLK_FLAG_UNCOMPRESSED;
 	struct cramfs_sb_info *sbi = sb_info(inode);
 	unsigned long pointer = inode->i_ino + pgoff * sizeof(u32);
 	unsigned long offset;
-	phys_addr_t phys;
 	u32 block;
 
 	if (!sbi->linear_phys_addr || sbi->size < PAGE_SIZE ||
@@ -70,84 +79,179 @@ static bool block_pfn(struct inode *inode, pgoff_t pgoff, pfn_t *pfn)
 			<< CRAMFS_BLK_DIRECT_PTR_SHIFT;
 	if (offset > sbi->size - PAGE_SIZE)
 		return false;
-	phys = sbi->linear_phys_addr + offset;
-	if (!PAGE_ALIGNED(phys) ||
+	if (!PAGE_ALIGNED(sbi->linear_phys_addr + offset) ||
 	    !tail_is_clean(inode, pgoff, sbi->linear_virt_addr + offset))
 		return false;
 
-	*pfn = phys_to_pfn_t(phys, PFN_DEV);
+	*place = offset;
 	return true;
+}
+
+static void *flash(struct inode *inode, unsigned long place)
+{
+	return sb_info(inode)->linear_virt_addr + place;
+}
+
+/* In i_generation, which nobody asks cramfs for: a file was looked through. */
+#define NOTHING_IN_PLACE	1
+
+static bool nothing_in_place(struct inode *inode)
+{
+	return READ_ONCE(inode->i_generation) == NOTHING_IN_PLACE;
+}
+
+static bool any_block_in_place(struct inode *inode, pgoff_t first,
+			       unsigned long pages)
+{
+	unsigned long place;
+	pgoff_t pgoff;
+
+	if (nothing_in_place(inode) || first >= file_pages(inode))
+		return false;
+	pages = min(pages, file_pages(inode) - first);
+	for (pgoff = first; pgoff < first + pages; pgoff++)
+		if (block_in_place(inode, pgoff, &place))
+			return true;
+	return false;
+}
+
+/* The first page behind pgoff and before end that is in place, or end. */
+static pgoff_t next_in_place(struct inode *inode, pgoff_t pgoff, pgoff_t end)
+{
+	unsigned long place;
+
+	do
+		pgoff++;
+	while (pgoff < end && !block_in_place(inode, pgoff, &place));
+	return pgoff;
 }
 
 /* Map the page of a file at its address in vma. VM_FAULT_NOPAGE if it is. */
 static vm_fault_t map_block(struct vm_area_struct *vma, pgoff_t pgoff)
 {
+	struct inode *inode = file_inode(vma->vm_file);
 	unsigned long address = vma->vm_start +
 				((pgoff - vma->vm_pgoff) << PAGE_SHIFT);
-	pfn_t pfn;
+	unsigned long place;
 
-	if (!block_pfn(file_inode(vma->vm_file), pgoff, &pfn))
+	if (!block_in_place(inode, pgoff, &place))
 		return 0;
-	return vmf_insert_mixed(vma, address, pfn);
-}
-
-/* Map the blocks first to last that are not mapped yet, if they can be. */
-static vm_fault_t map_range(struct vm_fault *vmf, pgoff_t first, pgoff_t last)
-{
-	vm_fault_t touched = 0;
-	pgoff_t pgoff;
-
-	for (pgoff = first; pgoff <= last; pgoff++) {
-		vm_fault_t ret = map_block(vmf->vma, pgoff);
-
-		if (pgoff == vmf->pgoff)
-			touched = ret;
-	}
-	return touched;
-}
-
-static unsigned int fault_kind(struct vm_fault *vmf)
-{
-	if (vmf->cow_page)
-		return TINYPROF_WRITE;
-	if (vmf->vma->vm_flags & VM_EXEC)
-		return TINYPROF_EXEC;
-	return TINYPROF_READ;
+	return cramfs_insert_mixed(vma, address,
+				   sb_info(inode)->linear_phys_addr + place);
 }
 
 /*
- * The neighbours of a fault that can be mapped along with it: within one
- * aligned window, one mapping and one page table, as do_fault_around() has it.
+ * What a fault may map: the pages within one aligned window, one mapping and
+ * one page table.
+ */
+void cramfs_xip_window(struct vm_fault *vmf, pgoff_t *first, pgoff_t *last)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long window = ALIGN_DOWN(vmf->address, AROUND_BYTES);
+	unsigned long start = max3(window, vma->vm_start,
+				   vmf->address & PMD_MASK);
+	unsigned long end = min3(window + AROUND_BYTES - 1, vma->vm_end - 1,
+				 vmf->address | ~PMD_MASK);
+
+	*first = linear_page_index(vma, start);
+	*last = *first + ((end - start) >> PAGE_SHIFT);
+}
+
+/* Set one entry where there is none yet, under the page table's lock. */
+static int insert_block(pte_t *pte, unsigned long address, void *data)
+{
+	struct vm_area_struct *vma = data;
+	struct inode *inode = file_inode(vma->vm_file);
+	unsigned long place, pfn;
+
+	if (!pte_none(ptep_get(pte)) ||
+	    !block_in_place(inode, linear_page_index(vma, address), &place))
+		return 0;
+	pfn = PHYS_PFN(sb_info(inode)->linear_phys_addr + place);
+	/* Memory that plays flash: vmf_insert_mixed() counts such a page. */
+	if (!IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL) && pfn_valid(pfn))
+		return 0;
+	set_pte_at(vma->vm_mm, address, pte,
+		   pte_mkspecial(pfn_pte(pfn, vma->vm_page_prot)));
+	update_mmu_cache(vma, address, pte);
+	return 0;
+}
+
+/*
+ * Map all blocks in place around a fault at once. Where a frame's protection
+ * is looked up for each entry (PAT), vmf_insert_mixed() has to do it.
  */
 static void map_neighbours(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	struct inode *inode = file_inode(vma->vm_file);
-	unsigned long window = ALIGN_DOWN(vmf->address, AROUND_BYTES);
-	unsigned long start = max3(window, vma->vm_start,
-				   vmf->address & PMD_MASK);
-	unsigned long end = min(window + AROUND_BYTES - 1, vma->vm_end - 1);
-	pgoff_t first = linear_page_index(vma, start), last;
+	pgoff_t first, last;
 
-	end = min(end, vmf->address | ~PMD_MASK);
-	last = first + ((end - start) >> PAGE_SHIFT);
-	map_range(vmf, first, last);
-	/* A recording may have started meanwhile: see cramfs_xip_map_pages(). */
-	tinyprof_touch(inode, first, last, fault_kind(vmf));
+	cramfs_xip_window(vmf, &first, &last);
+	if (!IS_ENABLED(CONFIG_X86)) {
+		apply_to_page_range(vma->vm_mm, vma->vm_start +
+				    ((first - vma->vm_pgoff) << PAGE_SHIFT),
+				    (last - first + 1) << PAGE_SHIFT,
+				    insert_block, vma);
+		return;
+	}
+	for (; first <= last; first++)
+		map_block(vma, first);
 }
 
-/* Map one page; its neighbours too, unless each of them is to fault by itself. */
+/*
+ * khugepaged makes huge pages of a file where CONFIG_READ_ONLY_THP_FOR_FS lets
+ * it, also of blocks in place. None may be mapped as one where a frame of the
+ * flash is to be inserted: vmf_insert_mixed() would take it for a page table.
+ * A mapping that has a page table keeps it.
+ */
+static bool has_page_table(struct vm_fault *vmf)
+{
+	return !IS_ENABLED(CONFIG_READ_ONLY_THP_FOR_FS) || !pmd_none(*vmf->pmd);
+}
+
+static int allocate_page_table(struct vm_fault *vmf)
+{
+	if (has_page_table(vmf))
+		return 0;
+	return apply_to_page_range(vmf->vma->vm_mm, vmf->address & PAGE_MASK,
+				   PAGE_SIZE, NULL, NULL);
+}
+
+/*
+ * A private page is about to be written. do_cow_fault() copies what it is given
+ * and lets go of it, so a page for that moment spares one in the page cache.
+ */
+static vm_fault_t copy_block(struct vm_fault *vmf)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	unsigned long place;
+	struct page *page;
+
+	if (!block_in_place(inode, vmf->pgoff, &place))
+		return filemap_fault(vmf);
+	page = alloc_page(GFP_HIGHUSER);
+	if (!page)
+		return VM_FAULT_OOM;
+	memcpy_to_page(page, 0, flash(inode, place), PAGE_SIZE);
+	SetPageUptodate(page);
+	lock_page(page);
+	vmf->page = page;
+	return VM_FAULT_LOCKED;
+}
+
+/* Map one page, and its neighbours in place too. */
 static vm_fault_t map_or_cache(struct vm_fault *vmf, bool neighbours)
 {
 	vm_fault_t ret;
 
-	/*
-	 * do_cow_fault() wants a page to copy from, and only a mapping that
-	 * cramfs_xip_mmap() marked may hold frames without a struct page.
-	 */
-	if (vmf->cow_page || !(vmf->vma->vm_flags & VM_MIXEDMAP))
+	if (vmf->cow_page)
+		return copy_block(vmf);
+	/* No other mapping may hold frames without a struct page. */
+	if (!(vmf->vma->vm_flags & VM_MIXEDMAP))
 		return filemap_fault(vmf);
 
+	if (allocate_page_table(vmf))
+		return VM_FAULT_OOM;
 	ret = map_block(vmf->vma, vmf->pgoff);
 	if (ret & VM_FAULT_ERROR)
 		return ret;
@@ -156,114 +260,156 @@ static vm_fault_t map_or_cache(struct vm_fault *vmf, bool neighbours)
 	return ret ? ret : filemap_fault(vmf);
 }
 
-static vm_fault_t cramfs_xip_fault(struct vm_fault *vmf)
+vm_fault_t cramfs_xip_fault_alone(struct vm_fault *vmf)
+{
+	return map_or_cache(vmf, false);
+}
+
+vm_fault_t cramfs_xip_fault(struct vm_fault *vmf)
+{
+	return map_or_cache(vmf, true);
+}
+
+/*
+ * Fault-around for cached pages. It must not sleep, so blocks in place are left
+ * to cramfs_xip_fault(), also where somebody has a copy in the page cache.
+ */
+vm_fault_t cramfs_xip_map_pages(struct vm_fault *vmf, pgoff_t first,
+				pgoff_t last)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
-	unsigned int kind = fault_kind(vmf);
-	u32 epoch = tinyprof_touch(inode, vmf->pgoff, vmf->pgoff, kind);
-	vm_fault_t ret = map_or_cache(vmf, !epoch);
+	unsigned long place;
+	vm_fault_t ret = 0;
+	pgoff_t end;
 
-	/* Nothing is mapped, and no lock holds the file and its inode any more. */
-	if (ret & VM_FAULT_RETRY)
-		return ret;
-	/*
-	 * A start or a re-arm since the record may have passed this page before
-	 * it was mapped. It would not fault again, so it counts for the new
-	 * epoch too.
-	 */
-	if (tinyprof_epoch(inode->i_sb) != epoch)
-		tinyprof_touch(inode, vmf->pgoff, vmf->pgoff, kind);
+	if (!(vmf->vma->vm_flags & VM_MIXEDMAP))
+		return filemap_map_pages(vmf, first, last);
+	if (!has_page_table(vmf))
+		return 0;
+	for (; first <= last; first = end) {
+		end = next_in_place(inode, first, last + 1);
+		if (!block_in_place(inode, first, &place))
+			ret |= filemap_map_pages(vmf, first, end - 1);
+	}
 	return ret;
 }
 
-/* Fault-around, so that mapping in place costs no more faults than caching. */
-static vm_fault_t cramfs_xip_map_pages(struct vm_fault *vmf, pgoff_t first,
-				       pgoff_t last)
+/* Let a debugger read a block in place, where access_remote_vm() asks. */
+int cramfs_xip_access(struct vm_area_struct *vma, unsigned long address,
+		      void *buffer, int length, int write)
 {
-	struct inode *inode = file_inode(vmf->vma->vm_file);
-	vm_fault_t ret;
+	struct inode *inode = file_inode(vma->vm_file);
+	unsigned long place;
 
-	if (tinyprof_epoch(inode->i_sb))
-		return 0;
-
-	ret = filemap_map_pages(vmf, first, last);
-	/*
-	 * Without a page table vmf_insert_mixed() would have to allocate one,
-	 * and do_fault_around() of newer kernels holds the RCU lock here.
-	 * cramfs_xip_fault() maps the neighbours then. Nor may it meet a huge
-	 * page, which khugepaged can make of a mapping without VM_MIXEDMAP that
-	 * mremap() grew over blocks in place.
-	 */
-	if (vmf->vma->vm_flags & VM_MIXEDMAP && !pmd_none(*vmf->pmd) &&
-	    !pmd_trans_huge(*vmf->pmd))
-		ret |= map_range(vmf, first, last);
-	/*
-	 * A recording that started meanwhile may have passed these pages before
-	 * they were mapped. They count as touched, rather than never be seen.
-	 */
-	tinyprof_touch(inode, first, last, fault_kind(vmf));
-	return ret;
+	if (write || !block_in_place(inode, linear_page_index(vma, address),
+				     &place))
+		return -EIO;
+	length = min_t(int, length, PAGE_SIZE - offset_in_page(address));
+	memcpy(buffer, flash(inode, place) + offset_in_page(address), length);
+	return length;
 }
 
 static const struct vm_operations_struct cramfs_xip_vm_ops = {
 	.fault		= cramfs_xip_fault,
 	.map_pages	= cramfs_xip_map_pages,
+	.access		= cramfs_xip_access,
 };
 
-static bool any_block_in_place(struct inode *inode, pgoff_t first,
-			       unsigned long pages)
+/*
+ * A frame of the flash has no struct page, so a debugger can neither read nor
+ * write it: what a traced task maps goes through the page cache.
+ */
+static bool may_map_in_place(void)
 {
-	pgoff_t pgoff;
-	pfn_t pfn;
+	return READ_ONCE(xip) && !current->ptrace;
+}
 
-	if (first >= file_pages(inode))
-		return false;
-	pages = min(pages, file_pages(inode) - first);
-	for (pgoff = first; pgoff < first + pages; pgoff++)
-		if (block_pfn(inode, pgoff, &pfn))
-			return true;
+/* VM_MIXEDMAP makes fork() copy page tables: only where it pays. */
+static bool wants_mixed(struct inode *inode, struct vm_area_struct *vma)
+{
+	if (any_block_in_place(inode, vma->vm_pgoff, vma_pages(vma)))
+		return may_map_in_place();
+	/* Looking costs a read of the flash for each page, but only once. */
+	if (!nothing_in_place(inode) &&
+	    !any_block_in_place(inode, 0, file_pages(inode)))
+		WRITE_ONCE(inode->i_generation, NOTHING_IN_PLACE);
 	return false;
 }
 
-static int cramfs_xip_mmap(struct file *file, struct vm_area_struct *vma)
+int cramfs_xip_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	struct inode *inode = file_inode(file);
 	int ret = generic_file_readonly_mmap(file, vma);
 
 	if (ret)
 		return ret;
-	/* VM_MIXEDMAP makes fork() copy page tables: only where it pays. */
-	if (any_block_in_place(inode, vma->vm_pgoff, vma_pages(vma)))
+	if (wants_mixed(file_inode(file), vma))
 		cramfs_allow_mixed(vma);
 	vma->vm_ops = &cramfs_xip_vm_ops;
 	return 0;
 }
 
-static void touch_bytes(struct file *file, loff_t from, ssize_t bytes)
+static ssize_t read_block(struct kiocb *iocb, struct iov_iter *to,
+			  unsigned long place)
 {
-	if (bytes > 0)
-		tinyprof_touch(file_inode(file), from >> PAGE_SHIFT,
-			       (from + bytes - 1) >> PAGE_SHIFT, TINYPROF_FILE);
+	struct inode *inode = file_inode(iocb->ki_filp);
+	size_t offset = offset_in_page(iocb->ki_pos);
+	size_t bytes = min_t(loff_t, PAGE_SIZE - offset,
+			     i_size_read(inode) - iocb->ki_pos);
+
+	bytes = copy_to_iter(flash(inode, place) + offset, bytes, to);
+	iocb->ki_pos += bytes;
+	return bytes ? bytes : -EFAULT;
 }
 
-static ssize_t cramfs_xip_read_iter(struct kiocb *iocb, struct iov_iter *to)
+/* Read through the page cache up to the next block in place. */
+static ssize_t read_cached(struct kiocb *iocb, struct iov_iter *to)
 {
-	loff_t from = iocb->ki_pos;
-	ssize_t ret = generic_file_read_iter(iocb, to);
+	struct inode *inode = file_inode(iocb->ki_filp);
+	size_t count = iov_iter_count(to), rest;
+	pgoff_t end = min_t(u64, file_pages(inode),
+			    DIV_ROUND_UP_ULL(iocb->ki_pos + count, PAGE_SIZE));
+	ssize_t ret;
 
-	touch_bytes(iocb->ki_filp, from, ret);
+	end = next_in_place(inode, iocb->ki_pos >> PAGE_SHIFT, end);
+	iov_iter_truncate(to, ((u64)end << PAGE_SHIFT) - iocb->ki_pos);
+	rest = count - iov_iter_count(to);
+	ret = generic_file_read_iter(iocb, to);
+	iov_iter_reexpand(to, iov_iter_count(to) + rest);
 	return ret;
 }
 
-static ssize_t cramfs_xip_splice_read(struct file *file, loff_t *pos,
-				      struct pipe_inode_info *pipe, size_t size,
-				      unsigned int flags)
+ssize_t cramfs_xip_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
-	loff_t from = *pos;
-	ssize_t ret = cramfs_splice_read(file, pos, pipe, size, flags);
+	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t all = 0, ret = 0;
+	unsigned long place;
 
-	touch_bytes(file, from, ret);
-	return ret;
+	if (nothing_in_place(inode) || iocb->ki_flags & IOCB_DIRECT)
+		return generic_file_read_iter(iocb, to);
+	while (iov_iter_count(to) && iocb->ki_pos < i_size_read(inode)) {
+		if (block_in_place(inode, iocb->ki_pos >> PAGE_SHIFT, &place))
+			ret = read_block(iocb, to, place);
+		else
+			ret = read_cached(iocb, to);
+		if (ret <= 0)
+			break;
+		all += ret;
+		cond_resched();
+	}
+	return all ? all : ret;
+}
+
+/* A pipe gets pages of the page cache, or copies where a block is in place. */
+ssize_t cramfs_xip_splice_read(struct file *file, loff_t *pos,
+			       struct pipe_inode_info *pipe, size_t size,
+			       unsigned int flags)
+{
+	pgoff_t first = *pos >> PAGE_SHIFT;
+	pgoff_t end = DIV_ROUND_UP_ULL(*pos + size, PAGE_SIZE);
+
+	if (any_block_in_place(file_inode(file), first, end - first))
+		return cramfs_splice_copy(file, pos, pipe, size, flags);
+	return cramfs_splice_read(file, pos, pipe, size, flags);
 }
 
 const struct file_operations cramfs_xip_fops = {
@@ -271,23 +417,4 @@ const struct file_operations cramfs_xip_fops = {
 	.read_iter	= cramfs_xip_read_iter,
 	.splice_read	= cramfs_xip_splice_read,
 	.mmap		= cramfs_xip_mmap,
-};
-
-/*
- * A link that is followed has its target in the page cache, a page for each
- * link. To the tracer that is a read of its only page.
- */
-static const char *cramfs_xip_get_link(struct dentry *dentry,
-				       struct inode *inode,
-				       struct delayed_call *done)
-{
-	const char *target = page_get_link(dentry, inode, done);
-
-	if (!IS_ERR_OR_NULL(target))
-		tinyprof_touch(inode, 0, 0, TINYPROF_FILE);
-	return target;
-}
-
-const struct inode_operations cramfs_xip_link_ops = {
-	.get_link	= cramfs_xip_get_link,
 };

@@ -4,7 +4,12 @@
  *
  * One reader at a time. read() drains one volume's queue; the ioctls name
  * volumes, start and stop recording, and end an epoch. Whoever opens it only
- * to write() sets a mark, also beside the reader. See docs/kernel.md.
+ * to write() sets a mark, also beside the reader.
+ *
+ * What read() returns is taken off the queue once it was copied whole: nothing
+ * is lost to an error or a close. A mark is never cut: EINVAL where it is longer
+ * than the buffer. A volume that was stopped keeps its memory until its last
+ * record was read.
  */
 #ifndef _UAPI_LINUX_CRAMFS_TINYPROF_H
 #define _UAPI_LINUX_CRAMFS_TINYPROF_H
@@ -96,13 +101,15 @@ struct tinyprof_processes {
 	} files[TINYPROF_PROCESSES_MAX];
 };
 
-#define TINYPROF_IOC_INFO	_IOR('T', 0xc0, struct tinyprof_info)
-#define TINYPROF_IOC_VOLUME	_IOWR('T', 0xc1, struct tinyprof_volume)
-#define TINYPROF_IOC_START	_IOW('T', 0xc2, __u32)
-#define TINYPROF_IOC_STOP	_IOW('T', 0xc3, __u32)
+/* Free in ioctl-number.rst. Kernels answer the former 'T', if_tun's, as well. */
+#define TINYPROF_IOC_TYPE	0xd7
+#define TINYPROF_IOC_INFO	_IOR(TINYPROF_IOC_TYPE, 0xc0, struct tinyprof_info)
+#define TINYPROF_IOC_VOLUME	_IOWR(TINYPROF_IOC_TYPE, 0xc1, struct tinyprof_volume)
+#define TINYPROF_IOC_START	_IOW(TINYPROF_IOC_TYPE, 0xc2, __u32)
+#define TINYPROF_IOC_STOP	_IOW(TINYPROF_IOC_TYPE, 0xc3, __u32)
 /* End the epoch and re-arm. EAGAIN while the volume's queue is not empty. */
-#define TINYPROF_IOC_REARM	_IOWR('T', 0xc4, struct tinyprof_epoch)
+#define TINYPROF_IOC_REARM	_IOWR(TINYPROF_IOC_TYPE, 0xc4, struct tinyprof_epoch)
 /* ENOTTY where the kernel does not count processes. */
-#define TINYPROF_IOC_PROCESSES	_IOWR('T', 0xc5, struct tinyprof_processes)
+#define TINYPROF_IOC_PROCESSES	_IOWR(TINYPROF_IOC_TYPE, 0xc5, struct tinyprof_processes)
 
 #endif
