@@ -198,8 +198,8 @@ def test_dropped_events_are_counted(watch: Watch) -> None:
 
 def test_a_file_of_another_file_system_is_told_before_its_pages(watch: Watch) -> None:
     watch.ask("size", 3 * PAGE)
-    other = {"device": OTHER_DEVICE, "path": "/usr/bin/perl"}
-    watch.take([mapping(7, 0x10000, 2, 55, **other), touch(7, 0x11000)])
+    watch.take([mapping(7, 0x10000, 2, 55, device=OTHER_DEVICE, path="/usr/bin/perl")])
+    watch.take([touch(7, 0x11000)])
     watch.take([mapping(7, 0x20000, 2, 56, device=OTHER_DEVICE, path="/b"), touch(7, 0x20000)])
     assert watch.records() == [(1, 1, EXEC_BIT), (1, 3, EXEC_BIT)]
     assert watch.ask("file") == ["1 0 3 12288 /usr/bin/perl", "1 3 3 12288 /b"]

@@ -71,9 +71,10 @@ def test_perf_events_lose_nothing_at_115200_baud(by_events: Recording) -> None:
 
 
 def test_the_recording_says_its_source(by_events: Recording) -> None:
-    command = [*TINYPROF, "capture", "info", "--json", by_events.capture]
+    command: list[str | Path] = [*TINYPROF, "capture", "info", "--json", by_events.capture]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "perf" in run.stdout or json.loads(run.stdout)["boots"][0]["source"]
+    source = {"tracer": 1, "rearm": 1, "around": 12, "kinds": "xrwf", "late": False}
+    assert json.loads(run.stdout)["source"] == source
 
 
 def test_marks_of_the_target_begin_phases(by_events: Recording) -> None:
