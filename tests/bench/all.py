@@ -99,6 +99,7 @@ def main() -> None:
         ("predictions.py", [demo]),
         ("against_axfs.py", [demo]),
         ("overhead.py", [demo]),
+        ("sources.py", [demo]),
         ("carry_over.py", [demo]),
     ]
     for script, words in scripts:
