@@ -94,11 +94,13 @@ static void begin_at(struct mapping *m, unsigned long page)
 	m->copied = gone < COPIED_PAGES ? m->copied >> gone : 0;
 }
 
-/* Of the same part of the same file, copies of the pages that both have. */
+#define PROTECTION	(MAPPING_EXECUTABLE | MAPPING_WRITABLE)
+
+/* After mprotect(), copies of the pages that both have. */
 static void inherit(struct mapping *m, const struct mapping *from)
 {
 	if (m->file != from->file || m->page - m->offset != from->page - from->offset ||
-	    !(from->flags & MAPPING_COPIES))
+	    !(from->flags & MAPPING_COPIES) || !((m->flags ^ from->flags) & PROTECTION))
 		return;
 	m->flags |= MAPPING_COPIES;
 	for (unsigned long page = from->page; page - from->page < from->pages &&

@@ -23,6 +23,7 @@
 #define MAPPING_EXECUTABLE	1
 #define MAPPING_COPIES		2	/* private, and is or was writable: may hold copies of pages */
 #define MAPPING_OLD		4	/* was there when an epoch ended */
+#define MAPPING_WRITABLE	8
 
 struct mapping {
 	unsigned long page, pages;	/* of addresses */
@@ -54,7 +55,8 @@ void processes_exit(uint32_t pid);
 
 /*
  * Adds a mapping and takes what it covers from earlier ones. Where it is the
- * same part of the same file as before, as after mprotect(), its copies stay.
+ * same part of the same file with another protection, mprotect() was called, and
+ * its copies stay. With the same one, it was mapped anew.
  * Returns false if there is no room.
  */
 bool processes_map(uint32_t pid, const struct mapping *mapping);

@@ -77,13 +77,13 @@ static int kind_of(const struct mapping *m)
 
 /*
  * A page that is a copy by now was either written at once, with one fault, or
- * read first, with two. So it is taken for a process that is gone: it may have
- * written, and most pages of such mappings are written.
+ * read first, with two. The same is taken for a page whose mapping or process is
+ * gone: most pages of such mappings are written.
  */
 static void decide(const struct doubt *d, const uint64_t *entry)
 {
 	struct mapping *m = processes_find(d->pid, d->page);
-	bool copy = !entry || (*entry & PROC_PRESENT && !(*entry & PROC_OF_FILE));
+	bool copy = !entry || !(*entry & PROC_PRESENT) || !(*entry & PROC_OF_FILE);
 
 	if (!m || mapping_is_copied(m, d->page))
 		return;
@@ -198,6 +198,8 @@ static void take_mapping(const struct event *e)
 
 	if (e->executable)
 		m.flags |= MAPPING_EXECUTABLE;
+	if (e->writable)
+		m.flags |= MAPPING_WRITABLE;
 	if (e->writable && !e->shared)
 		m.flags |= MAPPING_COPIES;
 	decide_for(e->pid);

@@ -168,6 +168,14 @@ def test_a_private_copy_is_no_use_of_the_file_in_later_epochs(watch: Watch) -> N
     assert watch.records() == []
 
 
+def test_a_mapping_that_is_made_anew_has_no_copies(watch: Watch) -> None:
+    watch.ask("page", 7, 0x10, f"{PRESENT:x}")
+    for _ in range(2):
+        watch.take([mapping(7, 0x10000, 1, INODE, protection=READ | WRITE), touch(7, 0x10000)])
+        assert watch.records() == [(0, ID, WRITE_BIT)]
+        watch.ask("rearm", 0)
+
+
 def test_a_shared_mapping_that_may_be_written_is_read(watch: Watch) -> None:
     shared = mapping(7, 0x10000, 1, INODE, protection=READ | WRITE, flags=SHARED)
     watch.take([shared, touch(7, 0x10000)])
@@ -264,7 +272,7 @@ def test_programs_that_ran_before_are_told_as_late(program: Path) -> None:
 
 
 def test_more_processes_than_there_is_room_for_are_counted_as_untraced(watch: Watch) -> None:
-    watch.take(mapping(pid, 0x10000, 1, INODE) for pid in range(1, 4200))
+    watch.take(mapping(pid, 0x10000, 1, INODE) for pid in range(9_000_001, 9_004_200))
     watch.records()
     assert watch.ask("lost") == ["0 105"]
 

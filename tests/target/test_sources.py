@@ -5,16 +5,35 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from target.booting import TINYPROF, Demo, Recording, record
+from target.booting import (
+    BOARD,
+    KERNELS,
+    ROOT,
+    TIMEOUT,
+    TINYPROF,
+    Demo,
+    Recording,
+    board,
+    pattern_image,
+    record,
+)
+from target.conftest import GUEST
+from target.test_arm64_patched import CROSS_GCC
+from target.test_trace import ROUNDS, touches_of, touches_told
 from tinyprof.cli.opening import open_profile
+from tinyprof.pages import Kind
 from tinyprof.profile.model import AS_ANYTHING, PageUse, Profile
 
 STOCK = ("--stock", "--baud", "115200")
 FROM_THE_START = "init=/sbin/tinyprof-agent"
+SHORT = "TINYPROF_EPOCH=250"
+"""Epochs shorter than a round of the guest's touches."""
+
 LAST_WORDS = ("/usr/lib/workload/company", "/usr/lib/workload/report")
 """Scripts that the guest reads in its last moment: the line of one recording may still bring them,
 that of another not."""
@@ -75,6 +94,66 @@ def test_the_recording_says_its_source(by_events: Recording) -> None:
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     source = {"tracer": 1, "rearm": 1, "around": 12, "kinds": "xrwf", "late": False}
     assert json.loads(run.stdout)["source"] == source
+
+
+def held_to(told: dict[int, list[int]], seen: dict[int, dict[int, int]], kinds: set[int]) -> None:
+    """Each page that the guest touched was seen so in each round, and no other; what entered the
+    page cache by read() once."""
+    for kind in kinds:
+        times = 1 if kind == Kind.FILE else ROUNDS
+        assert dict(seen[kind]) == dict.fromkeys(told[kind], times), Kind(kind)
+
+
+@pytest.mark.parametrize("version", KERNELS)
+def test_touches_are_told_with_their_kind_in_each_epoch(
+    version: str, tmp_path: Path, guest: Callable[[str], Path], agent: Path
+) -> None:
+    image = pattern_image(tmp_path, guest("touches"), [], {"sbin/tinyprof-agent": agent})
+    words = ("--version", version, "--stock", "--append", f"{FROM_THE_START} {SHORT}")
+    recording = record(image, tmp_path / "capture.tpcap", *words)
+    assert recording.code == 0, recording.said
+    seen = touches_of(image, recording.capture)
+    held_to(touches_told(recording.console), seen, set(Kind))
+
+
+def test_touches_are_told_on_arm64_too(tmp_path: Path) -> None:
+    image = arm64_image(tmp_path)
+    # The machine has one serial port: the agent's frames stand between the guest's words.
+    line, capture = tmp_path / "line", tmp_path / "capture.tpcap"
+    words = f"{FROM_THE_START} {SHORT} TINYPROF_TTY=/dev/ttyAMA0"
+    run: list[str | Path] = [
+        BOARD,
+        "run",
+        image,
+        "--icount",
+        *TIMEOUT,
+        "--stock",
+        "--arch",
+        "arm64",
+    ]
+    with line.open("wb") as out:
+        subprocess.run([*run, "--append", words], stdout=out, check=True)
+    subprocess.run([*TINYPROF, "record", line, "-o", capture], check=False)
+    told = touches_told(line.read_bytes().decode(errors="replace").replace("\r", ""))
+    held_to(told, touches_of(image, capture), {Kind.EXEC, Kind.READ, Kind.WRITE})
+
+
+def arm64_image(folder: Path) -> Path:
+    """/pattern, its guest program and the agent, all for arm64."""
+    guest = folder / "touches"
+    flags = ["-Wall", "-Wextra", "-Werror", "-O2", "-static"]
+    subprocess.run([CROSS_GCC, *flags, "-o", guest, GUEST / "touches.c"], check=True)
+    nolibc = Path(board("source")) / "tools/include/nolibc"
+    made: list[str | Path] = [
+        "make",
+        "-s",
+        "-C",
+        ROOT / "agent",
+        "target",
+        "CROSS_COMPILE=aarch64-linux-gnu-",
+    ]
+    subprocess.run([*made, f"NOLIBC={nolibc}", f"O={folder}"], check=True)
+    return pattern_image(folder, guest, [], {"sbin/tinyprof-agent": folder / "tinyprof-agent"})
 
 
 def test_marks_of_the_target_begin_phases(by_events: Recording) -> None:
