@@ -26,7 +26,7 @@
 
 /* Between two looks at the rings, and at the page cache. */
 #define WATCH_GATHER_MS		100
-#define WATCH_LOOK_MS		500
+#define WATCH_LOOK_MS		100
 
 /* Faults that wait for a look at whether the page is a private copy. */
 #define WATCH_DOUBTS_MAX	64
