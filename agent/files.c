@@ -56,9 +56,9 @@ static uint8_t file_volume(void)
 {
 	static const struct tinyprof_volume all = { .flags = FILE_VOLUME, .name = "files" };
 
-	for (uint8_t i = 0; i < volumes_used; i++)
+	for (uint32_t i = 0; i < volumes_used; i++)
 		if (volumes[i].flags & FILE_VOLUME)
-			return i;
+			return (uint8_t)i;
 	return add_volume(&all);
 }
 

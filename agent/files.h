@@ -40,10 +40,10 @@ struct file {
 void files_reset(void);
 
 /*
- * The file of a mapping, added where it is new. Returns its index; 0: it is no
+ * The file of a mapping that is told, added where it is new. Returns its index; 0: it is no
  * file, or there is no room.
  */
-uint16_t files_of(const struct event *mapping);
+uint16_t files_of(const struct event *e);
 
 /* A file that is known already, or 0. */
 uint16_t files_find(uint32_t device, uint64_t inode, uint32_t generation);

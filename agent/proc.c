@@ -134,20 +134,20 @@ uint64_t proc_boot_id(void)
 	return id;
 }
 
-uint32_t proc_fault_around(bool off)
+uint32_t proc_fault_around(void)
 {
 	uint64_t bytes = number(around_before, 10);
 	uint32_t shift = 0;
 
-	if (around_size <= 0)
-		return 0;
-	if (!off)
-		sys_write(fault_around, around_before, (size_t)around_size);
-	else if (sys_write(fault_around, "4096", 4) == 4)
-		return EVENT_PAGE_SHIFT;
 	while (bytes >>= 1)
 		shift++;
 	return shift;
+}
+
+bool proc_set_fault_around(bool off)
+{
+	return around_size > 0 && (off ? sys_write(fault_around, "4096", 4) :
+				   sys_write(fault_around, around_before, (size_t)around_size)) > 0;
 }
 
 /* Volumes and files */
@@ -320,14 +320,14 @@ long proc_make_old(uint32_t pid)
 	return ret < 0 ? ret : 0;
 }
 
-uint32_t proc_pages(int pagemap, unsigned long page, uint64_t *entries, uint32_t count)
+uint32_t proc_pages(int pagemap, unsigned long page, uint64_t *found, uint32_t count)
 {
 	long size;
 
-	if (sys_seek(pagemap, (long)(page * sizeof(*entries)), SEEK_FROM_START) < 0)
+	if (sys_seek(pagemap, (long)(page * sizeof(*found)), SEEK_FROM_START) < 0)
 		return 0;
-	size = sys_read(pagemap, entries, count * sizeof(*entries));
-	return size > 0 ? (uint32_t)size / sizeof(*entries) : 0;
+	size = sys_read(pagemap, found, count * sizeof(*found));
+	return size > 0 ? (uint32_t)size / sizeof(*found) : 0;
 }
 
 bool proc_tracks_idle(void)

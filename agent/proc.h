@@ -26,11 +26,11 @@ void proc_mount(struct proc_tracepoint *point);
 /* A number that is the same until the next boot, and another after it. */
 uint64_t proc_boot_id(void);
 
-/*
- * Maps no other page around a fault, or as many as before. Returns the window's
- * size as a power of 2, 0 where it is not known.
- */
-uint32_t proc_fault_around(bool off);
+/* The window of pages that are mapped around a fault, as a power of 2; 0: it is not known. */
+uint32_t proc_fault_around(void);
+
+/* Maps no other page around a fault, or as many as before. Returns whether that can be done. */
+bool proc_set_fault_around(bool off);
 
 /* The CramFS on a device, read from its superblock; false: there is none. */
 bool proc_cramfs(uint32_t device, struct tinyprof_volume *volume);
@@ -55,8 +55,8 @@ long proc_make_old(uint32_t pid);
 #define PROC_OF_FILE	(1ull << 61)	/* no private copy */
 #define PROC_FRAME	((1ull << 55) - 1)
 
-/* Entries from a page of addresses on. Returns how many were read. */
-uint32_t proc_pages(int pagemap, unsigned long page, uint64_t *entries, uint32_t count);
+/* Entries from a page of addresses on. Returns how many were found. */
+uint32_t proc_pages(int pagemap, unsigned long page, uint64_t *found, uint32_t count);
 
 /* Idle page tracking: whether the kernel has it. */
 bool proc_tracks_idle(void);

@@ -96,7 +96,7 @@ static void add_event(struct ring *r, int which, int fd)
 	if (fd < 0)
 		return;
 	r->fds[which] = fd;
-	sys_ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, (void *)(long)r->fds[TASKS]);
+	sys_ioctl_number(fd, PERF_EVENT_IOC_SET_OUTPUT, r->fds[TASKS]);
 }
 
 static int open_ring(struct ring *r, int cpu)

@@ -16,7 +16,7 @@
 #define EVENTS		'e'
 #define RESIDENCY	'r'
 
-static bool may_watch, watching, from_start;
+static bool may_watch, watching, is_from_start;
 static uint32_t ring_kib;
 static char wanted;			/* the first letter of a source's name */
 
@@ -37,7 +37,7 @@ int tracer_open(void)
 
 	watching = tracer < 0 && may_watch && wanted != KERNEL;
 	if (watching)
-		tracer = watch_open(wanted == RESIDENCY ? 0 : ring_kib, from_start);
+		tracer = watch_open(wanted == RESIDENCY ? 0 : ring_kib, is_from_start);
 	watching &= tracer >= 0;
 	return tracer;
 }
@@ -73,10 +73,10 @@ void tracer_choose(struct settings *s, char **environment)
 	ring_kib = settings_number(s, environment, "RING=", RING_KIB);
 }
 
-void tracer_allow_others(bool early)
+void tracer_allow_others(bool from_start)
 {
 	may_watch = true;
-	from_start = early;
+	is_from_start = from_start;
 }
 
 const struct wire_source *tracer_source(void)

@@ -88,6 +88,11 @@ long sys_ioctl(int fd, unsigned long request, void *argument)
 	return my_syscall3(__NR_ioctl, fd, request, argument);
 }
 
+long sys_ioctl_number(int fd, unsigned long request, long argument)
+{
+	return my_syscall3(__NR_ioctl, fd, request, argument);
+}
+
 long sys_poll(struct pollfd *fds, unsigned int count, int ms)
 {
 	uint32_t sec = (uint32_t)ms / 1000;
@@ -228,6 +233,7 @@ void *sys_map(int fd, size_t size, bool writable)
 	long protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
 	long at = my_syscall6(NR_MMAP, 0, size, protection, MAP_SHARED, fd, 0);
 
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): a system call gives a number. */
 	return (unsigned long)at < -4095ul ? (void *)at : NULL;
 }
 

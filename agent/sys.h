@@ -20,6 +20,7 @@ long sys_close(int fd);
 long sys_read(int fd, void *to, size_t size);
 long sys_write(int fd, const void *from, size_t size);
 long sys_ioctl(int fd, unsigned long request, void *argument);
+long sys_ioctl_number(int fd, unsigned long request, long argument);
 
 /* Negative ms: no limit. */
 long sys_poll(struct pollfd *fds, unsigned int count, int ms);

@@ -51,7 +51,7 @@ uint32_t touches_waiting(void);
  * Takes at most count records of one volume, or one mark, off the queue. Returns
  * how many; *volume is theirs.
  */
-uint32_t touches_take(uint32_t *records, uint32_t count, uint32_t *volume);
+uint32_t touches_take(uint32_t *to, uint32_t count, uint32_t *volume);
 
 /* Forgets all that waits and all that was seen. */
 void touches_reset(void);

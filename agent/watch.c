@@ -26,8 +26,8 @@ static bool self_faulted;
 
 /* A first touch of a private mapping that may be written: is it still the file's page? */
 static struct doubt {
-	uint32_t pid;
 	unsigned long page;
+	uint32_t pid;
 	uint32_t faults;
 } doubts[WATCH_DOUBTS_MAX];
 static uint32_t doubts_used;
@@ -336,8 +336,14 @@ static void count_processes(void)
 
 /* Epochs */
 
+/*
+ * Until a page is to be seen again, what is mapped around others does not
+ * matter: whoever touched it first was seen.
+ */
 static void make_all_old(void)
 {
+	if (source.rearm != WIRE_NEVER)
+		proc_set_fault_around(true);
 	if (source.rearm != WIRE_CLEAR_REFS)
 		return;
 	for (struct process *p = processes_next(NULL); p; p = processes_next(p))
@@ -388,7 +394,8 @@ static long record(bool on)
 {
 	if (on == recording)
 		return 0;
-	source.around = proc_fault_around(on);
+	if (!on)
+		proc_set_fault_around(false);
 	if (source.tracer == WIRE_EVENTS)
 		rings_tell_touches(on);
 	if (on)
@@ -572,6 +579,10 @@ int watch_open(uint32_t ring_kib, bool from_start)
 	proc_each(scan);
 	look_at_all(false);
 	source.rearm = find_rearm();
+	source.around = proc_fault_around();
+	/* It will be off from the first epoch's end on, where that can be done. */
+	if (source.rearm != WIRE_NEVER && proc_set_fault_around(false))
+		source.around = EVENT_PAGE_SHIFT;
 	source.late &= !from_start;
 	return fd;
 }

@@ -163,7 +163,7 @@ static void file(void)
 	path = malloc(f.path_size + !f.path_size);
 	if (!path)
 		exit(EXIT_FAILURE);
-	for (uint32_t i = 0; i < f.path_size; i++) {
+	for (size_t i = 0; i < f.path_size; i++) {
 		digits[0] = hex[2 * i];
 		digits[1] = hex[2 * i + 1];
 		path[i] = (char)strtoul(digits, NULL, 16);

@@ -39,7 +39,7 @@
 #define RING_MAX	4096
 
 static char line[LINE_MAX];
-static struct proc_tracepoint point;
+static struct proc_tracepoint tracepoint;
 
 static struct ring_record {
 	uint8_t *bytes;
@@ -67,9 +67,9 @@ static uint32_t made_old[ENTRIES_MAX], made_old_used;
 
 /* rings.h */
 
-int rings_open(const struct proc_tracepoint *tracepoint, uint32_t kib)
+int rings_open(const struct proc_tracepoint *point, uint32_t kib)
 {
-	(void)tracepoint;
+	(void)point;
 	(void)kib;
 	return 0;
 }
@@ -101,7 +101,7 @@ bool rings_next(struct event *e)
 	if (ring_first == ring_end)
 		return false;
 	last = ring[ring_first++];
-	event_read(e, last.bytes, last.size, &point.fields);
+	event_read(e, last.bytes, last.size, &tracepoint.fields);
 	if (ring_first == ring_end)
 		ring_first = ring_end = 0;
 	return true;
@@ -109,9 +109,9 @@ bool rings_next(struct event *e)
 
 /* proc.h */
 
-void proc_mount(struct proc_tracepoint *to)
+void proc_mount(struct proc_tracepoint *point)
 {
-	*to = point;
+	*point = tracepoint;
 }
 
 uint64_t proc_boot_id(void)
@@ -119,9 +119,15 @@ uint64_t proc_boot_id(void)
 	return 1;
 }
 
-uint32_t proc_fault_around(bool off)
+uint32_t proc_fault_around(void)
 {
-	return off ? 12 : 16;
+	return 16;
+}
+
+bool proc_set_fault_around(bool off)
+{
+	(void)off;
+	return true;
 }
 
 bool proc_cramfs(uint32_t device, struct tinyprof_volume *volume)
@@ -179,13 +185,15 @@ void proc_maps(uint32_t pid, void (*take)(struct event *e))
 static void fault(void)
 {
 	const uint32_t pid = (uint32_t)getpid();
-	uint64_t record[4] = { PERF_RECORD_SAMPLE | (uint64_t)sizeof(record) << 48 };
+	uint64_t *record = calloc(4, sizeof(*record));
 
+	if (!record)
+		exit(EXIT_FAILURE);
+	record[0] = PERF_RECORD_SAMPLE | 4 * sizeof(*record) << 48;
 	record[1] = (uint64_t)pid << 32 | pid;
 	record[3] = OWN_ADDRESS;
-	ring[ring_end].size = sizeof(record);
-	ring[ring_end].bytes = malloc(sizeof(record));
-	memcpy(ring[ring_end++].bytes, record, sizeof(record));
+	ring[ring_end].size = 4 * sizeof(*record);
+	ring[ring_end++].bytes = (uint8_t *)record;
 }
 
 long proc_make_old(uint32_t pid)
@@ -200,14 +208,14 @@ long proc_make_old(uint32_t pid)
 	return 0;
 }
 
-uint32_t proc_pages(int pagemap, unsigned long page, uint64_t *to, uint32_t count)
+uint32_t proc_pages(int pagemap, unsigned long page, uint64_t *found, uint32_t count)
 {
 	uint32_t pid = (uint32_t)pagemap & ~(1u << 30);
 
-	memset(to, 0, count * sizeof(*to));
+	memset(found, 0, count * sizeof(*found));
 	for (size_t i = 0; i < entries_used; i++)
 		if (entries[i].pid == pid && entries[i].page - page < count)
-			to[entries[i].page - page] = entries[i].entry;
+			found[entries[i].page - page] = entries[i].entry;
 	return count;
 }
 
@@ -224,8 +232,8 @@ bool proc_was_accessed(uint64_t frame)
 
 size_t proc_mark(char *text, size_t max)
 {
-	(void)text;
-	(void)max;
+	if (max)
+		*text = 0;
 	return 0;
 }
 
@@ -263,9 +271,9 @@ static void take_fields(char *text)
 			*to++ = *from;
 	}
 	*to = 0;
-	point.id = event_fields(&point.fields, text);
-	printf("%d %d %d %d\n", point.fields.inode, point.fields.index, point.fields.device,
-	       point.fields.order);
+	tracepoint.id = event_fields(&tracepoint.fields, text);
+	printf("%d %d %d %d\n", tracepoint.fields.inode, tracepoint.fields.index, tracepoint.fields.device,
+	       tracepoint.fields.order);
 }
 
 static void open_it(void)
@@ -388,7 +396,7 @@ int main(void)
 			*rest++ = 0;
 		obey(line, rest);
 		puts("-");
-		fflush(stdout);
+		(void)fflush(stdout);
 	}
 	return EXIT_SUCCESS;
 }
