@@ -103,6 +103,9 @@ static void trace(struct agent *a, bool on)
 {
 	if (on != a->stopped)
 		return;
+	/* Before a stop, so that it is an end for all of them. */
+	if (!on)
+		a->ending = (1u << a->info.volumes) - 1;
 	a->stopped = !on;
 	a->epoch_began = sys_now_ms();
 	look_at_volumes(a);

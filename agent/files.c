@@ -166,30 +166,41 @@ static bool give_ids(struct file *f, uint32_t reach)
 	return true;
 }
 
-static uint16_t add(const struct event *e)
+/* Fills in the rest of a new file's entry; false: there is no room. */
+static bool fill_in(struct file *f, const struct event *e)
+{
+	f->volume = volume_of(e->device);
+	if (f->volume == NO_VOLUME || !keep_path(f, e->path))
+		return false;
+	if (volumes[f->volume].flags & FILE_VOLUME)
+		return give_ids(f, e->offset + (uint32_t)e->pages);
+	f->page_id = (uint32_t)e->inode >> 2;
+	f->pages = f->size == UINT32_MAX ? UINT32_MAX : f->size / 4096 + !!(f->size % 4096);
+	f->told = true;
+	return true;
+}
+
+static uint16_t add(const struct event *e, bool *room)
 {
 	uint16_t *bucket = bucket_of(e->device, e->inode);
 	struct file *f = &files[files_used + 1];
+	uint32_t size;
 
-	if (files_used == FILES_MAX - 1)
+	if (!proc_file_size(e->pid, e->path, &size))
+		return 0;
+	*room = files_used < FILES_MAX - 1;
+	if (!*room)
 		return 0;
 	*f = (struct file){
 		.device = e->device,
 		.inode = e->inode,
 		.generation = e->generation,
-		.volume = volume_of(e->device),
-		.size = proc_file_size(e->pid, e->path),
+		.size = size,
 		.next = *bucket,
 	};
-	if (f->volume == NO_VOLUME || !keep_path(f, e->path))
+	*room = fill_in(f, e);
+	if (!*room)
 		return 0;
-	if (!(volumes[f->volume].flags & FILE_VOLUME)) {
-		f->page_id = (uint32_t)e->inode >> 2;
-		f->pages = f->size == UINT32_MAX ? UINT32_MAX : f->size / 4096 + !!(f->size % 4096);
-		f->told = true;
-	} else if (!give_ids(f, e->offset + (uint32_t)e->pages)) {
-		return 0;
-	}
 	*bucket = ++files_used;
 	return files_used;
 }
@@ -201,7 +212,7 @@ static bool is_file(const struct event *e)
 	       !(e->path[0] == '/' && e->path[1] == '/');
 }
 
-uint16_t files_of(const struct event *e)
+uint16_t files_of(const struct event *e, bool *room)
 {
 	uint16_t place;
 	struct file *f;
@@ -210,12 +221,16 @@ uint16_t files_of(const struct event *e)
 		return 0;
 	place = files_find(e->device, e->inode, e->generation);
 	if (!place)
-		return add(e);
+		return add(e, room);
 	f = &files[place];
+	/* The mappings that were there at the start came without it. */
+	if (!f->generation)
+		f->generation = e->generation;
 	/* It grew since. */
 	if (f->pages < e->offset + e->pages && volumes[f->volume].flags & FILE_VOLUME) {
-		f->size = proc_file_size(e->pid, e->path);
-		if (!give_ids(f, e->offset + (uint32_t)e->pages))
+		proc_file_size(e->pid, e->path, &f->size);
+		*room = give_ids(f, e->offset + (uint32_t)e->pages);
+		if (!*room)
 			return 0;
 	}
 	return place;

@@ -28,6 +28,7 @@ struct file {
 	uint32_t page_id, pages;	/* of its page 0, and how many it has */
 	uint32_t size;			/* in bytes; UINT32_MAX: larger, or not known */
 	uint32_t path;			/* place in the paths */
+	uint32_t mapped_by;		/* the process that was counted last */
 	uint16_t path_size;
 	uint16_t next;			/* in its bucket; 0: none */
 	uint16_t mapped, most;		/* processes that map its page 0 now, and at most */
@@ -41,9 +42,9 @@ void files_reset(void);
 
 /*
  * The file of a mapping that is told, added where it is new. Returns its index; 0: it is no
- * file, or there is no room.
+ * regular file, or there is no room; then *room becomes false.
  */
-uint16_t files_of(const struct event *e);
+uint16_t files_of(const struct event *e, bool *room);
 
 /* A file that is known already, or 0. */
 uint16_t files_find(uint32_t device, uint64_t inode, uint32_t generation);

@@ -43,11 +43,13 @@ static void become_init(const char *init, char **argv, char **environment)
 }
 
 /* The child of init: away from its console, its session and, if need be, its /dev. */
-static void step_aside(struct agent *a)
+static void step_aside(struct agent *a, const int ready[2])
 {
 	sys_setsid();
+	/* Without a console of its own, init had them free. */
 	for (int fd = 0; fd <= STDERR; fd++)
-		sys_close(fd);
+		if (fd != ready[0] && fd != ready[1])
+			sys_close(fd);
 	if (a->tracer < 0 && !sys_own_mounts())
 		sys_mount("devtmpfs", "/dev");
 }
@@ -86,6 +88,7 @@ __attribute__((used)) int main(int argc, char **argv, char **environment)
 		complain("no number: TINYPROF_", a.settings.refused);
 
 	ready[0] = -1;
+	ready[1] = -1;
 	if (init) {
 		/* Before the fork: the real init's first instruction counts. */
 		agent_find_tracer(&a);
@@ -95,7 +98,7 @@ __attribute__((used)) int main(int argc, char **argv, char **environment)
 			wait_until_closed(ready);
 			become_init(a.settings.init, argv, environment);
 		}
-		step_aside(&a);
+		step_aside(&a, ready);
 	}
 	ignore_signals();
 	tracer_allow_others(init);

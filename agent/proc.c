@@ -101,12 +101,15 @@ static long read_text(const char *path, char *to, size_t max)
 /* Each lies on the one before it; what is open stays open. */
 void proc_mount(struct proc_tracepoint *point)
 {
+	static struct proc_tracepoint found;
 	static char text[TEXT_MAX];
+	static bool mounted;
 
-	*point = (struct proc_tracepoint){ 0 };
-	if (sys_own_mounts())
+	*point = found;
+	if (mounted || sys_own_mounts())
 		return;
-	sys_mount_private();
+	mounted = true;
+	sys_keep_mounts();
 	if (!sys_mount("debugfs", TOP)) {
 		fault_around = (int)sys_open(TOP "/fault_around_bytes", O_RDWR);
 		around_size = sys_read(fault_around, around_before, sizeof(around_before) - 1);
@@ -118,6 +121,7 @@ void proc_mount(struct proc_tracepoint *point)
 	if (!sys_mount("tracefs", TOP) && read_text(POINT "/format", text, sizeof(text)) > 0 &&
 	    event_fields(&point->fields, text) && read_text(POINT "/id", text, sizeof(text)) > 0)
 		point->id = (uint32_t)number(text, 10);
+	found = *point;
 	sys_mount("proc", TOP);
 	log = (int)sys_open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
 	sys_seek(log, 0, SEEK_FROM_END);
@@ -214,19 +218,22 @@ static void path_of(char *to, uint32_t pid, const char *name, const char *path)
 	*append(to, end, path) = 0;
 }
 
-uint32_t proc_file_size(uint32_t pid, const char *path)
+bool proc_file_size(uint32_t pid, const char *path, uint32_t *size)
 {
 	static char full[PATH_SIZE];
 	struct statx found;
 
+	*size = UINT32_MAX;
 	path_of(full, pid, "/root", path);
 	if (sys_statx(full, &found)) {
 		/* The process is gone. */
 		path_of(full, 1, "/root", path);
 		if (sys_statx(full, &found))
-			return UINT32_MAX;
+			return true;
 	}
-	return found.stx_size < UINT32_MAX ? (uint32_t)found.stx_size : UINT32_MAX;
+	if (found.stx_size < UINT32_MAX)
+		*size = (uint32_t)found.stx_size;
+	return S_ISREG(found.stx_mode);
 }
 
 int proc_open(uint32_t pid, const char *name, const char *path, int flags)
@@ -310,14 +317,36 @@ long proc_make_old(uint32_t pid)
 
 	if (fd < 0)
 		return fd;
-	/*
-	 * clear_refs_write() leaves the TLB as it is, and a translation that stays there
-	 * faults for nobody. For soft-dirty bits it does flush, also where there are none.
-	 */
 	ret = sys_write(fd, MAPPED_FILES, 1);
 	sys_write(fd, SOFT_DIRTY, 1);
 	sys_close(fd);
 	return ret < 0 ? ret : 0;
+}
+
+/*
+ * clear_refs_write() leaves the TLB as it is when it makes entries old, and so does
+ * page_idle_clear_pte_refs_one(). A translation that stays there faults for
+ * nobody and sets no flag. For soft-dirty bits the first one flushes the TLB,
+ * also where there are no such bits.
+ */
+void proc_flush(uint32_t pid)
+{
+	int fd = proc_open(pid, "/clear_refs", "", O_WRONLY);
+
+	if (fd < 0)
+		return;
+	sys_write(fd, SOFT_DIRTY, 1);
+	sys_close(fd);
+}
+
+uint32_t proc_threads(uint32_t pid)
+{
+	static char full[PATH_SIZE];
+	struct statx found;
+
+	/* A folder for each thread, beside the two that every folder has. */
+	path_of(full, pid, "/task", "");
+	return !sys_statx(full, &found) && found.stx_nlink > 2 ? found.stx_nlink - 2 : 1;
 }
 
 uint32_t proc_pages(int pagemap, unsigned long page, uint64_t *found, uint32_t count)

@@ -20,7 +20,7 @@ struct proc_tracepoint {
 	struct event_fields fields;
 };
 
-/* Mounts what is needed. Call once; whatever fails is missed later. */
+/* Mounts what is needed, the first time. Whatever fails is missed later. */
 void proc_mount(struct proc_tracepoint *point);
 
 /* A number that is the same until the next boot, and another after it. */
@@ -35,8 +35,11 @@ bool proc_set_fault_around(bool off);
 /* The CramFS on a device, read from its superblock; false: there is none. */
 bool proc_cramfs(uint32_t device, struct tinyprof_volume *volume);
 
-/* The size in bytes of a process's file; UINT32_MAX: larger, or not known. */
-uint32_t proc_file_size(uint32_t pid, const char *path);
+/*
+ * The size in bytes of a process's file; UINT32_MAX: larger, or not known. Returns
+ * false if it is known to be no regular file.
+ */
+bool proc_file_size(uint32_t pid, const char *path, uint32_t *size);
 
 /* Opens a process's "/maps", "/pagemap", "/root" and path. Negative: an errno. */
 int proc_open(uint32_t pid, const char *name, const char *path, int flags);
@@ -49,6 +52,12 @@ void proc_maps(uint32_t pid, void (*take)(struct event *e));
 
 /* Makes the entries of a process's mappings of files old. A negative errno for an error. */
 long proc_make_old(uint32_t pid);
+
+/* Drops what a processor remembers of a process's entries. */
+void proc_flush(uint32_t pid);
+
+/* The number of a process's threads; 1 where it is not known. */
+uint32_t proc_threads(uint32_t pid);
 
 /* An entry of /proc/PID/pagemap. */
 #define PROC_PRESENT	(1ull << 63)

@@ -115,6 +115,7 @@ static bool uncover(struct process *p, struct mapping *m)
 	unsigned long end = m->page + m->pages;
 	uint16_t *link = &p->mappings;
 	struct mapping *old;
+	bool room = true;
 
 	while ((old = at(*link))) {
 		unsigned long old_end = old->page + old->pages;
@@ -130,9 +131,10 @@ static bool uncover(struct process *p, struct mapping *m)
 				continue;
 			}
 			/* m lies in its middle. */
-			if (!add(p, old))
-				return false;
-			begin_at(at(p->mappings), end);
+			if (add(p, old))
+				begin_at(at(p->mappings), end);
+			else
+				room = false;
 		}
 		if (old->page < m->page) {
 			old->pages = m->page - old->page;
@@ -143,7 +145,7 @@ static bool uncover(struct process *p, struct mapping *m)
 		old->next = free_mapping;
 		free_mapping = (uint16_t)(old - mappings);
 	}
-	return true;
+	return room;
 }
 
 /* Processes */
@@ -190,7 +192,7 @@ static void forget(struct process *p)
 	free_process = place;
 }
 
-void processes_fork(uint32_t pid, uint32_t parent)
+bool processes_fork(uint32_t pid, uint32_t parent)
 {
 	struct process *from = find(parent);
 	struct process *p;
@@ -198,14 +200,23 @@ void processes_fork(uint32_t pid, uint32_t parent)
 	if (pid == parent) {
 		if (from)
 			from->threads++;
-		return;
+		return true;
 	}
 	/* A pid that is still here is reused: its end was lost. */
 	processes_exec(pid);
 	p = find(pid);
 	for (uint16_t m = p && from ? from->mappings : 0; m; m = mappings[m].next)
 		if (!add(p, at(m)))
-			break;
+			return false;
+	return p || !from || !from->mappings;
+}
+
+void processes_set_threads(uint32_t pid, uint32_t threads)
+{
+	struct process *p = find(pid);
+
+	if (p)
+		p->threads = (uint16_t)threads;
 }
 
 void processes_exec(uint32_t pid)
@@ -230,11 +241,13 @@ bool processes_map(uint32_t pid, const struct mapping *mapping)
 {
 	struct process *p = mapping->file ? find_or_add(pid) : find(pid);
 	struct mapping m = *mapping;
+	bool room;
 
 	/* Of a process without files no mapping need be known. */
 	if (!p || m.page + m.pages < m.page)
 		return !mapping->file;
-	return uncover(p, &m) && (!m.file || add(p, &m));
+	room = uncover(p, &m);
+	return (!m.file || add(p, &m)) && room;
 }
 
 struct mapping *processes_find(uint32_t pid, unsigned long page)

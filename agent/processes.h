@@ -44,8 +44,14 @@ struct process {
 /* Starts with no process. */
 void processes_reset(void);
 
-/* The child has the parent's mappings. The same pid: a thread of it. */
-void processes_fork(uint32_t pid, uint32_t parent);
+/*
+ * The child has the parent's mappings. The same pid: a thread of it. Returns
+ * false if there is no room.
+ */
+bool processes_fork(uint32_t pid, uint32_t parent);
+
+/* The number of a process's threads, where it is known from elsewhere. */
+void processes_set_threads(uint32_t pid, uint32_t threads);
 
 /* The process begins anew, without mappings. */
 void processes_exec(uint32_t pid);

@@ -76,6 +76,9 @@ static bool map_ring(struct ring *r)
 	r->page = sys_map(r->fds[TASKS], RINGS_PAGE + ring_size, true);
 	if (!r->page)
 		return false;
+	/* Where pages are larger, the data is elsewhere, and nothing of this is right. */
+	if (r->page->data_offset != RINGS_PAGE)
+		return false;
 	r->tail = *low_word(&r->page->data_tail);
 	r->head = r->tail;
 	return true;
@@ -120,8 +123,14 @@ static int open_ring(struct ring *r, int cpu)
 
 int rings_none(void)
 {
-	if (epoll < 0)
-		epoll = (int)sys_epoll();
+	int ends[2];
+
+	if (epoll >= 0)
+		return epoll;
+	epoll = (int)sys_epoll();
+	/* Never readable; the rings are looked at by the clock anyway. */
+	if (epoll < 0 && !sys_pipe(ends))
+		epoll = ends[0];
 	return epoll;
 }
 
@@ -232,7 +241,7 @@ static struct ring *earliest(size_t *size)
 		size_t next = r->page ? next_size(r) : 0;
 		uint64_t time = next ? time_of(r) : 0;
 
-		if (!next || (best && time >= first) || time > horizon)
+		if (!next || (best && time >= first) || time >= horizon)
 			continue;
 		first = time;
 		best = r;

@@ -168,9 +168,9 @@ long sys_seek(int fd, long offset, int whence)
 	return my_syscall3(__NR_lseek, fd, offset, whence);
 }
 
-long sys_mount_private(void)
+long sys_keep_mounts(void)
 {
-	return my_syscall5(__NR_mount, NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	return my_syscall5(__NR_mount, NULL, "/", NULL, MS_REC | MS_SLAVE, NULL);
 }
 
 long sys_mknod(int folder, const char *path, unsigned int mode, uint32_t device)
@@ -185,7 +185,7 @@ long sys_unlink(int folder, const char *path)
 
 long sys_statx(const char *path, struct statx *to)
 {
-	return my_syscall5(__NR_statx, AT_FDCWD, path, 0, STATX_SIZE, to);
+	return my_syscall5(__NR_statx, AT_FDCWD, path, 0, STATX_SIZE | STATX_TYPE | STATX_NLINK, to);
 }
 
 long sys_kill(uint32_t pid, int signal)

@@ -52,7 +52,10 @@ struct statx;
 /* As sys_open(), a path relative to folder where it does not begin with '/'. */
 long sys_openat(int folder, const char *path, int flags);
 long sys_seek(int fd, long offset, int whence);
-long sys_mount_private(void);
+
+/* What is mounted here stays here; what others unmount goes here, too. */
+long sys_keep_mounts(void);
+
 long sys_mknod(int folder, const char *path, unsigned int mode, uint32_t device);
 long sys_unlink(int folder, const char *path);
 long sys_statx(const char *path, struct statx *to);

@@ -17,6 +17,7 @@
 
 static struct wire_source source;
 static struct tinyprof_epoch epochs[VOLUMES_MAX];	/* the one that runs, or ended */
+static struct tinyprof_epoch ends[VOLUMES_MAX];
 static uint32_t has_ended;	/* volumes whose end was not asked for yet, a bit each */
 static uint32_t epoch;
 static bool recording, was_read_back;
@@ -150,7 +151,7 @@ static void take_touch(const struct event *e)
 	*last = (struct last){ .tid = e->tid };
 	if (!m)
 		return;
-	self_faulted |= e->pid == self;
+	self_faulted |= e->pid == self && !(m->flags & MAPPING_COPIES);
 	last->file = m->file;
 	last->page = page_in_file(m, e->page);
 	if (!(m->flags & MAPPING_COPIES))
@@ -166,9 +167,10 @@ static bool is_of_fault(const struct event *e, uint16_t file, bool cramfs)
 
 	if (last->tid != e->tid || !last->file)
 		return false;
-	/* Other file systems read ahead. */
-	return cramfs ? files_at(last->file)->inode == e->inode && last->page == e->offset :
-			last->file == file;
+	/* Other file systems read ahead, and so does a CramFS that is on no MTD. */
+	if (cramfs && e->device >> 20 == 31)
+		return files_at(last->file)->inode == e->inode && last->page == e->offset;
+	return last->file == file;
 }
 
 static void take_cached(const struct event *e)
@@ -189,11 +191,12 @@ static void take_cached(const struct event *e)
 
 static void take_mapping(const struct event *e)
 {
+	bool room = true;
 	struct mapping m = {
 		.page = e->page,
 		.pages = e->pages,
 		.offset = e->offset,
-		.file = files_of(e),
+		.file = files_of(e, &room),
 	};
 
 	if (e->executable)
@@ -203,7 +206,7 @@ static void take_mapping(const struct event *e)
 	if (e->writable && !e->shared)
 		m.flags |= MAPPING_COPIES;
 	decide_for(e->pid);
-	untraced += !processes_map(e->pid, &m);
+	untraced += !processes_map(e->pid, &m) || !room;
 }
 
 static void take(struct event *e)
@@ -220,7 +223,7 @@ static void take(struct event *e)
 		break;
 	case EVENT_FORK:
 		decide_for(e->parent);
-		processes_fork(e->pid, e->parent);
+		untraced += !processes_fork(e->pid, e->parent);
 		break;
 	case EVENT_EXEC:
 		decide_for(e->pid);
@@ -236,6 +239,16 @@ static void take(struct event *e)
 	case EVENT_NONE:
 		break;
 	}
+}
+
+static void gather_events(void)
+{
+	struct event e;
+
+	rings_look();
+	while (touches_room() > ROOM_MIN && rings_next(&e))
+		take(&e);
+	decide_all();
 }
 
 /* The processes as they are */
@@ -271,12 +284,15 @@ static void look_at_process(const struct process *p, bool accessed)
 	for (struct mapping *m = process_mapping(p, NULL); m; m = process_mapping(p, m))
 		look_at_pages(pagemap, m, accessed);
 	sys_close(pagemap);
+	if (accessed)
+		proc_flush(p->pid);
 }
 
 static void scan(uint32_t pid)
 {
-	source.late |= source.tracer && pid != self && pid != 1;
+	source.late |= !epoch && pid != self && pid != 1;
 	proc_maps(pid, take);
+	processes_set_threads(pid, proc_threads(pid));
 }
 
 static void look_at_all(bool accessed)
@@ -322,14 +338,20 @@ static void look_at_files(void)
 /* Counts, for each file, the processes that map its page 0. */
 static void count_processes(void)
 {
-	for (uint32_t i = 1; i <= files_count(); i++)
+	for (uint32_t i = 1; i <= files_count(); i++) {
 		files_at((uint16_t)i)->mapped = 0;
+		files_at((uint16_t)i)->mapped_by = 0;
+	}
 	for (struct process *p = processes_next(NULL); p; p = processes_next(p))
 		for (struct mapping *m = process_mapping(p, NULL); m; m = process_mapping(p, m)) {
 			struct file *f = files_at(m->file);
 
 			m->flags |= MAPPING_OLD;
-			if (!m->offset && ++f->mapped > f->most)
+			/* Text and data of a small program both begin with page 0. */
+			if (m->offset || f->mapped_by == p->pid)
+				continue;
+			f->mapped_by = p->pid;
+			if (++f->mapped > f->most)
 				f->most = f->mapped;
 		}
 }
@@ -354,10 +376,12 @@ static void make_all_old(void)
 static void end_epoch(void)
 {
 	count_processes();
-	for (uint32_t i = 0; files_volume(i); i++) {
-		epochs[i].volume = i;
-		epochs[i].epoch = epoch;
-		epochs[i].ms = sys_now_ms();
+	for (uint32_t i = 0; i < VOLUMES_MAX; i++) {
+		ends[i] = epochs[i];
+		ends[i].volume = i;
+		ends[i].epoch = epoch;
+		ends[i].ms = sys_now_ms();
+		epochs[i] = (struct tinyprof_epoch){ 0 };
 		has_ended |= 1u << i;
 	}
 	epoch++;
@@ -372,8 +396,10 @@ static long rearm(struct tinyprof_epoch *end)
 	uint32_t bit = 1u << volume;
 
 	watch_gather();
-	if (!files_volume(volume))
+	if (!files_volume(volume)) {
+		has_ended &= ~bit;
 		return -ENOENT;
+	}
 	if (!(has_ended & bit)) {
 		if (source.rearm == WIRE_READ_BACK && recording && !was_read_back)
 			look_at_all(true);
@@ -384,9 +410,7 @@ static long rearm(struct tinyprof_epoch *end)
 		end_epoch();
 	}
 	has_ended &= ~bit;
-	*end = epochs[volume];
-	for (int kind = 0; kind < TINYPROF_KINDS; kind++)
-		epochs[volume].records[kind] = 0;
+	*end = ends[volume];
 	return 0;
 }
 
@@ -394,12 +418,17 @@ static long record(bool on)
 {
 	if (on == recording)
 		return 0;
-	if (!on)
-		proc_set_fault_around(false);
-	if (source.tracer == WIRE_EVENTS)
+	/* What was touched until now belongs to what was wanted until now. */
+	if (source.tracer == WIRE_EVENTS) {
+		gather_events();
 		rings_tell_touches(on);
+	}
+	if (source.rearm == WIRE_READ_BACK)
+		look_at_all(true);
 	if (on)
 		make_all_old();
+	else
+		proc_set_fault_around(false);
 	recording = on;
 	return 0;
 }
@@ -486,16 +515,6 @@ long watch_read(struct tracer_batch *batch)
 	return batch->head.count ? (long)sizeof(batch->head) : -EAGAIN;
 }
 
-static void gather_events(void)
-{
-	struct event e;
-
-	rings_look();
-	while (touches_room() > ROOM_MIN && rings_next(&e))
-		take(&e);
-	decide_all();
-}
-
 /* A new processor's events are opened within a second. */
 static void look_for_processors(void)
 {
@@ -565,7 +584,7 @@ int watch_open(uint32_t ring_kib, bool from_start)
 	proc_mount(&point);
 	self = (uint32_t)sys_getpid();
 	source = (struct wire_source){ 0 };
-	epoch = 1;
+	epoch = 0;
 	fd = ring_kib ? rings_open(&point, ring_kib) : -ENODEV;
 	source.tracer = fd >= 0 ? WIRE_EVENTS : WIRE_RESIDENCY;
 	if (fd < 0)
@@ -576,14 +595,16 @@ int watch_open(uint32_t ring_kib, bool from_start)
 	if (fd < 0)
 		return fd;
 	record(true);
+	gather_events();
 	proc_each(scan);
-	look_at_all(false);
 	source.rearm = find_rearm();
+	look_at_all(false);
 	source.around = proc_fault_around();
 	/* It will be off from the first epoch's end on, where that can be done. */
 	if (source.rearm != WIRE_NEVER && proc_set_fault_around(false))
 		source.around = EVENT_PAGE_SHIFT;
 	source.late &= !from_start;
+	epoch = 1;
 	return fd;
 }
 

@@ -37,6 +37,7 @@ INODE, ID = 400, 100
 SEED = 20261128
 FUZZED = int(os.environ.get("TINYPROF_FUZZ", "20000"))
 OTHER_DEVICE = 8 << 20 | 1
+THREADED = 44
 """A file system that is no CramFS."""
 
 
@@ -269,6 +270,48 @@ def test_programs_that_ran_before_are_told_as_late(program: Path) -> None:
         watch.ask("page", 44, 0x11, f"{PRESENT | OF_FILE:x}")
         assert watch.ask("open")[0].split()[4] == "1"
         assert (0, ID + 2, EXEC_BIT) in watch.records()
+
+
+def test_one_ended_thread_forgets_no_process_that_ran_before(program: Path) -> None:
+    with Watch(program) as watch:
+        watch.ask("volume", DEVICE)
+        watch.ask("maps", THREADED, "00010000-00012000 r-xp 00001000 1f:00 400      /bin/busybox")
+        watch.ask("open")
+        start(watch)
+        watch.take([ended(THREADED), touch(THREADED, 0x11000)])
+        assert watch.records() == [(0, ID + 2, EXEC_BIT)]
+
+
+def test_each_volumes_end_counts_the_records_before_it(watch: Watch) -> None:
+    watch.take([mapping(7, 0x20000, 2, 55, device=OTHER_DEVICE, path="/b"), touch(7, 0x20000)])
+    watch.records()
+    assert watch.ask("rearm", 0) == ["2 0 0 0 0"]
+    watch.take([touch(7, 0x21000)])
+    assert watch.ask("rearm", 1) == ["2 1 0 0 0"]
+    assert watch.records() == [(1, 1, EXEC_BIT)]
+    watch.ask("rearm", 0)
+    assert watch.ask("rearm", 1) == ["3 1 0 0 0"]
+
+
+def test_a_file_with_the_inode_of_a_former_one_is_another(watch: Watch) -> None:
+    for generation, path in ((77, "/bin/old"), (78, "/bin/new")):
+        told = mapping(7, 0x10000, 1, 55, device=OTHER_DEVICE, path=path, generation=generation)
+        watch.take([told])
+    watch.records()
+    assert [line.split()[-1] for line in watch.ask("file")] == ["/bin/old", "/bin/new"]
+
+
+def test_a_device_that_is_mapped_is_no_file_and_no_loss(watch: Watch) -> None:
+    watch.take([mapping(7, 0x10000, 9, 55, device=OTHER_DEVICE, path="/dev/fb0")])
+    watch.take([touch(7, 0x10000)])
+    assert watch.records() == []
+    assert watch.ask("lost") == ["0 0"]
+
+
+def test_more_files_than_there_is_room_for_are_counted_as_untraced(watch: Watch) -> None:
+    watch.take(mapping(7, 0x10000 * n, 1, 40_000 + 4 * n) for n in range(1, 4200))
+    watch.records()
+    assert watch.ask("lost") == ["0 105"]
 
 
 def test_more_processes_than_there_is_room_for_are_counted_as_untraced(watch: Watch) -> None:

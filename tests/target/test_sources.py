@@ -134,7 +134,8 @@ def test_touches_are_told_on_arm64_too(tmp_path: Path) -> None:
     with line.open("wb") as out:
         subprocess.run([*run, "--append", words], stdout=out, check=True)
     subprocess.run([*TINYPROF, "record", line, "-o", capture], check=False)
-    told = touches_told(line.read_bytes().decode(errors="replace").replace("\r", ""))
+    text = line.read_bytes().replace(b"\0", b"\n").replace(b"\r", b"")
+    told = touches_told(text.decode(errors="replace"))
     held_to(told, touches_of(image, capture), {Kind.EXEC, Kind.READ, Kind.WRITE})
 
 
