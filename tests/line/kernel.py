@@ -38,8 +38,12 @@ _PROCESSES = struct.Struct("=34I")
 _REPLY = struct.Struct("=i")
 
 
+TYPE = 0xD7
+"""TINYPROF_IOC_TYPE of the kernel's header."""
+
+
 def _ioc(direction: int, number: int, size: int) -> int:
-    return direction << 30 | size << 16 | ord("T") << 8 | number
+    return direction << 30 | size << 16 | TYPE << 8 | number
 
 
 READ = 0
