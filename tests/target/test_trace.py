@@ -111,7 +111,8 @@ def test_a_kernel_without_the_tracer_is_told_with_what_to_enable(
     tmp_path: Path, guest: Callable[[str], Path], agent: Path
 ) -> None:
     image = pattern_image(tmp_path, guest("touches"), [], {"sbin/tinyprof-agent": agent})
-    recording = record(image, tmp_path / "capture", "--stock", "--append", RECORD_FROM_THE_START)
+    words = f"{RECORD_FROM_THE_START} TINYPROF_SOURCE=kernel"
+    recording = record(image, tmp_path / "capture", "--stock", "--append", words)
     assert recording.code == 1
     assert "CONFIG_CRAMFS_TINYPROF=y" in recording.said
     assert "touches done" in recording.console
