@@ -66,6 +66,12 @@ def fuzz() -> None:
             inputs,
             "tests/agent/test_wire_vectors.py::test_fuzzed_lines_are_judged_as_the_format_says",
         ),
+        (
+            "fuzzed-events",
+            1_000_000,
+            1_000_000,
+            "tests/agent/test_watch.py::test_mutated_records_harm_nothing",
+        ),
         # 600,000 images, a third as many device tables and as many packs of the block cache.
         ("fuzzed-images", 1_000_000, 600_000, "tests/unit/cramfs/test_fuzz.py"),
         # 200,000 profiles and as many plans; 200,000 ELF files.
