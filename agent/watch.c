@@ -572,6 +572,23 @@ static uint32_t find_rearm(void)
 	return proc_tracks_idle() ? WIRE_READ_BACK : WIRE_NEVER;
 }
 
+/* Pages larger than those of the wire would be told as others. mincore() wants whole ones. */
+static bool has_larger_pages(void)
+{
+	int fd = proc_open(self, "/exe", "", O_RDONLY);
+	uint8_t *at = fd < 0 ? NULL : sys_map(fd, 2ul * WIRE_PAGE_SIZE, false);
+	uint8_t resident;
+	bool larger;
+
+	if (fd >= 0)
+		sys_close(fd);
+	if (!at)
+		return false;
+	larger = sys_residency(at + WIRE_PAGE_SIZE, WIRE_PAGE_SIZE, &resident) == -EINVAL;
+	sys_unmap(at, 2ul * WIRE_PAGE_SIZE);
+	return larger;
+}
+
 int watch_open(uint32_t ring_kib, bool from_start)
 {
 	struct proc_tracepoint point;
@@ -583,6 +600,8 @@ int watch_open(uint32_t ring_kib, bool from_start)
 	sys_hold_signals();
 	proc_mount(&point);
 	self = (uint32_t)sys_getpid();
+	if (has_larger_pages())
+		return -ENODEV;
 	source = (struct wire_source){ 0 };
 	epoch = 0;
 	fd = ring_kib ? rings_open(&point, ring_kib) : -ENODEV;

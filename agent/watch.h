@@ -12,7 +12,7 @@
  * recording is one long epoch.
  *
  * Residency. Every WATCH_LOOK_MS, the pages of mapped files that have entered the page
- * cache are touches of kind file, in one long epoch.
+ * cache are touches of kind read, in one long epoch.
  *
  * Answers to the commands are those of the kernel's own part (tracer.h).
  */
