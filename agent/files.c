@@ -6,6 +6,7 @@
 
 #define BUCKETS		256
 #define NO_VOLUME	UINT8_MAX
+#define PAGE_SIZE	(1u << EVENT_PAGE_SHIFT)
 #define FILE_VOLUME	2		/* flag of a volume in a hello: docs/wire-format.md */
 
 /* Place 0 stays free: it means none. */
@@ -149,10 +150,18 @@ static bool keep_path(struct file *f, const char *path)
 	return true;
 }
 
+/* The pages of a file, or otherwise where its size is not known. */
+static uint32_t pages_of(const struct file *f, uint32_t otherwise)
+{
+	if (f->size == UINT32_MAX)
+		return otherwise;
+	return f->size / PAGE_SIZE + !!(f->size % PAGE_SIZE);
+}
+
 /* Gives the file ids for its pages, and for those up to reach. */
 static bool give_ids(struct file *f, uint32_t reach)
 {
-	uint32_t pages = f->size == UINT32_MAX ? 0 : f->size / 4096 + !!(f->size % 4096);
+	uint32_t pages = pages_of(f, 0);
 
 	if (pages < reach)
 		pages = reach;
@@ -175,7 +184,7 @@ static bool fill_in(struct file *f, const struct event *e)
 	if (volumes[f->volume].flags & FILE_VOLUME)
 		return give_ids(f, e->offset + (uint32_t)e->pages);
 	f->page_id = (uint32_t)e->inode >> 2;
-	f->pages = f->size == UINT32_MAX ? UINT32_MAX : f->size / 4096 + !!(f->size % 4096);
+	f->pages = pages_of(f, UINT32_MAX);
 	f->told = true;
 	return true;
 }

@@ -310,33 +310,34 @@ void proc_maps(uint32_t pid, void (*take)(struct event *e))
 	sys_close(fd);
 }
 
-long proc_make_old(uint32_t pid)
-{
-	int fd = proc_open(pid, "/clear_refs", "", O_WRONLY);
-	long ret;
-
-	if (fd < 0)
-		return fd;
-	ret = sys_write(fd, MAPPED_FILES, 1);
-	sys_write(fd, SOFT_DIRTY, 1);
-	sys_close(fd);
-	return ret < 0 ? ret : 0;
-}
-
 /*
  * clear_refs_write() leaves the TLB as it is when it makes entries old, and so does
  * page_idle_clear_pte_refs_one(). A translation that stays there faults for
  * nobody and sets no flag. For soft-dirty bits the first one flushes the TLB,
  * also where there are no such bits.
  */
-void proc_flush(uint32_t pid)
+static long clear_refs(uint32_t pid, bool make_old)
 {
 	int fd = proc_open(pid, "/clear_refs", "", O_WRONLY);
+	long ret = 0;
 
 	if (fd < 0)
-		return;
+		return fd;
+	if (make_old)
+		ret = sys_write(fd, MAPPED_FILES, 1);
 	sys_write(fd, SOFT_DIRTY, 1);
 	sys_close(fd);
+	return ret < 0 ? ret : 0;
+}
+
+long proc_make_old(uint32_t pid)
+{
+	return clear_refs(pid, true);
+}
+
+void proc_flush(uint32_t pid)
+{
+	clear_refs(pid, false);
 }
 
 uint32_t proc_threads(uint32_t pid)

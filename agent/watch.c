@@ -81,10 +81,10 @@ static int kind_of(const struct mapping *m)
  * read first, with two. The same is taken for a page whose mapping or process is
  * gone: most pages of such mappings are written.
  */
-static void decide(const struct doubt *d, const uint64_t *entry)
+static void decide(const struct doubt *d, uint64_t entry)
 {
 	struct mapping *m = processes_find(d->pid, d->page);
-	bool copy = !entry || !(*entry & PROC_PRESENT) || !(*entry & PROC_OF_FILE);
+	bool copy = !(entry & PROC_PRESENT) || !(entry & PROC_OF_FILE);
 
 	if (!m || mapping_is_copied(m, d->page))
 		return;
@@ -102,16 +102,16 @@ static void decide_all(void)
 
 	for (uint32_t i = 0; i < doubts_used; i++) {
 		const struct doubt *d = &doubts[i];
-		uint64_t entry;
-		bool known;
+		uint64_t entry = 0;
 
 		if (!i || d->pid != doubts[i - 1].pid) {
 			if (pagemap >= 0)
 				sys_close(pagemap);
 			pagemap = proc_open(d->pid, "/pagemap", "", O_RDONLY);
 		}
-		known = pagemap >= 0 && proc_pages(pagemap, d->page, &entry, 1);
-		decide(d, known ? &entry : NULL);
+		if (pagemap >= 0)
+			proc_pages(pagemap, d->page, &entry, 1);
+		decide(d, entry);
 	}
 	if (pagemap >= 0)
 		sys_close(pagemap);
