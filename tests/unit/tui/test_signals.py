@@ -148,14 +148,7 @@ def test_a_terminal_that_goes_away_without_a_signal_ends_no_recording(
     finally:
         signal.signal(signal.SIGHUP, before)
     terminal.hang_up()
-    size = capture.stat().st_size
-    for seq in range(1, 9):
-        os.write(target[0], encode_message(Status(1000 * seq, 0, 0, 0), seq))
-        until = monotonic() + PATIENCE
-        while capture.stat().st_size == size:
-            assert monotonic() < until
-            time.sleep(0.05)
-        size = capture.stat().st_size
+    keeps_what_comes(capture, target[0], 8)
     used = cpu_seconds(terminal.child)
     time.sleep(1.0)
     assert cpu_seconds(terminal.child) - used < 1.0
@@ -174,17 +167,22 @@ def test_a_view_that_fails_ends_no_recording(
     os.write(target[0], encode_message(hello, 0))
     terminal.until(b"the live view failed")
     assert b"a pane that cannot draw" in terminal.seen
+    keeps_what_comes(capture, target[0], 3)
+    os.kill(terminal.child, signal.SIGINT)
+    assert terminal.exit_code() == Exit.INTERRUPTED
+    assert ending_of(capture) is Ending.INTERRUPTED
+
+
+def keeps_what_comes(capture: Path, line: int, messages: int) -> None:
+    """Each message on the line makes the capture grow."""
     size = capture.stat().st_size
-    for seq in range(1, 4):
-        os.write(target[0], encode_message(Status(1000 * seq, 0, 0, 0), seq))
+    for seq in range(1, messages + 1):
+        os.write(line, encode_message(Status(1000 * seq, 0, 0, 0), seq))
         until = monotonic() + PATIENCE
         while capture.stat().st_size == size:
             assert monotonic() < until
             time.sleep(0.05)
         size = capture.stat().st_size
-    os.kill(terminal.child, signal.SIGINT)
-    assert terminal.exit_code() == Exit.INTERRUPTED
-    assert ending_of(capture) is Ending.INTERRUPTED
 
 
 def cpu_seconds(process: int) -> float:
