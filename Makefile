@@ -9,7 +9,7 @@ BOARD := firmware/board/board
 PACKAGES := python3 python3-venv gcc libc6-dev make util-linux-extra p7zip-full clang-tidy tmux locales qemu-user
 
 # Machines whose stock kernels the tests boot beside the reference.
-MACHINES := arm64 riscv64
+MACHINES := arm64 riscv64 amd64
 
 # Most tests wait for a guest, a line or a screen, so more of them than cores run side by side.
 WORKERS := $(shell echo $$(( $$(nproc) + 2 )))

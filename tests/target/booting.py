@@ -79,7 +79,9 @@ def record(
     image: Path, capture: Path, *words: str, options: tuple[str | Path, ...] = ()
 ) -> Recording:
     """Boot an image and record it over a pty; `words` go to the board, `options` to tinyprof."""
-    command: list[str | Path] = [BOARD, "run", image, "--icount", *TIMEOUT, "--serial", "pty"]
+    # Guest time by instructions is for one processor.
+    time = () if "--cpus" in words else ("--icount",)
+    command: list[str | Path] = [BOARD, "run", image, *time, *TIMEOUT, "--serial", "pty"]
     command += words
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
@@ -98,14 +100,18 @@ def record(
 
 
 def pattern_image(
-    folder: Path, program: Path, in_place: Sequence[int], others: Mapping[str, Path] | None = None
+    folder: Path,
+    program: Path,
+    in_place: Sequence[int],
+    others: Mapping[str, Path] | None = None,
+    pattern: bytes = PATTERN,
 ) -> Path:
     """An image of /pattern, byte n + 1 throughout page n, with a program as its init, and other
     programs."""
     top = folder / "root"
     for name in ("dev", "proc", "sbin"):
         (top / name).mkdir(parents=True)
-    (top / "pattern").write_bytes(PATTERN)
+    (top / "pattern").write_bytes(pattern)
     for name, source in {"sbin/init": program, **(others or {})}.items():
         (top / name).write_bytes(source.read_bytes())
         (top / name).chmod(0o755)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The machines that the board can be: one description for each architecture.
 
-32-bit ARM is the reference, with our kernel part and the agent. The others are QEMU's `virt`
-machines: they show on stock kernels what images do there.
+32-bit ARM is the reference. The others are QEMU's `virt` machines and a PC: they show what images
+and recordings do there.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ class Architecture:
     """The differences between machines. `name` is Debian's name of the architecture.
 
     `linux` is the kernel's own (ARCH=), `image` the make target that QEMU boots, `objects` the
-    folder that it is compiled in, `configs` and `device_tree` the names of our sources. `flash`
-    are QEMU's words for a file in it. `agent_uart` is a serial port beside the console's.
+    folder that it is compiled in, `configs` and `device_tree` the names of our sources; a PC has
+    no device tree. `flash` are QEMU's words for a file in it. `agent_uart` is a serial port beside
+    the console's. `cpus` is the most that it can have. `memory` is the RAM in MiB that QEMU gives
+    it where the kernel is told by a word how much of that it may use, else 0.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Architecture:
     flash_bytes: int
     console: str
     agent_uart: bool
+    cpus: int = 1
+    memory: int = 0
 
     @property
     def compiler(self) -> str:
@@ -80,6 +84,7 @@ ARM64 = Architecture(
     flash_bytes=64 << 20,
     console="ttyAMA0",
     agent_uart=False,
+    cpus=4,
 )
 
 RISCV64 = Architecture(
@@ -101,4 +106,27 @@ RISCV64 = Architecture(
     agent_uart=False,
 )
 
-ARCHITECTURES = {machine.name: machine for machine in (ARMHF, ARMHF_SQUASHFS, ARM64, RISCV64)}
+AMD64 = Architecture(
+    name="amd64",
+    linux="x86",
+    cross="x86_64-linux-gnu-",
+    tools=("gcc", "libc6-dev", "libelf-dev"),
+    image="bzImage",
+    objects="build-amd64",
+    configs=("kernel-virt", "kernel-amd64"),
+    device_tree="",
+    qemu="qemu-system-x86_64",
+    qemu_packages=("qemu-system-x86", "seabios"),
+    machine=("-M", "pc", "-cpu", "max"),
+    # The firmware keeps its tables in the last of the RAM, so there is some behind the flash.
+    flash=("-device", "loader,addr=0x40000000,force-raw=on,file={}"),
+    flash_bytes=64 << 20,
+    console="ttyS0",
+    agent_uart=True,
+    cpus=4,
+    memory=1152,
+)
+
+ARCHITECTURES = {
+    machine.name: machine for machine in (ARMHF, ARMHF_SQUASHFS, ARM64, RISCV64, AMD64)
+}

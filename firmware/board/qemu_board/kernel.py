@@ -47,7 +47,7 @@ class Kernel:
     """A built kernel: what QEMU is given, and the machine that it is for."""
 
     image: Path
-    device_tree: Path
+    device_tree: Path | None
     machine: Architecture
 
 
@@ -69,12 +69,14 @@ def kernel(version: str, *, stock: bool, machine: Architecture = ARMHF) -> Kerne
         )
     package = f"linux-source-{version}"
     need(*packages(version, machine))
-    inputs = [*_config_files(version, machine, stock), _board_dts(machine)]
+    inputs = [*_config_files(version, machine, stock)]
+    inputs += [_board_dts(machine)] if machine.device_tree else []
     inputs += [] if stock else _patches(version)
     words = [f"{package} {version_of(package)}", f"gcc {version_of(machine.compiler)}"]
     kind = "stock" if stock else "patched"
     folder = cache_root() / "kernel" / f"{version}-{kind}-{key_of(words, inputs)}"
-    built = Kernel(folder / machine.image, folder / f"{machine.device_tree}.dtb", machine)
+    device_tree = folder / f"{machine.device_tree}.dtb" if machine.device_tree else None
+    built = Kernel(folder / machine.image, device_tree, machine)
     with locked(f"kernel-{version}"):
         if not folder.exists():
             _build(version, built, stock=stock)
@@ -145,7 +147,8 @@ def _build(version: str, wanted: Kernel, *, stock: bool) -> None:
     with appearing(wanted.image.parent) as filling:
         shutil.copy(tree.objects / "arch" / machine.linux / "boot" / machine.image, filling)
         shutil.copy(tree.objects / ".config", filling / "config")
-        _device_tree(tree, filling / wanted.device_tree.name)
+        if wanted.device_tree:
+            _device_tree(tree, filling / wanted.device_tree.name)
 
 
 def _take_anew(version: str, source: Path) -> None:

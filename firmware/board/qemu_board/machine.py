@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import shlex
 import shutil
 import socket
 import subprocess
@@ -42,12 +43,14 @@ GRACE_SECONDS = 5.0
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How to run: RAM in MiB, words for the kernel's command line, host seconds at most (0: no
-    limit)."""
+    limit), processors, words for QEMU."""
 
     mem: int = 64
     append: str = ""
     timeout: float = 0.0
     icount: bool = False
+    cpus: int = 1
+    qemu: str = ""
 
 
 class _QemuFailed(Exception):
@@ -64,8 +67,9 @@ def run(image: Path, kernel: Kernel, line: Line, settings: Settings) -> int:
     with tempfile.TemporaryDirectory(prefix="tinyprof-board-") as folder:
         flash = _flash(image, Path(folder), machine.flash_bytes)
         listener = _listen(Path(folder) / "agent") if not isinstance(line, NoLine) else None
-        device_tree = Path(folder) / "board.dtb"
-        device_tree.write_bytes(_completed(kernel.device_tree.read_bytes(), settings))
+        device_tree = Path(folder) / "board.dtb" if kernel.device_tree else None
+        if kernel.device_tree and device_tree:
+            device_tree.write_bytes(_completed(kernel.device_tree.read_bytes(), settings))
         command = _command(kernel, device_tree, flash, listener, settings)
         # QEMU complains of sound that nobody wants: its words are shown where it fails.
         words = Path(folder) / "qemu.said"
@@ -109,23 +113,28 @@ def _completed(device_tree: bytes, settings: Settings) -> bytes:
 
 def _command(
     kernel: Kernel,
-    device_tree: Path,
+    device_tree: Path | None,
     flash: Path,
     listener: socket.socket | None,
     settings: Settings,
 ) -> list[str]:
     machine = kernel.machine
     words = f"root=mtd0 rootfstype=cramfs console={machine.console} {settings.append}".strip()
+    words += f" mem={settings.mem}M" if machine.memory else ""
+    words += f" nr_cpus={settings.cpus}" if machine.cpus > 1 else ""
     agent = f"socket,id=agent,path={listener.getsockname()}" if listener else "null,id=agent"
     return [
         machine.qemu,
-        *(*machine.machine, "-m", str(settings.mem), "-display", "none", "-monitor", "none"),
-        *("-nic", "none", "-no-reboot"),
-        *("-kernel", str(kernel.image), "-dtb", str(device_tree), "-append", words),
+        *(*machine.machine, "-m", str(machine.memory or settings.mem)),
+        *("-display", "none", "-monitor", "none", "-nic", "none", "-no-reboot"),
+        *("-kernel", str(kernel.image), "-append", words),
+        *(("-dtb", str(device_tree)) if device_tree else ()),
+        *(("-smp", str(settings.cpus)) if settings.cpus > 1 else ()),
         *(word.format(flash) for word in machine.flash),
         *("-chardev", "stdio,id=console,signal=on", "-serial", "chardev:console"),
         *(("-chardev", agent, "-serial", "chardev:agent") if machine.agent_uart else ()),
         *(("-icount", "shift=3,sleep=off") if settings.icount else ()),
+        *shlex.split(settings.qemu),
     ]
 
 
