@@ -96,6 +96,13 @@ bool files_cramfs(uint32_t device, uint32_t *volume)
 	return true;
 }
 
+bool files_has_other(uint32_t device)
+{
+	struct device *d = device_of(device);
+
+	return d && d->volume != NO_VOLUME && volumes[d->volume].flags & FILE_VOLUME;
+}
+
 struct tinyprof_volume *files_volume(uint32_t volume)
 {
 	return volume < volumes_used ? &volumes[volume] : NULL;

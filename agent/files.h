@@ -35,6 +35,7 @@ struct file {
 	uint16_t most_told;
 	uint8_t volume;
 	bool told;
+	bool was_mapped;
 };
 
 /* Forgets everything. */
@@ -54,6 +55,9 @@ uint32_t files_count(void);
 
 /* A CramFS by its device, and the number of its volume; false: it is no such. */
 bool files_cramfs(uint32_t device, uint32_t *volume);
+
+/* Whether a file on this device was met, and it is no CramFS. */
+bool files_has_other(uint32_t device);
 
 /* A volume that is in use, or NULL. */
 struct tinyprof_volume *files_volume(uint32_t volume);

@@ -29,7 +29,10 @@
 #define SEEK_FROM_START	0
 #define SEEK_FROM_END	2
 
-/* The kernel's struct linux_dirent64. */
+/* The kernel's struct linux_dirent64, and two of its types. */
+#define DIRECTORY	4
+#define REGULAR		8
+
 struct dirent {
 	uint64_t inode;
 	int64_t offset;
@@ -38,8 +41,8 @@ struct dirent {
 	char name[];
 };
 
-/* Negative where there is no such thing. */
-static int fault_around = -1, idle = -1, scratch = -1, log = -1;
+/* Negative where there is no such thing. No data that is not zero keeps the program small. */
+static int fault_around, idle, scratch, log;
 static char around_before[AROUND_MAX];
 static long around_size;
 
@@ -106,7 +109,13 @@ void proc_mount(struct proc_tracepoint *point)
 	static bool mounted;
 
 	*point = found;
-	if (mounted || sys_own_mounts())
+	if (mounted)
+		return;
+	fault_around = -1;
+	idle = -1;
+	scratch = -1;
+	log = -1;
+	if (sys_own_mounts())
 		return;
 	mounted = true;
 	sys_keep_mounts();
@@ -236,6 +245,94 @@ bool proc_file_size(uint32_t pid, const char *path, uint32_t *size)
 	return S_ISREG(found.stx_mode);
 }
 
+/* The folders of a file system */
+
+/* The folders that are open, each in the one before it. */
+static struct walk {
+	char path[PATH_SIZE];		/* of the last one; /proc/1/root before it */
+	uint32_t depth;
+	struct {
+		int folder;
+		uint32_t device;
+		char *end;		/* of its path */
+	} at[PROC_DEPTH];
+} walk;
+
+/* The folder whose path is there; it is left out where it is not wanted. */
+static void enter(char *end, bool (*wanted)(uint32_t device))
+{
+	struct statx found;
+	uint32_t device;
+	int folder;
+
+	if (walk.depth == PROC_DEPTH || sys_statx(walk.path, &found))
+		return;
+	device = found.stx_dev_major << MINOR_BITS | found.stx_dev_minor;
+	if (!wanted(device))
+		return;
+	folder = (int)sys_open(walk.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	if (folder < 0)
+		return;
+	walk.at[walk.depth].folder = folder;
+	walk.at[walk.depth].device = device;
+	walk.at[walk.depth++].end = end;
+}
+
+/* The path of an entry of the last folder, and its end. NULL: it is too long, or a folder above. */
+static char *path_to(const struct dirent *entry)
+{
+	const char *end = walk.path + PATH_SIZE - 1;
+	char *at = append(walk.at[walk.depth - 1].end, end, "/");
+
+	if (entry->name[0] == '.' && (!entry->name[1] || (entry->name[1] == '.' && !entry->name[2])))
+		return NULL;
+	at = append(at, end, entry->name);
+	*at = 0;
+	return at < end ? at : NULL;
+}
+
+void proc_walk(bool (*wanted)(uint32_t device),
+	       void (*take)(uint32_t device, uint64_t inode, const char *path))
+{
+	static union {
+		char bytes[TEXT_MAX];
+		uint64_t aligned;
+	} list;
+	char *root;
+
+	/* What is behind the link, which is itself no folder. */
+	path_of(walk.path, 1, "/root", "/.");
+	for (root = walk.path; root[2];)
+		root++;
+	walk.depth = 0;
+	enter(root, wanted);
+	while (walk.depth) {
+		uint32_t depth = walk.depth;
+		int folder = walk.at[depth - 1].folder;
+		long size = sys_list(folder, list.bytes, sizeof(list.bytes));
+
+		for (long at = 0; at < size && walk.depth == depth;) {
+			const struct dirent *entry = (const void *)(list.bytes + at);
+			char *end = path_to(entry);
+
+			at += entry->size;
+			if (!end)
+				continue;
+			if (entry->type == REGULAR)
+				take(walk.at[depth - 1].device, entry->inode, root);
+			else if (entry->type == DIRECTORY)
+				enter(end, wanted);
+			/* The list is the entered folder's now: this one goes on behind the entry. */
+			if (walk.depth != depth)
+				sys_seek(folder, (long)entry->offset, SEEK_FROM_START);
+		}
+		if (size <= 0)
+			sys_close(walk.at[--walk.depth].folder);
+	}
+}
+
+/* Processes */
+
 int proc_open(uint32_t pid, const char *name, const char *path, int flags)
 {
 	static char full[PATH_SIZE];
@@ -246,8 +343,6 @@ int proc_open(uint32_t pid, const char *name, const char *path, int flags)
 	path_of(full, pid, name, path);
 	return (int)sys_open(full, flags);
 }
-
-/* Processes */
 
 static void list_processes(int folder, void (*take)(uint32_t pid))
 {
@@ -365,18 +460,21 @@ bool proc_tracks_idle(void)
 	return idle >= 0;
 }
 
-bool proc_was_accessed(uint64_t frame)
+bool proc_is_accessed(uint64_t frame)
 {
-	uint64_t bit = 1ull << (frame % 64);
-	long place = (long)(frame / 64 * sizeof(bit));
 	uint64_t word;
 
-	sys_seek(idle, place, SEEK_FROM_START);
-	if (sys_read(idle, &word, sizeof(word)) != sizeof(word) || word & bit)
-		return false;
-	sys_seek(idle, place, SEEK_FROM_START);
-	sys_write(idle, &bit, sizeof(bit));
-	return true;
+	sys_seek(idle, (long)(frame / 64 * sizeof(word)), SEEK_FROM_START);
+	return sys_read(idle, &word, sizeof(word)) == sizeof(word) && !(word >> frame % 64 & 1);
+}
+
+/* Bits that are 0 leave the other pages as they are. */
+void proc_make_idle(uint64_t frame)
+{
+	uint64_t word = 1ull << frame % 64;
+
+	sys_seek(idle, (long)(frame / 64 * sizeof(word)), SEEK_FROM_START);
+	sys_write(idle, &word, sizeof(word));
 }
 
 /* Marks */

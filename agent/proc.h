@@ -41,6 +41,15 @@ bool proc_cramfs(uint32_t device, struct tinyprof_volume *volume);
  */
 bool proc_file_size(uint32_t pid, const char *path, uint32_t *size);
 
+/*
+ * Calls take for each regular file that process 1 sees on a device for which wanted
+ * is true, from its root down. A folder on another device is not entered, nor one
+ * PROC_DEPTH below the root.
+ */
+#define PROC_DEPTH	24
+void proc_walk(bool (*wanted)(uint32_t device),
+	       void (*take)(uint32_t device, uint64_t inode, const char *path));
+
 /* Opens a process's "/maps", "/pagemap", "/root" and path. Negative: an errno. */
 int proc_open(uint32_t pid, const char *name, const char *path, int flags);
 
@@ -70,8 +79,9 @@ uint32_t proc_pages(int pagemap, unsigned long page, uint64_t *found, uint32_t c
 /* Idle page tracking: whether the kernel has it. */
 bool proc_tracks_idle(void);
 
-/* Whether the page in that frame was accessed since this was asked last. */
-bool proc_was_accessed(uint64_t frame);
+/* Whether the page in that frame was accessed, by anybody, since it was made idle. */
+bool proc_is_accessed(uint64_t frame);
+void proc_make_idle(uint64_t frame);
 
 /*
  * The next word that somebody wrote to the kernel's log as a mark,

@@ -16,7 +16,7 @@ enum {
 };
 
 struct ring {
-	int fds[EVENTS];		/* 0: not open */
+	int fds[EVENTS];		/* negative, or in a ring without page: not open */
 	struct perf_event_mmap_page *page;
 	unsigned long tail, head;	/* records from tail to head were looked at */
 };
@@ -24,7 +24,8 @@ struct ring {
 static struct ring rings[RINGS_MAX];
 static uint32_t rings_used;
 static size_t ring_size;
-static int epoll = -1;
+static int epoll;
+static bool has_epoll;
 static uint64_t horizon;		/* events after it may have earlier ones yet to come */
 static struct proc_tracepoint point;
 
@@ -77,8 +78,11 @@ static bool map_ring(struct ring *r)
 	if (!r->page)
 		return false;
 	/* Where pages are larger, the data is elsewhere, and nothing of this is right. */
-	if (r->page->data_offset != RINGS_PAGE)
+	if (r->page->data_offset != RINGS_PAGE) {
+		sys_unmap(r->page, RINGS_PAGE + ring_size);
+		r->page = NULL;
 		return false;
+	}
 	r->tail = *low_word(&r->page->data_tail);
 	r->head = r->tail;
 	return true;
@@ -86,20 +90,20 @@ static bool map_ring(struct ring *r)
 
 static void close_ring(struct ring *r)
 {
-	if (r->page)
-		sys_unmap(r->page, RINGS_PAGE + ring_size);
+	if (!r->page)
+		return;
+	sys_unmap(r->page, RINGS_PAGE + ring_size);
 	for (int i = 0; i < EVENTS; i++)
-		if (r->fds[i])
+		if (r->fds[i] >= 0)
 			sys_close(r->fds[i]);
 	*r = (struct ring){ 0 };
 }
 
 static void add_event(struct ring *r, int which, int fd)
 {
-	if (fd < 0)
-		return;
 	r->fds[which] = fd;
-	sys_ioctl_number(fd, PERF_EVENT_IOC_SET_OUTPUT, r->fds[TASKS]);
+	if (fd >= 0)
+		sys_ioctl_number(fd, PERF_EVENT_IOC_SET_OUTPUT, r->fds[TASKS]);
 }
 
 static int open_ring(struct ring *r, int cpu)
@@ -110,12 +114,11 @@ static int open_ring(struct ring *r, int cpu)
 		return fd;
 	r->fds[TASKS] = fd;
 	if (!map_ring(r)) {
-		close_ring(r);
+		sys_close(fd);
 		return -ENOMEM;
 	}
 	add_event(r, TOUCHES, open_event(cpu, PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS));
-	if (point.id)
-		add_event(r, CACHED, open_event(cpu, PERF_TYPE_TRACEPOINT, point.id));
+	add_event(r, CACHED, point.id ? open_event(cpu, PERF_TYPE_TRACEPOINT, point.id) : -1);
 	sys_ioctl(fd, PERF_EVENT_IOC_ENABLE, NULL);
 	sys_epoll_add(epoll, fd);
 	return 0;
@@ -125,13 +128,34 @@ int rings_none(void)
 {
 	int ends[2];
 
-	if (epoll >= 0)
+	if (has_epoll)
 		return epoll;
 	epoll = (int)sys_epoll();
 	/* Never readable; the rings are looked at by the clock anyway. */
 	if (epoll < 0 && !sys_pipe(ends))
 		epoll = ends[0];
+	has_epoll = epoll >= 0;
 	return epoll;
+}
+
+/*
+ * perf_event_exit_cpu() takes the events of a processor that goes offline away
+ * from it for good. Nobody is told; but no event can be opened there now.
+ */
+static bool has_gone(int cpu)
+{
+	int fd = open_event(cpu, PERF_TYPE_SOFTWARE, PERF_COUNT_SW_DUMMY);
+
+	if (fd >= 0)
+		sys_close(fd);
+	return fd == -ENODEV;
+}
+
+static void close_gone(void)
+{
+	for (uint32_t i = 0; i < rings_used; i++)
+		if (rings[i].page && rings[i].head == rings[i].tail && has_gone((int)i))
+			close_ring(&rings[i]);
 }
 
 int rings_open(const struct proc_tracepoint *tracepoint, uint32_t kib)
@@ -145,6 +169,9 @@ int rings_open(const struct proc_tracepoint *tracepoint, uint32_t kib)
 			ring_size *= 2;
 	}
 	rings_none();
+	/* One processor alone stays. */
+	if (rings_used > 1)
+		close_gone();
 	for (int cpu = 0; cpu < RINGS_MAX; cpu++) {
 		struct ring *r = &rings[cpu];
 		int ret = r->page ? 0 : open_ring(r, cpu);
@@ -170,9 +197,9 @@ void rings_close(void)
 	for (uint32_t i = 0; i < rings_used; i++)
 		close_ring(&rings[i]);
 	rings_used = 0;
-	if (epoll >= 0)
+	if (has_epoll)
 		sys_close(epoll);
-	epoll = -1;
+	has_epoll = false;
 }
 
 void rings_tell_touches(bool on)
@@ -181,7 +208,7 @@ void rings_tell_touches(bool on)
 
 	for (uint32_t i = 0; i < rings_used; i++)
 		for (int which = TOUCHES; which < EVENTS; which++)
-			if (rings[i].fds[which])
+			if (rings[i].page && rings[i].fds[which] >= 0)
 				sys_ioctl(rings[i].fds[which], request, NULL);
 }
 

@@ -19,10 +19,11 @@
 
 /*
  * Opens the events of every processor. Those that are open stay, so call again for
- * processors that came since. Touches are not told yet. Returns
- * a descriptor for poll(), readable when a ring is half full, or a negative
- * errno where no event could be had. A ring has the largest power of 2 that is at
- * most kib. tracepoint: NULL for everything as before.
+ * processors that came since, or came back. Rings of those that have gone are
+ * closed once they are empty. Touches are not told yet. Returns a descriptor
+ * for poll(), readable when a ring is half full, or a negative errno where no event
+ * could be had. A ring has the largest power of 2 that is at most kib. tracepoint:
+ * NULL for everything as before.
  */
 int rings_open(const struct proc_tracepoint *tracepoint, uint32_t kib);
 

@@ -12,13 +12,12 @@
 
 #define DEVICE		"/dev/tinyprof"
 #define RING_KIB	256
-#define KERNEL		'k'
-#define EVENTS		'e'
-#define RESIDENCY	'r'
 
-static bool may_watch, watching, is_from_start;
+/* What TINYPROF_SOURCE does not want. */
+static bool refuses_own, refuses_watch;
+static enum watch_choice choice;
 static uint32_t ring_kib;
-static char wanted;			/* the first letter of a source's name */
+static bool may_watch, watching, is_from_start;
 
 static int open_own(void)
 {
@@ -33,11 +32,11 @@ static int open_own(void)
 
 int tracer_open(void)
 {
-	int tracer = wanted == EVENTS || wanted == RESIDENCY ? -ENODEV : open_own();
+	int tracer = refuses_own ? -ENODEV : open_own();
 
-	watching = tracer < 0 && may_watch && wanted != KERNEL;
+	watching = tracer < 0 && may_watch && !refuses_watch;
 	if (watching)
-		tracer = watch_open(wanted == RESIDENCY ? 0 : ring_kib, is_from_start);
+		tracer = watch_open(choice, ring_kib, is_from_start);
 	watching &= tracer >= 0;
 	return tracer;
 }
@@ -66,10 +65,22 @@ bool tracer_has_others(void)
 	return true;
 }
 
-/* The first letters of the names differ. */
 void tracer_choose(struct settings *s, char **environment)
 {
-	wanted = *settings_text(environment, "SOURCE=", "");
+	/* The first letters of the names differ. */
+	switch (*settings_text(environment, "SOURCE=", "")) {
+	case 'k':
+		refuses_watch = true;
+		break;
+	case 'e':
+		refuses_own = true;
+		choice = WATCH_EVENTS;
+		break;
+	case 'r':
+		refuses_own = true;
+		choice = WATCH_RESIDENCY;
+		break;
+	}
 	ring_kib = settings_number(s, environment, "RING=", RING_KIB);
 }
 

@@ -3,6 +3,7 @@
 #include <asm/ioctls.h>
 
 #include "files.h"
+#include "nameless.h"
 #include "proc.h"
 #include "processes.h"
 #include "rings.h"
@@ -13,6 +14,7 @@
 #define PAGES_AT_ONCE	64	/* entries of pagemap */
 #define RESIDENT_MAX	65536	/* pages of a file that are looked at: 256 MiB */
 #define LAST_MAX	16	/* threads whose last touch is remembered */
+#define MTD_BLOCK	31	/* the major number under which a CramFS on an MTD is mounted */
 #define ROOM_MIN	64	/* records that an event may make, and to spare */
 
 static struct wire_source source;
@@ -22,7 +24,7 @@ static uint32_t has_ended;	/* volumes whose end was not asked for yet, a bit eac
 static uint32_t epoch;
 static bool recording, was_read_back;
 static uint32_t lost, untraced, marks, self;
-static uint32_t gathered, looked;		/* ms */
+static uint32_t gathered, looked, named;	/* ms */
 static bool self_faulted;
 
 /* A first touch of a private mapping that may be written: is it still the file's page? */
@@ -161,32 +163,64 @@ static void take_touch(const struct event *e)
 }
 
 /* What a fault brings into the page cache is a touch already, as far as it is one. */
-static bool is_of_fault(const struct event *e, uint16_t file, bool cramfs)
+static bool is_of_fault(const struct event *e, uint16_t file, bool is_exact)
 {
 	const struct last *last = &last_touches[e->tid % LAST_MAX];
 
 	if (last->tid != e->tid || !last->file)
 		return false;
-	/* Other file systems read ahead, and so does a CramFS that is on no MTD. */
-	if (cramfs && e->device >> 20 == 31)
+	if (is_exact)
 		return files_at(last->file)->inode == e->inode && last->page == e->offset;
 	return last->file == file;
+}
+
+static void take_cached_cramfs(const struct event *e, uint32_t volume)
+{
+	/* One that is on no MTD reads ahead. */
+	if (is_of_fault(e, files_find(e->device, e->inode, 0), e->device >> 20 == MTD_BLOCK))
+		return;
+	for (uint32_t i = 0; i < e->pages; i++)
+		touch_page((uint8_t)volume, (uint32_t)(e->inode >> 2) + e->offset + i, TINYPROF_FILE);
+}
+
+/*
+ * Other file systems read ahead, a squashfs by whole blocks. So the page cache says
+ * little about the pages of a program, and its mappings say all, but for the first:
+ * the kernel and the loader read() it before they map. The pages of a file that is
+ * only read are those that came.
+ */
+static void touch_read(uint16_t file, const struct event *e)
+{
+	const struct file *f = files_at(file);
+	uint32_t end = f->was_mapped && f->pages ? 1 : f->pages;
+
+	if (!file || is_of_fault(e, file, false))
+		return;
+	for (uint32_t i = 0; i < e->pages && e->offset + i < end; i++)
+		touch_page(f->volume, f->page_id + e->offset + i, TINYPROF_FILE);
 }
 
 static void take_cached(const struct event *e)
 {
 	uint16_t file = files_find(e->device, e->inode, 0);
-	uint32_t volume = files_at(file)->volume;
-	uint32_t first = files_at(file)->page_id;
-	bool cramfs = files_cramfs(e->device, &volume);
+	uint32_t volume;
 
-	if (cramfs)
-		first = (uint32_t)e->inode >> 2;
-	if ((!cramfs && !file) || is_of_fault(e, file, cramfs))
-		return;
-	for (uint32_t i = 0; i < e->pages; i++)
-		if (cramfs || e->offset + i < files_at(file)->pages)
-			touch_page((uint8_t)volume, first + e->offset + i, TINYPROF_FILE);
+	if (files_cramfs(e->device, &volume))
+		take_cached_cramfs(e, volume);
+	else if (file)
+		touch_read(file, e);
+	else if (recording && files_has_other(e->device))
+		untraced += !nameless_add(e);
+}
+
+/* A file that was read has its name now. */
+static void take_named(const struct event *e)
+{
+	bool room = true;
+	uint16_t file = files_of(e, &room);
+
+	untraced += !room;
+	touch_read(file, e);
 }
 
 static void take_mapping(const struct event *e)
@@ -205,6 +239,7 @@ static void take_mapping(const struct event *e)
 		m.flags |= MAPPING_WRITABLE;
 	if (e->writable && !e->shared)
 		m.flags |= MAPPING_COPIES;
+	files_at(m.file)->was_mapped = true;
 	decide_for(e->pid);
 	untraced += !processes_map(e->pid, &m) || !room;
 }
@@ -253,8 +288,23 @@ static void gather_events(void)
 
 /* The processes as they are */
 
-/* Touches the pages of a mapping that are there and, if asked, were accessed since. */
-static void look_at_pages(int pagemap, const struct mapping *m, bool accessed)
+/* What is done with each page of a file that a process has an entry for. */
+enum look {
+	TOUCH_PRESENT,
+	TOUCH_ACCESSED,
+	MAKE_IDLE,
+};
+
+static void look_at_page(const struct mapping *m, unsigned long page, uint64_t frame,
+			 enum look look)
+{
+	if (look == MAKE_IDLE)
+		proc_make_idle(frame);
+	else if (look == TOUCH_PRESENT || proc_is_accessed(frame))
+		touch(m, page, kind_of(m));
+}
+
+static void look_at_pages(int pagemap, const struct mapping *m, enum look look)
 {
 	uint64_t entries[PAGES_AT_ONCE];
 	uint32_t count;
@@ -266,25 +316,22 @@ static void look_at_pages(int pagemap, const struct mapping *m, bool accessed)
 				   left < PAGES_AT_ONCE ? (uint32_t)left : PAGES_AT_ONCE);
 		if (!count)
 			return;
-		for (uint32_t i = 0; i < count; i++) {
-			if (!(entries[i] & PROC_PRESENT) || !(entries[i] & PROC_OF_FILE))
-				continue;
-			if (!accessed || proc_was_accessed(entries[i] & PROC_FRAME))
-				touch(m, m->page + done + i, kind_of(m));
-		}
+		for (uint32_t i = 0; i < count; i++)
+			if (entries[i] & PROC_PRESENT && entries[i] & PROC_OF_FILE)
+				look_at_page(m, m->page + done + i, entries[i] & PROC_FRAME, look);
 	}
 }
 
-static void look_at_process(const struct process *p, bool accessed)
+static void look_at_process(const struct process *p, enum look look)
 {
 	int pagemap = proc_open(p->pid, "/pagemap", "", O_RDONLY);
 
 	if (pagemap < 0)
 		return;
 	for (struct mapping *m = process_mapping(p, NULL); m; m = process_mapping(p, m))
-		look_at_pages(pagemap, m, accessed);
+		look_at_pages(pagemap, m, look);
 	sys_close(pagemap);
-	if (accessed)
+	if (look == MAKE_IDLE)
 		proc_flush(p->pid);
 }
 
@@ -295,10 +342,20 @@ static void scan(uint32_t pid)
 	processes_set_threads(pid, proc_threads(pid));
 }
 
-static void look_at_all(bool accessed)
+static void look_at_all(enum look look)
 {
 	for (struct process *p = processes_next(NULL); p; p = processes_next(p))
-		look_at_process(p, accessed);
+		look_at_process(p, look);
+}
+
+/*
+ * The flag is of the page, not of a mapping, so a page counts for each mapping
+ * that has it. All are asked before the first is made idle.
+ */
+static void read_back(void)
+{
+	look_at_all(TOUCH_ACCESSED);
+	look_at_all(MAKE_IDLE);
 }
 
 /* Residency */
@@ -402,7 +459,7 @@ static long rearm(struct tinyprof_epoch *end)
 	}
 	if (!(has_ended & bit)) {
 		if (source.rearm == WIRE_READ_BACK && recording && !was_read_back)
-			look_at_all(true);
+			read_back();
 		was_read_back = true;
 		if (touches_waiting())
 			return -EAGAIN;
@@ -421,10 +478,11 @@ static long record(bool on)
 	/* What was touched until now belongs to what was wanted until now. */
 	if (source.tracer == WIRE_EVENTS) {
 		gather_events();
+		nameless_find(take_named);
 		rings_tell_touches(on);
 	}
 	if (source.rearm == WIRE_READ_BACK)
-		look_at_all(true);
+		read_back();
 	if (on)
 		make_all_old();
 	else
@@ -518,11 +576,20 @@ long watch_read(struct tracer_batch *batch)
 /* A new processor's events are opened within a second. */
 static void look_for_processors(void)
 {
-	if (sys_now_ms() - looked < 1000)
+	if (sys_now_ms() - looked < WATCH_PROCESSORS_MS)
 		return;
 	looked = sys_now_ms();
 	rings_open(NULL, 0);
 	rings_tell_touches(recording);
+}
+
+static void look_for_names(void)
+{
+	if (!nameless_waiting() || sys_now_ms() - named < WATCH_NAMES_MS ||
+	    touches_room() <= ROOM_MIN)
+		return;
+	nameless_find(take_named);
+	named = sys_now_ms();
 }
 
 bool watch_gather(void)
@@ -534,6 +601,7 @@ bool watch_gather(void)
 	if (source.tracer == WIRE_EVENTS) {
 		look_for_processors();
 		gather_events();
+		look_for_names();
 	} else if (gathered - looked >= WATCH_LOOK_MS && recording) {
 		look_at_files();
 	}
@@ -589,13 +657,14 @@ static bool has_larger_pages(void)
 	return larger;
 }
 
-int watch_open(uint32_t ring_kib, bool from_start)
+int watch_open(enum watch_choice choice, uint32_t ring_kib, bool from_start)
 {
 	struct proc_tracepoint point;
 	int fd;
 
 	files_reset();
 	processes_reset();
+	nameless_reset();
 	touches_reset();
 	sys_hold_signals();
 	proc_mount(&point);
@@ -604,11 +673,11 @@ int watch_open(uint32_t ring_kib, bool from_start)
 		return -ENODEV;
 	source = (struct wire_source){ 0 };
 	epoch = 0;
-	fd = ring_kib ? rings_open(&point, ring_kib) : -ENODEV;
+	fd = choice == WATCH_RESIDENCY ? -ENODEV : rings_open(&point, ring_kib);
 	source.tracer = fd >= 0 ? WIRE_EVENTS : WIRE_RESIDENCY;
-	if (fd < 0)
+	if (fd < 0 && choice != WATCH_EVENTS)
 		fd = rings_none();
-	else
+	else if (fd >= 0)
 		source.kinds = 1 << TINYPROF_EXEC | 1 << TINYPROF_READ | 1 << TINYPROF_WRITE |
 			       (point.id ? 1 << TINYPROF_FILE : 0);
 	if (fd < 0)
@@ -617,10 +686,13 @@ int watch_open(uint32_t ring_kib, bool from_start)
 	gather_events();
 	proc_each(scan);
 	source.rearm = find_rearm();
-	look_at_all(false);
+	look_at_all(TOUCH_PRESENT);
 	source.around = proc_fault_around();
-	/* It will be off from the first epoch's end on, where that can be done. */
-	if (source.rearm != WIRE_NEVER && proc_set_fault_around(false))
+	/*
+	 * It will be off from the first epoch's end on, where that can be done. Where
+	 * flags are read back, an entry has to say that its mapping touched the page.
+	 */
+	if (source.rearm != WIRE_NEVER && proc_set_fault_around(source.rearm == WIRE_READ_BACK))
 		source.around = EVENT_PAGE_SHIFT;
 	source.late &= !from_start;
 	epoch = 1;

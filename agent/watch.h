@@ -28,15 +28,25 @@
 #define WATCH_GATHER_MS		100
 #define WATCH_LOOK_MS		100
 
+/* Between two looks for new processors, and through the folders for files that were read. */
+#define WATCH_PROCESSORS_MS	1000
+#define WATCH_NAMES_MS		250
+
 /* Faults that wait for a look at whether the page is a private copy. */
 #define WATCH_DOUBTS_MAX	64
 
+enum watch_choice {
+	WATCH_BEST,			/* perf events, or residency where there are none */
+	WATCH_EVENTS,
+	WATCH_RESIDENCY,
+};
+
 /*
- * Mounts what is needed and opens a source: perf events with rings of that size,
- * or, where there are none or it is 0, residency. Returns a descriptor for
- * poll(), or a negative errno. from_start: no other program has run.
+ * Mounts what is needed and opens a source, with rings of that size for events.
+ * Returns a descriptor for poll(), or a negative errno. from_start: no other
+ * program has run.
  */
-int watch_open(uint32_t ring_kib, bool from_start);
+int watch_open(enum watch_choice choice, uint32_t ring_kib, bool from_start);
 
 void watch_close(void);
 long watch_read(struct tracer_batch *batch);

@@ -10,9 +10,11 @@
  *	page PID PAGE ENTRY	/proc/PID/pagemap has this entry
  *	volume DEVICE		a CramFS is on this device
  *	size BYTES		of each file from now on; -1: not known
+ *	name DEVICE INODE PATH	a walk through the folders finds this file
  *	accessed 0|1		what idle page tracking says of every page
  *	faults 0|1		whether an old entry faults, told at "open"
  *	open			watch_open(): tracer, rearm, around, kinds, late
+ *	stop			recording ends
  *	read			watch_read(): volume, epoch, then PAGE ID:KINDS
  *	file			watch_file(): volume, page id, pages, size, path
  *	rearm VOLUME		the epoch, and its records by kind
@@ -60,6 +62,14 @@ static struct maps_line {
 	char *text;
 } maps[ENTRIES_MAX];
 static size_t maps_used;
+
+/* The files that a walk finds. */
+static struct named {
+	uint32_t device;
+	uint64_t inode;
+	char *path;
+} named[ENTRIES_MAX];
+static size_t named_used;
 
 static uint32_t devices[8], devices_used;
 static uint32_t size = 1 << 20;
@@ -149,6 +159,14 @@ bool proc_file_size(uint32_t pid, const char *path, uint32_t *bytes)
 	return strncmp(path, "/dev/", 5) != 0;
 }
 
+void proc_walk(bool (*wanted)(uint32_t device),
+	       void (*take)(uint32_t found_on, uint64_t inode, const char *path))
+{
+	for (size_t i = 0; i < named_used; i++)
+		if (wanted(named[i].device))
+			take(named[i].device, named[i].inode, named[i].path);
+}
+
 void proc_flush(uint32_t pid)
 {
 	(void)pid;
@@ -235,10 +253,16 @@ bool proc_tracks_idle(void)
 	return !faults;
 }
 
-bool proc_was_accessed(uint64_t frame)
+bool proc_is_accessed(uint64_t frame)
 {
 	(void)frame;
 	return accessed;
+}
+
+void proc_make_idle(uint64_t frame)
+{
+	(void)frame;
+	accessed = false;
 }
 
 size_t proc_mark(char *text, size_t max)
@@ -292,7 +316,7 @@ static void open_it(void)
 	const struct wire_source *source;
 
 	opening = true;
-	watch_open(256, false);
+	watch_open(WATCH_BEST, 256, false);
 	opening = false;
 	source = watch_source();
 	printf("%u %u %u %u %u\n", source->tracer, source->rearm, source->around, source->kinds,
@@ -372,6 +396,12 @@ static void obey(char *command, char *rest)
 		entries[entries_used].pid = (uint32_t)strtoul(rest, &end, 10);
 		entries[entries_used].page = strtoul(end, &end, 10);
 		entries[entries_used++].entry = strtoull(end, &end, 16);
+	} else if (!strcmp(command, "name") && named_used < ENTRIES_MAX) {
+		named[named_used].device = (uint32_t)strtoul(rest, &end, 10);
+		named[named_used].inode = strtoull(end, &end, 10);
+		named[named_used++].path = strdup(end + !!*end);
+	} else if (!strcmp(command, "stop")) {
+		watch_command(TINYPROF_IOC_STOP, NULL);
 	} else if (!strcmp(command, "volume") && devices_used < 8) {
 		devices[devices_used++] = (uint32_t)strtoul(rest, NULL, 10);
 	} else if (!strcmp(command, "size")) {

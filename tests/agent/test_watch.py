@@ -37,8 +37,11 @@ INODE, ID = 400, 100
 SEED = 20261128
 FUZZED = int(os.environ.get("TINYPROF_FUZZ", "20000"))
 OTHER_DEVICE = 8 << 20 | 1
-THREADED = 44
 """A file system that is no CramFS."""
+
+THREADED = 44
+NAMELESS_MAX = 128
+"""Runs of pages that wait for their file's name: agent/nameless.h."""
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +115,45 @@ def test_a_later_mapping_covers_an_earlier_one(watch: Watch) -> None:
     watch.take([mapping(7, 0x10000, 8, INODE), mapping(7, 0x12000, 2, 800)])
     watch.take([touch(7, address) for address in (0x11000, 0x12000, 0x13000, 0x14000)])
     assert [page for _, page, _ in watch.records()] == [ID + 1, 200, 201, ID + 4]
+
+
+def test_a_file_that_was_read_and_never_mapped_gets_its_name_and_its_pages(watch: Watch) -> None:
+    watch.ask("name", f"{OTHER_DEVICE} 77 /etc/settings")
+    watch.ask("size", 3 * PAGE)
+    watch.take([mapping(7, 0x10000, 1, 50, device=OTHER_DEVICE, path="/bin/program")])
+    watch.take([cached(9, 77, page, device=OTHER_DEVICE) for page in (0, 1)])
+    watch.ask("stop")
+    assert watch.ask("file")[-1] == "1 3 3 12288 /etc/settings"
+    assert watch.records() == [(1, 3, FILE_BIT), (1, 4, FILE_BIT)]
+
+
+def test_a_program_that_is_read_before_it_is_mapped_counts_by_its_mappings(watch: Watch) -> None:
+    watch.ask("name", f"{OTHER_DEVICE} 77 /lib/library")
+    watch.ask("size", 3 * PAGE)
+    watch.take([mapping(7, 0x10000, 1, 50, device=OTHER_DEVICE)])
+    watch.take([mapping(7, 0x20000, 3, 77, device=OTHER_DEVICE, path="/lib/library")])
+    watch.take([cached(9, 77, page, device=OTHER_DEVICE) for page in range(3)])
+    assert watch.records() == [(1, 3, FILE_BIT)]
+
+
+def test_a_page_of_a_file_that_nobody_finds_is_no_touch(watch: Watch) -> None:
+    watch.take([mapping(7, 0x10000, 1, 50, device=OTHER_DEVICE)])
+    watch.take([cached(9, 77, 0, device=OTHER_DEVICE)])
+    watch.ask("stop")
+    assert watch.records() == []
+
+
+def test_more_read_files_than_can_wait_for_a_name_are_told_as_untraced(watch: Watch) -> None:
+    watch.take([mapping(7, 0x10000, 1, 50, device=OTHER_DEVICE)])
+    watch.take([cached(9, 1000 + n, 0, device=OTHER_DEVICE) for n in range(NAMELESS_MAX + 2)])
+    assert watch.records() == []
+    assert watch.ask("lost") == ["0 2"]
+
+
+def test_pages_of_a_device_on_which_nothing_is_mapped_do_not_wait(watch: Watch) -> None:
+    watch.take([cached(9, 1000 + n, 0, device=OTHER_DEVICE) for n in range(NAMELESS_MAX + 2)])
+    assert watch.records() == []
+    assert watch.ask("lost") == ["0 0"]
 
 
 def test_anonymous_memory_covers_a_file(watch: Watch) -> None:

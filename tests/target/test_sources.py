@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,13 +28,19 @@ from target.conftest import GUEST
 from target.test_arm64_patched import CROSS_GCC
 from target.test_trace import ROUNDS, touches_of, touches_told
 from tinyprof.cli.opening import open_profile
-from tinyprof.pages import Kind
+from tinyprof.pages import PAGE_SIZE, Kind
 from tinyprof.profile.model import AS_ANYTHING, PageUse, Profile
 
 STOCK = ("--stock", "--baud", "115200")
 FROM_THE_START = "init=/sbin/tinyprof-agent"
+READ_BACK = 2
+"""Re-arm in a hello: the kernel's idle page tracking is read back."""
+
 SHORT = "TINYPROF_EPOCH=250"
 """Epochs shorter than a round of the guest's touches."""
+
+FLOOD = 4000 * PAGE_SIZE
+"""Bytes of a file whose pages are three times what a ring of 32 KiB can tell."""
 
 LAST_WORDS = ("/usr/lib/workload/company", "/usr/lib/workload/report")
 """Scripts that the guest reads in its last moment: the line of one recording may still bring them,
@@ -53,6 +61,13 @@ def epochs(use: PageUse) -> int:
     return (
         use.seen[AS_ANYTHING].epochs if AS_ANYTHING in use.seen else max(s.epochs for s in kinds)
     )
+
+
+def info_of(capture: Path) -> Any:
+    """What `tinyprof capture info --json` says."""
+    command: list[str | Path] = [*TINYPROF, "capture", "info", "--json", capture]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(run.stdout)
 
 
 def recorded(demo: Demo, folder: Path, *words: str, append: str = "") -> Recording:
@@ -90,10 +105,8 @@ def test_perf_events_lose_nothing_at_115200_baud(by_events: Recording) -> None:
 
 
 def test_the_recording_says_its_source(by_events: Recording) -> None:
-    command: list[str | Path] = [*TINYPROF, "capture", "info", "--json", by_events.capture]
-    run = subprocess.run(command, capture_output=True, text=True, check=True)
     source = {"tracer": 1, "rearm": 1, "around": 12, "kinds": "xrwf", "late": False}
-    assert json.loads(run.stdout)["source"] == source
+    assert info_of(by_events.capture)["source"] == source
 
 
 def held_to(told: dict[int, list[int]], seen: dict[int, dict[int, int]], kinds: set[int]) -> None:
@@ -116,8 +129,23 @@ def test_touches_are_told_with_their_kind_in_each_epoch(
     held_to(touches_told(recording.console), seen, set(Kind))
 
 
+@pytest.mark.parametrize(
+    ("cpus", "words"), [(1, ""), (4, ""), (4, "OFFLINE=1")], ids=["one", "four", "one that leaves"]
+)
+def test_touches_are_told_where_processors_set_the_accessed_flag(
+    tmp_path: Path, cpus: int, words: str
+) -> None:
+    image = native_image(tmp_path, "gcc", "x86_64-linux-gnu-")
+    append = f"{FROM_THE_START} {SHORT} TINYPROF_TTY=/dev/ttyS1 {words}"
+    board_words = ("--arch", "amd64", "--stock", "--cpus", str(cpus), "--append", append)
+    recording = record(image, tmp_path / "capture.tpcap", *board_words)
+    assert recording.code == 0, recording.said
+    assert info_of(recording.capture)["source"]["rearm"] == READ_BACK
+    held_to(touches_told(recording.console), touches_of(image, recording.capture), set(Kind))
+
+
 def test_touches_are_told_on_arm64_too(tmp_path: Path) -> None:
-    image = arm64_image(tmp_path)
+    image = native_image(tmp_path, CROSS_GCC, "aarch64-linux-gnu-")
     # The machine has one serial port: the agent's frames stand between the guest's words.
     line, capture = tmp_path / "line", tmp_path / "capture.tpcap"
     words = f"{FROM_THE_START} {SHORT} TINYPROF_TTY=/dev/ttyAMA0"
@@ -139,11 +167,25 @@ def test_touches_are_told_on_arm64_too(tmp_path: Path) -> None:
     held_to(told, touches_of(image, capture), {Kind.EXEC, Kind.READ, Kind.WRITE})
 
 
-def arm64_image(folder: Path) -> Path:
-    """/pattern, its guest program and the agent, all for arm64."""
-    guest = folder / "touches"
+def test_pages_below_an_overlay_or_behind_a_bind_mount_are_those_of_the_image(
+    tmp_path: Path,
+) -> None:
+    image = native_image(tmp_path, "gcc", "x86_64-linux-gnu-", "container")
+    append = f"{FROM_THE_START} {SHORT} TINYPROF_TTY=/dev/ttyS1"
+    words = ("--arch", "amd64", "--stock", "--append", append)
+    recording = record(image, tmp_path / "capture.tpcap", *words)
+    assert recording.code == 0, recording.said
+    assert "bad" not in recording.console
+    seen = touches_of(image, recording.capture)
+    pages = {kind: sorted(seen[kind]) for kind in (Kind.EXEC, Kind.READ, Kind.FILE)}
+    assert pages == touches_told(recording.console)
+
+
+def native_image(folder: Path, compiler: str, cross: str, name: str = "touches") -> Path:
+    """/pattern, a guest program and the agent, all for another architecture."""
+    guest = folder / name
     flags = ["-Wall", "-Wextra", "-Werror", "-O2", "-static"]
-    subprocess.run([CROSS_GCC, *flags, "-o", guest, GUEST / "touches.c"], check=True)
+    subprocess.run([compiler, *flags, "-o", guest, GUEST / f"{name}.c"], check=True)
     nolibc = Path(board("source")) / "tools/include/nolibc"
     made: list[str | Path] = [
         "make",
@@ -151,7 +193,7 @@ def arm64_image(folder: Path) -> Path:
         "-C",
         ROOT / "agent",
         "target",
-        "CROSS_COMPILE=aarch64-linux-gnu-",
+        f"CROSS_COMPILE={cross}",
     ]
     subprocess.run([*made, f"NOLIBC={nolibc}", f"O={folder}"], check=True)
     return pattern_image(folder, guest, [], {"sbin/tinyprof-agent": folder / "tinyprof-agent"})
@@ -167,6 +209,24 @@ def test_a_ring_that_is_too_small_is_a_loss_that_is_told(demo: Demo, tmp_path: P
     small = recorded(demo, tmp_path, append="TINYPROF_RING=4")
     assert small.code == 3, small.said
     assert "dropped" in small.said
+
+
+def test_every_event_is_recorded_or_told_as_lost(
+    tmp_path: Path, guest: Callable[[str], Path], agent: Path
+) -> None:
+    others = {"sbin/tinyprof-agent": agent}
+    image = pattern_image(tmp_path, guest("flood"), [], others, bytes(FLOOD) + b"end")
+    words = (*STOCK[:1], "--append", f"{FROM_THE_START} {SHORT} TINYPROF_RING=32")
+    recording = record(image, tmp_path / "capture.tpcap", *words)
+    told = re.search(r"^flood (\d+)", recording.console, re.MULTILINE)
+    assert told, recording.console[-2000:]
+    assert recording.code == 3, recording.said
+    lost = info_of(recording.capture)["causes"]["lost_events"]
+    seen = touches_of(image, recording.capture)[Kind.READ]
+    print(f"{len(seen)} pages recorded, {lost} events lost")
+    assert set(seen.values()) == {1}
+    assert len(seen) + lost == int(told[1])
+    assert lost > FLOOD // PAGE_SIZE // 2
 
 
 def test_residency_tells_most_pages_without_any_event(demo: Demo, tmp_path: Path) -> None:

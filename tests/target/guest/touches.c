@@ -6,14 +6,18 @@
  *	touch KIND PAGE...	kinds as on the wire: 0 exec, 1 read, 2 write, 3 file
  *
  * Each round touches the same pages, ROUND_MS apart; with epochs shorter than
- * that, each of them must be seen again in each round.
+ * that, each of them must be seen again in each round. Each runs on the next
+ * processor. With OFFLINE in the environment, that of the last round is switched
+ * off in the middle, and comes back.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -56,9 +60,43 @@ static void one_round(int fd, size_t size, const uint8_t *exec, const uint8_t *r
 	munmap(copy, size);
 }
 
+static const struct timespec pause_of_round = { ROUND_MS / 1000, ROUND_MS % 1000 * 1000000L };
+
+static void run_on(int processor)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(processor, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		puts("bad processor");
+}
+
+static void set_online(int processor, const char *online)
+{
+	char name[64];
+	int fd;
+
+	snprintf(name, sizeof(name), "/proc/devices/system/cpu/cpu%d/online", processor);
+	fd = open(name, O_WRONLY);
+	if (fd < 0 || write(fd, online, 1) != 1)
+		puts("bad online");
+	close(fd);
+	/* Longer than a round: the agent looks for processors once a second. */
+	nanosleep(&pause_of_round, NULL);
+}
+
+static void switch_off_and_on(int processor)
+{
+	if (mount("sysfs", "/proc", "sysfs", 0, NULL))
+		puts("bad sysfs");
+	set_online(processor, "0");
+	set_online(processor, "1");
+}
+
 int main(void)
 {
-	struct timespec pause = { ROUND_MS / 1000, ROUND_MS % 1000 * 1000000L };
+	int processors = (int)sysconf(_SC_NPROCESSORS_CONF);
 	int fd = open("/pattern", O_RDONLY);
 	struct stat status;
 	const uint8_t *exec, *read_only;
@@ -67,8 +105,11 @@ int main(void)
 	exec = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
 	read_only = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	for (int round = 0; round < ROUNDS; round++) {
+		if (getenv("OFFLINE") && round == ROUNDS / 2)
+			switch_off_and_on(ROUNDS - 1);
+		run_on(round % processors);
 		one_round(fd, (size_t)status.st_size, exec, read_only);
-		nanosleep(&pause, NULL);
+		nanosleep(&pause_of_round, NULL);
 	}
 	tell(0, executed);
 	tell(1, mapped);

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+#include <stddef.h>
+
+#include "nameless.h"
+#include "proc.h"
+
+#define FIRST_PROCESS	1
+
+static struct run {
+	uint64_t inode;
+	uint32_t device;
+	uint32_t offset, pages;
+} runs[NAMELESS_MAX];
+static uint32_t runs_used;
+
+static void (*take_found)(const struct event *e);
+
+void nameless_reset(void)
+{
+	runs_used = 0;
+}
+
+bool nameless_add(const struct event *e)
+{
+	struct run *last = runs_used ? &runs[runs_used - 1] : NULL;
+
+	if (last && last->inode == e->inode && last->device == e->device &&
+	    last->offset + last->pages == e->offset) {
+		last->pages += (uint32_t)e->pages;
+		return true;
+	}
+	if (runs_used == NAMELESS_MAX)
+		return false;
+	runs[runs_used++] = (struct run){
+		.inode = e->inode,
+		.device = e->device,
+		.offset = e->offset,
+		.pages = (uint32_t)e->pages,
+	};
+	return true;
+}
+
+bool nameless_waiting(void)
+{
+	return runs_used;
+}
+
+static void compare(uint32_t device, uint64_t inode, const char *path)
+{
+	struct event e = {
+		.type = EVENT_CACHED,
+		.pid = FIRST_PROCESS,
+		.device = device,
+		.inode = inode,
+		.path = path,
+	};
+
+	for (uint32_t i = 0; i < runs_used; i++) {
+		if (runs[i].inode != inode || runs[i].device != device)
+			continue;
+		e.offset = runs[i].offset;
+		e.pages = runs[i].pages;
+		take_found(&e);
+	}
+}
+
+static bool is_wanted(uint32_t device)
+{
+	for (uint32_t i = 0; i < runs_used; i++)
+		if (runs[i].device == device)
+			return true;
+	return false;
+}
+
+void nameless_find(void (*take)(const struct event *e))
+{
+	take_found = take;
+	proc_walk(is_wanted, compare);
+	runs_used = 0;
+}
