@@ -90,7 +90,7 @@ kernels: later-kernels machines
 		{ $(BOARD) kernel --version $$version --stock && $(BOARD) kernel --version $$version; } >/dev/null || exit 1; \
 	done
 	@for machine in $(MACHINES); do $(BOARD) kernel --arch $$machine --stock >/dev/null || exit 1; done
-	@$(BOARD) kernel --arch arm64 >/dev/null
+	@for machine in arm64 amd64; do $(BOARD) kernel --arch $$machine >/dev/null || exit 1; done
 
 clean:
 	rm -rf build

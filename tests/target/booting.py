@@ -109,8 +109,8 @@ def pattern_image(
     """An image of /pattern, byte n + 1 throughout page n, with a program as its init, and other
     programs."""
     top = folder / "root"
-    for name in ("dev", "proc", "sbin"):
-        (top / name).mkdir(parents=True)
+    for name in ("dev", "mnt", "proc", "sbin"):
+        (top / name).mkdir(parents=True, exist_ok=True)
     (top / "pattern").write_bytes(pattern)
     for name, source in {"sbin/init": program, **(others or {})}.items():
         (top / name).write_bytes(source.read_bytes())

@@ -15,6 +15,7 @@ import pytest
 from target.booting import (
     BOARD,
     KERNELS,
+    PATTERN,
     ROOT,
     TIMEOUT,
     TINYPROF,
@@ -181,7 +182,9 @@ def test_pages_below_an_overlay_or_behind_a_bind_mount_are_those_of_the_image(
     assert pages == touches_told(recording.console)
 
 
-def native_image(folder: Path, compiler: str, cross: str, name: str = "touches") -> Path:
+def native_image(
+    folder: Path, compiler: str, cross: str, name: str = "touches", pattern: bytes = PATTERN
+) -> Path:
     """/pattern, a guest program and the agent, all for another architecture."""
     guest = folder / name
     flags = ["-Wall", "-Wextra", "-Werror", "-O2", "-static"]
@@ -196,7 +199,8 @@ def native_image(folder: Path, compiler: str, cross: str, name: str = "touches")
         f"CROSS_COMPILE={cross}",
     ]
     subprocess.run([*made, f"NOLIBC={nolibc}", f"O={folder}"], check=True)
-    return pattern_image(folder, guest, [], {"sbin/tinyprof-agent": folder / "tinyprof-agent"})
+    agent = {"sbin/tinyprof-agent": folder / "tinyprof-agent"}
+    return pattern_image(folder, guest, [], agent, pattern)
 
 
 def test_marks_of_the_target_begin_phases(by_events: Recording) -> None:

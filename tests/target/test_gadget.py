@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""A recording over USB: the agent behind a gadget's /dev/ttyGS0, `tinyprof record /dev/ttyACM0` in
+front of it, both on one machine, and its cable is pulled again and again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from target.booting import BOARD, ROOT, TIMEOUT
+from target.test_sources import native_image
+from tinyprof.pages import PAGE_SIZE
+
+SCRIPT = Path(__file__).parent / "guest/gadget.py"
+PAGES = 4000
+REPLUGS = 20
+RECORDS = 200_000
+HOST = (
+    "-fsdev local,id=host,path=/,security_model=none,readonly=on "
+    "-device virtio-9p-pci,fsdev=host,mount_tag=host"
+)
+"""QEMU's words that show this machine's files to the guest, which may only read them."""
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What the guest's script says of its recordings."""
+    folder = tmp_path_factory.mktemp("gadget")
+    image = native_image(
+        folder, "gcc", "x86_64-linux-gnu-", "gadget", pattern=bytes(PAGES * PAGE_SIZE)
+    )
+    words = {
+        "init": "/sbin/tinyprof-agent",
+        "cramfs.tinyprof": "1",
+        "TINYPROF_EPOCH": "500",
+        "TINYPROF_TTY": "/dev/ttyGS0",
+        "TINYPROF_BAUD": "0",
+        "GUEST_PYTHON": sys.executable,
+        "GUEST_SCRIPT": SCRIPT,
+        "PYTHONPATH": f"{ROOT / 'host'}:{ROOT / 'tests'}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LANG": "C.UTF-8",
+        "PATH": "/usr/bin:/bin",
+    }
+    append = " ".join(f"{name}={value}" for name, value in words.items())
+    command: list[str | Path] = [BOARD, "run", image, "--arch", "amd64", "--mem", "256", *TIMEOUT]
+    run = subprocess.run(
+        [*command, "--qemu", HOST, "--append", append],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    said = [line for line in run.stdout.splitlines() if line.startswith("result ")]
+    assert said, f"{run.stderr}\n{run.stdout[-3000:]}"
+    return json.loads(said[0].removeprefix("result "))
+
+
+def test_nothing_is_lost_or_counted_twice_however_often_the_cable_is_pulled(result: Any) -> None:
+    first = result["first"]
+    print(f"{first['records']} records in {first['epochs']} epochs, {result['replugs']} replugs")
+    assert result["code"] == 0, result["said"]
+    assert result["replugs"] == REPLUGS
+    assert first["gaps"] == REPLUGS
+    assert first["records"] >= RECORDS
+    assert first["lossless"], first["causes"]
+    assert first["twice"] == 0
+    assert first["wrong"] == []
+
+
+def test_a_port_that_comes_back_under_another_number_is_found(result: Any) -> None:
+    assert result["ports"] == ["ttyACM0", "ttyACM1"]
+
+
+def test_a_second_recording_goes_on_where_the_first_ended(result: Any) -> None:
+    assert result["second code"] == 0, result["said again"]
+    assert result["second"]["lossless"]
+    assert result["second"]["twice"] == 0
+
+
+def test_a_user_without_rights_is_told_the_group_to_join(result: Any) -> None:
+    said, code = result["stranger"]
+    assert code == 1
+    assert "it belongs to group dialout" in said
+
+
+def test_a_prober_that_takes_frames_away_before_costs_the_recording_nothing(result: Any) -> None:
+    assert result["answered to a modem's questions"] > 0
+    assert result["first"]["lossless"]
+
+
+def test_nobody_else_opens_a_port_that_is_recorded(result: Any) -> None:
+    assert result["beside it"] == "EBUSY"
