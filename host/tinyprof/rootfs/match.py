@@ -206,14 +206,15 @@ class _Names:
         self._nodes = {node.path: node for node in nodes}
         self._alike: dict[str, list[Node]] = defaultdict(list)
         for node in self._nodes.values():
-            self._alike[_without_digits(node.path)].append(node)
+            self._alike[without_digits(node.path)].append(node)
 
     def find(self, path: str) -> Node | None:
-        alike = self._alike[_without_digits(path)]
+        alike = self._alike[without_digits(path)]
         return self._nodes.get(path) or (alike[0] if len(alike) == 1 else None)
 
 
-def _without_digits(path: str) -> str:
+def without_digits(path: str) -> str:
+    """A path with 0 for each number in it. The paths of a file's versions differ in digits."""
     return re.sub(r"[0-9]+", "0", path)
 
 

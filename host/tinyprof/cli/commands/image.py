@@ -45,8 +45,23 @@ json_option = click.option(
 image_argument = click.argument("image", type=click.Path(path_type=Path))
 
 
+class _Commands(click.Group):
+    """The commands of this module, and diff, which is imported only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "diff"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "diff":
+            from tinyprof.cli.commands.image_diff import command as diff  # noqa: PLC0415
+
+            return diff
+        return super().get_command(ctx, cmd_name)
+
+
 @click.group(
-    help="Look into CramFS images: show, list, check and extract them.",
+    cls=_Commands,
+    help="Look into CramFS images: show, list, check, extract and compare them.",
     epilog="Example: tinyprof image info rootfs.cramfs",
 )
 def command() -> None:
