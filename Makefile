@@ -15,7 +15,7 @@ MACHINES := arm64 riscv64 amd64
 WORKERS := $(shell echo $$(( $$(nproc) + 2 )))
 PYTEST   = $(PY) -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: check demo test bench lint style packages browser later-kernels machines kernels venv man clean
+.PHONY: check demo test bench dist lint style packages browser later-kernels machines kernels venv man clean
 
 check: style
 	$(PYTEST) tests/unit
@@ -32,6 +32,10 @@ man: $(VENV)/.ready
 
 bench: venv
 	$(PY) tests/bench/all.py
+
+# The wheel and the sdist, installed and used with each Python at hand. Needs the package registry.
+dist: $(VENV)/.ready
+	$(PY) tests/packaging.py $(PYTHONS)
 
 lint: venv style
 	$(MAKE) -s -C agent tidy

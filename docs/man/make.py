@@ -110,7 +110,11 @@ def page(name: str) -> str:
         assert command
         context = click.Context(command, parent=top, info_name=name)
         lines += [synopsis(context), ".SH DESCRIPTION", *body(context)]
-        for other in command.commands.values() if isinstance(command, click.Group) else ():
+        names = command.list_commands(context) if isinstance(command, click.Group) else ()
+        for it in names:
+            assert isinstance(command, click.Group)
+            other = command.get_command(context, it)
+            assert other
             below = click.Context(other, parent=context, info_name=other.name)
             lines += [f".SH {escaped(below.command_path).upper()}", synopsis(below), ".PP"]
             lines += body(below)

@@ -11,8 +11,6 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, Any
 
-import msgpack
-
 from tinyprof.capture.compression import LineUnpacker, MissingZstdError
 from tinyprof.capture.format import (
     _END,
@@ -42,7 +40,10 @@ from tinyprof.capture.format import (
 )
 from tinyprof.capture.index import INDEX_MAX, ImageIndex, ImageIndexError, unpack_index
 from tinyprof.wire.frames import Event, FrameDecoder, HostMark
+from tinyprof.wire.libraries import optional_module
 from tinyprof.wire.messages import MARK_MAX
+
+msgpack = optional_module("msgpack")
 
 _META_MAX = 4096
 """Bytes of a META or LOSS chunk."""

@@ -8,8 +8,6 @@ import zlib
 from collections.abc import Mapping
 from typing import IO, Any
 
-import msgpack
-
 from tinyprof.capture.compression import PIECE_MAX, LinePacker
 from tinyprof.capture.format import (
     _END,
@@ -39,7 +37,10 @@ from tinyprof.capture.format import (
     magic,
 )
 from tinyprof.capture.index import ImageIndex, pack_index
+from tinyprof.wire.libraries import optional_module
 from tinyprof.wire.messages import MARK_MAX
+
+msgpack = optional_module("msgpack")
 
 TIME_STEP = 0.25
 """Seconds by which the time of a piece of the line may be off."""

@@ -100,7 +100,7 @@ def exit_code() -> int:
     except (click.Abort, KeyboardInterrupt, process.Ended) as end:
         ended = isinstance(end, process.Ended)
         return _fail(f"ended by {end}" if ended else "interrupted", Exit.INTERRUPTED)
-    except (click.UsageError, TinyprofError, OSError, MemoryError) as error:
+    except (click.UsageError, TinyprofError, OSError, MemoryError, ModuleNotFoundError) as error:
         usage = isinstance(error, click.UsageError)
         return _fail(_told(error), Exit.USAGE if usage else Exit.FAILED)
     return code
@@ -113,6 +113,10 @@ def _told(error: Exception) -> str:
             return " ".join(error.format_message().split())
         case OSError():
             return f"{error.filename or 'input or output'}: {error.strerror or error}"
+        case ModuleNotFoundError():
+            from tinyprof.wire.libraries import missing_library  # noqa: PLC0415 - rarely needed
+
+            return str(missing_library(error))
         case MemoryError():
             return "there is not enough memory"
     return str(error)

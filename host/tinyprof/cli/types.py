@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Parses times, sizes and shares on the command line."""
+"""Parses times, sizes, shares and limits on the command line."""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import click
 
 from tinyprof.text import seconds_of
+
+if TYPE_CHECKING:
+    from tinyprof.report.images.limits import Limit
 
 
 class Percent(click.ParamType[float]):
@@ -42,7 +46,24 @@ class Time(click.ParamType[float]):
         return seconds
 
 
-TIME = Time()
+class LimitType(click.ParamType["Limit"]):
+    """A limit of a change: 1%, 64K, 0 or <=24M."""
+
+    name = "limit"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Limit:
+        # Commands without limits do not wait for the comparison of images.
+        from tinyprof.report.images.limits import read_limit  # noqa: PLC0415
+
+        limit = read_limit(str(value))
+        if limit is None:
+            self.fail(f"{value!r} is no limit; write 1%, 64K, 0 or <=24M", param, ctx)
+        return limit
+
+
+TIME, LIMIT = Time(), LimitType()
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 

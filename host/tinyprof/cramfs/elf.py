@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
-import deflate
+from tinyprof.cramfs.streams import crc32
 
 ELF_MAGIC = b"\x7fELF"
 ET_EXEC, ET_DYN = 2, 3
@@ -217,7 +217,7 @@ def name_at(data: bytes, strings: SectionHeader | None, at: int) -> str:
     end = data.find(b"\0", start, start + NAME_READ_MAX)
     raw = data[start : end if end >= 0 else start + NAME_READ_MAX]
     if len(raw) > NAME_MAX:
-        checksum = b"~%08x" % deflate.crc32(raw)
+        checksum = b"~%08x" % crc32(raw)
         raw = raw[: NAME_MAX - len(checksum)] + checksum
     return raw.decode("utf-8", "surrogateescape")
 

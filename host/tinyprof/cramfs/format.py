@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, IntFlag
 from typing import Literal
 
-import deflate
-
+from tinyprof.cramfs.streams import crc32
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import Fsid
 
@@ -285,8 +284,8 @@ def image_crc(data: memoryview, start: int) -> int:
     """The CRC-32 of an image whose superblock stands at byte `start`, the CRC's own field taken as
     zero."""
     field = start + CRC_OFFSET
-    crc = deflate.crc32(bytes(4), deflate.crc32(data[start:field]))
-    return int(deflate.crc32(data[field + 4 :], crc))
+    crc = crc32(bytes(4), crc32(data[start:field]))
+    return int(crc32(data[field + 4 :], crc))
 
 
 def _unpack_at(

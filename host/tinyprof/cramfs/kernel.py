@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Judges pages: the pages wanted of one file in, the pages worth storing in place out.
+"""Judges pages: the pages wanted of one file in, the pages worth storing in place out. Tells too
+which pages of a finished image a kernel maps.
 
 Each model follows cramfs_physmem_mmap() and cramfs_read_folio() of a kernel. It gives a reason for
 each page that is left out. A page that no kernel would map from flash only makes an image larger.
@@ -7,7 +8,7 @@ each page that is left out. A page that no kernel would map from flash only make
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,6 +20,13 @@ KernelModel = Literal["patched", "mainline", "nommu"]
 `nommu` is a stock kernel without an MMU."""
 
 KERNEL_MODELS: tuple[KernelModel, ...] = ("patched", "mainline", "nommu")
+
+KERNEL_WORDS: Mapping[KernelModel, str] = {
+    "patched": "a patched kernel",
+    "mainline": "a stock kernel",
+    "nommu": "a kernel without an MMU",
+}
+"""The words for each model in a sentence."""
 
 BEYOND = "beyond the end of the file"
 NO_CODE_FROM_FLASH = "a RISC-V kernel that maps code from flash crashes (flush_icache_pte)"
@@ -66,6 +74,38 @@ def judge(kernel: KernelModel, head: bytes, size: int, wanted: Collection[int]) 
     return Verdict(frozenset(useful), refused)
 
 
+def mapped_pages(
+    kernel: KernelModel, head: bytes, size: int, places: Mapping[int, int]
+) -> frozenset[int]:
+    """The pages that a kernel maps from flash, of a file of `size` bytes that begins with `head`.
+
+    `places` has the byte of the image at which each page in place stands. A stock kernel maps
+    pages only as far as they stand behind one another there (cramfs_get_block_range()). The rules
+    are those of judge(), but for a whole last page: it is mapped, though read() gives zeros.
+    """
+    parts = mapped_parts(head, size) or (Part(0, pages_in(size), False, False),)
+    if maps_no_code(kernel, head):
+        code = {page for part in parts if part.executable for page in part.pages}
+        places = {page: at for page, at in places.items() if page not in code}
+    if kernel == "patched":
+        return frozenset(places)
+    found: set[int] = set()
+    for part in _merged([part for part in parts if not part.writable], places):
+        run = _neighbours(part, places)
+        if kernel == "mainline" or len(run) == len(part.pages):
+            found.update(run)
+    return frozenset(found)
+
+
+def _neighbours(part: Part, places: Mapping[int, int]) -> range:
+    """The leading pages of a part that stand behind one another in the image."""
+    start = places.get(part.first, 0)
+    end = part.first
+    while end < part.end and places.get(end) == start + (end - part.first) * PAGE_SIZE:
+        end += 1
+    return range(part.first, end)
+
+
 def maps_no_code(kernel: KernelModel, head: bytes) -> bool:
     """Whether a program that begins with `head` is for a machine whose kernel must not map its
     code from flash.
@@ -93,7 +133,7 @@ def _leading_runs(parts: Iterable[Part], legal: set[int]) -> tuple[set[int], dic
     return useful, reasons
 
 
-def _merged(parts: Iterable[Part], legal: set[int]) -> list[Part]:
+def _merged(parts: Iterable[Part], legal: Container[int]) -> list[Part]:
     """The mappings as a kernel has them.
 
     1. A mapping that begins where an equal one ended becomes part of that one.

@@ -55,15 +55,17 @@ class Part:
 
 def head_of(node: Node) -> bytes:
     """The first bytes of a file, up to the end of its program headers, for mapped_parts()."""
-    return _head(node.head, node.size)
+    return head_by(node.head, node.size)
 
 
 def head_in(data: bytes) -> bytes:
     """The first bytes of a file whose bytes are `data`, for mapped_parts()."""
-    return _head(lambda count: data[:count], len(data))
+    return head_by(lambda count: data[:count], len(data))
 
 
-def _head(first: Callable[[int], bytes], size: int) -> bytes:
+def head_by(first: Callable[[int], bytes], size: int) -> bytes:
+    """The first bytes of a file of `size` bytes, for mapped_parts(). `first` gives as many of them
+    as it is asked for."""
     head = first(HEAD_SIZE)
     found = read_header(head)
     if found is None:

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: MIT
 """The plan file (docs/images.md): its text in, the pages to store in place by path out, and back.
 
-A plan file is untrusted. Fields other than `format` and `pages` are ignored.
+A plan file is untrusted. Fields other than `format`, `pages` and `kernel` are ignored.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
 from tinyprof.errors import TinyprofError
 from tinyprof.json_text import Broken, fault_in, read_json, version_for
 from tinyprof.pages import page_runs
@@ -31,9 +33,22 @@ PLAN_MAX = 8 << 20
 """Bytes of a plan's text. `tinyprof plan --json` writes some 100 for a used page."""
 
 
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    """A plan as it was read: sorted pages by path, and the kernel that they were chosen for. None:
+    the plan does not tell."""
+
+    pages: dict[str, list[int]]
+    kernel: KernelModel | None = None
+
+
 def load_plan(text: str) -> dict[str, list[int]]:
-    """Read a plan file: sorted pages by path. Raises PlanError that names the fault and its
-    place."""
+    """The pages of a plan file: sorted, by path. Raises PlanError as read_plan() does."""
+    return read_plan(text).pages
+
+
+def read_plan(text: str) -> PlanFile:
+    """Read a plan file. Raises PlanError that names the fault and its place."""
     try:
         fields = read_json(text, PLAN_MAX)
         if not isinstance(fields, dict) or "format" not in fields:
@@ -43,12 +58,18 @@ def load_plan(text: str) -> dict[str, list[int]]:
         pages = fields.get("pages")
         if not isinstance(pages, dict):
             raise Broken("it has no pages by path")
-        return _by_path(pages)
+        return PlanFile(_by_path(pages), _kernel_in(fields))
     except (ValueError, RecursionError) as error:
         raise PlanError(
             f"not a tinyprof plan: {fault_in(error)}",
             "make one with 'tinyprof plan'; docs/images.md shows one",
         ) from None
+
+
+def _kernel_in(fields: Mapping[str, Any]) -> KernelModel | None:
+    """The kernel of a plan. A model that this version does not know is none."""
+    found = fields.get("kernel")
+    return next((kernel for kernel in KERNEL_MODELS if kernel == found), None)
 
 
 def _refuse_profile(fields: Mapping[str, Any]) -> None:
@@ -97,13 +118,15 @@ def _spelled_out(path: str, items: object) -> list[int]:
     return found
 
 
-def dump_plan(plan: Mapping[str, Collection[int]]) -> str:
+def dump_plan(plan: Mapping[str, Collection[int]], kernel: KernelModel | None = None) -> str:
     """A plan's text: a line for each file, sorted by path."""
     lines = [
         f"{json.dumps(path)}: {json.dumps(pages)}"
         for path, pages in plan_fields(plan)["pages"].items()
     ]
-    return f'{{"format":{FORMAT},"pages":{{\n' + ",\n".join(lines) + "\n}}\n"
+    chosen_for = f'"kernel":"{kernel}",' if kernel else ""
+    head = f'{{"format":{FORMAT},{chosen_for}"pages":{{\n'
+    return head + ",\n".join(lines) + "\n}}\n"
 
 
 def plan_fields(plan: Mapping[str, Collection[int]]) -> dict[str, Any]:

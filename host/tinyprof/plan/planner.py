@@ -15,17 +15,18 @@ The best image that fits is the plan. The predicted size of an image is therefor
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tinyprof.cramfs.format import EntryKind
+from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writing.compressor import choose_compressor
 from tinyprof.cramfs.writing.packer import BlockCache, CheckedBlocks, compressed_size_of
 from tinyprof.cramfs.writing.writer import Progress, WriteOptions, Written, write_both, write_image
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan.offers import Model, offered_by
+from tinyprof.plan.prediction import OnKernel, Prediction, page_cache, reckon_kernels
 from tinyprof.plan.selection import (
     Selection,
     Target,
@@ -86,29 +87,6 @@ class PlannedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """The figures of the planned image, and of the image without pages in place (`…_before`).
-
-    - `image`: bytes of the image.
-    - `pages`: number of pages in place.
-    - `page_cache`: bytes of page cache of all used pages, if nothing is ever dropped.
-    - `steady`: bytes of page cache of the pages that the steady state uses, each times the share
-      of the steady state in which it is used.
-    - `links`: number of symbolic links that are followed. Each takes a page of page cache, which
-      is in these figures.
-    """
-
-    image: int
-    image_before: int
-    pages: int
-    page_cache: int
-    page_cache_before: int
-    steady: int
-    steady_before: int
-    links: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """The pages to store in place by path, and what is known of them.
 
@@ -117,9 +95,10 @@ class Plan:
     - `of_best`: the share of the best choice of pages that they reach at least; 1 where it is
       proved that no choice is better.
     - `split`: the segments of the files have to be split for them.
+    - `kernels`: the planned image on each kind of kernel, whatever it is planned for.
     """
 
-    kernel: str
+    kernel: KernelModel
     pages: Mapping[str, frozenset[int]]
     files: tuple[PlannedFile, ...]
     prediction: Prediction
@@ -128,6 +107,7 @@ class Plan:
     of_best: float
     match: Match
     split: bool = False
+    kernels: Mapping[KernelModel, OnKernel] = field(default_factory=dict)
 
 
 class Planner:
@@ -156,7 +136,7 @@ class Planner:
         # The same pages are asked for by every image that is built for a plan.
         cache = CheckedBlocks(cache)
         self._splitting, self._known = splitting, Known()
-        self._sizes = compressed_size_of(choose_compressor(options.level, options.zopfli), cache)
+        self._sizes = compressed_size_of(options.compress(), cache)
         self._tree, self._match, self._options, self._cache = tree, match, options, cache
         # With the first page in place come block pointers that let equal pages share their bytes.
         before, compressed = write_both(tree, options, cache, progress)
@@ -292,33 +272,21 @@ class Planner:
             selection.of_bound if self._splitting else selection.of_best,
             self._match,
             self._splitting is not None,
+            reckon_kernels(read_image(written.image), self.candidates, self._match.links),
         )
 
     def _prediction(self, written: Written) -> Prediction:
         links = self._match.links
-        before = after = len(links)
-        steady_before = steady_after = round(PAGE_SIZE * sum(links.values()))
-        for file in self.candidates:
-            in_place = written.in_place.get(file.path, frozenset())
-            for page, use in file.uses.items():
-                share = use.any.steady / file.steady if file.steady else 0.0
-                once_cached = use.cached or not use.mapped
-                cached = page not in in_place or bool(once_cached and not file.from_flash)
-                dropped = page in in_place and bool(file.value(page))
-                before, steady_before = (
-                    before + 1,
-                    steady_before + round(PAGE_SIZE * min(1.0, share)),
-                )
-                after += cached
-                steady_after += 0 if dropped else round(PAGE_SIZE * min(1.0, share))
+        before = page_cache({}, self.candidates, links)
+        after = page_cache(written.in_place, self.candidates, links)
         return Prediction(
             len(written.image),
             self.image_before,
             written.xip_pages,
-            after * PAGE_SIZE,
-            before * PAGE_SIZE,
-            steady_after,
-            steady_before,
+            after.used,
+            before.used,
+            after.steady,
+            before.steady,
             len(links),
         )
 

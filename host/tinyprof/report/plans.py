@@ -8,13 +8,15 @@ The JSON fields are a plan file too: `tinyprof build --plan` reads the output of
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from tinyprof.cramfs.kernel import KERNEL_WORDS, KernelModel
 from tinyprof.pages import page_ranges
 from tinyprof.plan.plan_file import plan_fields
 from tinyprof.plan.planner import Plan, PlannedFile
+from tinyprof.plan.prediction import OnKernel
 from tinyprof.plan.what_if import Point
 from tinyprof.report.sources import source_lines, source_rows
 from tinyprof.rootfs.match import Match
@@ -48,6 +50,7 @@ def plan_document(plan: Plan, today: int | None = None) -> dict[str, Any]:
         **plan_fields(plan.pages),
         "kernel": plan.kernel,
         "prediction": asdict(plan.prediction),
+        "kernels": {kernel: asdict(found) for kernel, found in plan.kernels.items()},
         "change": _changes(plan),
         "value": plan.value,
         **_goodness(plan),
@@ -165,14 +168,37 @@ def plan_lines(plan: Plan, today: int | None = None, *, verbose: bool = False) -
             f"{compared['percent']:+.1f} %"
         )
     yield from wrapped(
-        f"{counted(it.pages, 'page')} in place for a {plan.kernel} kernel{_links_text(it.links)}"
+        f"{counted(it.pages, 'page')} in place for {KERNEL_WORDS[plan.kernel]} "
+        f"({_options(plan)}){_links_text(it.links)}"
     )
+    yield from kernel_lines(plan.kernel, plan.kernels)
     yield from wrapped(_goodness_line(plan))
     for line in source_lines(plan.match.boots):
         text = line.lstrip()
         yield from wrapped(text, line[: len(line) - len(text)], "      ")
     yield from _file_lines(plan, verbose)
     yield from _left_out_lines(plan)
+
+
+def _options(plan: Plan) -> str:
+    """The options of `tinyprof build` for the kernel of a plan."""
+    return f"--kernel {plan.kernel}" + (" --split-segments" if plan.split else "")
+
+
+def kernel_lines(chosen: KernelModel, kernels: Mapping[KernelModel, OnKernel]) -> Iterator[str]:
+    """The lines about an image on the other kind of kernel with an MMU: on a stock one, if it is
+    `chosen` for a patched one, and the other way round."""
+    other: KernelModel = "patched" if chosen == "mainline" else "mainline"
+    if other not in kernels or not kernels[chosen].mapped:
+        return
+    here, there = kernels[chosen], kernels[other]
+    advice = ""
+    if other == "mainline" and there.mapped < here.mapped:
+        advice = "; for a stock kernel choose with --split-segments, or --kernel mainline"
+    yield from wrapped(
+        f"the same image on {KERNEL_WORDS[other]}: {there.mapped:,} of {here.mapped:,} pages "
+        f"mapped in place, page cache {kib(there.page_cache)} KiB{advice}"
+    )
 
 
 def _links_text(links: int) -> str:

@@ -38,6 +38,9 @@ GROWTH_MAX = 1.15
 """Times the number of used pages before. Symbols find no more pages than this in a file: the bytes
 of one page may lie on two now."""
 
+OWN_NAMES = ("tinyprof-agent",)
+"""File names of the profiler's own files. An image to ship is without them."""
+
 FAR = 1 << 16
 """Bytes. A place this far behind the nearest symbol is not found by symbols."""
 
@@ -89,7 +92,8 @@ class FoundFile:
 class Match:
     """The profiled files of a tree.
 
-    `missing`: the number of used pages of each profiled path that the tree does not have.
+    `missing`: the number of used pages of each profiled path that the tree does not have. The
+    profiler's own files (OWN_NAMES) are never missed.
     `links`: the symbolic links that are followed, each with its share of the steady state.
     `boots`: those of the profile.
     """
@@ -158,13 +162,19 @@ def match(profile: Profile, tree: Tree) -> Match:
         if file.path in fresh or file.path in missing:
             continue
         node = by_name.find(file.path)
-        if node is None:
+        if node is not None:
+            if node.path not in found:
+                found[node.path] = _carried(file, node, profile.steady_of(file))
+        elif not is_own(file.path):
             missing[file.path] = len(file.pages)
-        elif node.path not in found:
-            found[node.path] = _carried(file, node, profile.steady_of(file))
     files = tuple(found[path] for path in sorted(found))
     used = ((file.node.path, file.uses, file.steady) for file in files)
     return Match(files, missing, followed_links(profile, tree, used), profile.boots)
+
+
+def is_own(path: str) -> bool:
+    """Whether a path is that of a file of the profiler itself."""
+    return path.rpartition("/")[2] in OWN_NAMES
 
 
 def _as_built(node: Node) -> Node:
@@ -196,14 +206,15 @@ class _Names:
         self._nodes = {node.path: node for node in nodes}
         self._alike: dict[str, list[Node]] = defaultdict(list)
         for node in self._nodes.values():
-            self._alike[_without_digits(node.path)].append(node)
+            self._alike[without_digits(node.path)].append(node)
 
     def find(self, path: str) -> Node | None:
-        alike = self._alike[_without_digits(path)]
+        alike = self._alike[without_digits(path)]
         return self._nodes.get(path) or (alike[0] if len(alike) == 1 else None)
 
 
-def _without_digits(path: str) -> str:
+def without_digits(path: str) -> str:
+    """A path with 0 for each number in it. The paths of a file's versions differ in digits."""
     return re.sub(r"[0-9]+", "0", path)
 
 
@@ -229,7 +240,9 @@ def _carried(file: FileUse, node: Node, steady: int) -> FoundFile:
     now = [*read_symbols(content), *find_landmarks(content, file.symbols)] if left else []
     moved, found = _by_symbol(left, file.symbols, now, node)
     uses = {**moved, **uses}
-    counts["by_symbol"], counts["unmatched"] = found, len(left) - found
+    counts["by_symbol"] = found
+    # Another build of the profiler is no reason to record again.
+    counts["unmatched"] = 0 if is_own(file.path) else len(left) - found
     return FoundFile(node, uses, steady, Counts(**counts), file.processes)
 
 

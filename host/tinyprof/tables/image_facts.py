@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tinyprof.cramfs.kernel import KERNEL_WORDS
 from tinyprof.tables.columns import kib, percent, wrapped
 from tinyprof.text import counted
 
@@ -39,6 +40,13 @@ def image_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     if facts["unreadable_files"]:
         rest.append(f"{counted(facts['unreadable_files'], 'file')} cannot be read")
     yield from wrapped(", ".join([*rest, *names]), "", "  ")
+    if facts["pages_in_place"]:
+        maps = [
+            f"{words} maps {facts['mapped'][kernel]:,}"
+            for kernel, words in KERNEL_WORDS.items()
+            if kernel in facts["mapped"]
+        ]
+        yield from wrapped(f"of the pages in place {', '.join(maps)}", "", "  ")
     yield f"name {facts['name']}"
     yield f"fsid {facts['fsid']}"
     boot = f", {facts['boot_padding']} bytes for boot code" if facts["boot_padding"] else ""

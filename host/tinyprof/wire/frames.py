@@ -15,9 +15,6 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any
 
-import msgpack
-from cobs import cobs
-
 from tinyprof.wire.elements import (
     MalformedMessage,
     checked_uint,
@@ -25,6 +22,7 @@ from tinyprof.wire.elements import (
     parse_message,
     type_of,
 )
+from tinyprof.wire.libraries import optional_module
 from tinyprof.wire.messages import (
     PATH_MAX,
     REPEATED,
@@ -37,6 +35,8 @@ from tinyprof.wire.messages import (
     Trace,
 )
 from tinyprof.wire.sequence import Frame, FrameSequence
+
+cobs, msgpack = optional_module("cobs.cobs"), optional_module("msgpack")
 
 FRAME_MAX = 254
 """Bytes: the longest body and its CRC together. COBS then costs exactly one byte."""

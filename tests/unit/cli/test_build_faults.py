@@ -154,8 +154,8 @@ SLOW = """
 import time
 from tinyprof.cramfs.writing import writer
 choose = writer.choose_compressor
-def slow(level, zopfli):
-    compress = choose(level, zopfli)
+def slow(*effort):
+    compress = choose(*effort)
     def compressing(page):
         print("compressing", flush=True)
         time.sleep(0.02)

@@ -21,7 +21,8 @@ from tinyprof.cramfs.writing.cache import DiskCache
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.heat.losses import NO_LOSSES
 from tinyprof.pages import Kind
-from tinyprof.plan.planner import Budget, Planner, Prediction
+from tinyprof.plan.planner import Budget, Planner
+from tinyprof.plan.prediction import Prediction
 from tinyprof.profile.merge import merge_profiles, weighted
 from tinyprof.profile.model import (
     BootFacts,

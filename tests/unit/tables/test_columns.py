@@ -11,7 +11,8 @@ import pytest
 from support.profile_cases import STEADY
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.pages import pages_in
-from tinyprof.plan.planner import Plan, PlannedFile, Prediction
+from tinyprof.plan.planner import Plan, PlannedFile
+from tinyprof.plan.prediction import Prediction
 from tinyprof.profile.model import Profile
 from tinyprof.profile.resolve import make_profile
 from tinyprof.record.sim import RECORDED

@@ -7,12 +7,14 @@ import os
 from pathlib import Path
 
 from tinyprof.cramfs.writing.cache import DiskCache
-from tinyprof.cramfs.writing.compressor import compressor_name
+from tinyprof.cramfs.writing.compressor import CompressorName, compressor_name
 
 
-def open_cache(level: int, zopfli: bool = False) -> DiskCache:
-    """The compressed blocks of earlier builds."""
-    return DiskCache(cache_folder(), compressor_name(level, zopfli))
+def open_cache(
+    level: int, zopfli: bool = False, compressor: CompressorName | None = None
+) -> DiskCache:
+    """The compressed blocks of earlier builds. Raises CompressorError."""
+    return DiskCache(cache_folder(), compressor_name(level, zopfli, compressor))
 
 
 def cache_folder() -> Path | None:

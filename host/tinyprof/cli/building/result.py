@@ -8,16 +8,24 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from tinyprof.cli.building.compressing import compressor_fields
+from tinyprof.cli.building.gain import Gain
+from tinyprof.cramfs.kernel import KERNEL_WORDS, KernelModel
 from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writing.compressor import default_compressor
 from tinyprof.cramfs.writing.explain import explain
-from tinyprof.cramfs.writing.writer import Written
+from tinyprof.cramfs.writing.writer import WriteOptions, Written
 from tinyprof.pages import PAGE_SIZE, page_ranges
 from tinyprof.segments.split_tree import AS_PLANNED, SplitFile, Splitting, SplitTree
 from tinyprof.tables.columns import kib, pages_kib, percent, share, wrapped
 from tinyprof.text import counted, shown
+
+if TYPE_CHECKING:
+    from tinyprof.rootfs.match import Match
 
 LISTED_MAX = 20
 """Complaints that are shown."""
@@ -30,22 +38,30 @@ class Wanted:
     - `stale`: the profiled files that the tree has not, or not the same.
     - `another_tree`: the sentence that stands for all of these where the profile is of another
       tree; else empty.
+    - `stale_allowed`: the user allowed as large a stale share.
     - `chooser`: the words for the chooser of the pages; empty where nothing chose any.
+    - `chosen_for`: the kernel that a plan was made for; None where no plan tells.
+    - `found`: the profile's pages in the tree; None without a profile.
     """
 
     made: SplitTree
     stale: tuple[str, ...] = ()
     another_tree: str = ""
+    stale_allowed: bool = False
     chooser: str = ""
+    chosen_for: KernelModel | None = None
+    found: Match | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A finished build: the pages wanted, and the image."""
+    """A finished build: the pages wanted, the image, its cost and gain, and how it was written."""
 
     wanted: Wanted
     written: Written
     splitting: Splitting | None
+    gain: Gain
+    how: WriteOptions
 
     @property
     def made(self) -> SplitTree:
@@ -66,7 +82,19 @@ class Built:
                 missing.setdefault((refusal.path, refusal.reason), []).append(refusal.page)
         for (path, reason), pages in missing.items():
             complaints.append(f"{shown(path)}: page {page_ranges(pages)}: {reason}")
+        chosen_for = self.wanted.chosen_for
+        if chosen_for and chosen_for != self.gain.kernel:
+            complaints.append(
+                f"the plan is for {KERNEL_WORDS[chosen_for]}, and this image is for "
+                f"{KERNEL_WORDS[self.gain.kernel]}: build with --kernel {chosen_for}, as planned"
+            )
         return complaints
+
+    @property
+    def needs_a_look(self) -> bool:
+        """Whether there are complaints other than a stale share that the user allowed."""
+        allowed = self.wanted.stale if self.wanted.stale_allowed else ()
+        return len(self.complaints()) > len(allowed)
 
     def fields(self, image: Path, explained: bool) -> dict[str, object]:
         """The account as an object for JSON."""
@@ -78,6 +106,10 @@ class Built:
             "share_in_place": share(self.written.xip_pages * PAGE_SIZE, len(self.written.image)),
             "refused": [asdict(refusal) for refusal in self.written.refused],
             "stale": list(self.wanted.stale),
+            **self.gain.fields(),
+            "compressor": compressor_fields(
+                self.how.compressor or default_compressor(), self.how.level, self.how.zopfli
+            ),
         }
         if explained:
             fields["files"] = [
@@ -156,6 +188,8 @@ class Built:
         figures = f"{pages_kib(placed)} KiB, {percent(placed * PAGE_SIZE, size, 1)}"
         in_place = f"{counted(placed, 'page')} in place" + (f" ({figures})" if placed else "")
         yield f"{name}: {kib(size)} KiB, {in_place}{left}"
+        for line in self.gain.lines(len(self.written.image)):
+            yield f"{name}: {line}"
         if self.made.files or self.made.whole:
             split = self.made.split_once
             mappings = sum(file.mappings for file in split)

@@ -12,6 +12,7 @@ import click
 
 from tinyprof.cramfs.format import ByteOrder
 from tinyprof.cramfs.kernel import KernelModel
+from tinyprof.cramfs.writing.compressor import CompressorName
 from tinyprof.cramfs.writing.writer import IMAGE_NAME_MAX
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.segments.split_tree import AS_PLANNED, Prices, Splitting
@@ -38,6 +39,7 @@ class Words:
     explained: bool
     level: int
     zopfli: bool
+    compressor: CompressorName | None
     no_cache: bool
     jobs: int
     name: str

@@ -17,6 +17,8 @@ import click
 from tinyprof.cli import Exit
 from tinyprof.cli.bar import Bar
 from tinyprof.cli.building.block_cache import open_cache
+from tinyprof.cli.building.compressing import COMPRESSOR, chosen_compressor
+from tinyprof.cli.building.gain import Gain, gain_of
 from tinyprof.cli.building.result import (
     Built,
     Wanted,
@@ -40,14 +42,13 @@ from tinyprof.cramfs.links import with_hard_links
 from tinyprof.cramfs.programs import program_pages
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.cache import DiskCache
-from tinyprof.cramfs.writing.compressor import choose_compressor
 from tinyprof.cramfs.writing.device_table import apply_device_table
-from tinyprof.cramfs.writing.packer import compressed_size_of
-from tinyprof.cramfs.writing.writer import WriteOptions, write_image
+from tinyprof.cramfs.writing.packer import BlockSizes, compressed_size_of
+from tinyprof.cramfs.writing.writer import WriteOptions, image_size_of, write_image
 from tinyprof.disk import read_limited, refuse_inputs, refuse_inside
 from tinyprof.errors import TinyprofError, about
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.plan.plan_file import PLAN_MAX, load_plan
+from tinyprof.plan.plan_file import PLAN_MAX, read_plan
 from tinyprof.segments.split_tree import Splitting, SplitTree, StoredSize, split_tree
 from tinyprof.text import counted, shown
 
@@ -114,6 +115,7 @@ TABLE_MAX = 4 << 20
     show_default=True,
     help="Compression level. 12 is the smallest and takes fifty times as long.",
 )
+@COMPRESSOR
 @click.option("--zopfli", is_flag=True, help="Compress more than --level 12 does, very slowly.")
 @click.option(
     "--no-cache", is_flag=True, help="Neither use nor keep compressed blocks of other builds."
@@ -192,10 +194,11 @@ def command(rootfs: Path, image: Path, **options: Any) -> Exit:
         refuse_inside(image, rootfs)
     tree = _tree(rootfs, words)
     how = _write_options(words, splitting)
-    with _cache(words) as cache:
-        sizes = compressed_size_of(choose_compressor(words.level, words.zopfli), cache)
+    with _cache(how, words.no_cache) as cache:
+        sizes = compressed_size_of(how.compress(), cache)
         wanted = _wanted(tree, words, how.kernel, sizes, splitting)
-        built = _build(wanted, how, cache, splitting)
+        chosen = words.kernel is not None or splitting is not None
+        built = _build(tree, wanted, how, cache, splitting, chosen)
     if cache and cache.problem:
         click.echo(f"tinyprof: cache unused: {shown(cache.problem)}", err=True)
     return _deliver(image, built, words)
@@ -233,15 +236,16 @@ def _write_options(words: Words, splitting: Splitting | None) -> WriteOptions:
         insert=insert,
         zopfli=words.zopfli,
         threads=words.jobs,
+        compressor=chosen_compressor(words.compressor),
     )
 
 
 @contextlib.contextmanager
-def _cache(words: Words) -> Iterator[DiskCache | None]:
-    if words.no_cache:
+def _cache(how: WriteOptions, unwanted: bool) -> Iterator[DiskCache | None]:
+    if unwanted:
         yield None
         return
-    with contextlib.closing(open_cache(words.level, words.zopfli)) as cache:
+    with contextlib.closing(open_cache(how.level, how.zopfli, how.compressor)) as cache:
         yield cache
 
 
@@ -257,13 +261,16 @@ def _wanted(
         return _profiled(tree, words.profile, words, kernel, sizes, splitting)
     chooser = "the plan" if words.plan_file else "-X" if words.programs else ""
     pages: Mapping[str, Collection[int]] = program_pages(tree) if words.programs else {}
+    chosen_for = None
     if words.plan_file:
         text = read_limited(words.plan_file, PLAN_MAX).decode("utf-8", "replace")
         with about(shown(str(words.plan_file))):
-            pages = load_plan(text)
+            plan = read_plan(text)
+        pages, chosen_for = plan.pages, plan.kernel
+    made = SplitTree(tree, pages)
     if splitting:
-        return Wanted(split_tree(tree, pages, sizes, splitting.prices), chooser=chooser)
-    return Wanted(SplitTree(tree, pages), chooser=chooser)
+        made = split_tree(tree, pages, sizes, splitting.prices)
+    return Wanted(made, chooser=chooser, chosen_for=chosen_for)
 
 
 def _profiled(
@@ -287,17 +294,30 @@ def _profiled(
         found = found.with_processes(words.processes)
     made = choose_by_profile(tree, found, sizes, kernel, splitting)
     another = nothing_found(len(found.missing), "ROOTFS") if found.is_of_another_tree else ""
-    return Wanted(made, found.stale, another, "the profile")
+    allowed = words.max_stale is not None
+    return Wanted(made, found.stale, another, allowed, "the profile", found=found)
 
 
 def _build(
-    wanted: Wanted, options: WriteOptions, cache: DiskCache | None, splitting: Splitting | None
+    tree: Tree,
+    wanted: Wanted,
+    options: WriteOptions,
+    cache: DiskCache | None,
+    splitting: Splitting | None,
+    chosen: bool,
 ) -> Built:
+    """Build the image. `chosen`: the user named the kernel that it is for."""
+    made = wanted.made
+    sizes = BlockSizes(cache) if any(made.pages.values()) else None
     with contextlib.closing(Bar("compressing")) as bar:
-        written = write_image(wanted.made.tree, wanted.made.pages, options, bar, cache)
+        written = write_image(made.tree, made.pages, options, bar, sizes or cache)
+    gain = Gain(options.kernel, chosen, len(written.image))
+    if sizes and written.xip_pages:
+        before = image_size_of(tree, options, sizes)
+        gain = gain_of(written.image, before, options.kernel, chosen, wanted.found)
     if cache:
         cache.save()
-    return Built(wanted, written, splitting)
+    return Built(wanted, written, splitting, gain, options)
 
 
 def _deliver(image: Path, built: Built, words: Words) -> Exit:
@@ -324,4 +344,4 @@ def _deliver(image: Path, built: Built, words: Words) -> Exit:
         write_result(image, built.written.image)
     for line in built.result(image):
         click.echo(line, err=True)
-    return Exit.LOSS_OR_STALE if complaints else Exit.OK
+    return Exit.LOSS_OR_STALE if built.needs_a_look else Exit.OK

@@ -4,14 +4,20 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from tinyprof.cli import Exit
 from tinyprof.cli.completion import PROFILES, files_ending
 from tinyprof.cli.opening import HOT, open_profile, thresholds_of
+from tinyprof.cli.types import LIMIT
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.report.differences import difference_fields, difference_lines, differences
-from tinyprof.text import shown
+from tinyprof.report.images.limits import Limit
+from tinyprof.text import counted, shown
 
 
 @click.command(
@@ -24,11 +30,47 @@ from tinyprof.text import shown
 @click.option(
     "-v", "verbose", is_flag=True, help="Show all files, and the numbers of their pages."
 )
+@click.option(
+    "--max-gained",
+    type=LIMIT,
+    multiple=True,
+    help="Limit of the pages gained: 64K, or 5% of the used pages of ONE. Ends with 3 above it.",
+)
+@click.option(
+    "--max-lost", type=LIMIT, multiple=True, help="Limit of the pages lost, in the same way."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def command(one: Path, other: Path, hot: float, verbose: bool, as_json: bool) -> None:
-    found = differences(open_profile([one]), open_profile([other]), thresholds_of(hot))
+def command(
+    one: Path,
+    other: Path,
+    hot: float,
+    verbose: bool,
+    max_gained: Sequence[Limit],
+    max_lost: Sequence[Limit],
+    as_json: bool,
+) -> Exit:
+    before = open_profile([one])
+    found = differences(before, open_profile([other]), thresholds_of(hot))
+    used = sum(len(file.pages) for file in before.files)
+    exceeded = [
+        *_exceeded("gained", sum(len(it.gained) for it in found), used, max_gained),
+        *_exceeded("lost", sum(len(it.lost) for it in found), used, max_lost),
+    ]
     if as_json:
-        click.echo(json.dumps(difference_fields(found)))
-        return
-    for line in difference_lines(found, verbose=verbose):
-        click.echo(shown(line))
+        click.echo(json.dumps({**difference_fields(found), "exceeded": exceeded}))
+    else:
+        for line in difference_lines(found, verbose=verbose):
+            click.echo(shown(line))
+    sys.stdout.flush()
+    for text in exceeded:
+        click.echo(f"tinyprof: {text}", err=True)
+    return Exit.LOSS_OR_STALE if exceeded else Exit.OK
+
+
+def _exceeded(name: str, pages: int, used: int, limits: Sequence[Limit]) -> list[str]:
+    """A sentence for each limit that a number of pages exceeds, of `used` pages before."""
+    return [
+        f"{counted(pages, 'page')} {name}, with {used:,} used before: over the limit {limit.text}"
+        for limit in limits
+        if not limit.allows(used * PAGE_SIZE, (used + pages) * PAGE_SIZE)
+    ]

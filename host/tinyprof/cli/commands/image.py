@@ -7,7 +7,7 @@ import contextlib
 import json
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,15 @@ from tinyprof.cli import Exit
 from tinyprof.cli.bar import Bar
 from tinyprof.cli.types import Bytes
 from tinyprof.cramfs.format import EntryKind, ImageError, SuperFlag, name_text
-from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
+from tinyprof.cramfs.kernel import KERNEL_MODELS, KERNEL_WORDS, KernelModel
+from tinyprof.cramfs.mapped import with_mapped
 from tinyprof.cramfs.reading.checker import check_image
 from tinyprof.cramfs.reading.directory import Entry
 from tinyprof.cramfs.reading.dump import read_image_bytes
 from tinyprof.cramfs.reading.extractor import extract_image
 from tinyprof.cramfs.reading.findings import Finding, Report, no_image
 from tinyprof.cramfs.reading.measure import measure
-from tinyprof.cramfs.reading.reader import Image, open_image
+from tinyprof.cramfs.reading.reader import Image, open_image, read_image
 from tinyprof.tables.columns import share as fraction
 from tinyprof.tables.image_facts import image_lines
 from tinyprof.text import counted, shown
@@ -44,8 +45,23 @@ json_option = click.option(
 image_argument = click.argument("image", type=click.Path(path_type=Path))
 
 
+class _Commands(click.Group):
+    """The commands of this module, and diff, which is imported only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "diff"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "diff":
+            from tinyprof.cli.commands.image_diff import command as diff  # noqa: PLC0415
+
+            return diff
+        return super().get_command(ctx, cmd_name)
+
+
 @click.group(
-    help="Look into CramFS images: show, list, check and extract them.",
+    cls=_Commands,
+    help="Look into CramFS images: show, list, check, extract and compare them.",
     epilog="Example: tinyprof image info rootfs.cramfs",
 )
 def command() -> None:
@@ -59,10 +75,15 @@ def command() -> None:
 )
 @image_argument
 @offset_option
+@click.option(
+    "--kernel",
+    type=click.Choice(KERNEL_MODELS),
+    help="Kernel whose pages mapped from flash are of interest.  [default: all]",
+)
 @json_option
-def info(image: Path, offset: int, as_json: bool) -> Exit:
+def info(image: Path, offset: int, kernel: KernelModel | None, as_json: bool) -> Exit:
     parsed = open_image(image, offset, salvage=True)
-    facts = _facts(parsed)
+    facts = _facts(parsed, [kernel] if kernel else KERNEL_MODELS)
     if as_json:
         click.echo(json.dumps(facts))
     else:
@@ -82,7 +103,7 @@ def _show_damages(image: Image) -> None:
         click.echo(f"tinyprof: and {counted(more, 'fault')} more", err=True)
 
 
-def _facts(image: Image) -> dict[str, Any]:
+def _facts(image: Image, kernels: Sequence[KernelModel]) -> dict[str, Any]:
     superblock = image.superblock
     files = [entry for entry in image.entries if entry.kind is EntryKind.FILE]
     share = measure(image)
@@ -107,6 +128,7 @@ def _facts(image: Image) -> dict[str, Any]:
         "pointer_bytes": share.pointers,
         "name_bytes": share.names,
         "holes": share.holes,
+        "mapped": {kernel: share.mapped[kernel] for kernel in kernels},
         "unreadable_files": share.unreadable,
         "shares": {
             name: fraction(size, superblock.size)
@@ -301,12 +323,14 @@ def check(
         with contextlib.closing(Bar("checking")) as bar:
             data = read_image_bytes(image, offset)
             report = check_image(data, kernel, contents=not quick, progress=bar)
+        if not report.errors:
+            report = with_mapped(report, read_image(data), kernel)
     except ImageError as error:
         report = no_image(error, offset)
     if as_json:
         click.echo(json.dumps(_report_fields(report)))
     else:
-        _show_report(image, report)
+        _show_report(image, report, kernel)
     return Exit.FAILED if report.errors or (strict and report.findings) else Exit.OK
 
 
@@ -328,11 +352,13 @@ def _report_fields(report: Report) -> dict[str, object]:
         "contents": report.contents,
         "pages": report.pages,
         "unlisted": report.unlisted,
+        "in_place": report.in_place,
+        "mapped": report.mapped,
         "findings": findings,
     }
 
 
-def _show_report(image: Path, report: Report) -> None:
+def _show_report(image: Path, report: Report, kernel: KernelModel) -> None:
     for finding in report.findings[:SHOWN_FINDINGS]:
         click.echo(_line(finding))
     if len(report.findings) > SHOWN_FINDINGS:
@@ -341,6 +367,9 @@ def _show_report(image: Path, report: Report) -> None:
     errors, warnings = counted(report.errors, "error"), counted(report.warnings, "warning")
     verdict = f"{errors}, {warnings}" if report.findings else "nothing wrong"
     looked_at = f"{counted(report.entries, 'name')}, {counted(report.pages, 'page')}"
+    if report.in_place:
+        mapped = f"{report.mapped:,} of {counted(report.in_place, 'page')} in place"
+        click.echo(f"{shown(str(image))}: {KERNEL_WORDS[kernel]} maps {mapped}", err=True)
     click.echo(f"{shown(str(image))}: {verdict}; {looked_at}", err=True)
 
 

@@ -13,6 +13,7 @@ import click
 from tinyprof.cli import Exit
 from tinyprof.cli.bar import Bar
 from tinyprof.cli.building.block_cache import open_cache
+from tinyprof.cli.building.compressing import COMPRESSOR, chosen_compressor, compressor_fields
 from tinyprof.cli.completion import PROFILES, files_ending
 from tinyprof.cli.opening import open_profile
 from tinyprof.cli.results import write_result
@@ -20,6 +21,7 @@ from tinyprof.cli.stale import MAX_STALE, check_stale, show_match
 from tinyprof.cli.types import Bytes
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel
 from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writing.compressor import CompressorName, default_compressor
 from tinyprof.cramfs.writing.writer import WriteOptions
 from tinyprof.disk import refuse_inputs, refuse_inside
 from tinyprof.plan.plan_file import dump_plan
@@ -33,7 +35,7 @@ from tinyprof.report.plans import (
     plan_document,
     plan_lines,
 )
-from tinyprof.rootfs.match import match
+from tinyprof.rootfs.match import Match, match
 from tinyprof.segments.split_tree import Prices, Splitting
 from tinyprof.text import shown
 
@@ -63,7 +65,7 @@ BYTES = Bytes()
 @click.option(
     "--kernel",
     type=click.Choice(KERNEL_MODELS),
-    help="Kernel that maps the pages.  [default: patched]",
+    help="Kernel that maps the pages.  [default: patched, or mainline with --split-segments]",
 )
 @click.option(
     "--split-segments",
@@ -108,6 +110,7 @@ BYTES = Bytes()
     show_default=True,
     help="Compression level, as in build.",
 )
+@COMPRESSOR
 @click.option(
     "-o", "output", type=FILE, help="Write the plan to this file, for 'tinyprof build --plan'."
 )
@@ -131,6 +134,7 @@ def command(
     svg: Path | None,
     max_stale: float | None,
     level: int,
+    compressor: CompressorName | None,
     output: Path | None,
     squash: bool,
     verbose: bool,
@@ -145,25 +149,35 @@ def command(
         refuse_inputs(path, profiles)
         refuse_inside(path, rootfs)
     tree = Tree.from_directory(rootfs, squash=squash)
-    found = match(open_profile(profiles, tree=tree), tree)
-    if processes is not None:
-        found = found.with_processes(processes)
-    show_match(found)
+    found = _found(profiles, tree, processes)
     check_stale(found, max_stale)
-    with contextlib.closing(open_cache(level)) as cache:
-        options = WriteOptions(
-            level=level, kernel=kernel or ("mainline" if splitting else "patched")
-        )
+    options = WriteOptions(
+        level=level,
+        kernel=kernel or ("mainline" if splitting else "patched"),
+        compressor=chosen_compressor(compressor),
+    )
+    with contextlib.closing(open_cache(level, compressor=options.compressor)) as cache:
         with contextlib.closing(Bar("packing")) as bar:
             planner = Planner(tree, found, options, cache, splitting=how, progress=bar)
         plans = _curve(planner) if curve else [planner.plan(Budget(*limits))]
         cache.save()
     if output:
-        write_result(output, dump_plan(plans[0].pages).encode("ascii"))
+        write_result(output, dump_plan(plans[0].pages, options.kernel).encode("ascii"))
     if svg:
         write_result(svg, curve_picture(curve_points(plans)).encode())
-    _show(plans, curve, today, verbose=verbose, as_json=as_json)
-    return Exit.LOSS_OR_STALE if found.counts.unmatched else Exit.OK
+    _show(plans, curve, today, options, verbose=verbose, as_json=as_json)
+    # A share of stale pages that the user allowed is nothing to look at.
+    stale = found.counts.unmatched and max_stale is None
+    return Exit.LOSS_OR_STALE if stale else Exit.OK
+
+
+def _found(profiles: Sequence[Path], tree: Tree, processes: int | None) -> Match:
+    """The profile's pages in the tree. Names on stderr the files that have changed."""
+    found = match(open_profile(profiles, tree=tree), tree)
+    if processes is not None:
+        found = found.with_processes(processes)
+    show_match(found)
+    return found
 
 
 def _check(
@@ -217,10 +231,18 @@ def _curve_points(planner: Planner, progress: Bar) -> list[Plan]:
 
 
 def _show(
-    plans: Sequence[Plan], curve: bool, today: int | None, *, verbose: bool, as_json: bool
+    plans: Sequence[Plan],
+    curve: bool,
+    today: int | None,
+    options: WriteOptions,
+    *,
+    verbose: bool,
+    as_json: bool,
 ) -> None:
     if as_json:
         document = curve_document(plans) if curve else plan_document(plans[0], today)
+        compressor = options.compressor or default_compressor()
+        document["compressor"] = compressor_fields(compressor, options.level, options.zopfli)
         click.echo(json.dumps(document))
         return
     for line in curve_lines(plans) if curve else plan_lines(plans[0], today, verbose=verbose):

@@ -14,12 +14,9 @@ ends in ImageError.
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import sub
-
-import deflate
 
 from tinyprof.cramfs.format import (
     BLOCK_DIRECT,
@@ -28,6 +25,7 @@ from tinyprof.cramfs.format import (
     ByteOrder,
     ImageError,
 )
+from tinyprof.cramfs.streams import adler32, unpack, unpack_by_zlib
 from tinyprof.pages import PAGE_SIZE, pages_in
 
 BLOCK_MAX = PAGE_SIZE + 64
@@ -154,41 +152,28 @@ def read_chained(stored: memoryview, index: int, whole: int) -> bytes | bytearra
 
 def inflate(stored: memoryview | bytes, index: int) -> bytes | bytearray:
     """The page of a compressed block. A kernel takes no block that is longer than a page."""
-    try:
-        page: bytearray = deflate.zlib_decompress(stored, PAGE_SIZE)
-    except (deflate.DeflateError, ValueError):
-        raise ImageError(f"page {index} does not decompress: {_why(stored)}") from None
+    page = unpack(stored, PAGE_SIZE)
+    if page is None:
+        raise ImageError(f"page {index} does not decompress: {_why(stored)}")
     return page
 
 
 def inflates_whole(stored: memoryview) -> bool:
     """Whether a compressed block unpacks to a whole page."""
-    try:
-        return len(deflate.zlib_decompress(stored, PAGE_SIZE)) == PAGE_SIZE
-    except (deflate.DeflateError, ValueError):
-        return False
+    page = unpack(stored, PAGE_SIZE)
+    return page is not None and len(page) == PAGE_SIZE
 
 
 def unpacks_to(block: bytes, page: bytes) -> bool:
     """Whether a compressed block unpacks to this very page, and ends with its checksum."""
-    if len(block) > BLOCK_MAX or block[-4:] != deflate.adler32(page).to_bytes(4, "big"):
+    if len(block) > BLOCK_MAX or block[-4:] != adler32(page).to_bytes(4, "big"):
         return False
-    try:
-        return bool(deflate.zlib_decompress(block, PAGE_SIZE) == page)
-    except (deflate.DeflateError, ValueError):
-        return False
+    return unpack(block, PAGE_SIZE) == page
 
 
 def _why(stored: memoryview | bytes) -> str:
     """The reason for which a block does not unpack. zlib names it, libdeflate does not."""
-    stream = zlib.decompressobj()
-    try:
-        page = stream.decompress(stored, PAGE_SIZE + 1)
-    except zlib.error as error:
-        return str(error)
-    if len(page) > PAGE_SIZE:
-        return f"it holds more than {PAGE_SIZE} bytes"
-    return "it ends early"
+    return unpack_by_zlib(stored, PAGE_SIZE)[1] or "it ends early"
 
 
 def larger_blocks(
@@ -227,8 +212,6 @@ def _begins_with_block(
             if not start < pointer <= min(len(data), start + 2 * block_size):
                 return False
             whole = min(block_size, size - index * block_size)
-            try:
-                return len(deflate.zlib_decompress(data[start:pointer], block_size)) == whole
-            except (deflate.DeflateError, ValueError):
-                return False
+            block = unpack(data[start:pointer], block_size)
+            return block is not None and len(block) == whole
     return block_size == PAGE_SIZE

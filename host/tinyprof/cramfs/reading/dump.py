@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-import deflate
-
 from tinyprof.cramfs.format import (
     BOOT_PAD,
     CRC_OFFSET,
@@ -33,6 +31,7 @@ from tinyprof.cramfs.format import (
     superblock_fault,
     unpack_superblock,
 )
+from tinyprof.cramfs.streams import crc32
 from tinyprof.errors import naming
 
 HEAD_SIZE = BOOT_PAD + SUPER_SIZE
@@ -149,9 +148,9 @@ def _is_padded(read: ReadAt, at: int, order: ByteOrder) -> bool:
 def _crc_of(read: ReadAt, at: int, count: int) -> int:
     """The CRC-32 of `count` bytes from a superblock on, the CRC's own field taken as zero."""
     field = CRC_OFFSET + 4
-    crc = deflate.crc32(bytes(4), deflate.crc32(read(at, CRC_OFFSET)))
+    crc = crc32(bytes(4), crc32(read(at, CRC_OFFSET)))
     at, count = at + field, count - field
     while count > 0 and (piece := read(at, min(count, PIECE))):
-        crc = deflate.crc32(piece, crc)
+        crc = crc32(piece, crc)
         at, count = at + len(piece), count - len(piece)
     return int(crc)

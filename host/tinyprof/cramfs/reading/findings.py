@@ -33,6 +33,7 @@ class Rule(StrEnum):
     OVERLAP = "overlap"
     LAST_PAGE = "last-page"
     SHARED_PAGE = "shared-page"
+    UNMAPPED = "unmapped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Report:
     """The findings in the order in which they were met, and the numbers of things looked at.
 
     `unlisted` counts findings beyond FINDINGS_MAX, and `unlisted_errors` the errors among them.
+    `in_place` counts pages in place, and `mapped` those that the kernel maps; an image with errors
+    has neither.
     """
 
     findings: tuple[Finding, ...]
@@ -62,6 +65,8 @@ class Report:
     pages: int = 0
     unlisted: int = 0
     unlisted_errors: int = 0
+    in_place: int = 0
+    mapped: int = 0
 
     @property
     def errors(self) -> int:

@@ -21,8 +21,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
 
-import deflate
-
+from tinyprof.cramfs.streams import crc32
 from tinyprof.pages import PAGE_SIZE
 
 MAGIC = b"tinyprof blocks 2"
@@ -233,7 +232,7 @@ class _Pack:
                     os.close(handle)
                     return None
                 index = os.pread(handle, index_size, size - TAIL.size - index_size)
-                if len(index) == index_size and deflate.crc32(index) == crc:
+                if len(index) == index_size and crc32(index) == crc:
                     return cls(path, handle, size, index)
         os.close(handle)
         path.unlink(missing_ok=True)
@@ -267,7 +266,7 @@ class _Pack:
             block = os.pread(self._handle, size, self._starts[place])
         except OSError:
             return None
-        if len(block) != size or deflate.crc32(block) != self._sums[place]:
+        if len(block) != size or crc32(block) != self._sums[place]:
             return None
         self.used = True
         return block
@@ -312,7 +311,7 @@ class _NewPack:
         if key in self._blocks or self._at + len(block) >= PACK_MAX or len(block) > BLOCK_MAX:
             return
         self._file.write(block)
-        self._blocks[key] = self._at, len(block), deflate.crc32(block)
+        self._blocks[key] = self._at, len(block), crc32(block)
         self._at += len(block)
 
     def publish(self) -> None:
@@ -325,7 +324,7 @@ class _NewPack:
         for column in range(3):
             parts.append(array("I", (self._blocks[key][column] for key in keys)).tobytes())
         index = b"".join(parts)
-        self._file.write(index + TAIL.pack(len(keys), deflate.crc32(index), MAGIC))
+        self._file.write(index + TAIL.pack(len(keys), crc32(index), MAGIC))
         self._file.flush()
         if self._beside:
             self._beside.rename(self._path)

@@ -90,6 +90,38 @@ class CheckedBlocks:
         return self._keys[file]
 
 
+class BlockSizes(CheckedBlocks):
+    """The sizes of blocks, for a caller that wants the size of an image and no image.
+
+    While `measuring` it gives zeros in place of each block whose size it knows.
+    """
+
+    def __init__(self, cache: BlockCache | None = None) -> None:
+        super().__init__()
+        self._cache = cache
+        self._sizes: dict[bytes, int] = {}
+        self.measuring = False
+
+    def get(self, key: bytes) -> bytes | None:
+        """Nothing: block_of() answers."""
+        return None
+
+    def put(self, key: bytes, block: bytes) -> None:
+        """Keep the size here, and the block in the cache behind this object."""
+        self._sizes[key] = len(block)
+        if self._cache:
+            self._cache.put(key, block)
+
+    def block_of(self, key: bytes, page: bytes) -> bytes | None:
+        """The block of a page from the cache behind this object; zeros while `measuring`."""
+        if self.measuring and key in self._sizes:
+            return bytes(self._sizes[key])
+        block = _cached(self._cache, key, page)
+        if block is not None:
+            self._sizes[key] = len(block)
+        return block
+
+
 def compressed_size_of(compress: Compress, cache: BlockCache | None) -> Callable[[bytes], int]:
     """A function from a page to the bytes of its block. It fills the cache for a later build."""
 

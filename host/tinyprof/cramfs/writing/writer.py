@@ -15,8 +15,6 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-import deflate
-
 from tinyprof.cramfs.format import (
     BOOT_PAD,
     CRC_OFFSET,
@@ -37,10 +35,18 @@ from tinyprof.cramfs.format import (
     paths_max,
 )
 from tinyprof.cramfs.kernel import KernelModel
+from tinyprof.cramfs.streams import crc32
 from tinyprof.cramfs.tree import Node, Tree, refuse_over, refuse_owner
-from tinyprof.cramfs.writing.compressor import choose_compressor
+from tinyprof.cramfs.writing.compressor import Compress, CompressorName, choose_compressor
 from tinyprof.cramfs.writing.layout import Layout, refuse_large
-from tinyprof.cramfs.writing.packer import BlockCache, CheckedBlocks, Packed, Wish, pack
+from tinyprof.cramfs.writing.packer import (
+    BlockCache,
+    BlockSizes,
+    CheckedBlocks,
+    Packed,
+    Wish,
+    pack,
+)
 from tinyprof.cramfs.writing.region import Region
 from tinyprof.cramfs.writing.survey import Placement, Refusal, Survey, keys_in, survey
 from tinyprof.pages import PAGE_SIZE, Fsid
@@ -68,6 +74,8 @@ class WriteOptions:
     - `pad`: 512 bytes for boot code come first.
     - `insert`: bytes that are put behind the superblock.
     - `threads`: 0 is one for each core. The image does not depend on it.
+    - `compressor`: None is default_compressor(). For images that are the same on every machine,
+      name one.
     """
 
     name: str = "Compressed"
@@ -81,6 +89,11 @@ class WriteOptions:
     insert: bytes = b""
     zopfli: bool = False
     threads: int = 0
+    compressor: CompressorName | None = None
+
+    def compress(self) -> Compress:
+        """The compressor. Raises CompressorError."""
+        return choose_compressor(self.level, self.zopfli, self.compressor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +130,20 @@ def write_image(
     for packed in _packed(found, options, extended, progress, cache):
         image.add(packed)
     return image.finished()
+
+
+def image_size_of(tree: Tree, options: WriteOptions, sizes: BlockSizes) -> int:
+    """Bytes of the image without pages in place. `sizes` has the blocks of a build of this tree.
+
+    Raises TreeError as write_image() does.
+    """
+    nodes = _nodes_of(tree, options)
+    found = survey(nodes, {}, options.kernel, keyed=options.extended, keys_of=sizes.keys_of)
+    image = _Image(nodes, found, options, options.extended)
+    sizes.measuring = True
+    for packed in _packed(found, options, options.extended, None, sizes):
+        image.add(packed)
+    return image.finished_size()
 
 
 def write_both(
@@ -175,6 +202,20 @@ class _Image:
 
     def finished(self) -> Written:
         """The image with all contents."""
+        self._finish()
+        in_place = {
+            path: frozenset(content.in_place)
+            for path, content in self._found.of_path.items()
+            if content.in_place
+        }
+        return Written(self._out.getvalue(), len(self._region), self._found.refused, in_place)
+
+    def finished_size(self) -> int:
+        """Bytes of the image with all contents."""
+        self._finish()
+        return self._out.seek(0, io.SEEK_END)
+
+    def _finish(self) -> None:
         self._layout.close()
         self._offsets.update(
             (path, (self._tables[id(content)], content.node.size))
@@ -191,12 +232,6 @@ class _Image:
             self._layout,
             self._options,
         )
-        in_place = {
-            path: frozenset(content.in_place)
-            for path, content in self._found.of_path.items()
-            if content.in_place
-        }
-        return Written(self._out.getvalue(), len(self._region), self._found.refused, in_place)
 
 
 def refuse_node(node: Node) -> None:
@@ -249,7 +284,7 @@ def _packed(
     def skip(page: bytes) -> bool:
         return options.holes and not any(page)
 
-    compress = choose_compressor(options.level, options.zopfli)
+    compress = options.compress()
     wish = Wish(compress, skip, extended, cache, options.threads)
     total = sum(content.node.pages for content in found.contents)
     done = 0
@@ -348,4 +383,4 @@ def _finish(
     out.write(superblock.pack() + options.insert)
     with out.getbuffer() as image:
         prefix = "<" if options.byte_order == "little" else ">"
-        struct.pack_into(f"{prefix}I", image, at + CRC_OFFSET, deflate.crc32(image[at:]))
+        struct.pack_into(f"{prefix}I", image, at + CRC_OFFSET, crc32(image[at:]))
