@@ -30,12 +30,12 @@ class Reference:
     tree: Path
     profile: Path
 
-    def image(self, output: Path, *words: str) -> bytes:
-        """The image that the plain commands make of it. `words`: of `tinyprof plan`."""
+    def image(self, output: Path, *words: str | Path, plan_words: tuple[str, ...] = ()) -> bytes:
+        """The image that the plain commands make of it. `words`: more of `tinyprof build`."""
         plan = output.with_suffix(".plan")
         kernel = ("--kernel", "mainline", "--split-segments")
-        tinyprof("plan", self.tree, "-p", self.profile, *kernel, *words, "-o", plan, "-q")
-        tinyprof("build", self.tree, output, *kernel, "--plan", plan, "-q")
+        tinyprof("plan", self.tree, "-p", self.profile, *kernel, *plan_words, "-o", plan)
+        tinyprof("build", self.tree, output, *kernel, "--plan", plan, *words)
         return output.read_bytes()
 
 
