@@ -16,7 +16,7 @@ COMPATIBLE_HOST = "(arm|aarch64|riscv64|x86_64|i.86).*-linux"
 # all, or kernel: the kernel's own part alone.
 TINYPROF_AGENT_SOURCES ?= "all"
 
-# The folder nolibc of any kernel tree from 6.1 on.
+# The folder nolibc of a kernel tree, 6.1 to 6.12.
 TINYPROF_NOLIBC ?= "${STAGING_KERNEL_DIR}/tools/include/nolibc"
 
 # nolibc comes with the kernel's sources.

@@ -85,7 +85,7 @@ def port_checks(
     with contextlib.closing(link):
         line = LineRecord(port, baud)
         try:
-            lasted = _listen(link, line, seconds, one_way=one_way)
+            lasted = listen(link, line, seconds, one_way=one_way)
         except LinkError as error:
             yield broken_by(port, "line", error)
             return
@@ -149,7 +149,7 @@ def _release(port: str, holder: Holder) -> str:
     return f"end {holder.name} first: 'kill {holder.pid}'"
 
 
-def _listen(link: Link, line: LineRecord, seconds: float, *, one_way: bool) -> float:
+def listen(link: Link, line: LineRecord, seconds: float, *, one_way: bool) -> float:
     """Read until the line has told enough, has ended, or the time is over. Returns seconds."""
     began, asked = time.monotonic(), float("-inf")
     number = 0
