@@ -193,6 +193,7 @@ def hash_of_image(bed: Bed) -> str:
     return found.suffix
 
 
+@pytest.mark.timeout(3600)
 def test_all_recipes_parse_and_a_new_profile_makes_a_new_image(bed: Bed) -> None:
     bed.configure(
         SETTINGS.format(profile=bed.profile), bed.folder / "tinyprof/firmware/meta-tinyprof"
@@ -210,6 +211,7 @@ def test_all_recipes_parse_and_a_new_profile_makes_a_new_image(bed: Bed) -> None
     not os.environ.get("TINYPROF_CHECK_LAYER"),
     reason="yocto-check-layer takes a quarter of an hour: set TINYPROF_CHECK_LAYER=1",
 )
+@pytest.mark.timeout(7200)
 def test_yocto_check_layer_has_nothing_to_say(bed: Bed) -> None:
     bed.configure('MACHINE = "qemuarm"\nBB_NO_NETWORK = "1"\n')
     layer = bed.folder / "tinyprof/firmware/meta-tinyprof"

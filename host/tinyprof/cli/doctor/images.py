@@ -46,24 +46,24 @@ class Mapped:
 
 
 def mapped_pages(image: Image) -> Mapped:
-    """Count the pages in place of all files, each content once. A file that cannot be read has
-    none."""
-    total = 0
-    by: dict[KernelModel, int] = dict.fromkeys(KERNEL_MODELS, 0)
+    """Count the pages in place, as `tinyprof image info` counts them: pages of files that share a
+    page of the image are one. A file that cannot be read has none."""
+    in_place: set[int] = set()
+    by: dict[KernelModel, set[int]] = {kernel: set() for kernel in KERNEL_MODELS}
     for entry in distinct_contents(image.entries):
         if entry.kind is not EntryKind.FILE:
             continue
         try:
-            wanted = [page for page, block in enumerate(image.blocks(entry)) if block.in_place]
-            if not wanted:
-                continue
-            head = _head_of_entry(image, entry)
+            blocks = image.blocks(entry)
+            wanted = {page: block.offset for page, block in enumerate(blocks) if block.in_place}
+            head = _head_of_entry(image, entry) if wanted else b""
         except ImageError:
             continue
-        total += len(wanted)
-        for kernel in KERNEL_MODELS:
-            by[kernel] += len(judge(kernel, head, entry.size, wanted).in_place)
-    return Mapped(total, by)
+        in_place.update(wanted.values())
+        for kernel, mapped in by.items():
+            judged = judge(kernel, head, entry.size, wanted).in_place
+            mapped.update(wanted[page] for page in judged)
+    return Mapped(len(in_place), {kernel: len(mapped) for kernel, mapped in by.items()})
 
 
 def _head_of_entry(image: Image, entry: Entry) -> bytes:

@@ -19,6 +19,7 @@ from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.cli.doctor.images import mapped_pages
 from tinyprof.cramfs.kernel import KernelModel
+from tinyprof.cramfs.reading.measure import measure
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
@@ -90,6 +91,15 @@ def test_pages_mapped_are_those_that_the_kernel_model_allows(build: Build) -> No
     mapped = mapped_pages(image)
     assert mapped.by["patched"] == mapped.in_place
     assert 0 < mapped.by["mainline"] < mapped.in_place
+
+
+def test_pages_are_counted_as_image_info_counts_them(build: Build, programs: Path) -> None:
+    # A page of zeros in place serves the other page of zeros, too.
+    data = (programs / "program").read_bytes()
+    (programs / "program").write_bytes(data.ljust(16 * 4096, b"\0") + bytes(2 * 4096 + 1))
+    image = read_image(build([16]).read_bytes())
+    shared = [block for entry in image.entries for block in image.blocks(entry) if block.in_place]
+    assert (len(shared), mapped_pages(image).in_place, measure(image).in_place_pages) == (2, 1, 1)
 
 
 def test_a_broken_image_is_broken(doctor: Doctor, image_file: Path) -> None:
