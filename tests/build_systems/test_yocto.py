@@ -116,6 +116,12 @@ def test_the_rule_makes_the_image_of_the_plain_commands(
     assert "page cache" in (tmp_path / "image.tinyprof.plan.txt").read_text()
 
 
+slow = pytest.mark.skipif(
+    not os.environ.get("TINYPROF_CHECK_LAYER"),
+    reason="bitbake parses the whole core, for many minutes: set TINYPROF_CHECK_LAYER=1",
+)
+
+
 class Bed:
     """A build folder with copies of all trees, in which bitbake runs as an ordinary user."""
 
@@ -193,6 +199,7 @@ def hash_of_image(bed: Bed) -> str:
     return found.suffix
 
 
+@slow
 @pytest.mark.timeout(3600)
 def test_all_recipes_parse_and_a_new_profile_makes_a_new_image(bed: Bed) -> None:
     bed.configure(
@@ -207,10 +214,7 @@ def test_all_recipes_parse_and_a_new_profile_makes_a_new_image(bed: Bed) -> None
     assert bed.run("bitbake-getvar -r tinyprof-agent --value PACKAGE_ARCH").strip()
 
 
-@pytest.mark.skipif(
-    not os.environ.get("TINYPROF_CHECK_LAYER"),
-    reason="yocto-check-layer takes a quarter of an hour: set TINYPROF_CHECK_LAYER=1",
-)
+@slow
 @pytest.mark.timeout(7200)
 def test_yocto_check_layer_has_nothing_to_say(bed: Bed) -> None:
     bed.configure('MACHINE = "qemuarm"\nBB_NO_NETWORK = "1"\n')
