@@ -16,6 +16,18 @@
 
 #include "sys.h"
 
+#ifdef _NOLIBC_CRT_H
+/* From 6.6 on nolibc's _start goes through C (crt.h), and calls these two. */
+static void __stack_chk_init(void)
+{
+}
+
+static void exit(int status)
+{
+	sys_exit(status);
+}
+#endif
+
 #define CLOCK_BOOTTIME_ID	7	/* <linux/time.h> has types besides */
 
 /*

@@ -44,6 +44,7 @@ COMMANDS = {
     "diff": "Compare two profiles.",
     "export": "Write a profile for another tool.",
     "image": "Look into CramFS images.",
+    "doctor": "Check each step, and say what is missing.",
 }
 
 

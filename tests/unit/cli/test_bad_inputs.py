@@ -54,9 +54,11 @@ COMMANDS = [
         for name in ("info", "ls", "ls -l", "ls --json", "check", "info --json")
     ),
     "image extract INPUT OUT",
+    "doctor INPUT",
+    "doctor GOODPROFILE INPUT --json",
 ]
 
-TELLS_MORE = ("image check", "image extract", "capture")
+TELLS_MORE = ("image check", "image extract", "capture", "doctor")
 """Commands whose last line sums up what they did get."""
 
 INPUTS = [

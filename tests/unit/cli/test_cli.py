@@ -123,3 +123,4 @@ def test_a_shell_completes_ports_captures_and_profiles(tmp_path: Path) -> None:
     assert completed("report", "b", folder=tmp_path) == ["plain,boot.tpcap", "plain,boot.tprof"]
     assert completed("plan", "root", "-p", "boot.tpr", folder=tmp_path) == ["plain,boot.tprof"]
     assert completed("view", "f", folder=tmp_path) == ["dir,f"]
+    assert completed("doctor", "si", folder=tmp_path) == ["plain,sim:", "file,si"]

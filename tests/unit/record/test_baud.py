@@ -7,12 +7,12 @@ import random
 
 import pytest
 
+from support.uart import received
 from tinyprof.record.baud import likely_rates
 from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import Pages
 
 SEED = 20261124
-OVERSAMPLED = 16
 
 
 def frames() -> bytes:
@@ -21,26 +21,6 @@ def frames() -> bytes:
     return b"".join(
         encode_message(Pages(0, 1, 5, pages, bytes(40)), seq) for seq, pages in enumerate(ids)
     )
-
-
-def received(data: bytes, sent_at: int, baud: int) -> bytes:
-    """What a receiver at `baud` makes of bytes that follow each other at `sent_at`."""
-    levels = [level for byte in data for level in (0, *(byte >> bit & 1 for bit in range(8)), 1)]
-    end = len(levels) / sent_at
-
-    def level(at: float) -> int:
-        return levels[int(at * sent_at)] if at < end else 1
-
-    found, at, bit = bytearray(), 0.0, 1 / baud
-    while at < end:
-        if level(at):
-            at += bit / OVERSAMPLED
-            continue
-        found.append(sum(level(at + (1.5 + place) * bit) << place for place in range(8)))
-        at += 9.5 * bit
-        while at < end and not level(at):
-            at += bit / OVERSAMPLED
-    return bytes(found)
 
 
 def test_the_simulated_uart_receives_what_was_sent_at_its_own_rate() -> None:
