@@ -8,7 +8,7 @@ character.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +16,9 @@ from typing import Protocol
 from tinyprof.capture.format import Ending
 from tinyprof.live.snapshot import Snapshot
 from tinyprof.text import shown, shown_line
-from tinyprof.wire.frames import Command
+from tinyprof.wire.frames import Command, Event, HostMark
+from tinyprof.wire.messages import Mark
+from tinyprof.wire.sequence import Frame
 
 INTERVAL = 0.25
 """Seconds between two pieces of news."""
@@ -102,6 +104,14 @@ class _Notes:
         self.log(seconds, text)
         self._warnings.append(shown(text))
         del self._warnings[:-WARNINGS_MAX]
+
+    def marks(self, seconds: float, events: Iterable[Event]) -> None:
+        """Log the marks among these events, whoever set them."""
+        for event in events:
+            if isinstance(event, HostMark):
+                self.log(seconds, f"mark: {event.text}")
+            elif isinstance(event, Frame) and isinstance(event.message, Mark):
+                self.log(seconds, f"mark of the target: {event.message.text}")
 
     def flush(self) -> None:
         """Take the last line of console text, which has no end."""

@@ -143,6 +143,7 @@ class FinishedCapture:
         for event in reader.events():
             batch.append(event)
             self._target.take(event)
+            notes.marks(self._target.seconds, (event,))
             if isinstance(event, ConsoleText):
                 notes.console(event.data)
             elif isinstance(event, Frame) and isinstance(event.message, Hello):

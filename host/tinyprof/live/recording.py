@@ -103,7 +103,7 @@ class LiveRecording:
 
     def _run(self) -> None:
         try:
-            self.recording = self._begin(self, self._heat.take, self._due, self._stop.is_set)
+            self.recording = self._begin(self, self._take, self._due, self._stop.is_set)
         except BaseException as error:
             # The waiting thread raises it, where it can be told.
             self.crash = error
@@ -118,6 +118,10 @@ class LiveRecording:
             self.recording and not self.recording.fault and self.recording.ending in ASKED_FOR
         )
         self._post(self._notes.news(snapshot, over=True, leave=leave))
+
+    def _take(self, events: Sequence[Event]) -> None:
+        self._notes.marks(self._elapsed(), events)
+        self._heat.take(events)
 
     def _last_snapshot(self) -> Snapshot:
         """Return the state at the end. Without last news the view would never close."""
@@ -144,7 +148,8 @@ class LiveRecording:
         commands = []
         while not self._commands.empty():
             commands.append(self._commands.get())
-            self._notes.log(self._elapsed(), command_text(commands[-1]))
+            if not isinstance(commands[-1], HostMark):
+                self._notes.log(self._elapsed(), command_text(commands[-1]))
         return commands
 
     def _elapsed(self) -> float:
