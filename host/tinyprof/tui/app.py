@@ -11,44 +11,41 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
 from typing import ClassVar
 
 from textual.app import App, ComposeResult, SystemCommand
-from textual.binding import Binding, BindingType
-from textual.containers import Container, Vertical
+from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Footer, Input
+from textual.widgets import Footer, Input
 
-from tinyprof.errors import TinyprofError
 from tinyprof.live.news import INTERVAL, Feed, News
 from tinyprof.live.snapshot import Snapshot
-from tinyprof.plan.plan_file import dump_plan
 from tinyprof.profile.model import Profile
-from tinyprof.profile.tprof import dump_profile
 from tinyprof.rootfs.contents import Contents
 from tinyprof.tables.directories import Directory, Row
 from tinyprof.text import shown
-from tinyprof.tui.dialogs import COMMANDS, HelpScreen
+from tinyprof.tui.behind.lookups import CurveArrived, Lookups, NamesArrived
+from tinyprof.tui.behind.past import Past, PastArrived
+from tinyprof.tui.behind.steering import STEERING_KEYS, Steering
+from tinyprof.tui.behind.writing import Save, Writing
+from tinyprof.tui.board import PANES, TITLES, Board
+from tinyprof.tui.dialogs import HelpScreen
 from tinyprof.tui.driver import PatientDriver
-from tinyprof.tui.header import StatusHeader
-from tinyprof.tui.lookups import CurveArrived, Lookups, NamesArrived
+from tinyprof.tui.keys import COMMANDS, KEYS, TYPED
 from tinyprof.tui.panes.file_list import FileList
 from tinyprof.tui.panes.heat_map import CellGrid, HeatMap
 from tinyprof.tui.panes.subject import Subject
-from tinyprof.tui.panes.tabs import PaneTabs
 from tinyprof.tui.panes.text_pane import LinePane
+from tinyprof.tui.panes.timeline import TimelinePane
 from tinyprof.tui.panes.what_if import WhatIfPane
-from tinyprof.tui.past import Past, PastArrived
-from tinyprof.tui.steering import STEERING_KEYS, Steering
+from tinyprof.tui.top.header import StatusHeader
+from tinyprof.tui.top.tabs import PaneTabs
+from tinyprof.tui.top.verdict_bar import VerdictBar
 
-Save = Callable[[Path, bytes], object]
-PANES = ("map", "whatif", "console", "log")
 SWITCH_SECONDS = 0.0005
 """Seconds that a thread may hold the interpreter while another waits."""
 
-TYPED = {"pane", "filter", "mark", "trace", "epoch_length", "rearm"}
 FOCUS_OF = {"map": "cells"}
 """Panes whose keys another widget takes."""
 
@@ -67,28 +64,7 @@ class LiveApp(App[None]):
 
     TITLE = "tinyprof"
     CSS_PATH = "live.tcss"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (150, "-wide")]  # noqa: RUF012
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "quit", "Quit"),
-        Binding("question_mark", "help", "Help"),
-        Binding("1", "pane(0)", "Map", priority=True),
-        Binding("2", "pane(1)", "What if", priority=True),
-        Binding("3", "pane(2)", "Console", priority=True),
-        Binding("4", "pane(3)", "Log", priority=True),
-        Binding("slash", "filter", "Filter", priority=True),
-        Binding("a", "whole_image", "Whole image", show=False),
-        Binding("space", "hold", "Hold"),
-        Binding("w", "write_plan", "Plan"),
-        Binding("p", "write_profile", "Profile", show=False),
-        Binding("left_square_bracket", "past(-1)", "Back", key_display="["),
-        Binding("right_square_bracket", "past(1)", "Forth", show=False),
-        Binding("left_curly_bracket", "past_phase(-1)", "phase before", show=False),
-        Binding("right_curly_bracket", "past_phase(1)", "phase after", show=False),
-        Binding("backspace", "now", "now", show=False),
-        Binding("escape", "close_filter", "close the filter", show=False),
-        Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
-        *STEERING_KEYS,
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*KEYS, *STEERING_KEYS]
 
     def __init__(
         self,
@@ -104,8 +80,9 @@ class LiveApp(App[None]):
         super().__init__(driver_class=PatientDriver)
         self._feed = feed
         self._told_to_leave, self._terminal_is_gone = told_to_leave, terminal_is_gone
-        self._save = save
+        self.writing = Writing(self, feed.capture, save)
         self.header = StatusHeader(feed.title, "")
+        self.verdict = VerdictBar()
         self.tabs = PaneTabs()
         self.steering = Steering(self, feed)
         self.lookups = Lookups(self, contents)
@@ -113,8 +90,7 @@ class LiveApp(App[None]):
         self._snapshot = self._shown = Snapshot()
         self._over = False
         self._drawn_profile: Profile | None = None
-        self._held = self._leaving = self._whole = False
-        self._written: set[Path] = set()
+        self._held = self._leaving = self._whole = self._plan_waits = False
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While a name is typed, letters are text and not keys.
@@ -126,20 +102,17 @@ class LiveApp(App[None]):
 
     def compose(self) -> ComposeResult:
         yield self.header
-        with Container(id="body"):
-            with Vertical(id="left"):
-                yield FileList()
-                yield Input(
-                    id="filter",
-                    placeholder="part of a path; Enter keeps it, Escape shows all files",
-                )
-            with Vertical(id="right"):
-                yield self.tabs
-                with ContentSwitcher(id="panes", initial=PANES[0]):
-                    yield HeatMap()
-                    yield WhatIfPane()
-                    yield LinePane("console", "the target has printed nothing")
-                    yield LinePane("log", "nothing to say")
+        yield self.verdict
+        yield Board(
+            FileList(),
+            Input(id="filter", placeholder="part of a path; Enter keeps it, Escape shows all"),
+            self.tabs,
+            HeatMap(),
+            WhatIfPane(),
+            LinePane("console", "the target has printed nothing"),
+            LinePane("log", "nothing to say"),
+            TimelinePane(),
+        )
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -148,6 +121,12 @@ class LiveApp(App[None]):
         sys.setswitchinterval(SWITCH_SECONDS)
         self._show_tabs()
         self._show_header()
+        for name, title in zip(PANES, TITLES, strict=True):
+            for pane in self.query(f"#{name}"):
+                pane.border_title = f"{PANES.index(name) + 1} {title}"
+                pane.add_class("pane")
+        self.query_one(FileList).border_title = "files"
+        self.query_one(FileList).add_class("pane")
         self.query_one(FileList).focus()
         self._feed.start(self._post)
         self.set_interval(INTERVAL, self._leave_if_told)
@@ -198,6 +177,11 @@ class LiveApp(App[None]):
         self._snapshot = news.snapshot
         if not self._held and self.past.epoch is None:
             self._draw(self._snapshot)
+        self._show_timeline()
+
+    def _show_timeline(self) -> None:
+        held = self._shown if self._held else self._snapshot
+        self.query_one(TimelinePane).show(held.timeline, self.past.epoch)
 
     def _draw(self, snapshot: Snapshot) -> None:
         self._shown = snapshot
@@ -205,6 +189,8 @@ class LiveApp(App[None]):
         if snapshot.profile is not self._drawn_profile:
             self._drawn_profile = snapshot.profile
             self.query_one(WhatIfPane).show(snapshot)
+            self.lookups.find_curves(snapshot)
+            self.verdict.show(snapshot, self.lookups.curves)
             # The list posts which file is chosen, and that draws the map.
             self.query_one(FileList).show(snapshot.rows)
 
@@ -225,7 +211,19 @@ class LiveApp(App[None]):
         self.query_one(HeatMap).show(subject)
 
     def _show_tabs(self) -> None:
-        self.tabs.show(PANES.index(str(self.query_one(ContentSwitcher).current)))
+        pane = self.query_one(Board).current
+        focused = self.screen.focused
+        has_keys = focused is not None and focused.id == FOCUS_OF.get(pane, pane)
+        self.tabs.show(PANES.index(pane), focused=has_keys)
+
+    def on_descendant_focus(self) -> None:
+        """Mark the pane that has the keys."""
+        self._show_tabs()
+
+    def on_board_rearranged(self) -> None:
+        """Give the keys to a pane that is visible."""
+        if self.focused is None or not self.focused.display:
+            self.query_one(FileList).focus()
 
     def on_pane_tabs_clicked(self, message: PaneTabs.Clicked) -> None:
         """Show the pane whose name was clicked."""
@@ -234,14 +232,15 @@ class LiveApp(App[None]):
     def action_pane(self, number: int) -> None:
         """Show a pane and give it the keys."""
         pane = PANES[number]
-        self.query_one(ContentSwitcher).current = pane
+        self.query_one(Board).choose(pane)
         self._show_tabs()
         self.screen.set_focus(self.query_one(f"#{FOCUS_OF.get(pane, pane)}"))
 
     def action_filter(self) -> None:
         """Ask for a part of a path."""
         found = self.query_one("#filter")
-        found.display = True
+        found.add_class("-open")
+        self.query_one(Board).place_all()
         # At once, so that it gets the keys that are typed right after this one.
         self.screen.set_focus(found)
 
@@ -249,7 +248,8 @@ class LiveApp(App[None]):
         """List all files again."""
         found = self.query_one("#filter", Input)
         found.value = ""
-        found.display = False
+        found.remove_class("-open")
+        self.query_one(Board).place_all()
         self.screen.set_focus(self.query_one(FileList))
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -267,6 +267,18 @@ class LiveApp(App[None]):
         self._whole = not self._whole
         self._show_map(self.query_one(FileList).chosen)
         self.action_pane(0)
+
+    def action_classes(self) -> None:
+        """Show classes over the intensity, in the map and in the list."""
+        self.query_one(FileList).look(self.query_one(HeatMap).action_classes())
+
+    def action_kind(self) -> None:
+        """Show the next kind of use, in the map and in the list."""
+        self.query_one(FileList).look(self.query_one(HeatMap).action_kind())
+
+    def on_timeline_pane_scrubbed(self, message: TimelinePane.Scrubbed) -> None:
+        """Show the recording as it was then."""
+        self._go_to(message.epoch)
 
     def action_hold(self) -> None:
         """Hold the view, or let it go on. The recording goes on in either case."""
@@ -296,6 +308,7 @@ class LiveApp(App[None]):
             self._show_header()
         else:
             self._draw(self._snapshot)
+        self._show_timeline()
 
     def on_past_arrived(self, message: PastArrived) -> None:
         """Show the past, if it is still wanted."""
@@ -312,11 +325,14 @@ class LiveApp(App[None]):
 
     def on_what_if_pane_curve_wanted(self) -> None:
         """Compute the curve for the chosen kernel."""
-        self.lookups.find_curve(self._shown)
+        self.lookups.find_curves(self._shown)
 
     def on_curve_arrived(self, message: CurveArrived) -> None:
         """Show the curve for the chosen kernel."""
         self.lookups.take_curve(message, self._shown)
+        self.verdict.show(self._shown, self.lookups.curves)
+        if self._plan_waits and not self.lookups.is_behind:
+            self.action_write_plan()
 
     async def action_mark(self) -> None:
         """Begin a phase with a name."""
@@ -350,38 +366,17 @@ class LiveApp(App[None]):
         self.push_screen(HelpScreen())
 
     def action_write_plan(self) -> None:
-        """Write the pages that the budget buys, for 'tinyprof build --plan'."""
+        """Write the pages that the budget buys, once their curve is reckoned."""
         pane = self.query_one(WhatIfPane)
-        if pane.curve is None or not pane.curve.everything.pages:
-            self.notify("there is nothing to plan yet", severity="warning")
-            return
-        pages = pane.curve.pages_within(pane.budget)
-        self._write(
-            ".plan", dump_plan(pages), f"tinyprof build ROOTFS IMAGE{pane.kernel.build} --plan"
-        )
+        self._plan_waits = self.lookups.is_behind
+        if self._plan_waits:
+            self.notify("the plan is written as soon as its curve is reckoned", timeout=3)
+        else:
+            self.writing.plan(pane.curve, pane.budget, pane.kernel)
 
     def action_write_profile(self) -> None:
         """Write the profile of what was recorded so far."""
-        if self._shown.profile is None:
-            self.notify("there is nothing to profile yet", severity="warning")
-            return
-        self._write(".tprof", dump_profile(self._shown.profile), "tinyprof report")
-
-    def _write(self, suffix: str, text: str, command: str) -> None:
-        path = self._feed.capture.with_suffix(suffix)
-        if path.exists() and path not in self._written:
-            self.notify(
-                f"{shown(str(path))} exists and is left alone", severity="error", markup=False
-            )
-            return
-        try:
-            self._save(path, text.encode())
-        except (TinyprofError, OSError) as error:
-            why = f"{shown(str(path))}: {error.strerror}" if isinstance(error, OSError) else error
-            self.notify(shown(str(why)), severity="error", markup=False)
-            return
-        self._written.add(path)
-        self.notify(f"written; next: {command} {shown(str(path))}", markup=False)
+        self.writing.profile(self._shown.profile)
 
     async def action_quit(self) -> None:
         """As leave()."""

@@ -15,7 +15,7 @@ from tinyprof.heat.losses import Losses
 from tinyprof.live.news import News
 from tinyprof.tables.ledger import losses_text
 from tinyprof.tui.app import LiveApp
-from tinyprof.tui.header import StatusHeader
+from tinyprof.tui.top.header import StatusHeader
 from tinyprof.wire.messages import EpochLength, Rearm, Trace
 from unit.tui.conftest import Told, write
 from unit.tui.driving import drive, press
@@ -145,3 +145,29 @@ def test_the_palette_has_what_the_keys_do(live_app: LiveApp, live_feed: Told) ->
 
     drive(live_app, act)
     assert live_feed.commands == [Rearm()]
+
+
+@pytest.mark.parametrize(
+    ("name", "settled", "words"),
+    [
+        ("", False, "still starting up: figures are not final"),
+        ("boot", False, "phase boot, still starting up: figures are not final"),
+        ("", True, "steady state"),
+        ("video\x1b", True, r"phase video\x1b"),
+    ],
+)
+def test_the_phase_is_always_named(
+    news: News, capture: Path, name: str, settled: bool, words: str
+) -> None:
+    profile = news.snapshot.profile
+    assert profile
+    (boot,) = profile.boots
+    phases = boot.phases if settled else (replace(boot.phases[0], steady=True),)
+    starting = replace(profile, boots=(replace(boot, phases=phases),))
+    snapshot = replace(news.snapshot, phase=name, profile=starting)
+    app = LiveApp(Told([News(snapshot)], capture, live=True), write)
+
+    async def act(pilot: Pilot[None]) -> None:
+        assert f"· {words} ·" in header_of(app)
+
+    drive(app, act)

@@ -21,10 +21,12 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tinyprof.tables.columns import percent
 from tinyprof.tables.directories import Directory, Line, Row, flat, tree
+from tinyprof.tables.intensity import steps_of, strongest
 from tinyprof.tables.rows import FileRow
 from tinyprof.tables.strip import hottest
-from tinyprof.tui.palette import cells, ending, size_text
+from tinyprof.tui.palette import Look, ending, size_text, step_cells
 
 HEAD_LINES = 1
 """Lines of the heading."""
@@ -42,7 +44,9 @@ class Column:
 
 COLUMNS = (
     Column("touched", 10, lambda row: f"{row.used}/{row.pages}", lambda row: row.used),
-    Column("hot", 6, lambda row: f"{100 * row.hot_share:.0f} %", lambda row: row.hot),
+    Column(
+        "hot", 11, lambda row: f"{row.hot}, {percent(row.hot, row.pages)}", lambda row: row.hot
+    ),
     Column("RAM", 8, lambda row: size_text(row.ram), lambda row: row.ram),
     Column(
         "flash",
@@ -91,6 +95,7 @@ class FileList(ScrollView, can_focus=True):
         self._rising = False
         self._wanted = ""
         self._cursor = 0
+        self._look = Look()
         self._drawn: dict[tuple[int, int, bool], Strip] = {}
 
     @property
@@ -107,6 +112,12 @@ class FileList(ScrollView, can_focus=True):
         """List these rows from now on. The cursor stays on its file."""
         self._all = rows
         self._arrange()
+
+    def look(self, look: Look) -> None:
+        """Draw the strips like this from now on."""
+        self._look = look
+        self._drawn.clear()
+        self.refresh()
 
     def filter(self, wanted: str) -> None:
         """List only files whose paths contain this text, in upper or lower case."""
@@ -173,16 +184,19 @@ class FileList(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """A click on a heading sorts by it. A click on a file chooses it."""
-        if event.y < HEAD_LINES:
+        at = event.get_content_offset(self)
+        if at is None:
+            return
+        if at.y < HEAD_LINES:
             left = self._strip_width() + 1
             for number, column in enumerate(COLUMNS):
                 left += column.width
-                if event.x < left:
+                if at.x < left:
                     self._sort_by(number)
                     return
             self._sort_by(BY_PATH)
         elif self._lines:
-            self.action_move(self.scroll_offset.y + event.y - HEAD_LINES - self._cursor)
+            self.action_move(self.scroll_offset.y + at.y - HEAD_LINES - self._cursor)
 
     def on_resize(self) -> None:
         """Draw anew: strips are as wide as there is room."""
@@ -237,7 +251,8 @@ class FileList(ScrollView, can_focus=True):
     def _line(self, line: Line, style: Style) -> Strip:
         row = line.row
         width = self._strip_width()
-        heat = cells(hottest(row.classes, row.pages, width), style)
+        steps = strongest(steps_of(row, self._look.kind), row.pages, width)
+        heat = step_cells(steps, hottest(row.classes, row.pages, width), style, self._look)
         used = sum(segment.cell_length for segment in heat)
         figures = "".join(column.text(row).rjust(column.width) for column in COLUMNS)
         mark = ("▸ " if row.path in self._folded else "▾ ") if isinstance(row, Directory) else ""

@@ -109,11 +109,13 @@ class WhatIfPane(Widget, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """Set the budget to the place under the pointer. A click on the kernels' line chooses the
         next kernel."""
-        columns = self._columns
-        if event.y == 0:
+        columns, at = self._columns, event.get_content_offset(self)
+        if at is None:
+            return
+        if at.y == 0:
             self.action_kernel()
-        elif event.x >= LEFT and columns > 1:
-            self.action_budget(round(STEPS * (event.x - LEFT) / (columns - 1)) - self._share)
+        elif at.x >= LEFT and columns > 1:
+            self.action_budget(round(STEPS * (at.x - LEFT) / (columns - 1)) - self._share)
 
     @property
     def _columns(self) -> int:

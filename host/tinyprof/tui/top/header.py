@@ -11,14 +11,18 @@ from textual.widget import Widget
 
 from tinyprof.live.snapshot import Snapshot
 from tinyprof.profile.temperature import Temperature
+from tinyprof.tables.columns import percent
 from tinyprof.tables.ledger import losses_text, made_good
 from tinyprof.tables.strip import CELLS
+from tinyprof.tables.verdict import has_settled
 from tinyprof.text import epoch_text, shown
 from tinyprof.tui.palette import WARN, alarm, ending, sparkline, style_of
 from tinyprof.wire.source import other_source
 
 SPARK_WIDTH = 24
 """Cells of the bars that show records a second."""
+ROOMY = 100
+"""Columns from which cold pages, and the share of each figure, have room."""
 TITLE_LEAST = 20
 """Cells of the title at least."""
 WORRYING = ("gaps", "overruns")
@@ -107,25 +111,52 @@ class StatusHeader(Widget):
             words.append(epoch_text(it.hello.epoch_ms))
         if it.boots > 1:
             words.append(f"{it.boots} boots")
-        words.append(f"{it.records:,} records")
-        if not it.rates:
-            return [Segment(" " + " · ".join(words), base)]
-        words.append(f"{it.rates[-1]:,.0f}/s ")
-        return [
-            Segment(" " + " · ".join(words), base),
-            Segment(sparkline(it.rates, SPARK_WIDTH), base + style_of(Temperature.ONCE)),
+        phase, is_final = self._phase()
+        before = [
+            Segment(" " + " · ".join(words) + " · ", base),
+            Segment(phase, base + (Style(bold=True) if is_final else WARN)),
         ]
+        rest = f" · {it.records:,} records"
+        if not it.rates:
+            return [*before, Segment(rest, base)]
+        segments = [*before, Segment(f"{rest} · {it.rates[-1]:,.0f}/s ", base)]
+        bars = sparkline(it.rates, SPARK_WIDTH)
+        return [*segments, Segment(bars, base + style_of(Temperature.ONCE))]
+
+    def _phase(self) -> tuple[str, bool]:
+        """Return the running phase in words, and whether its figures may be final."""
+        it = self._snapshot
+        name = f"phase {shown(it.phase)}" if it.phase else ""
+        if has_settled(it.profile):
+            return name or "steady state", True
+        if it.unresolved:
+            return name or "no phase yet", True
+        if name:
+            return f"{name}, still starting up: figures are not final", False
+        return "still starting up: figures are not final", False
 
     def _pages(self, base: Style) -> Segments:
         it = self._snapshot
         segments = [Segment(" ", base)]
         if it.unresolved:
             return [*segments, Segment(shown(it.unresolved), base + alarm())]
-        for number, (temperature, count) in enumerate(zip(Temperature, it.counts, strict=True)):
-            segments.append(Segment(" · " if number else "", base))
+        hot, warm, once, _ = it.counts
+        used = hot + warm + once
+        segments.append(Segment(f"used {used:,}{self._share(used)}", base))
+        for temperature, count in zip(Temperature, it.counts, strict=True):
+            is_hot = temperature is Temperature.HOT
+            if temperature is Temperature.COLD and self.size.width < ROOMY:
+                continue
+            segments.append(Segment(" · ", base))
             segments.append(Segment(CELLS[temperature], base + style_of(temperature)))
-            segments.append(Segment(f" {count:,} {temperature.value}", base))
+            share = self._share(count) if is_hot else ""
+            segments.append(Segment(f" {count:,} {temperature.value}{share}", base))
         return segments
+
+    def _share(self, count: int) -> str:
+        """Return the share of all pages of the image, if their number is known."""
+        pages = self._snapshot.image_pages
+        return f", {percent(count, pages)}" if pages else ""
 
     def _line(self, base: Style) -> Segments:
         """Return what was lost, by cause, and what nearly was."""
