@@ -36,9 +36,10 @@ from tinyprof.live.recording import LiveRecording
 from tinyprof.live.snapshot import LiveHeat
 from tinyprof.pages import Fsid
 from tinyprof.record.diagnosis import LineWatch
-from tinyprof.record.recorder import Observer, Recording, StopAfter, record
+from tinyprof.record.observing import Observer, Recording, StopAfter, Wish
+from tinyprof.record.recorder import record
 from tinyprof.tui.app import LiveApp
-from tinyprof.wire.frames import Command, Event, encode_message
+from tinyprof.wire.frames import Event, encode_message
 from tinyprof.wire.messages import EpochEnd, Hello, Pages, Volume
 from tinyprof.wire.sequence import Frame
 
@@ -150,7 +151,7 @@ async def live(index: ImageIndex) -> None:
     def begin(
         observer: Observer,
         on_events: Callable[[Sequence[Event]], None],
-        commands: Callable[[], Iterable[Command]],
+        commands: Callable[[], Iterable[Wish]],
         stop: Callable[[], bool],
     ) -> Recording:
         with tempfile.TemporaryFile(buffering=0) as file:

@@ -17,6 +17,7 @@ from tinyprof.capture.index import ImageIndex, StoredSizes, WrongImageError, sto
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.boots import Boot
 from tinyprof.heat.losses import NO_LOSSES, Losses
+from tinyprof.live.checklist import LineState
 from tinyprof.live.timeline import NO_TIMELINE, TimedBoot, Timeline, TimelineBuilder
 from tinyprof.plan.what_if import WhatIf, what_if
 from tinyprof.profile.merge import merge_profiles
@@ -47,6 +48,7 @@ class Snapshot:
     - `curve`: that of a kernel that maps any page. `stored`: bytes that pages take in the image.
     - `unresolved`: why there are no rows.
     - `phase`: the name of the mark that began the running phase; empty before the first.
+    - `line`: the state of a line that is being recorded.
     - `timeline`: its epochs, as of the last look at the pages.
     """
 
@@ -69,6 +71,7 @@ class Snapshot:
     unresolved: str = ""
     version: int = 0
     phase: str = ""
+    line: LineState | None = None
     timeline: Timeline = NO_TIMELINE
 
     @property

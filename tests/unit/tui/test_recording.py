@@ -22,8 +22,9 @@ from tinyprof.live.news import News
 from tinyprof.live.playback import FinishedCapture, snapshot_at
 from tinyprof.live.recording import LiveRecording
 from tinyprof.record.diagnosis import LineWatch
-from tinyprof.record.recorder import Observer, Recording, StopAfter, record
-from tinyprof.wire.frames import Command, Event, HostMark, encode_message
+from tinyprof.record.observing import Observer, Recording, StopAfter, Wish
+from tinyprof.record.recorder import record
+from tinyprof.wire.frames import Event, HostMark, encode_message
 from tinyprof.wire.messages import Mark, Trace
 from unit.tui.conftest import EPOCHS, HOSTILE, all_news
 
@@ -69,7 +70,7 @@ class Live:
         def begin(
             observer: Observer,
             on_events: Callable[[Sequence[Event]], None],
-            commands: Callable[[], Iterable[Command]],
+            commands: Callable[[], Iterable[Wish]],
             stop: Callable[[], bool],
         ) -> Recording:
             writer = CaptureWriter(self.file, index=index)
