@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import ClassVar
 
-from textual.app import App, ComposeResult, SystemCommand
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
@@ -25,29 +25,34 @@ from tinyprof.profile.model import Profile
 from tinyprof.rootfs.contents import Contents
 from tinyprof.tables.directories import Directory, Row
 from tinyprof.text import shown
+from tinyprof.tui.arrangement import PANES
 from tinyprof.tui.behind.lookups import CurveArrived, Lookups, NamesArrived
 from tinyprof.tui.behind.past import Past, PastArrived
 from tinyprof.tui.behind.steering import STEERING_KEYS, Steering
+from tinyprof.tui.behind.waiting import Waiting
 from tinyprof.tui.behind.writing import Save, Writing
-from tinyprof.tui.board import PANES, TITLES, Board
+from tinyprof.tui.board import Board
 from tinyprof.tui.dialogs import HelpScreen
 from tinyprof.tui.driver import PatientDriver
-from tinyprof.tui.keys import COMMANDS, KEYS, TYPED
+from tinyprof.tui.keys import COMMANDS, KEYS, LIVE_ONLY, TYPED
+from tinyprof.tui.panes.console import ConsolePane
 from tinyprof.tui.panes.file_list import FileList
-from tinyprof.tui.panes.heat_map import CellGrid, HeatMap
+from tinyprof.tui.panes.heat_map import HeatMap
 from tinyprof.tui.panes.subject import Subject
 from tinyprof.tui.panes.text_pane import LinePane
 from tinyprof.tui.panes.timeline import TimelinePane
 from tinyprof.tui.panes.what_if import WhatIfPane
+from tinyprof.tui.toasts import QuietApp
 from tinyprof.tui.top.header import StatusHeader
+from tinyprof.tui.top.state import ViewState
 from tinyprof.tui.top.tabs import PaneTabs
 from tinyprof.tui.top.verdict_bar import VerdictBar
 
 SWITCH_SECONDS = 0.0005
 """Seconds that a thread may hold the interpreter while another waits."""
 
-FOCUS_OF = {"map": "cells"}
-"""Panes whose keys another widget takes."""
+LOG_INDENT = 12
+"""Cells that the time takes in a line of the log."""
 
 
 class NewsArrived(Message):
@@ -58,7 +63,7 @@ class NewsArrived(Message):
         self.news = news
 
 
-class LiveApp(App[None]):
+class LiveApp(QuietApp):
     """The live view of a feed. It owns the header, the tabs and the panes, and the objects behind
     them: commands to the target, lookups in files, and the past of the recording."""
 
@@ -87,8 +92,10 @@ class LiveApp(App[None]):
         self.steering = Steering(self, feed)
         self.lookups = Lookups(self, contents)
         self.past = Past(self, feed)
+        self.waiting = Waiting(self, is_live=feed.live)
         self._snapshot = self._shown = Snapshot()
         self._over = False
+        self._why = ""
         self._drawn_profile: Profile | None = None
         self._held = self._leaving = self._whole = self._plan_waits = False
 
@@ -96,8 +103,12 @@ class LiveApp(App[None]):
         """While a name is typed, letters are text and not keys.
 
         Keys that move the focus have priority, so that letters typed right after them go to the
-        right place.
+        right place. While somebody types to the target, all keys go there.
         """
+        if isinstance(self.focused, ConsolePane) and self.focused.is_typing:
+            return action == "stop_typing"
+        if action in LIVE_ONLY and not self._feed.live:
+            return False
         return action == "quit" or not (action in TYPED and isinstance(self.focused, Input))
 
     def compose(self) -> ComposeResult:
@@ -109,8 +120,8 @@ class LiveApp(App[None]):
             self.tabs,
             HeatMap(),
             WhatIfPane(),
-            LinePane("console", "the target has printed nothing"),
-            LinePane("log", "nothing to say"),
+            ConsolePane(),
+            LinePane("log", "nothing to say", LOG_INDENT),
             TimelinePane(),
         )
         yield Footer(compact=True, show_command_palette=False)
@@ -119,14 +130,7 @@ class LiveApp(App[None]):
         """Begin to show the feed."""
         # A key must not wait while the recorder's thread counts.
         sys.setswitchinterval(SWITCH_SECONDS)
-        self._show_tabs()
         self._show_header()
-        for name, title in zip(PANES, TITLES, strict=True):
-            for pane in self.query(f"#{name}"):
-                pane.border_title = f"{PANES.index(name) + 1} {title}"
-                pane.add_class("pane")
-        self.query_one(FileList).border_title = "files"
-        self.query_one(FileList).add_class("pane")
         self.query_one(FileList).focus()
         self._feed.start(self._post)
         self.set_interval(INTERVAL, self._leave_if_told)
@@ -145,23 +149,11 @@ class LiveApp(App[None]):
         with contextlib.suppress(RuntimeError):
             self.post_message(NewsArrived(news))
 
-    @property
-    def _state(self) -> str:
-        if self.past.epoch is not None:
-            return f"as of epoch {self.past.epoch}"
-        if self._over:
-            return "recording ended" if self._feed.live else "capture"
-        if self._held:
-            return "held"
-        if not self._feed.live:
-            return "reading"
-        if self._snapshot.away:
-            return "waiting for the port"
-        return "stopped" if self._snapshot.is_stopped else "recording"
-
     def _show_header(self) -> None:
-        away = self._snapshot.away and not self._over
-        self.header.show(self._shown, self._state, alarming=away)
+        state = ViewState(
+            self._snapshot, self._feed.live, self._over, self._held, self.past.epoch, self._why
+        )
+        self.header.show(self._shown, state.words, alarm_text=state.alarm)
 
     def on_news_arrived(self, message: NewsArrived) -> None:
         """Take the news. A view that is held takes only the lines."""
@@ -170,7 +162,9 @@ class LiveApp(App[None]):
         if news.over and (self._leaving or news.leave):
             self.exit()
             return
-        self.query_one("#console", LinePane).add(news.console)
+        self._why = news.why or self._why
+        self.query_one("#console", LinePane).add(news.console, news.open_line)
+        self.waiting.show(news.snapshot)
         self.query_one("#log", LinePane).add(news.log)
         for warning in news.warnings:
             self.notify(warning, severity="warning", markup=False)
@@ -210,16 +204,6 @@ class LiveApp(App[None]):
             subject = Subject(shown(row.path), profile, rows)
         self.query_one(HeatMap).show(subject)
 
-    def _show_tabs(self) -> None:
-        pane = self.query_one(Board).current
-        focused = self.screen.focused
-        has_keys = focused is not None and focused.id == FOCUS_OF.get(pane, pane)
-        self.tabs.show(PANES.index(pane), focused=has_keys)
-
-    def on_descendant_focus(self) -> None:
-        """Mark the pane that has the keys."""
-        self._show_tabs()
-
     def on_board_rearranged(self) -> None:
         """Give the keys to a pane that is visible."""
         if self.focused is None or not self.focused.display:
@@ -231,25 +215,17 @@ class LiveApp(App[None]):
 
     def action_pane(self, number: int) -> None:
         """Show a pane and give it the keys."""
-        pane = PANES[number]
-        self.query_one(Board).choose(pane)
-        self._show_tabs()
-        self.screen.set_focus(self.query_one(f"#{FOCUS_OF.get(pane, pane)}"))
+        self.query_one(Board).give_keys(PANES[number])
 
     def action_filter(self) -> None:
         """Ask for a part of a path."""
-        found = self.query_one("#filter")
-        found.add_class("-open")
-        self.query_one(Board).place_all()
         # At once, so that it gets the keys that are typed right after this one.
-        self.screen.set_focus(found)
+        self.screen.set_focus(self.query_one(Board).open_filter())
 
     def action_close_filter(self) -> None:
         """List all files again."""
-        found = self.query_one("#filter", Input)
-        found.value = ""
-        found.remove_class("-open")
-        self.query_one(Board).place_all()
+        self.query_one("#filter", Input).value = ""
+        self.query_one(Board).close_filter()
         self.screen.set_focus(self.query_one(FileList))
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -268,17 +244,26 @@ class LiveApp(App[None]):
         self._show_map(self.query_one(FileList).chosen)
         self.action_pane(0)
 
-    def action_classes(self) -> None:
-        """Show classes over the intensity, in the map and in the list."""
-        self.query_one(FileList).look(self.query_one(HeatMap).action_classes())
-
-    def action_kind(self) -> None:
-        """Show the next kind of use, in the map and in the list."""
-        self.query_one(FileList).look(self.query_one(HeatMap).action_kind())
-
     def on_timeline_pane_scrubbed(self, message: TimelinePane.Scrubbed) -> None:
         """Show the recording as it was then."""
         self._go_to(message.epoch)
+
+    def action_type(self) -> None:
+        """Send every key to the target, until Ctrl-] is pressed."""
+        if self.steering.has_target():
+            self.action_pane(PANES.index("console"))
+            self.query_one(Board).choose("console", alone=True)
+            self.query_one(ConsolePane).begin_typing()
+
+    def on_console_pane_typing_changed(self, message: ConsolePane.TypingChanged) -> None:
+        """Tell the recorder, which sends no frames meanwhile."""
+        self.steering.typing(on=message.on)
+        if not message.on:
+            self.query_one(Board).choose("console")
+
+    def on_console_pane_typed(self, message: ConsolePane.Typed) -> None:
+        """Send keys to the target."""
+        self.steering.send(message.data)
 
     def action_hold(self) -> None:
         """Hold the view, or let it go on. The recording goes on in either case."""
@@ -336,11 +321,12 @@ class LiveApp(App[None]):
 
     async def action_mark(self) -> None:
         """Begin a phase with a name."""
-        await self.steering.mark()
+        await self.steering.mark(self._snapshot.phase)
 
     async def action_epoch_length(self) -> None:
         """Change the length of epochs."""
-        await self.steering.epoch_length()
+        hello = self._snapshot.hello
+        await self.steering.epoch_length(hello.epoch_ms if hello else None)
 
     def action_rearm(self) -> None:
         """End the epoch now."""
@@ -354,12 +340,13 @@ class LiveApp(App[None]):
         """Return the entries of the command palette."""
         yield from super().get_system_commands(screen)
         for name, what, action in COMMANDS:
+            if action in LIVE_ONLY and not self._feed.live:
+                continue
             yield SystemCommand(name, what, partial(self.run_action, action))
 
-    def action_kernel(self) -> None:
-        """Show the curve for another kernel."""
-        self.action_pane(PANES.index("whatif"))
-        self.query_one(WhatIfPane).action_kernel()
+    async def action_on_board(self, action: str) -> None:
+        """Do what a key of the board does. For the palette."""
+        await self.run_action(action, self.query_one(Board))
 
     def action_help(self) -> None:
         """Show all keys."""
@@ -388,8 +375,3 @@ class LiveApp(App[None]):
         self._feed.stop()
         if self._over:
             self.exit()
-
-    @property
-    def grid(self) -> CellGrid:
-        """The cells of the heat map."""
-        return self.query_one(CellGrid)

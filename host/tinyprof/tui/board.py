@@ -1,84 +1,45 @@
 # SPDX-License-Identifier: MIT
-"""The board that the panes stand on: all side by side where there is room, else one behind tabs.
+"""The board that the panes stand on. It places them anew when its size changes, or when another
+pane is chosen.
 
-The size of the board comes in, and a place for each visible pane goes out. The board sets the
-places anew when its size changes, or when another pane is shown.
+Keys of a pane that another one has the keys for act in their own pane all the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.geometry import Region
 from textual.message import Message
 from textual.widget import Widget
 
-PANES = ("map", "whatif", "console", "log", "timeline")
-"""The panes, in the order of the keys 1 to 5."""
-TITLES = ("heat map", "what if", "console", "log", "timeline")
+from tinyprof.tui.arrangement import PANES, TITLES, places
+from tinyprof.tui.panes.file_list import FileList
+from tinyprof.tui.panes.heat_map import CellGrid, HeatMap
+from tinyprof.tui.panes.what_if import WhatIfPane
+from tinyprof.tui.top.tabs import PaneTabs
 
-SIDE_BY_SIDE = (120, 24)
-"""Columns and rows from which all panes are visible."""
-TWO_COLUMNS, THREE_COLUMNS = 180, 260
-"""Columns from which panes stand in that many columns."""
-
-
-def places(width: int, height: int, shown: str) -> dict[str, Region]:
-    """The place of each visible pane, of the list of files, and of the tabs. `shown`: the pane
-    that is visible where there is room for one only."""
-    if width < SIDE_BY_SIDE[0] or height < SIDE_BY_SIDE[1]:
-        files = max(2, (height - 1) // 2)
-        below = max(2, height - files - 1)
-        return {
-            "files": Region(0, 0, width, files),
-            "tabs": Region(0, files, width, 1),
-            shown: Region(0, files + 1, width, below),
-        }
-    if width < TWO_COLUMNS:
-        return _three_rows(width, height)
-    return _columns(width, height)
-
-
-def _three_rows(width: int, height: int) -> dict[str, Region]:
-    top, bottom = height * 3 // 10, height * 3 // 10
-    middle, half = height - top - bottom, width // 2
-    third = width * 3 // 10
-    return {
-        "files": Region(0, 0, width, top),
-        "map": Region(0, top, half - 1, middle),
-        "whatif": Region(half, top, width - half, middle),
-        "timeline": Region(0, height - bottom, width - 2 * third - 1, bottom),
-        "console": Region(width - 2 * third, height - bottom, third - 1, bottom),
-        "log": Region(width - third, height - bottom, third, bottom),
-    }
-
-
-def _columns(width: int, height: int) -> dict[str, Region]:
-    wide = width >= THREE_COLUMNS
-    left = width * 2 // 5 if wide else width * 11 // 20
-    right = width * 7 // 10 if wide else left
-    files, plot = height * 7 // 10 if wide else height // 2, height * 11 // 20
-    found = {"files": Region(0, 0, left - 1, files)}
-    if wide:
-        low = height // 3
-        found["timeline"] = Region(0, files, left - 1, height - files)
-        found["map"] = Region(left, 0, right - left - 1, height)
-        found["whatif"] = Region(right, 0, width - right, low)
-        found["console"] = Region(right, low, width - right, low)
-        found["log"] = Region(right, 2 * low, width - right, height - 2 * low)
-        return found
-    low, half = files + height // 4, left // 2
-    found["timeline"] = Region(0, files, left - 1, low - files)
-    found["console"] = Region(0, low, half - 1, height - low)
-    found["log"] = Region(half, low, left - half - 1, height - low)
-    found["map"] = Region(left, 0, width - left, plot)
-    found["whatif"] = Region(left, plot, width - left, height - plot)
-    return found
+FOCUS_OF = {"map": "cells"}
+"""Panes whose keys another widget takes."""
 
 
 class Board(Container):
     """Places its children by their ids. `current`: the pane that is chosen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "files('sort')", "Sort", show=False),
+        Binding("r", "files('reverse')", "Reverse", show=False),
+        Binding("t", "files('tree')", "Tree", show=False),
+        Binding("n", "cells('next_hot')", "Next hot run", show=False),
+        Binding("plus,equals_sign", "cells('zoom', -1)", "Zoom in", show=False),
+        Binding("minus", "cells('zoom', 1)", "Zoom out", show=False),
+        Binding("x", "kernel", "Kernel", show=False),
+        Binding("c", "classes", "Classes", show=False),
+        Binding("v", "kind", "Kind of use", show=False),
+    ]
 
     class Rearranged(Message):
         """Other panes are visible now."""
@@ -87,15 +48,74 @@ class Board(Container):
         super().__init__(*children, id="board")
         self.current = PANES[0]
         self._framed: bool | None = None
+        self._is_alone = False
 
     @property
     def is_framed(self) -> bool:
         """Whether all panes are visible, each with a title of its own."""
         return bool(self._framed)
 
-    def choose(self, pane: str) -> None:
-        """Choose a pane, and show it."""
-        self.current = pane
+    def choose(self, pane: str, *, alone: bool = False) -> None:
+        """Choose a pane, and show it. `alone`: give it the whole board until the next choice."""
+        self.current, self._is_alone = pane, alone
+        self.place_all()
+        self.show_tabs()
+
+    def on_mount(self) -> None:
+        """Give each pane its title."""
+        for number, (name, title) in enumerate(zip(PANES, TITLES, strict=True), 1):
+            self.query_one(f"#{name}").border_title = f"{number} {title}"
+        self.query_one(FileList).border_title = "files"
+        for name in ("files", *PANES):
+            self.query_one(f"#{name}").add_class("pane")
+        self.show_tabs()
+
+    def show_tabs(self) -> None:
+        """Mark the chosen pane, and whether it has the keys."""
+        focused = self.screen.focused
+        has_keys = focused is not None and focused.id == FOCUS_OF.get(self.current, self.current)
+        self.query_one(PaneTabs).show(PANES.index(self.current), focused=has_keys)
+
+    def on_descendant_focus(self) -> None:
+        """Mark the pane that has the keys."""
+        self.show_tabs()
+
+    def give_keys(self, pane: str) -> None:
+        """Choose a pane and give it the keys."""
+        self.choose(pane)
+        self.screen.set_focus(self.query_one(f"#{FOCUS_OF.get(pane, pane)}"))
+
+    def action_files(self, name: str) -> None:
+        """Do in the list of files what its key does there."""
+        getattr(self.query_one(FileList), f"action_{name}")()
+
+    def action_cells(self, name: str, *how: int) -> None:
+        """Do in the heat map what its key does there, and show it."""
+        self.choose("map")
+        getattr(self.query_one(CellGrid), f"action_{name}")(*how)
+
+    def action_kernel(self) -> None:
+        """Show the curve for another kernel."""
+        self.give_keys("whatif")
+        self.query_one(WhatIfPane).action_kernel()
+
+    def action_classes(self) -> None:
+        """Show classes over the intensity, in the map and in the list."""
+        self.query_one(FileList).look(self.query_one(HeatMap).action_classes())
+
+    def action_kind(self) -> None:
+        """Show the next kind of use, in the map and in the list."""
+        self.query_one(FileList).look(self.query_one(HeatMap).action_kind())
+
+    def open_filter(self) -> Widget:
+        """Show the filter below the files, and return it."""
+        self.query_one("#filter").add_class("-open")
+        self.place_all()
+        return self.query_one("#filter")
+
+    def close_filter(self) -> None:
+        """Give its line back to the files."""
+        self.query_one("#filter").remove_class("-open")
         self.place_all()
 
     def on_resize(self) -> None:
@@ -104,10 +124,13 @@ class Board(Container):
 
     def place_all(self) -> None:
         """Give each child its place, or hide it. The filter takes the last line of the files."""
-        found = places(self.size.width, self.size.height, self.current)
+        width, height = self.size
+        found = places(width, height, self.current)
+        if self._is_alone:
+            found = {"tabs": Region(0, 0, width, 1), self.current: Region(0, 1, width, height - 1)}
         framed = "tabs" not in found
         filter_ = self.query_one("#filter")
-        if filter_.has_class("-open"):
+        if filter_.has_class("-open") and "files" in found:
             area = found["files"]
             found["files"] = Region(area.x, area.y, area.width, max(1, area.height - 1))
             found["filter"] = Region(area.x, area.bottom - 1, area.width, 1)

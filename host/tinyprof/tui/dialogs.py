@@ -30,14 +30,21 @@ class HelpScreen(ModalScreen[None]):
 
 
 class EpochScreen(ModalScreen[int | None]):
-    """Asks for the length of epochs in milliseconds. None: leave it as it is."""
+    """Asks for the length of epochs in milliseconds. None: leave it as it is. `now`: the length
+    that they have, in words."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "as it is")]
+
+    def __init__(self, now: str) -> None:
+        super().__init__()
+        self._now = now
 
     def compose(self) -> ComposeResult:
         with Vertical(id="mark"):
             yield Label("Length of an epoch, such as 250ms, 1s or 2m. 0s: no end.")
+            yield Label(f"Now: {self._now}", markup=False)
             yield Input(max_length=12)
+            yield Label("Enter asks the target for it · Esc leaves it as it is")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take the length, if it is a time that the target can count."""
@@ -49,14 +56,21 @@ class EpochScreen(ModalScreen[int | None]):
 
 
 class MarkScreen(ModalScreen[str]):
-    """Asks for a name of 1 to 31 bytes. An empty answer: no mark."""
+    """Asks for a name of 1 to 31 bytes. An empty answer: no mark. `now`: the running phase, in
+    words."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", "no mark")]
+
+    def __init__(self, now: str) -> None:
+        super().__init__()
+        self._now = now
 
     def compose(self) -> ComposeResult:
         with Vertical(id="mark"):
             yield Label("A phase begins here. Its name, such as steady or video:")
+            yield Label(f"Now: {self._now}", markup=False)
             yield Input(max_length=MARK_MAX)
+            yield Label("Enter begins the phase · Esc leaves it as it is")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take the name, if it fits into a mark."""

@@ -93,12 +93,13 @@ def step_cells(
 
     The glyph tells the intensity, and the colour too. With the overlay the colour tells the class.
     Without colours the overlay shows the class's glyph. `lined`: which cells have a line below, to
-    tell one file from the next.
+    tell one file from the next. `classes`: those of the cells, if the look shows them.
     """
     plain = "NO_COLOR" in os.environ
     found = []
     lines = lined or [False] * len(steps)
-    for (step, temperature, line), group in groupby(zip(steps, classes, lines, strict=True)):
+    shown_classes = classes if look.classes else [Temperature.COLD] * len(steps)
+    for (step, temperature, line), group in groupby(zip(steps, shown_classes, lines, strict=True)):
         glyph, style = GLYPHS[step], base if plain else base + _RAMP[step]
         if look.classes and plain:
             glyph = CELLS[temperature] if step else GLYPHS[0]

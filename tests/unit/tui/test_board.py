@@ -10,8 +10,11 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tinyprof.tui.app import LiveApp
-from tinyprof.tui.board import PANES, Board, places
+from tinyprof.tui.arrangement import PANES, places
+from tinyprof.tui.board import Board
 from tinyprof.tui.panes.file_list import FileList
+from tinyprof.tui.panes.heat_map import CellGrid
+from tinyprof.tui.panes.what_if import WhatIfPane
 from unit.tui.driving import drive
 
 SIZES = [(80, 19), (100, 32), (119, 60), (120, 24), (120, 32), (179, 50), (200, 52), (300, 92)]
@@ -66,6 +69,7 @@ def test_the_pane_with_the_keys_is_told_from_the_others(app: LiveApp) -> None:
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)])
 def test_the_filter_takes_a_line_of_the_files(app: LiveApp, size: tuple[int, int]) -> None:
     async def act(pilot: Pilot[None]) -> None:
+        await pilot.pause()
         files, before = app.query_one(FileList), app.query_one(FileList).outer_size.height
         await pilot.press("slash", "l")
         await pilot.pause()
@@ -76,3 +80,20 @@ def test_the_filter_takes_a_line_of_the_files(app: LiveApp, size: tuple[int, int
         assert files.outer_size.height == before
 
     drive(app, act, size)
+
+
+def test_keys_of_another_pane_act_there(app: LiveApp) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        await pilot.press("4")
+        paths = app.query_one(FileList).paths
+        await pilot.press("r")
+        assert app.query_one(FileList).paths == paths[::-1]
+        await pilot.press("t")
+        assert "/lib/" in app.query_one(FileList).paths
+        await pilot.press("4", "minus", "n")
+        assert (app.query_one(CellGrid).zoom, app.query_one(Board).current) == (2, "map")
+        await pilot.press("4", "x")
+        assert app.query_one(WhatIfPane).kernel.name == "mainline"
+        assert app.query_one(Board).current == "whatif"
+
+    drive(app, act)

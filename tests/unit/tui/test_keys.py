@@ -53,7 +53,7 @@ def test_the_cursor_chooses_the_file_that_the_map_shows(app: LiveApp) -> None:
         chosen = app.query_one(FileList).chosen
         assert chosen
         assert chosen.path == "/bin/busybox"
-        assert len(app.grid._cells) == 40
+        assert len(app.query_one(CellGrid)._cells) == 40
         await pilot.press("end")
         await pilot.pause()
         assert app.query_one(FileList).chosen != chosen
@@ -114,13 +114,13 @@ def test_the_whole_image_is_one_map_that_names_files(app: LiveApp) -> None:
     async def act(pilot: Pilot[None]) -> None:
         await pilot.press("a", "home", *["right"] * 45)
         await pilot.pause()
-        assert len(app.grid._cells) == 40 + 90 + 6 + 3
+        assert len(app.query_one(CellGrid)._cells) == 40 + 90 + 6 + 3
         caption = [app.query_one("#caption").render_line(y).text for y in (1, 2)]
         assert "page 5, offset 0x5000: cold" in caption[0]
         assert "/lib/libc.so" in caption[1]
         await pilot.press("a")
         await pilot.pause()
-        assert len(app.grid._cells) == 90
+        assert len(app.query_one(CellGrid)._cells) == 90
 
     drive(app, act)
 
@@ -336,7 +336,7 @@ def test_the_mouse_chooses_files_panes_pages_and_budgets(app: LiveApp) -> None:
         await pilot.click(files, offset=(95, 0))
         assert files.paths == sorted(files.paths)
         await pilot.click("#cells", offset=(15, 0))
-        assert app.grid.cursor == 5
+        assert app.query_one(CellGrid).cursor == 5
         await pilot.click("#tabs", offset=(16, 0))
         pane = app.query_one(WhatIfPane)
         assert app.query_one(Board).current == "whatif"

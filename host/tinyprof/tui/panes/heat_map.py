@@ -72,6 +72,7 @@ class CellGrid(ScrollView, can_focus=True):
         self.look = Look()
         self._subject: Subject | None = None
         self._drawn: dict[int, Strip] = {}
+        self._blank: Strip | None = None
         self.zoom = 1
         self.cursor = 0
 
@@ -98,8 +99,15 @@ class CellGrid(ScrollView, can_focus=True):
         self._lay_out()
         self.post_message(self.Moved())
 
+    def notify_style_update(self) -> None:
+        """Draw anew with another theme."""
+        super().notify_style_update()
+        self._drawn.clear()
+        self._blank = None
+
     def _lay_out(self) -> None:
         self._drawn.clear()
+        self._blank = None
         self.virtual_size = Size(self._width, -(-len(self._cells) // self._per_line))
         self.refresh()
 
@@ -160,6 +168,10 @@ class CellGrid(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         line = self.scroll_offset.y + y
+        if line and line * self._per_line >= len(self._cells):
+            # A large screen has many empty lines, and asking for a style is slow.
+            self._blank = self._blank or Strip.blank(self._width, self.rich_style)
+            return self._blank
         if line not in self._drawn:
             self._drawn[line] = self._draw(line).adjust_cell_length(self._width, self.rich_style)
         return self._drawn[line]

@@ -58,6 +58,8 @@ class TimelinePane(Widget, can_focus=True):
     def show(self, timeline: Timeline, epoch: int | None) -> None:
         """Draw this. `epoch`: the number of epochs after which the rest of the screen looks; None:
         now."""
+        if timeline is self._timeline and epoch == self._epoch:
+            return
         self._timeline, self._epoch = timeline, epoch
         self._arrange()
 
@@ -146,7 +148,8 @@ class TimelinePane(Widget, can_focus=True):
         most = max(column.used for column in self._columns) or 1
         label = f"{most:,}" if y == 0 else ""
         segments = [Segment(label[: LEFT - 1].rjust(LEFT - 1) + " ", base + Style(dim=True))]
-        level = most * (height - y - 0.5) / height
+        # The lowest line shows every epoch that used a page at all.
+        level = most * (height - y - 0.5) / height if y < height - 1 else 0.0
         for column in self._columns:
             style, glyph = base, " "
             if level < column.used:

@@ -9,6 +9,7 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tinyprof.live.checklist import NO_TARGET
 from tinyprof.live.snapshot import Snapshot
 from tinyprof.profile.temperature import Temperature
 from tinyprof.tables.columns import percent
@@ -31,19 +32,19 @@ Segments = list[Segment]
 
 
 class StatusHeader(Widget):
-    """Draws the totals of a snapshot. `state`: a word or two for what goes on. `alarming`: it
-    should not go on."""
+    """Draws the totals of a snapshot. `state`: a word or two for what goes on."""
 
     def __init__(self, title: str, state: str) -> None:
         super().__init__(id="status")
         self._title = title
         self._state = state
-        self._alarming = False
+        self._alarm = ""
         self._snapshot = Snapshot()
 
-    def show(self, snapshot: Snapshot, state: str, *, alarming: bool = False) -> None:
-        """Draw this from now on."""
-        self._snapshot, self._state, self._alarming = snapshot, state, alarming
+    def show(self, snapshot: Snapshot, state: str, *, alarm_text: str = "") -> None:
+        """Draw this from now on. `alarm_text`: what must not be overlooked, in a line of its
+        own."""
+        self._snapshot, self._state, self._alarm = snapshot, state, alarm_text
         self._fit()
         self.refresh()
 
@@ -64,13 +65,17 @@ class StatusHeader(Widget):
 
     def _lines(self, base: Style) -> list[Segments]:
         pages, line = self._pages(base), self._line(base)
+        top = [self._who(base), self._how(base)]
+        if self._alarm:
+            text = f" {self._alarm}".ljust(self.size.width)
+            top.insert(1, [Segment(text, base + alarm())])
         together = [*pages, Segment(" ·", base), *line]
         if sum(cell_len(segment.text) for segment in together) <= self.size.width:
-            return [self._who(base), self._how(base), together]
-        return [self._who(base), self._how(base), pages, line]
+            return [*top, together]
+        return [*top, pages, line]
 
     def _who(self, base: Style) -> Segments:
-        state = base + alarm() if self._alarming else base + Style(reverse=True)
+        state = base + alarm() if self._alarm else base + Style(reverse=True)
         room = self.size.width - cell_len(self._state) - 4
         return [
             Segment(f" {self._state} ", state),
@@ -82,7 +87,9 @@ class StatusHeader(Widget):
         others."""
         hello = self._snapshot.hello
         if not hello:
-            no_target = "" if self._state == "reading" else " · no target heard yet"
+            line = self._snapshot.line
+            headline = line.headline if line else NO_TARGET
+            no_target = "" if self._state == "reading" else f" · {headline}"
             return ending(self._title, max(TITLE_LEAST, room - len(no_target))) + no_target
         volume = next(iter(hello.volumes), None)
         long = [f"Linux {hello.kernel} {hello.arch}, agent {hello.agent}"]
@@ -129,7 +136,7 @@ class StatusHeader(Widget):
         name = f"phase {shown(it.phase)}" if it.phase else ""
         if has_settled(it.profile):
             return name or "steady state", True
-        if it.unresolved:
+        if it.unresolved or it.hello is None:
             return name or "no phase yet", True
         if name:
             return f"{name}, still starting up: figures are not final", False

@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tinyprof.tui.board import TITLES
+from tinyprof.tui.arrangement import TITLES
 
 NAMES = tuple(f" {number} {title} " for number, title in enumerate(TITLES, 1))
 """The names, in the order of the keys."""

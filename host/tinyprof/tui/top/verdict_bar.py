@@ -103,6 +103,8 @@ class VerdictBar(Widget):
         segments = [Segment(label.ljust(LABEL), style)]
         for column in self._table:
             text = column[y] if y < len(column) else ""
+            if width < COLUMN:
+                text = text.replace(" KiB", " K")
             segments.append(Segment(text[: width - 1].ljust(width), base + Style(bold=y > 0)))
         if y == 1 and len(self._table) == 1 and (why := self._why_others):
             segments.append(Segment(f"  {why}", base + Style(dim=True)))
