@@ -257,3 +257,34 @@ def test_the_axis_can_be_read_under_the_marker(app: LiveApp, presses: int) -> No
         assert "▲" not in axis
 
     drive(app, act)
+
+
+def test_the_log_follows_its_newest_line_until_somebody_looks_back(
+    news: News, capture: Path
+) -> None:
+    feed = Told([replace(news, over=False, log=_lines(0, 100))], capture, live=True)
+    app = LiveApp(feed, write)
+
+    async def act(pilot: Pilot[None]) -> None:
+        pane = app.query_one("#log")
+
+        def shown() -> str:
+            return "".join(pane.render_line(y).text for y in range(pane.size.height))
+
+        await pilot.press("4")
+        await pilot.pause()
+        assert "line 99 " in shown()
+        await pilot.press("home")
+        await pilot.pause()
+        feed.post(replace(news, over=False, log=_lines(100, 110)))
+        await pilot.pause()
+        assert "line 0 " in shown()
+        await pilot.press("end")
+        await pilot.pause()
+        assert "line 109 " in shown()
+
+    drive(app, act)
+
+
+def _lines(first: int, end: int) -> tuple[str, ...]:
+    return tuple(f"     1.0 s  line {number} " for number in range(first, end))

@@ -8,6 +8,7 @@ on it.
 
 from __future__ import annotations
 
+import textwrap
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
@@ -41,6 +42,8 @@ OFFSET_WIDTH = 10
 """Cells that the offset of a line takes."""
 NAMES_LEAST = 12
 """Cells beside the map from which on the names of files stand there."""
+ONE_LINE = 78
+"""Cells that the words for a page need in one line."""
 ZOOM_MAX = 64
 """Pages in one cell at most."""
 
@@ -233,12 +236,20 @@ class Caption(Widget):
         self._scale, self._page, self._path, self._names = scale, page, path, names
         self.refresh()
 
+    def on_resize(self) -> None:
+        """Take another line where the words for a page do not fit into one."""
+        height = 3 if self.size.width >= ONE_LINE else 4
+        if self.styles.height is None or self.styles.height.value != height:
+            self.styles.height = height
+
     def render_line(self, y: int) -> Strip:
         base, width = self.rich_style, self.size.width
         if y == 0:
             segments = [*step_legend(base, self._look), Segment(self._scale, base)]
-        elif y == 1:
-            segments = [Segment(f" {self._page}", base + Style(bold=True))]
+        elif y < self.size.height - 1:
+            words = textwrap.wrap(self._page, max(8, width - 1))
+            text = words[y - 1] if y <= len(words) else ""
+            segments = [Segment(f" {text}", base + Style(bold=True))]
         else:
             names = f" {self._names}" if self._names else ""
             path = ending(self._path, max(12, width - cell_len(names) - 2))

@@ -30,30 +30,34 @@ class LinePane(ScrollView, can_focus=True):
         self._empty, self._indent = empty, indent
         self._open = ""
         self._wrapped_at = 0
+        self._follows = True
 
     def add(self, lines: Iterable[str], open_line: str = "") -> None:
         """Add lines below. `open_line`: a line that has not ended, such as a prompt."""
         new = list(lines)
         if not new and open_line == self._open:
             return
-        follows = self.scroll_offset.y >= self.max_scroll_y
         self._lines.extend(new)
         for line in new:
             self._rows.extend(self._wrapped(line))
         self._open = open_line
-        self._lay_out(follows=follows)
+        self._lay_out()
 
     def on_resize(self) -> None:
         """Wrap all lines anew: they are as wide as there is room."""
         width = self.scrollable_content_region.width
-        if width == self._wrapped_at:
-            return
-        follows = self.scroll_offset.y >= self.max_scroll_y
-        self._wrapped_at = width
-        self._rows.clear()
-        for line in self._lines:
-            self._rows.extend(self._wrapped(line))
-        self._lay_out(follows=follows)
+        if width != self._wrapped_at:
+            self._wrapped_at = width
+            self._rows.clear()
+            for line in self._lines:
+                self._rows.extend(self._wrapped(line))
+        self._lay_out()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Follow the newest line from now on, or no more. A hidden pane goes on as it was."""
+        super().watch_scroll_y(old_value, new_value)
+        if self.size.height:
+            self._follows = new_value >= self.max_scroll_y
 
     def _wrapped(self, line: str) -> list[str]:
         width = self._wrapped_at
@@ -63,11 +67,11 @@ class LinePane(ScrollView, can_focus=True):
             return chop_cells(line, width)
         return textwrap.wrap(line, width, subsequent_indent=" " * self._indent) or [line]
 
-    def _lay_out(self, *, follows: bool) -> None:
+    def _lay_out(self) -> None:
         height = len(self._rows) + len(self._wrapped(self._open)) * bool(self._open)
         self.virtual_size = Size(max(1, self._wrapped_at), height)
-        if follows:
-            self.scroll_end(animate=False)
+        if self._follows:
+            self.scroll_end(animate=False, immediate=True)
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
