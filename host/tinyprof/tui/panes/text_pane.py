@@ -71,7 +71,7 @@ class LinePane(ScrollView, can_focus=True):
         height = len(self._rows) + len(self._wrapped(self._open)) * bool(self._open)
         self.virtual_size = Size(max(1, self._wrapped_at), height)
         if self._follows:
-            self.scroll_end(animate=False, immediate=True)
+            self.scroll_end(animate=False, immediate=True, force=True)
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
