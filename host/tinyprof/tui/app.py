@@ -8,6 +8,7 @@ writes go through `save`, which puts a file in place whole or not at all.
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -48,6 +49,10 @@ from tinyprof.tui.top.state import ViewState
 from tinyprof.tui.top.tabs import PaneTabs
 from tinyprof.tui.top.verdict_bar import VerdictBar
 
+COLLECT_AFTER = (10_000, 10, 100)
+"""Objects, and collections of younger objects, after which garbage is collected. A full collection
+of a large profile holds a key up for a tenth of a second. Profiles have no cycles, so it is
+seldom needed."""
 SWITCH_SECONDS = 0.0005
 """Seconds that a thread may hold the interpreter while another waits."""
 
@@ -130,6 +135,7 @@ class LiveApp(QuietApp):
         """Begin to show the feed."""
         # A key must not wait while the recorder's thread counts.
         sys.setswitchinterval(SWITCH_SECONDS)
+        gc.set_threshold(*COLLECT_AFTER)
         self._show_header()
         self.query_one(FileList).focus()
         self._feed.start(self._post)
