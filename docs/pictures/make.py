@@ -24,10 +24,10 @@ from tinyprof.live.playback import FinishedCapture
 from tinyprof.live.snapshot import Snapshot
 from tinyprof.plan.what_if import what_if
 from tinyprof.profile.resolve import make_profile
+from tinyprof.record.observing import Wish
 from tinyprof.record.sim import RECORDED
 from tinyprof.report.html.svg import curve_picture
 from tinyprof.tui.app import LiveApp
-from tinyprof.wire.frames import Command
 
 HERE = Path(__file__).resolve().parent
 SIZE = (120, 36)
@@ -56,7 +56,7 @@ class Still:
     def stop(self) -> None:
         """A still has no end to ask for."""
 
-    def command(self, command: Command) -> None:
+    def command(self, command: Wish) -> None:
         """A finished recording takes none."""
 
     def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:

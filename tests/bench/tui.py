@@ -2,9 +2,9 @@
 """Measures the live view. Prints one line a figure, `name value unit`.
 
 A synthetic target: 20,000 pages in 2,000 files, 10,000 records a second in epochs of a second,
-drawn without a terminal at 120 x 40. `core` is the process's time over wall time while that
-arrives; `key` is a key press to the end of its redraw meanwhile; `frame` is from the command to
-the first line on a real pty.
+drawn without a terminal at 120 x 40 and at 300 x 100. `core` is the process's time over wall time
+while that arrives; `key` is a key press to the end of its redraw meanwhile; `frame` is from the
+command to the first line on a real pty. Arguments choose parts: live, view, memory.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ from tinyprof.live.recording import LiveRecording
 from tinyprof.live.snapshot import LiveHeat
 from tinyprof.pages import Fsid
 from tinyprof.record.diagnosis import LineWatch
-from tinyprof.record.recorder import Observer, Recording, StopAfter, record
+from tinyprof.record.observing import Observer, Recording, StopAfter, Wish
+from tinyprof.record.recorder import record
 from tinyprof.tui.app import LiveApp
-from tinyprof.wire.frames import Command, Event, encode_message
+from tinyprof.wire.frames import Event, encode_message
 from tinyprof.wire.messages import EpochEnd, Hello, Pages, Volume
 from tinyprof.wire.sequence import Frame
 
@@ -50,6 +51,7 @@ SECONDS = 15
 WARM_UP = 3
 VIEW_EPOCHS = 20
 HOUR_EPOCHS, EPOCH_VARIETY = 3600, 4
+SIZES = {"tui": (120, 40), "tui-300x100": (300, 100)}
 KEYS = ("down", "down", "up", "pagedown", "s", "pageup")
 TINYPROF = Path(sys.executable).with_name("tinyprof")
 
@@ -144,13 +146,13 @@ class WatchedApp(LiveApp):
         self.drawn.set()
 
 
-async def live(index: ImageIndex) -> None:
+async def live(index: ImageIndex, size: tuple[int, int], name: str) -> None:
     link = PacedLink(index)
 
     def begin(
         observer: Observer,
         on_events: Callable[[Sequence[Event]], None],
-        commands: Callable[[], Iterable[Command]],
+        commands: Callable[[], Iterable[Wish]],
         stop: Callable[[], bool],
     ) -> Recording:
         with tempfile.TemporaryFile(buffering=0) as file:
@@ -169,12 +171,14 @@ async def live(index: ImageIndex) -> None:
     feed = LiveRecording("bench", Path("bench.tpcap"), index, begin)
     app = WatchedApp(feed)
     waits = []
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=size) as pilot:
         link._began = monotonic()
         await asyncio.sleep(WARM_UP)
         wall, used = monotonic(), process_time()
         await asyncio.sleep(SECONDS / 2)
-        show("tui-core", round((process_time() - used) / (monotonic() - wall), 3), "of-one-core")
+        show(
+            f"{name}-core", round((process_time() - used) / (monotonic() - wall), 3), "of-one-core"
+        )
         while monotonic() - wall < SECONDS - WARM_UP:
             for key in KEYS:
                 app.drawn.clear()
@@ -187,8 +191,8 @@ async def live(index: ImageIndex) -> None:
         feed.stop()
     assert records > EPOCH_RECORDS * SECONDS / 3, "the line did not come as fast as it should"
     waits.sort()
-    show("tui-key-median", round(1000 * waits[len(waits) // 2], 1), "ms")
-    show("tui-key-p99", round(1000 * waits[len(waits) * 99 // 100], 1), "ms")
+    show(f"{name}-key-median", round(1000 * waits[len(waits) // 2], 1), "ms")
+    show(f"{name}-key-p99", round(1000 * waits[len(waits) * 99 // 100], 1), "ms")
 
 
 def memory(index: ImageIndex) -> None:
@@ -272,9 +276,14 @@ def drawn(capture: Path, what: str) -> tuple[float, float]:
 
 def main() -> None:
     index = make_index()
-    view(index)
-    memory(index)
-    asyncio.run(live(index))
+    wanted = set(sys.argv[1:]) or {"live", "view", "memory"}
+    if "view" in wanted:
+        view(index)
+    if "memory" in wanted:
+        memory(index)
+    if "live" in wanted:
+        for name, size in SIZES.items():
+            asyncio.run(live(index, size, name))
 
 
 if __name__ == "__main__":

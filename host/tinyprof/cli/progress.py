@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from tinyprof.capture.format import ENDED
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Totals
+from tinyprof.live.checklist import NO_TARGET, TEXT_ONLY
 from tinyprof.live.recording import ConsoleFile
 from tinyprof.record.recorder import Recording
 from tinyprof.tables.ledger import ledger_fields, losses_text
@@ -65,16 +66,23 @@ class Screen:
         self._clock = clock
         self._console_file = console_file
         self._console = b""
+        self._console_at = clock()
+        self._has_text = False
         self._drawn = False
         self._shown_at = clock()
         self._shown_records = 0
 
     def progress(self, totals: Callable[[], Totals]) -> None:
+        if self._console and self._clock() - self._console_at >= TERMINAL_SECONDS:
+            # A prompt has no end, and must be seen.
+            self.finish()
         since = self._clock() - self._shown_at
         if since < (TERMINAL_SECONDS if self._terminal else LOG_SECONDS):
             return
         now = totals()
-        line = progress_text(now, (now.records - self._shown_records) / since)
+        line = progress_text(
+            now, (now.records - self._shown_records) / since, has_text=self._has_text
+        )
         self._shown_at, self._shown_records = self._clock(), now.records
         if self._terminal:
             # A line that wraps could not be drawn over.
@@ -85,6 +93,7 @@ class Screen:
 
     def console(self, text: bytes) -> None:
         self._keep(text)
+        self._console_at, self._has_text = self._clock(), True
         *lines, self._console = (self._console + text).split(b"\n")
         for line in lines:
             self.say(shown_line(line))
@@ -126,8 +135,14 @@ class Screen:
             self._out.flush()
 
 
-def progress_text(totals: Totals, rate: float) -> str:
-    """Return the progress line. `rate`: records a second since the last one."""
+def progress_text(totals: Totals, rate: float, *, has_text: bool = False) -> str:
+    """Return the progress line. `rate`: records a second since the last one. `has_text`: the
+    target has printed something."""
+    if totals.away:
+        return f"{totals.seconds:6.1f} s THE PORT IS AWAY: plug it in again; still waiting for it"
+    if totals.hello is None and not totals.records:
+        state = TEXT_ONLY if has_text else NO_TARGET
+        return f"{totals.seconds:6.1f} s {state}: {counted(totals.bytes, 'byte')} arrived"
     return (
         f"{totals.seconds:6.1f} s {rate:7.0f} records/s {counted(totals.records, 'record')} "
         f"{counted(totals.pages, 'page')} {counted(totals.epochs, 'epoch')}, "

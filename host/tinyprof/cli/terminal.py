@@ -35,8 +35,13 @@ LOOK_MS = 200
 
 
 def has_terminal() -> bool:
-    """Whether keys come from a terminal, and both streams go to one."""
-    return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    """Whether keys come from a terminal, and both streams go to one that can be drawn on."""
+    return not is_dumb() and all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+
+
+def is_dumb() -> bool:
+    """Whether the terminal knows no cursor, such as that of an editor."""
+    return os.environ.get("TERM") == "dumb"
 
 
 @contextlib.contextmanager
@@ -148,11 +153,13 @@ def record_on_screen(
     console: ConsoleFile | None,
     wanted: EndWanted,
     contents: Contents | None,
+    baud: int = 0,
 ) -> Recording:
     """Record under the live view, until somebody leaves it or the recording ends by itself.
 
     What the target prints goes to `console`, too. `wanted`: whether a signal asked for the end.
-    `contents`: the files in flash, if they are at hand. The recording goes on without the view
+    `contents`: the files in flash, if they are at hand. `baud`: the rate of the port, if it has
+    one. The recording goes on without the view
 
     1. if the terminal goes away;
     2. if the view fails, which is said.
@@ -163,7 +170,7 @@ def record_on_screen(
     from tinyprof.live.recording import LiveRecording  # noqa: PLC0415
     from tinyprof.tui.app import LiveApp  # noqa: PLC0415
 
-    feed = LiveRecording(title, capture, index, begin, console)
+    feed = LiveRecording(title, capture, index, begin, console, baud)
     app = LiveApp(feed, replace_file, wanted, contents, lambda: wanted.terminal_is_gone)
     try:
         app.run()

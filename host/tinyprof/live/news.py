@@ -8,15 +8,18 @@ character.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from tinyprof.capture.format import Ending
 from tinyprof.live.snapshot import Snapshot
+from tinyprof.record.observing import Wish
 from tinyprof.text import shown, shown_line
-from tinyprof.wire.frames import Command
+from tinyprof.wire.frames import Event, HostMark
+from tinyprof.wire.messages import Mark
+from tinyprof.wire.sequence import Frame
 
 INTERVAL = 0.25
 """Seconds between two pieces of news."""
@@ -35,7 +38,9 @@ LINES_MAX = 2000
 class News:
     """The state, and the lines since the last news. `warnings` stand in the log, too.
 
-    `over`: these are the last news. `leave`: the view may close, as somebody wanted.
+    `over`: these are the last news. `leave`: the view may close, as somebody wanted. `open_line`:
+    console text whose line has not ended, such as a prompt. `why`: why the recording ended, where
+    nobody had asked for it.
     """
 
     snapshot: Snapshot
@@ -44,6 +49,8 @@ class News:
     warnings: tuple[str, ...] = ()
     over: bool = False
     leave: bool = False
+    open_line: str = ""
+    why: str = ""
 
 
 Post = Callable[[News], None]
@@ -65,8 +72,8 @@ class Feed(Protocol):
         """Ask for the end. The last news come soon after."""
         ...
 
-    def command(self, command: Command) -> None:
-        """Have the recorder carry out a command soon."""
+    def command(self, command: Wish) -> None:
+        """Have the recorder carry out a wish soon."""
         ...
 
     def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
@@ -103,13 +110,24 @@ class _Notes:
         self._warnings.append(shown(text))
         del self._warnings[:-WARNINGS_MAX]
 
+    def marks(self, seconds: float, events: Iterable[Event]) -> None:
+        """Log the marks among these events, whoever set them."""
+        for event in events:
+            if isinstance(event, HostMark):
+                self.log(seconds, f"mark: {event.text}")
+            elif isinstance(event, Frame) and isinstance(event.message, Mark):
+                self.log(seconds, f"mark of the target: {event.message.text}")
+
     def flush(self) -> None:
         """Take the last line of console text, which has no end."""
         if self._rest:
             self.console(b"\n")
 
-    def news(self, snapshot: Snapshot, *, over: bool = False, leave: bool = False) -> News:
+    def news(
+        self, snapshot: Snapshot, *, over: bool = False, leave: bool = False, why: str = ""
+    ) -> News:
         lines = (tuple(self._console), tuple(self._log), tuple(self._warnings))
-        news = News(snapshot, *lines, over, leave)
+        rest = shown_line(self._rest).expandtabs()
+        news = News(snapshot, *lines, over, leave, rest, why)
         self._console, self._log, self._warnings = [], [], []
         return news

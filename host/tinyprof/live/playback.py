@@ -16,8 +16,9 @@ from tinyprof.capture.reader import CaptureReader
 from tinyprof.errors import TinyprofError
 from tinyprof.live.news import INTERVAL, Post, _Notes
 from tinyprof.live.snapshot import LiveHeat, Snapshot
+from tinyprof.record.observing import Wish
 from tinyprof.text import shown
-from tinyprof.wire.frames import Command, ConsoleText, Event
+from tinyprof.wire.frames import ConsoleText, Event
 from tinyprof.wire.messages import EpochEnd, Hello, Pages
 from tinyprof.wire.sequence import Frame
 from tinyprof.wire.source import TouchSource, other_source, source_text
@@ -86,7 +87,7 @@ class FinishedCapture:
     def stop(self) -> None:
         self._stop.set()
 
-    def command(self, command: Command) -> None:
+    def command(self, command: Wish) -> None:
         """Does nothing: a finished recording takes no commands."""
 
     def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
@@ -143,6 +144,7 @@ class FinishedCapture:
         for event in reader.events():
             batch.append(event)
             self._target.take(event)
+            notes.marks(self._target.seconds, (event,))
             if isinstance(event, ConsoleText):
                 notes.console(event.data)
             elif isinstance(event, Frame) and isinstance(event.message, Hello):

@@ -16,19 +16,20 @@ from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.parts import part_paths
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Totals, loss_counts
+from tinyprof.live.checklist import LineState
 from tinyprof.live.news import ASKED_FOR, INTERVAL, Post, _Notes
 from tinyprof.live.playback import snapshot_at
 from tinyprof.live.snapshot import LiveHeat, Snapshot
-from tinyprof.record.recorder import Observer, Recording
+from tinyprof.record.observing import Keystrokes, Observer, Recording, Typing, Wish
 from tinyprof.text import epoch_text
-from tinyprof.wire.frames import Command, Event, HostMark
+from tinyprof.wire.frames import Event, HostMark
 from tinyprof.wire.messages import EpochLength, Rearm, Trace
 
 BeginRecording = Callable[
     [
         Observer,
         Callable[[Sequence[Event]], None],
-        Callable[[], Iterable[Command]],
+        Callable[[], Iterable[Wish]],
         Callable[[], bool],
     ],
     Recording,
@@ -58,6 +59,7 @@ class LiveRecording:
         index: ImageIndex | None,
         begin: BeginRecording,
         console: ConsoleFile | None = None,
+        baud: int = 0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.title = title
@@ -67,11 +69,13 @@ class LiveRecording:
         self._index = index
         self._begin = begin
         self._console = console
+        self._baud = baud
+        self._text_bytes = 0
         self._heat = LiveHeat(index)
         self._notes = _Notes()
         self._clock = clock
         self._began = self._posted = clock()
-        self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[Wish] = queue.SimpleQueue()
         self._totals = Totals()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -95,7 +99,7 @@ class LiveRecording:
         if self._thread:
             self._thread.join()
 
-    def command(self, command: Command) -> None:
+    def command(self, command: Wish) -> None:
         self._commands.put(command)
 
     def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:
@@ -103,7 +107,7 @@ class LiveRecording:
 
     def _run(self) -> None:
         try:
-            self.recording = self._begin(self, self._heat.take, self._due, self._stop.is_set)
+            self.recording = self._begin(self, self._take, self._due, self._stop.is_set)
         except BaseException as error:
             # The waiting thread raises it, where it can be told.
             self.crash = error
@@ -117,7 +121,12 @@ class LiveRecording:
         leave = bool(
             self.recording and not self.recording.fault and self.recording.ending in ASKED_FOR
         )
-        self._post(self._notes.news(snapshot, over=True, leave=leave))
+        why = "" if leave else self._why()
+        self._post(self._notes.news(snapshot, over=True, leave=leave, why=why))
+
+    def _take(self, events: Sequence[Event]) -> None:
+        self._notes.marks(self._elapsed(), events)
+        self._heat.take(events)
 
     def _last_snapshot(self) -> Snapshot:
         """Return the state at the end. Without last news the view would never close."""
@@ -130,7 +139,14 @@ class LiveRecording:
 
     def _snapshot(self, *, whole: bool = False) -> Snapshot:
         snapshot = self._heat.snapshot(self._elapsed(), whole=whole)
-        return replace(snapshot, counts_by_cause=loss_counts(self._totals), away=self._totals.away)
+        counts, away = loss_counts(self._totals), self._totals.away
+        return replace(snapshot, counts_by_cause=counts, away=away, line=self._line_state())
+
+    def _line_state(self) -> LineState:
+        it = self._totals
+        return LineState(
+            self.title, self._baud, self._elapsed(), it.away, it.bytes, self._text_bytes
+        )
 
     def _why(self) -> str:
         if not self.recording:
@@ -140,11 +156,12 @@ class LiveRecording:
         ending = self.recording.ending
         return ENDED[ending] if ending is not None else "unknown"
 
-    def _due(self) -> list[Command]:
-        commands = []
+    def _due(self) -> list[Wish]:
+        commands: list[Wish] = []
         while not self._commands.empty():
             commands.append(self._commands.get())
-            self._notes.log(self._elapsed(), command_text(commands[-1]))
+            if words := command_text(commands[-1]):
+                self._notes.log(self._elapsed(), words)
         return commands
 
     def _elapsed(self) -> float:
@@ -159,6 +176,7 @@ class LiveRecording:
 
     def console(self, text: bytes) -> None:
         """The target printed this."""
+        self._text_bytes += len(text)
         self._notes.console(text)
         try:
             if self._console:
@@ -174,11 +192,14 @@ class LiveRecording:
         self._notes.warning(self._elapsed(), str(warning))
 
 
-def command_text(command: Command) -> str:
-    """Return a command in words."""
+def command_text(command: Wish) -> str:
+    """Return a wish in words; none for keystrokes, and for marks, which are logged when they are
+    stored."""
     match command:
-        case HostMark(text):
-            return f"mark: {text}"
+        case HostMark() | Keystrokes():
+            return ""
+        case Typing(on):
+            return f"typing to the target {'began' if on else 'ended'}"
         case EpochLength(ms):
             return f"to the target: {epoch_text(ms)}"
         case Rearm():

@@ -17,6 +17,8 @@ from tinyprof.capture.index import ImageIndex, StoredSizes, WrongImageError, sto
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.boots import Boot
 from tinyprof.heat.losses import NO_LOSSES, Losses
+from tinyprof.live.checklist import LineState
+from tinyprof.live.timeline import NO_TIMELINE, TimedBoot, Timeline, TimelineBuilder
 from tinyprof.plan.what_if import WhatIf, what_if
 from tinyprof.profile.merge import merge_profiles
 from tinyprof.profile.model import Profile
@@ -45,6 +47,9 @@ class Snapshot:
     - `version`: grows when `profile`, `rows` and `curve` change.
     - `curve`: that of a kernel that maps any page. `stored`: bytes that pages take in the image.
     - `unresolved`: why there are no rows.
+    - `phase`: the name of the mark that began the running phase; empty before the first.
+    - `line`: the state of a line that is being recorded.
+    - `timeline`: its epochs, as of the last look at the pages.
     """
 
     seconds: float = 0.0
@@ -65,6 +70,9 @@ class Snapshot:
     stored: StoredSizes = field(default_factory=dict)
     unresolved: str = ""
     version: int = 0
+    phase: str = ""
+    line: LineState | None = None
+    timeline: Timeline = NO_TIMELINE
 
     @property
     def counts(self) -> tuple[int, int, int, int]:
@@ -96,7 +104,8 @@ class LiveHeat:
             image_size=index.size if index else 0,
             image_pages=sum(tables.values()),
         )
-        self._boot = Boot()
+        self._timeline = TimelineBuilder()
+        self._boot: Boot = TimedBoot(self._timeline)
         self._boots = 1
         self._earlier: list[Profile] = []
         self._records_before = 0
@@ -127,7 +136,8 @@ class LiveHeat:
         self._losses_before += boot.losses
         if len(self._earlier) < BOOTS_MAX and (profile := self._profile_of(boot)):
             self._earlier.append(profile)
-        self._boot = Boot()
+        self._timeline.end_boot()
+        self._boot = TimedBoot(self._timeline)
         self._boots += 1
 
     def finish(self) -> None:
@@ -165,6 +175,7 @@ class LiveHeat:
             records=records,
             losses=self._losses_before + boot.losses,
             rates=tuple(self._rates),
+            phase=_phase(boot),
         )
         return self._last
 
@@ -176,6 +187,7 @@ class LiveHeat:
             rows=tuple(file_rows(profile, self._stored)) if profile else (),
             curve=what_if(profile, self._stored) if profile else None,
             unresolved=self._unresolved(),
+            timeline=self._timeline.timeline(),
             version=last.version + 1,
         )
 
@@ -206,6 +218,12 @@ class LiveHeat:
 
 def _records(boot: Boot) -> int:
     return sum(volume.records for volume in boot.volumes.values())
+
+
+def _phase(boot: Boot) -> str:
+    """Return the name of the running phase, of the volume with the most epochs."""
+    volume = max(boot.volumes.values(), key=lambda it: it.ended, default=None)
+    return volume.phases[-1].name if volume else ""
 
 
 def _is_one_epoch(boot: Boot) -> bool:

@@ -9,17 +9,25 @@ epoch had.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from time import monotonic
-from typing import Protocol
 
 from tinyprof.capture.format import CaptureError, Ending
 from tinyprof.capture.parts import RollingWriter
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.errors import TinyprofError
-from tinyprof.heat.totals import Tally, Totals, console_text, loss_counts
+from tinyprof.heat.totals import Tally, Totals, loss_counts
 from tinyprof.record.diagnosis import LineWarning, LineWatch
+from tinyprof.record.observing import (
+    NO_LIMITS,
+    Keystrokes,
+    Observer,
+    Recording,
+    StopAfter,
+    Typing,
+    Wish,
+)
 from tinyprof.record.return_path import ReturnPath
+from tinyprof.wire.early_text import EarlyText
 from tinyprof.wire.frames import STRETCH_MAX, Command, Event, FrameDecoder, HostMark, primer
 from tinyprof.wire.messages import Rearm
 from tinyprof.wire.port import Link, LinkError
@@ -64,47 +72,7 @@ def _silent(seconds: float) -> LineWarning:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """A finished recording. `fault`: the first thing that made it fail. `ending` None: the fault
-    ended it."""
-
-    totals: Totals
-    ending: Ending | None
-    fault: TinyprofError | None = None
-
-
-class Observer(Protocol):
-    """Is told what happens, as it happens."""
-
-    def progress(self, totals: Callable[[], Totals]) -> None:
-        """Called after every read, and every quarter second of silence. Asking for the totals
-        takes time."""
-        ...
-
-    def console(self, text: bytes) -> None:
-        """The target printed this."""
-        ...
-
-    def warning(self, warning: TinyprofError) -> None:
-        """Something is wrong. The recording goes on."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class StopAfter:
-    """When to stop: after `seconds`, after `epochs` have ended, or when a call says so.
-
-    `stop()`: a signal asks for the end. `leave()`: somebody left the live view.
-    """
-
-    seconds: float | None = None
-    epochs: int | None = None
-    stop: Callable[[], bool] = lambda: False
-    leave: Callable[[], bool] = lambda: False
-
-
-def no_commands() -> Iterable[Command]:
+def no_commands() -> Iterable[Wish]:
     """Return the commands of a recording that nobody steers."""
     return ()
 
@@ -118,10 +86,10 @@ def record(
     writer: CaptureWriter | RollingWriter,
     watch: LineWatch,
     observer: Observer,
-    limits: StopAfter = StopAfter(),
+    limits: StopAfter = NO_LIMITS,
     *,
     epoch_ms: int | None = None,
-    commands: Callable[[], Iterable[Command]] = no_commands,
+    commands: Callable[[], Iterable[Wish]] = no_commands,
     on_events: Callable[[Sequence[Event]], None] = nobody_listens,
     one_way: bool = False,
     clock: Callable[[], float] = monotonic,
@@ -172,11 +140,12 @@ class _Session:
         self._rearmed_at = float("-inf")
         self._epochs_before_part = 0
         self._tally.away = link.away
+        self._text, self._is_quiet, self._typing = EarlyText(), False, False
         self._silence = self._now = 0.0
         self._said_silence = False
         self.ending: Ending | None = None
 
-    def run(self, limits: StopAfter, commands: Callable[[], Iterable[Command]]) -> None:
+    def run(self, limits: StopAfter, commands: Callable[[], Iterable[Wish]]) -> None:
         """Take what comes until the end. Raises CaptureError, and LinkError if the link fails."""
         self.answer([])
         while not self.over(limits):
@@ -212,6 +181,7 @@ class _Session:
     def take(self, data: bytes) -> None:
         """Store, decode, acknowledge, in this order: only what is stored is acknowledged."""
         self._look_at_port()
+        self._is_quiet = not data
         writer = self._writer
         if isinstance(writer, RollingWriter) and writer.is_enough(self._elapsed()):
             events = self._store_and_roll(writer, data)
@@ -294,12 +264,16 @@ class _Session:
         return hello is not None and 0 < hello.epoch_ms <= EPOCH_MS_MAX
 
     def _ask_for_an_end(self) -> None:
-        if self._return_path and self._elapsed() - self._rearmed_at >= REARM_SECONDS:
+        is_due = not self._typing and self._elapsed() - self._rearmed_at >= REARM_SECONDS
+        if self._return_path and is_due:
             self._rearmed_at = self._elapsed()
             self._link.write(self._return_path.say(Rearm()))
 
-    def obey(self, command: Command) -> None:
-        """Store a mark, and send a command to the target."""
+    def obey(self, command: Wish) -> None:
+        """Store a mark, and send a command or keystrokes to the target."""
+        if isinstance(command, Keystrokes | Typing):
+            self._type(command)
+            return
         if isinstance(command, HostMark):
             self._write(len(self._unwritten))
             self._writer.mark(command.text)
@@ -308,13 +282,23 @@ class _Session:
             command = Rearm()
         elif not self._return_path:
             self._observer.warning(_ONE_WAY)
-        if not self._return_path:
+        if not self._return_path or self._typing:
             return
         if isinstance(command, Rearm):
             self._link.write(self._return_path.say(command))
         else:
             self._return_path.wants(command)
             self.answer([])
+
+    def _type(self, wish: Keystrokes | Typing) -> None:
+        if isinstance(wish, Typing):
+            self._typing = wish.on
+            if self._return_path and not wish.on:
+                self._return_path.reopened()
+        elif self._link.writable:
+            self._link.write(wish.data.replace(b"\0", b""))
+        else:
+            self._observer.warning(_ONE_WAY)
 
     def _look_at_port(self) -> None:
         """Say and store that the port went away. Once it is back, ask the target anew."""
@@ -336,7 +320,7 @@ class _Session:
 
     def answer(self, events: list[Event]) -> None:
         """Send the target what is due now."""
-        if not self._return_path:
+        if not self._return_path or self._typing:
             return
         if words := self._return_path.due(self._elapsed(), events, self._decoder.sequence):
             self._link.write(words)
@@ -374,7 +358,8 @@ class _Session:
                 self._reboots += 1
                 if self._reboots <= REBOOTS_SAID:
                     self._observer.warning(_REBOOTED)
-        if text := console_text(events):
+        text = self._text.take(events, self._decoder.pending, is_quiet=self._is_quiet)
+        if text:
             self._observer.console(text)
 
     def totals(self) -> Totals:

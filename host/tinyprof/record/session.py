@@ -24,20 +24,20 @@ from tinyprof.disk import DiskError, kept_safe, refuse_inputs
 from tinyprof.errors import TinyprofError
 from tinyprof.record.diagnosis import LineWatch
 from tinyprof.record.noise import Noise
+from tinyprof.record.observing import Observer, Recording, StopAfter, Wish
 from tinyprof.record.recorder import (
-    Observer,
-    Recording,
-    StopAfter,
     no_commands,
     nobody_listens,
     record,
 )
 from tinyprof.record.sim import QUIET, open_sim
 from tinyprof.text import shown
-from tinyprof.wire.frames import Command, Event, HostMark
+from tinyprof.wire.frames import Event, HostMark
 from tinyprof.wire.port import Link, NoSuchPortError, SerialLink, open_link
 from tinyprof.wire.reconnect import LastingLink
 
+WITH_RATE = ("/dev/tty", "/dev/serial/", "rfc2217://", "hwgrep://")
+"""Begins of the names of ports that have a baud rate."""
 SIM = "sim:"
 """A port that begins with this is a simulated target."""
 
@@ -74,6 +74,11 @@ class Request:
     def is_simulated(self) -> bool:
         """Whether the target is a recorded one that is played again."""
         return self.port.startswith(SIM)
+
+    @property
+    def rate(self) -> int:
+        """The baud rate; 0 for a port that has none, as far as its name tells."""
+        return self.baud if self.port.startswith(WITH_RATE) else 0
 
 
 def check_outputs(request: Request, console: Path | None, inputs: Iterable[Path]) -> None:
@@ -174,7 +179,7 @@ class Session:
         self,
         observer: Observer,
         on_events: Callable[[Sequence[Event]], None] = nobody_listens,
-        commands: Callable[[], Iterable[Command]] = no_commands,
+        commands: Callable[[], Iterable[Wish]] = no_commands,
         leave: Callable[[], bool] = lambda: False,
     ) -> Recording:
         """Record until the end, and return when the files are complete and on the disk.

@@ -8,7 +8,7 @@ the same rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -40,6 +40,9 @@ class FileRow:
     - `classes`: the class of each used page.
     - `epochs`: number of epochs in which its pages could be seen (Profile.epochs_of()).
     - `names`: its functions and objects, of a profile that was made with symbols.
+    - `steady`: number of epochs in the steady state of its boots (Profile.steady_of()).
+    - `steady_ram`: bytes of page cache in the steady state: `ram`, with each page times the share
+      of the steady state that used it.
     """
 
     path: str
@@ -56,6 +59,8 @@ class FileRow:
     use: FileUse
     epochs: int = 0
     names: Names = NO_NAMES
+    steady: int = 0
+    steady_ram: int = 0
 
     @property
     def hot_share(self) -> float:
@@ -80,6 +85,8 @@ def _row(
     classes = temperatures(profile, use, thresholds)
     found = list(classes.values())
     worth = [(page, value) for page in use.pages if (value := candidate.value(page))]
+    # A page that is in place already is in the profile too, and takes no page cache.
+    cached = [page for page in use.pages if candidate.stored[page] != PAGE_SIZE]
     return FileRow(
         use.path,
         len(candidate.stored),
@@ -87,8 +94,7 @@ def _row(
         found.count(Temperature.HOT),
         found.count(Temperature.WARM),
         found.count(Temperature.ONCE),
-        # A page that is in place already is in the profile too, and takes no page cache.
-        sum(PAGE_SIZE for page in use.pages if candidate.stored[page] != PAGE_SIZE),
+        PAGE_SIZE * len(cached),
         sum(candidate.cost(page) for page, _ in worth),
         sum(value for _, value in worth),
         exact,
@@ -96,7 +102,14 @@ def _row(
         use,
         profile.epochs_of(use),
         _names_of(use),
+        candidate.steady,
+        _steady_ram(use, cached, candidate.steady),
     )
+
+
+def _steady_ram(use: FileUse, cached: Sequence[int], steady: int) -> int:
+    seen = sum(min(steady, use.pages[page].any.steady) for page in cached)
+    return round(PAGE_SIZE * seen / steady) if steady else 0
 
 
 def _names_of(use: FileUse) -> Names:

@@ -8,49 +8,56 @@ writes go through `save`, which puts a file in place whole or not at all.
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App, ComposeResult, SystemCommand
-from textual.binding import Binding, BindingType
-from textual.containers import Container, Vertical
+from textual.app import ComposeResult, SystemCommand
+from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Footer, Input
+from textual.widgets import Footer, Input
 
-from tinyprof.errors import TinyprofError
 from tinyprof.live.news import INTERVAL, Feed, News
 from tinyprof.live.snapshot import Snapshot
-from tinyprof.plan.plan_file import dump_plan
 from tinyprof.profile.model import Profile
-from tinyprof.profile.tprof import dump_profile
 from tinyprof.rootfs.contents import Contents
 from tinyprof.tables.directories import Directory, Row
 from tinyprof.text import shown
-from tinyprof.tui.dialogs import COMMANDS, HelpScreen
+from tinyprof.tui.arrangement import PANES
+from tinyprof.tui.behind.lookups import CurveArrived, Lookups, NamesArrived
+from tinyprof.tui.behind.past import Past, PastArrived
+from tinyprof.tui.behind.steering import STEERING_KEYS, Steering
+from tinyprof.tui.behind.waiting import Waiting
+from tinyprof.tui.behind.writing import Save, Writing
+from tinyprof.tui.board import Board
+from tinyprof.tui.dialogs import HelpScreen
 from tinyprof.tui.driver import PatientDriver
-from tinyprof.tui.header import StatusHeader
-from tinyprof.tui.lookups import CurveArrived, Lookups, NamesArrived
+from tinyprof.tui.keys import COMMANDS, KEYS, LIVE_ONLY, TYPED
+from tinyprof.tui.panes.console import ConsolePane
 from tinyprof.tui.panes.file_list import FileList
-from tinyprof.tui.panes.heat_map import CellGrid, HeatMap
+from tinyprof.tui.panes.heat_map import HeatMap
 from tinyprof.tui.panes.subject import Subject
-from tinyprof.tui.panes.tabs import PaneTabs
 from tinyprof.tui.panes.text_pane import LinePane
+from tinyprof.tui.panes.timeline import TimelinePane
 from tinyprof.tui.panes.what_if import WhatIfPane
-from tinyprof.tui.past import Past, PastArrived
-from tinyprof.tui.steering import STEERING_KEYS, Steering
+from tinyprof.tui.toasts import QuietApp
+from tinyprof.tui.top.header import StatusHeader
+from tinyprof.tui.top.state import ViewState
+from tinyprof.tui.top.tabs import PaneTabs
+from tinyprof.tui.top.verdict_bar import VerdictBar
 
-Save = Callable[[Path, bytes], object]
-PANES = ("map", "whatif", "console", "log")
+COLLECT_AFTER = (10_000, 10, 100)
+"""Objects, and collections of younger objects, after which garbage is collected. A full collection
+of a large profile holds a key up for a tenth of a second. Profiles have no cycles, so it is
+seldom needed."""
 SWITCH_SECONDS = 0.0005
 """Seconds that a thread may hold the interpreter while another waits."""
 
-TYPED = {"pane", "filter", "mark", "trace", "epoch_length", "rearm"}
-FOCUS_OF = {"map": "cells"}
-"""Panes whose keys another widget takes."""
+LOG_INDENT = 12
+"""Cells that the time takes in a line of the log."""
 
 
 class NewsArrived(Message):
@@ -61,34 +68,13 @@ class NewsArrived(Message):
         self.news = news
 
 
-class LiveApp(App[None]):
+class LiveApp(QuietApp):
     """The live view of a feed. It owns the header, the tabs and the panes, and the objects behind
     them: commands to the target, lookups in files, and the past of the recording."""
 
     TITLE = "tinyprof"
     CSS_PATH = "live.tcss"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (150, "-wide")]  # noqa: RUF012
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "quit", "Quit"),
-        Binding("question_mark", "help", "Help"),
-        Binding("1", "pane(0)", "Map", priority=True),
-        Binding("2", "pane(1)", "What if", priority=True),
-        Binding("3", "pane(2)", "Console", priority=True),
-        Binding("4", "pane(3)", "Log", priority=True),
-        Binding("slash", "filter", "Filter", priority=True),
-        Binding("a", "whole_image", "Whole image", show=False),
-        Binding("space", "hold", "Hold"),
-        Binding("w", "write_plan", "Plan"),
-        Binding("p", "write_profile", "Profile", show=False),
-        Binding("left_square_bracket", "past(-1)", "Back", key_display="["),
-        Binding("right_square_bracket", "past(1)", "Forth", show=False),
-        Binding("left_curly_bracket", "past_phase(-1)", "phase before", show=False),
-        Binding("right_curly_bracket", "past_phase(1)", "phase after", show=False),
-        Binding("backspace", "now", "now", show=False),
-        Binding("escape", "close_filter", "close the filter", show=False),
-        Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
-        *STEERING_KEYS,
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*KEYS, *STEERING_KEYS]
 
     def __init__(
         self,
@@ -104,49 +90,52 @@ class LiveApp(App[None]):
         super().__init__(driver_class=PatientDriver)
         self._feed = feed
         self._told_to_leave, self._terminal_is_gone = told_to_leave, terminal_is_gone
-        self._save = save
+        self.writing = Writing(self, feed.capture, save)
         self.header = StatusHeader(feed.title, "")
+        self.verdict = VerdictBar()
         self.tabs = PaneTabs()
         self.steering = Steering(self, feed)
         self.lookups = Lookups(self, contents)
         self.past = Past(self, feed)
+        self.waiting = Waiting(self, is_live=feed.live)
         self._snapshot = self._shown = Snapshot()
         self._over = False
+        self._why = ""
         self._drawn_profile: Profile | None = None
-        self._held = self._leaving = self._whole = False
-        self._written: set[Path] = set()
+        self._held = self._leaving = self._whole = self._plan_waits = False
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While a name is typed, letters are text and not keys.
 
         Keys that move the focus have priority, so that letters typed right after them go to the
-        right place.
+        right place. While somebody types to the target, all keys go there.
         """
+        if isinstance(self.focused, ConsolePane) and self.focused.is_typing:
+            return action == "stop_typing"
+        if action in LIVE_ONLY and not self._feed.live:
+            return False
         return action == "quit" or not (action in TYPED and isinstance(self.focused, Input))
 
     def compose(self) -> ComposeResult:
         yield self.header
-        with Container(id="body"):
-            with Vertical(id="left"):
-                yield FileList()
-                yield Input(
-                    id="filter",
-                    placeholder="part of a path; Enter keeps it, Escape shows all files",
-                )
-            with Vertical(id="right"):
-                yield self.tabs
-                with ContentSwitcher(id="panes", initial=PANES[0]):
-                    yield HeatMap()
-                    yield WhatIfPane()
-                    yield LinePane("console", "the target has printed nothing")
-                    yield LinePane("log", "nothing to say")
+        yield self.verdict
+        yield Board(
+            FileList(),
+            Input(id="filter", placeholder="part of a path; Enter keeps it, Escape shows all"),
+            self.tabs,
+            HeatMap(),
+            WhatIfPane(),
+            ConsolePane(),
+            LinePane("log", "nothing to say", LOG_INDENT),
+            TimelinePane(),
+        )
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         """Begin to show the feed."""
         # A key must not wait while the recorder's thread counts.
         sys.setswitchinterval(SWITCH_SECONDS)
-        self._show_tabs()
+        gc.set_threshold(*COLLECT_AFTER)
         self._show_header()
         self.query_one(FileList).focus()
         self._feed.start(self._post)
@@ -166,23 +155,11 @@ class LiveApp(App[None]):
         with contextlib.suppress(RuntimeError):
             self.post_message(NewsArrived(news))
 
-    @property
-    def _state(self) -> str:
-        if self.past.epoch is not None:
-            return f"as of epoch {self.past.epoch}"
-        if self._over:
-            return "recording ended" if self._feed.live else "capture"
-        if self._held:
-            return "held"
-        if not self._feed.live:
-            return "reading"
-        if self._snapshot.away:
-            return "waiting for the port"
-        return "stopped" if self._snapshot.is_stopped else "recording"
-
     def _show_header(self) -> None:
-        away = self._snapshot.away and not self._over
-        self.header.show(self._shown, self._state, alarming=away)
+        state = ViewState(
+            self._snapshot, self._feed.live, self._over, self._held, self.past.epoch, self._why
+        )
+        self.header.show(self._shown, state.words, alarm_text=state.alarm)
 
     def on_news_arrived(self, message: NewsArrived) -> None:
         """Take the news. A view that is held takes only the lines."""
@@ -191,13 +168,20 @@ class LiveApp(App[None]):
         if news.over and (self._leaving or news.leave):
             self.exit()
             return
-        self.query_one("#console", LinePane).add(news.console)
+        self._why = news.why or self._why
+        self.query_one("#console", LinePane).add(news.console, news.open_line)
+        self.waiting.show(news.snapshot)
         self.query_one("#log", LinePane).add(news.log)
         for warning in news.warnings:
             self.notify(warning, severity="warning", markup=False)
         self._snapshot = news.snapshot
         if not self._held and self.past.epoch is None:
             self._draw(self._snapshot)
+        self._show_timeline()
+
+    def _show_timeline(self) -> None:
+        held = self._shown if self._held else self._snapshot
+        self.query_one(TimelinePane).show(held.timeline, self.past.epoch)
 
     def _draw(self, snapshot: Snapshot) -> None:
         self._shown = snapshot
@@ -205,6 +189,8 @@ class LiveApp(App[None]):
         if snapshot.profile is not self._drawn_profile:
             self._drawn_profile = snapshot.profile
             self.query_one(WhatIfPane).show(snapshot)
+            self.lookups.find_curves(snapshot)
+            self.verdict.show(snapshot, self.lookups.curves)
             # The list posts which file is chosen, and that draws the map.
             self.query_one(FileList).show(snapshot.rows)
 
@@ -224,8 +210,10 @@ class LiveApp(App[None]):
             subject = Subject(shown(row.path), profile, rows)
         self.query_one(HeatMap).show(subject)
 
-    def _show_tabs(self) -> None:
-        self.tabs.show(PANES.index(str(self.query_one(ContentSwitcher).current)))
+    def on_board_rearranged(self) -> None:
+        """Give the keys to a pane that is visible."""
+        if self.focused is None or not self.focused.display:
+            self.query_one(FileList).focus()
 
     def on_pane_tabs_clicked(self, message: PaneTabs.Clicked) -> None:
         """Show the pane whose name was clicked."""
@@ -233,23 +221,17 @@ class LiveApp(App[None]):
 
     def action_pane(self, number: int) -> None:
         """Show a pane and give it the keys."""
-        pane = PANES[number]
-        self.query_one(ContentSwitcher).current = pane
-        self._show_tabs()
-        self.screen.set_focus(self.query_one(f"#{FOCUS_OF.get(pane, pane)}"))
+        self.query_one(Board).give_keys(PANES[number])
 
     def action_filter(self) -> None:
         """Ask for a part of a path."""
-        found = self.query_one("#filter")
-        found.display = True
         # At once, so that it gets the keys that are typed right after this one.
-        self.screen.set_focus(found)
+        self.screen.set_focus(self.query_one(Board).open_filter())
 
     def action_close_filter(self) -> None:
         """List all files again."""
-        found = self.query_one("#filter", Input)
-        found.value = ""
-        found.display = False
+        self.query_one("#filter", Input).value = ""
+        self.query_one(Board).close_filter()
         self.screen.set_focus(self.query_one(FileList))
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -267,6 +249,27 @@ class LiveApp(App[None]):
         self._whole = not self._whole
         self._show_map(self.query_one(FileList).chosen)
         self.action_pane(0)
+
+    def on_timeline_pane_scrubbed(self, message: TimelinePane.Scrubbed) -> None:
+        """Show the recording as it was then."""
+        self._go_to(message.epoch)
+
+    def action_type(self) -> None:
+        """Send every key to the target, until Ctrl-] is pressed."""
+        if self.steering.has_target():
+            self.action_pane(PANES.index("console"))
+            self.query_one(Board).choose("console", alone=True)
+            self.query_one(ConsolePane).begin_typing()
+
+    def on_console_pane_typing_changed(self, message: ConsolePane.TypingChanged) -> None:
+        """Tell the recorder, which sends no frames meanwhile."""
+        self.steering.typing(on=message.on)
+        if not message.on:
+            self.query_one(Board).choose("console")
+
+    def on_console_pane_typed(self, message: ConsolePane.Typed) -> None:
+        """Send keys to the target."""
+        self.steering.send(message.data)
 
     def action_hold(self) -> None:
         """Hold the view, or let it go on. The recording goes on in either case."""
@@ -296,6 +299,7 @@ class LiveApp(App[None]):
             self._show_header()
         else:
             self._draw(self._snapshot)
+        self._show_timeline()
 
     def on_past_arrived(self, message: PastArrived) -> None:
         """Show the past, if it is still wanted."""
@@ -312,19 +316,23 @@ class LiveApp(App[None]):
 
     def on_what_if_pane_curve_wanted(self) -> None:
         """Compute the curve for the chosen kernel."""
-        self.lookups.find_curve(self._shown)
+        self.lookups.find_curves(self._shown)
 
     def on_curve_arrived(self, message: CurveArrived) -> None:
         """Show the curve for the chosen kernel."""
         self.lookups.take_curve(message, self._shown)
+        self.verdict.show(self._shown, self.lookups.curves)
+        if self._plan_waits and not self.lookups.is_behind:
+            self.action_write_plan()
 
     async def action_mark(self) -> None:
         """Begin a phase with a name."""
-        await self.steering.mark()
+        await self.steering.mark(self._snapshot.phase)
 
     async def action_epoch_length(self) -> None:
         """Change the length of epochs."""
-        await self.steering.epoch_length()
+        hello = self._snapshot.hello
+        await self.steering.epoch_length(hello.epoch_ms if hello else None)
 
     def action_rearm(self) -> None:
         """End the epoch now."""
@@ -338,50 +346,30 @@ class LiveApp(App[None]):
         """Return the entries of the command palette."""
         yield from super().get_system_commands(screen)
         for name, what, action in COMMANDS:
+            if action in LIVE_ONLY and not self._feed.live:
+                continue
             yield SystemCommand(name, what, partial(self.run_action, action))
 
-    def action_kernel(self) -> None:
-        """Show the curve for another kernel."""
-        self.action_pane(PANES.index("whatif"))
-        self.query_one(WhatIfPane).action_kernel()
+    async def action_on_board(self, action: str) -> None:
+        """Do what a key of the board does. For the palette."""
+        await self.run_action(action, self.query_one(Board))
 
     def action_help(self) -> None:
         """Show all keys."""
         self.push_screen(HelpScreen())
 
     def action_write_plan(self) -> None:
-        """Write the pages that the budget buys, for 'tinyprof build --plan'."""
+        """Write the pages that the budget buys, once their curve is reckoned."""
         pane = self.query_one(WhatIfPane)
-        if pane.curve is None or not pane.curve.everything.pages:
-            self.notify("there is nothing to plan yet", severity="warning")
-            return
-        pages = pane.curve.pages_within(pane.budget)
-        self._write(
-            ".plan", dump_plan(pages), f"tinyprof build ROOTFS IMAGE{pane.kernel.build} --plan"
-        )
+        self._plan_waits = self.lookups.is_behind
+        if self._plan_waits:
+            self.notify("the plan is written as soon as its curve is reckoned", timeout=3)
+        else:
+            self.writing.plan(pane.curve, pane.budget, pane.kernel)
 
     def action_write_profile(self) -> None:
         """Write the profile of what was recorded so far."""
-        if self._shown.profile is None:
-            self.notify("there is nothing to profile yet", severity="warning")
-            return
-        self._write(".tprof", dump_profile(self._shown.profile), "tinyprof report")
-
-    def _write(self, suffix: str, text: str, command: str) -> None:
-        path = self._feed.capture.with_suffix(suffix)
-        if path.exists() and path not in self._written:
-            self.notify(
-                f"{shown(str(path))} exists and is left alone", severity="error", markup=False
-            )
-            return
-        try:
-            self._save(path, text.encode())
-        except (TinyprofError, OSError) as error:
-            why = f"{shown(str(path))}: {error.strerror}" if isinstance(error, OSError) else error
-            self.notify(shown(str(why)), severity="error", markup=False)
-            return
-        self._written.add(path)
-        self.notify(f"written; next: {command} {shown(str(path))}", markup=False)
+        self.writing.profile(self._shown.profile)
 
     async def action_quit(self) -> None:
         """As leave()."""
@@ -393,8 +381,3 @@ class LiveApp(App[None]):
         self._feed.stop()
         if self._over:
             self.exit()
-
-    @property
-    def grid(self) -> CellGrid:
-        """The cells of the heat map."""
-        return self.query_one(CellGrid)

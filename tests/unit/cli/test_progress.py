@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 from typing import cast
 
-from tinyprof.cli.progress import Screen
+from tinyprof.cli.progress import Screen, progress_text
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.losses import Losses
 from tinyprof.heat.totals import Totals
@@ -95,3 +95,22 @@ def test_console_text_that_cannot_be_kept_is_said_once() -> None:
     screen.console(b"b\n")
     assert out.getvalue().count("No space left") == 1
     assert "b\n" in out.getvalue()
+
+
+def test_a_prompt_without_an_end_is_seen() -> None:
+    out, clock = io.StringIO(), Seconds()
+    screen = Screen(out, 100, clock)
+    screen.console(b"login: ")
+    clock.now = 0.1
+    screen.progress(Totals)
+    assert "login:" not in out.getvalue()
+    clock.now = 0.4
+    screen.progress(Totals)
+    assert "login: \n" in out.getvalue()
+
+
+def test_the_line_says_what_arrives_while_no_agent_is_heard() -> None:
+    silent = Totals(bytes=0)
+    assert "no target heard yet" in progress_text(silent, 0.0)
+    assert "text arrives, but no agent yet" in progress_text(silent, 0.0, has_text=True)
+    assert "THE PORT IS AWAY" in progress_text(Totals(away=True), 0.0)

@@ -20,6 +20,7 @@ from tinyprof.errors import TinyprofError
 from tinyprof.heat.losses import Losses
 from tinyprof.heat.totals import Totals, loss_counts
 from tinyprof.record.diagnosis import LineWatch, NoTracerError
+from tinyprof.record.observing import Keystrokes, Typing, Wish
 from tinyprof.record.recorder import (
     HURRIED_SECONDS,
     REBOOTS_SAID,
@@ -29,7 +30,6 @@ from tinyprof.record.recorder import (
     record,
 )
 from tinyprof.wire.frames import (
-    Command,
     ConsoleText,
     FrameDecoder,
     HostMark,
@@ -104,7 +104,7 @@ class Recorded:
         index: ImageIndex | None = None,
         then: TinyprofError | None = None,
         epoch_ms: int | None = None,
-        commands: tuple[Command, ...] = (),
+        commands: tuple[Wish, ...] = (),
         keep: bool = True,
         clock: Callable[[], float] = monotonic,
         one_way: bool = False,
@@ -435,3 +435,48 @@ def test_a_disk_that_fills_up_leaves_what_came_before(story: list[Message]) -> N
 def test_pages_alone_need_no_hello(volume: int) -> None:
     it = Recorded([encode_message(Pages(volume, 1, 0, (5,), b"\0"), 7)])
     assert (it.totals.hello, it.totals.records) == (None, 1)
+
+
+def test_text_is_told_before_any_frame_and_before_a_zero() -> None:
+    it = Recorded([b"U-Boot 2026.01\r\n", b"login: ", b""])
+    assert it.notes.text == b"U-Boot 2026.01\r\nlogin: "
+
+
+class Watched(Script):
+    """A link that notes what had been sent to it by each read."""
+
+    def __init__(self, reads: list[bytes]) -> None:
+        super().__init__(reads)
+        self.sent_by: list[bytes] = []
+
+    def read(self, timeout: float) -> bytes | None:
+        self.sent_by.append(self.sent)
+        return super().read(timeout)
+
+
+def test_while_somebody_types_the_target_gets_keys_and_no_frame() -> None:
+    wishes: list[Wish] = [Typing(True), Keystrokes(b"ro\0ot\r"), Rearm(), Typing(False)]
+    link = Watched([b"x\n", b"x\n", b"x\n", b"x\n", b"x\n"])
+    now = count()
+
+    def next_wish() -> list[Wish]:
+        return [wishes.pop(0)] if wishes else []
+
+    record(
+        link,
+        CaptureWriter(io.BytesIO()),
+        LineWatch("port", 115_200),
+        Notes(),
+        commands=next_wish,
+        clock=lambda: float(next(now)),
+    )
+    first = link.sent_by[0]
+    assert first, "the host asks a target that it finds"
+    assert link.sent_by[1] == first + b"root\r"
+    assert link.sent_by[2] == link.sent_by[1]
+    assert link.sent_by[-1].startswith(link.sent_by[1] + b"\0")
+
+
+def test_keys_go_out_on_a_one_way_line_too() -> None:
+    it = Recorded([b"x\n", b"x\n"], commands=(Keystrokes(b"root\r"),), one_way=True)
+    assert it.link.sent == b"root\r"

@@ -25,10 +25,11 @@ from tinyprof.live.news import Feed, News, Post
 from tinyprof.live.playback import FinishedCapture, snapshot_at
 from tinyprof.live.snapshot import Snapshot
 from tinyprof.pages import Kind
+from tinyprof.record.observing import Wish
 from tinyprof.rootfs.contents import contents_of_tree
 from tinyprof.rootfs.indexing import index_image
 from tinyprof.tui.app import LiveApp
-from tinyprof.wire.frames import Command, encode_message
+from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages, Volume
 
 PAGE = 4096
@@ -106,7 +107,7 @@ class Told:
 
     def __init__(self, news: list[News], capture: Path, *, live: bool = False) -> None:
         self.title, self.live, self.capture = "board.tpcap", live, capture
-        self.commands: list[Command] = []
+        self.commands: list[Wish] = []
         self.stopped = False
         self._news = news
         self.post: Post = lambda news: None
@@ -119,7 +120,7 @@ class Told:
     def stop(self) -> None:
         self.stopped = True
 
-    def command(self, command: Command) -> None:
+    def command(self, command: Wish) -> None:
         self.commands.append(command)
 
     def at(self, epochs: int, wanted: Callable[[], bool]) -> Snapshot | None:

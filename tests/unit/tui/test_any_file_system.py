@@ -14,7 +14,7 @@ from tinyprof.pages import Kind
 from tinyprof.rootfs.contents import contents_of_tree
 from tinyprof.rootfs.indexing import index_tree
 from tinyprof.tui.app import LiveApp
-from tinyprof.tui.header import StatusHeader
+from tinyprof.tui.top.header import StatusHeader
 from unit.tui.conftest import Told, all_news, write
 from unit.tui.driving import drive
 

@@ -39,14 +39,16 @@ def text_of(app: LiveApp, *keys: str, size: tuple[int, int]) -> str:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (300, 100)])
-@pytest.mark.parametrize("keys", [("end",), ("a",), ("3",), ("4",), ("2",), ("t",), ("2", "x")])
+@pytest.mark.parametrize(
+    "keys", [("end",), ("a",), ("3", "home"), ("4",), ("2",), ("t",), ("2", "x")]
+)
 def test_names_and_console_text_are_spelt_out(
     app: LiveApp, keys: tuple[str, ...], size: tuple[int, int]
 ) -> None:
     text = text_of(app, *keys, size=size)
     assert not COMMANDS.search(text.replace("\n", ""))
     assert all(len(line) <= size[0] for line in text.splitlines())
-    if keys == ("3",):
+    if keys == ("3", "home"):
         assert r"\x1b]0;owned\x07\x1b[2Jlogin: \u202e😀\udcff" in text
 
 

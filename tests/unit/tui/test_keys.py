@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import ContentSwitcher
 
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.reader import read_image
@@ -20,11 +19,13 @@ from tinyprof.plan.plan_file import load_plan
 from tinyprof.profile.resolve import make_profile
 from tinyprof.profile.tprof import dump_profile
 from tinyprof.tui.app import LiveApp
+from tinyprof.tui.board import Board
 from tinyprof.tui.dialogs import HelpScreen
-from tinyprof.tui.header import StatusHeader
 from tinyprof.tui.panes.file_list import FileList
 from tinyprof.tui.panes.heat_map import CellGrid
+from tinyprof.tui.panes.timeline import TimelinePane
 from tinyprof.tui.panes.what_if import WhatIfPane
+from tinyprof.tui.top.header import StatusHeader
 from tinyprof.wire.frames import HostMark
 from unit.tui.conftest import Told, write
 from unit.tui.driving import drive, press
@@ -52,7 +53,7 @@ def test_the_cursor_chooses_the_file_that_the_map_shows(app: LiveApp) -> None:
         chosen = app.query_one(FileList).chosen
         assert chosen
         assert chosen.path == "/bin/busybox"
-        assert len(app.grid._cells) == 40
+        assert len(app.query_one(CellGrid)._cells) == 40
         await pilot.press("end")
         await pilot.pause()
         assert app.query_one(FileList).chosen != chosen
@@ -78,12 +79,13 @@ def test_a_filter_lists_as_it_is_typed_and_escape_lists_all(app: LiveApp) -> Non
 
 
 @pytest.mark.parametrize(
-    ("key", "pane"), [("1", "map"), ("2", "whatif"), ("3", "console"), ("4", "log")]
+    ("key", "pane"),
+    [("1", "map"), ("2", "whatif"), ("3", "console"), ("4", "log"), ("5", "timeline")],
 )
 def test_a_number_shows_a_pane_and_gives_it_the_keys(app: LiveApp, key: str, pane: str) -> None:
     async def act(pilot: Pilot[None]) -> None:
         await pilot.press("2", key)
-        switcher = app.query_one(ContentSwitcher)
+        switcher = app.query_one(Board)
         assert switcher.current == pane
         assert app.focused
         assert pane in (app.focused.id, app.focused.parent.id if app.focused.parent else None)
@@ -112,13 +114,13 @@ def test_the_whole_image_is_one_map_that_names_files(app: LiveApp) -> None:
     async def act(pilot: Pilot[None]) -> None:
         await pilot.press("a", "home", *["right"] * 45)
         await pilot.pause()
-        assert len(app.grid._cells) == 40 + 90 + 6 + 3
+        assert len(app.query_one(CellGrid)._cells) == 40 + 90 + 6 + 3
         caption = [app.query_one("#caption").render_line(y).text for y in (1, 2)]
         assert "page 5, offset 0x5000: cold" in caption[0]
         assert "/lib/libc.so" in caption[1]
         await pilot.press("a")
         await pilot.pause()
-        assert len(app.grid._cells) == 90
+        assert len(app.query_one(CellGrid)._cells) == 90
 
     drive(app, act)
 
@@ -334,14 +336,87 @@ def test_the_mouse_chooses_files_panes_pages_and_budgets(app: LiveApp) -> None:
         await pilot.click(files, offset=(95, 0))
         assert files.paths == sorted(files.paths)
         await pilot.click("#cells", offset=(15, 0))
-        assert app.grid.cursor == 5
+        assert app.query_one(CellGrid).cursor == 5
         await pilot.click("#tabs", offset=(16, 0))
         pane = app.query_one(WhatIfPane)
-        assert app.query_one(ContentSwitcher).current == "whatif"
+        assert app.query_one(Board).current == "whatif"
         everything = pane.budget
         await pilot.click(pane, offset=(50, 8))
         assert 0 < pane.budget < everything
         await pilot.click(pane, offset=(10, 0))
         assert pane.kernel.name == "mainline"
+
+    drive(app, act)
+
+
+def test_a_key_shows_classes_over_the_heat_in_the_map_and_in_the_list(app: LiveApp) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        grid = app.query_one(CellGrid)
+        before = [segment.style for segment in grid.render_line(0)]
+        await pilot.press("c")
+        await pilot.pause()
+        assert grid.look.classes
+        assert [segment.style for segment in grid.render_line(0)] != before
+        await pilot.press("c")
+        await pilot.pause()
+        assert [segment.style for segment in grid.render_line(0)] == before
+
+    drive(app, act)
+
+
+def test_a_key_shows_one_kind_of_use_after_the_other(app: LiveApp) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        caption = app.query_one("#caption")
+        shown = []
+        for _ in range(5):
+            await pilot.press("v")
+            await pilot.pause()
+            cells = app.query_one(CellGrid).render_line(0).text.split()[1]
+            shown.append(("█" in cells, caption.render_line(0).text.partition("hot")[2].strip()))
+        kinds = [words.partition(" · ")[0] for _, words in shown]
+        assert kinds[:4] == [
+            "only executed",
+            "only read in a mapping",
+            "only written",
+            "only read()",
+        ]
+        assert [has_heat for has_heat, _ in shown] == [True, False, False, False, True]
+
+    drive(app, act)
+
+
+def test_the_map_of_all_files_names_them_where_they_begin(app: LiveApp) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        await pilot.press("a")
+        await pilot.pause()
+        grid = app.query_one(CellGrid)
+        assert "busybox, libc.so" in grid.render_line(0).text
+        lined = [
+            (segment.text, segment.style.underline)
+            for segment in grid.render_line(0)
+            if segment.style and "█" in segment.text
+        ]
+        assert {underline for _, underline in lined} == {None, True}
+
+    drive(app, act)
+
+
+def test_the_timeline_scrubs_through_the_recording(app: LiveApp) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        pane = app.query_one(TimelinePane)
+        await pilot.press("5", "left", "left")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert (app.past.epoch, pane.cursor) == (6, 5)
+        assert "epoch 6: 88 pages" in pane.render_line(0).text
+        await pilot.press("home")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert "88 new" in pane.render_line(0).text
+        await pilot.press("end")
+        await pilot.pause()
+        assert app.past.epoch is None
+        await pilot.click(pane, offset=(8, 3))
+        assert app.past.epoch == 1
 
     drive(app, act)

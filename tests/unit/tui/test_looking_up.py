@@ -136,3 +136,38 @@ def test_a_curve_is_that_of_the_newest_snapshot_however_often_it_was_asked_for(
         assert pane.kernel.name == "mainline"
 
     drive(app, act)
+
+
+def test_the_plan_of_a_curve_that_is_being_reckoned_is_written_when_it_is_there(
+    program_app: LiveApp, capture_of_program: Path
+) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        await read_to_the_end(program_app, pilot)
+        await pilot.press("2", "x")
+        message = program_app.lookups._known.pop("mainline")
+        await pilot.press("w")
+        assert not capture_of_program.with_suffix(".plan").exists()
+        program_app.post_message(message)
+        await pilot.pause()
+        await pilot.pause()
+        assert capture_of_program.with_suffix(".plan").exists()
+
+    drive(program_app, act)
+
+
+def test_the_verdicts_of_all_kernels_stand_side_by_side(program_app: LiveApp) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        await read_to_the_end(program_app, pilot)
+        lines = [program_app.verdict.render_line(y).text for y in range(4)]
+        assert lines[0].split()[-4:] == ["patched", "mainline", "split", "nommu"]
+        assert lines[1].count("4 KiB, 100 %") == 4
+
+    drive(program_app, act)
+
+
+def test_without_the_files_the_verdict_says_how_to_reckon_the_others(app: LiveApp) -> None:
+    async def act(pilot: Pilot[None]) -> None:
+        text = "".join(app.verdict.render_line(y).text for y in range(4))
+        assert "mainline, split, nommu: give --image IMAGE or --rootfs DIR" in text
+
+    drive(app, act)

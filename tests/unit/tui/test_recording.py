@@ -22,9 +22,10 @@ from tinyprof.live.news import News
 from tinyprof.live.playback import FinishedCapture, snapshot_at
 from tinyprof.live.recording import LiveRecording
 from tinyprof.record.diagnosis import LineWatch
-from tinyprof.record.recorder import Observer, Recording, StopAfter, record
-from tinyprof.wire.frames import Command, Event, HostMark
-from tinyprof.wire.messages import Trace
+from tinyprof.record.observing import Observer, Recording, StopAfter, Wish
+from tinyprof.record.recorder import record
+from tinyprof.wire.frames import Event, HostMark, encode_message
+from tinyprof.wire.messages import Mark, Trace
 from unit.tui.conftest import EPOCHS, HOSTILE, all_news
 
 NO_LIMITS = StopAfter()
@@ -69,7 +70,7 @@ class Live:
         def begin(
             observer: Observer,
             on_events: Callable[[Sequence[Event]], None],
-            commands: Callable[[], Iterable[Command]],
+            commands: Callable[[], Iterable[Wish]],
             stop: Callable[[], bool],
         ) -> Recording:
             writer = CaptureWriter(self.file, index=index)
@@ -219,3 +220,10 @@ def test_the_past_of_a_recording_in_parts_is_all_there(
     assert seen
     assert wanted
     assert (seen.epoch, seen.counts, seen.losses) == (epochs, wanted.counts, wanted.losses)
+
+
+def test_a_mark_of_the_target_stands_in_the_log(line: bytes, index: ImageIndex) -> None:
+    live = Live(line + encode_message(Mark(1, 9000, "boot-done"), 25), index)
+    assert live.link.silent.wait(60)
+    live.leave()
+    assert any("mark of the target: boot-done" in it for news in live.posted for it in news.log)

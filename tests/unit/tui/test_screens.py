@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every pane looks as it did, in three sizes, with and without colours.
+"""Every pane looks as it did, in four sizes, with and without colours.
 
 After an intended change run `pytest tests/unit/tui/test_screens.py --snapshot-update`, and look at
 the pictures in __snapshots__.
@@ -20,12 +20,20 @@ from tinyprof.tui.app import LiveApp
 from unit.tui.conftest import Told, write
 
 Compare = Callable[..., bool]
-PANES = {"map": ("1", "n"), "whatif": ("2", "down", "down"), "console": ("3",), "log": ("4",)}
-SIZES = {"80x24": (80, 24), "120x40": (120, 40), "300x100": (300, 100)}
+PANES = {
+    "map": ("1", "n"),
+    "whatif": ("2", "down", "down"),
+    "console": ("3",),
+    "log": ("4",),
+    "timeline": ("5", "left"),
+}
+SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60), "300x100": (300, 100)}
 MOMENTS = {
     "tree": ("t", "down"),
     "filter": ("slash", "l", "i", "b"),
     "image": ("a", "n"),
+    "classes": ("c", "minus"),
+    "kind": ("v", "v"),
     "kernel": ("2", "x", "x", "down"),
     "help": ("question_mark",),
     "mark": ("m",),

@@ -32,7 +32,7 @@ LEAVES_THE_VIEW, SHOWS_THE_CURSOR = b"\x1b[?1049l", b"\x1b[?25h"
 
 BROKEN_PANE = """
 from tinyprof.tui.panes.text_pane import LinePane
-def add(self, lines):
+def add(self, lines, open_line=""):
     if lines:
         raise RuntimeError("a pane that cannot draw")
 LinePane.add = add
@@ -42,11 +42,11 @@ LinePane.add = add
 class Terminal:
     """A command as the leader of a terminal of its own. `before` is run before it."""
 
-    def __init__(self, *words: str | Path, before: str = "") -> None:
+    def __init__(self, *words: str | Path, before: str = "", term: str = "xterm-256color") -> None:
         self.seen = b""
         self.child, self.master = pty.fork()
         if self.child == 0:
-            os.environ["TERM"] = "xterm-256color"
+            os.environ["TERM"] = term
             termios.tcsetwinsize(0, (24, 100))
             os.execv(RUN[0], [*RUN[:2], before + RUN[2], *map(str, words)])
         self.before = termios.tcgetattr(self.master)
@@ -210,4 +210,17 @@ def test_a_terminal_that_takes_nothing_more_holds_nothing_up(
     os.kill(terminal.child, signal.SIGTERM)
     assert terminal.wait() == Exit.INTERRUPTED
     assert monotonic() - began < PATIENCE
+    assert ending_of(capture) is Ending.INTERRUPTED
+
+
+def test_a_terminal_that_cannot_draw_gets_plain_lines(
+    target: tuple[int, str], hello: Hello, tmp_path: Path
+) -> None:
+    capture = tmp_path / "it.tpcap"
+    terminal = Terminal("record", target[1], "-o", capture, term="dumb")
+    os.write(target[0], b"\0a line of the target\n\0" + encode_message(hello, 0))
+    terminal.until(b"a line of the target")
+    os.kill(terminal.child, signal.SIGTERM)
+    assert terminal.exit_code() == Exit.INTERRUPTED
+    assert b"\x1b" not in terminal.seen
     assert ending_of(capture) is Ending.INTERRUPTED

@@ -21,6 +21,8 @@ from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.plan.plan_file import load_plan
+from tinyprof.wire.frames import encode_message
+from tinyprof.wire.messages import Hello
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
 PATIENCE = 60.0
@@ -147,3 +149,29 @@ def test_the_story_from_a_simulated_target_to_an_image(
         block.offset for entry in image.entries for block in image.blocks(entry) if block.in_place
     }
     assert len(in_place) == sum(map(len, plan.values())) > 0
+
+
+def test_a_board_with_one_port_is_logged_into_while_it_is_recorded(
+    tmp_path: Path, hello: Hello, target: tuple[int, str]
+) -> None:
+    run = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+    words: list[str | Path] = ["record", target[1], "-o", tmp_path / "it.tpcap"]
+    terminal = Terminal(tmp_path, [*run, *words], (100, 30))
+    try:
+        terminal.screen(lambda text: "[x]" in text and "is open" in text)
+        os.write(target[0], b"Welcome\r\nboard login: ")
+        terminal.screen(lambda text: "board login:" in text and "text arrives" in text)
+        terminal.keys("i")
+        terminal.screen(lambda text: "typing to the target" in text)
+        terminal.keys(*"root", "Enter")
+        sent = b""
+        while b"root\r" not in sent:
+            sent += os.read(target[0], 4096)
+        terminal.keys("C-]")
+        terminal.screen(lambda text: "typing to the target" not in text)
+        os.write(target[0], encode_message(hello, 0))
+        terminal.screen(lambda text: hello.kernel in text)
+        terminal.keys("q")
+        terminal.screen(lambda text: "left 0" in text)
+    finally:
+        terminal.close()

@@ -31,6 +31,7 @@ from tinyprof.cli.terminal import (
     EndWanted,
     has_terminal,
     interruptible,
+    is_dumb,
     record_on_screen,
     until_signalled,
 )
@@ -247,6 +248,7 @@ def _record(
                     kept,
                     wanted,
                     contents,
+                    request.rate,
                 )
             else:
                 recording = session.record(screen)
@@ -368,9 +370,9 @@ def _next_command(session: Session, recording: Recording) -> str:
 
 
 def _columns() -> int | None:
-    """The width of the terminal behind stderr, if there is one."""
+    """The width of the terminal behind stderr, if there is one that can draw a line anew."""
     try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+        return None if is_dumb() else os.get_terminal_size(sys.stderr.fileno()).columns or 80
     except OSError:
         return None
 

@@ -16,15 +16,17 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tinyprof.tables.columns import percent
 from tinyprof.tables.directories import Directory, Line, Row, flat, tree
+from tinyprof.tables.intensity import steps_of, strongest
 from tinyprof.tables.rows import FileRow
 from tinyprof.tables.strip import hottest
-from tinyprof.tui.palette import cells, ending, size_text
+from tinyprof.tui.palette import Look, ending, size_text, step_cells
 
 HEAD_LINES = 1
 """Lines of the heading."""
@@ -42,7 +44,9 @@ class Column:
 
 COLUMNS = (
     Column("touched", 10, lambda row: f"{row.used}/{row.pages}", lambda row: row.used),
-    Column("hot", 6, lambda row: f"{100 * row.hot_share:.0f} %", lambda row: row.hot),
+    Column(
+        "hot", 11, lambda row: f"{row.hot}, {percent(row.hot, row.pages)}", lambda row: row.hot
+    ),
     Column("RAM", 8, lambda row: size_text(row.ram), lambda row: row.ram),
     Column(
         "flash",
@@ -91,6 +95,9 @@ class FileList(ScrollView, can_focus=True):
         self._rising = False
         self._wanted = ""
         self._cursor = 0
+        self._look = Look()
+        self._instead: Sequence[str] = ()
+        self._blank: Strip | None = None
         self._drawn: dict[tuple[int, int, bool], Strip] = {}
 
     @property
@@ -107,6 +114,18 @@ class FileList(ScrollView, can_focus=True):
         """List these rows from now on. The cursor stays on its file."""
         self._all = rows
         self._arrange()
+
+    def look(self, look: Look) -> None:
+        """Draw the strips like this from now on."""
+        self._look = look
+        self._drawn.clear()
+        self.refresh()
+
+    def show_instead(self, lines: Sequence[str]) -> None:
+        """Show these lines while there are no rows. None: say that nothing was touched."""
+        if lines != self._instead:
+            self._instead = lines
+            self.refresh()
 
     def filter(self, wanted: str) -> None:
         """List only files whose paths contain this text, in upper or lower case."""
@@ -127,19 +146,27 @@ class FileList(ScrollView, can_focus=True):
         self.virtual_size = Size(self._width, len(self._lines) + HEAD_LINES)
         self._moved()
 
-    def _moved(self) -> None:
+    def _moved(self, before: int | None = None) -> None:
+        """Show the cursor. `before`: the line where it was, if nothing else has changed."""
         top, height = self.scroll_offset.y, max(1, self.size.height - HEAD_LINES)
         if not top <= self._cursor < top + height:
             above = self._cursor < top
             self.scroll_to(y=self._cursor if above else self._cursor - height + 1, animate=False)
-        self.refresh()
+            before = None
+        if before is None:
+            self.refresh()
+        else:
+            # Drawing a large list takes much longer than drawing two lines of it.
+            lines = {before, self._cursor}
+            self.refresh(*(Region(0, y - top + HEAD_LINES, self._width, 1) for y in lines))
         self.post_message(self.Chosen(self.chosen))
 
     def action_move(self, by: int) -> None:
         """Move the cursor."""
         if self._lines:
-            self._cursor = min(len(self._lines) - 1, max(0, self._cursor + by))
-            self._moved()
+            before = self._cursor
+            self._cursor = min(len(self._lines) - 1, max(0, before + by))
+            self._moved(before)
 
     def action_page(self, by: int) -> None:
         """Move the cursor by one screen."""
@@ -173,20 +200,24 @@ class FileList(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """A click on a heading sorts by it. A click on a file chooses it."""
-        if event.y < HEAD_LINES:
+        at = event.get_content_offset(self)
+        if at is None:
+            return
+        if at.y < HEAD_LINES:
             left = self._strip_width() + 1
             for number, column in enumerate(COLUMNS):
                 left += column.width
-                if event.x < left:
+                if at.x < left:
                     self._sort_by(number)
                     return
             self._sort_by(BY_PATH)
         elif self._lines:
-            self.action_move(self.scroll_offset.y + event.y - HEAD_LINES - self._cursor)
+            self.action_move(self.scroll_offset.y + at.y - HEAD_LINES - self._cursor)
 
     def on_resize(self) -> None:
         """Draw anew: strips are as wide as there is room."""
         self._drawn.clear()
+        self._blank = None
         self.virtual_size = Size(self._width, len(self._lines) + HEAD_LINES)
 
     @property
@@ -199,11 +230,18 @@ class FileList(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width = self._width
+        if self._instead and not self._all:
+            text = self._instead[y] if y < len(self._instead) else ""
+            style = self.rich_style + Style(bold=not y)
+            return Strip([Segment(f" {text}", style)]).adjust_cell_length(width, style)
         if y < HEAD_LINES:
             return self._head().adjust_cell_length(
                 width, self.get_component_rich_style("files--head")
             )
         number = self.scroll_offset.y + y - HEAD_LINES
+        if number > len(self._lines):
+            self._blank = self._blank or Strip.blank(width, self.rich_style)
+            return self._blank
         if number >= len(self._lines):
             return self._empty(y).adjust_cell_length(width, self.rich_style)
         line, under = self._lines[number], number == self._cursor
@@ -228,6 +266,12 @@ class FileList(ScrollView, can_focus=True):
             return ""
         return "▴" if self._rising else "▾"
 
+    def notify_style_update(self) -> None:
+        """Draw anew with another theme."""
+        super().notify_style_update()
+        self._drawn.clear()
+        self._blank = None
+
     def _empty(self, y: int) -> Strip:
         if y > HEAD_LINES or self._lines:
             return Strip.blank(self._width, self.rich_style)
@@ -237,7 +281,9 @@ class FileList(ScrollView, can_focus=True):
     def _line(self, line: Line, style: Style) -> Strip:
         row = line.row
         width = self._strip_width()
-        heat = cells(hottest(row.classes, row.pages, width), style)
+        steps = strongest(steps_of(row, self._look.kind), row.pages, width)
+        classes = hottest(row.classes, row.pages, width) if self._look.classes else ()
+        heat = step_cells(steps, classes, style, self._look)
         used = sum(segment.cell_length for segment in heat)
         figures = "".join(column.text(row).rjust(column.width) for column in COLUMNS)
         mark = ("▸ " if row.path in self._folded else "▾ ") if isinstance(row, Directory) else ""

@@ -8,7 +8,10 @@ on it.
 
 from __future__ import annotations
 
+import textwrap
+from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -28,14 +31,19 @@ from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile.model import FileUse
 from tinyprof.profile.temperature import Temperature
 from tinyprof.rootfs.elf_names import Names
+from tinyprof.tables.intensity import KINDS, strongest
 from tinyprof.tables.rows import names_text
-from tinyprof.tables.strip import CELLS, hottest
+from tinyprof.tables.strip import hottest
 from tinyprof.text import shown
-from tinyprof.tui.palette import cells, ending, legend, style_of
+from tinyprof.tui.palette import Look, ending, fitting, step_cells, step_legend
 from tinyprof.tui.panes.subject import Subject
 
 OFFSET_WIDTH = 10
 """Cells that the offset of a line takes."""
+NAMES_LEAST = 12
+"""Cells beside the map from which on the names of files stand there."""
+ONE_LINE = 78
+"""Cells that the words for a page need in one line."""
 ZOOM_MAX = 64
 """Pages in one cell at most."""
 
@@ -63,8 +71,11 @@ class CellGrid(ScrollView, can_focus=True):
         self._pages = 0
         self._name: str | None = None
         self._cells: Sequence[Temperature] = ()
+        self._steps: Sequence[int] = ()
+        self.look = Look()
         self._subject: Subject | None = None
         self._drawn: dict[int, Strip] = {}
+        self._blank: Strip | None = None
         self.zoom = 1
         self.cursor = 0
 
@@ -82,12 +93,24 @@ class CellGrid(ScrollView, can_focus=True):
         self._cells = (
             hottest(self._subject.classes(), self._pages, count) if self._subject and count else ()
         )
+        self._steps = (
+            strongest(self._subject.steps(self.look.kind), self._pages, count)
+            if self._subject and count
+            else ()
+        )
         self.cursor = min(self.cursor, max(0, self._pages - 1))
         self._lay_out()
         self.post_message(self.Moved())
 
+    def notify_style_update(self) -> None:
+        """Draw anew with another theme."""
+        super().notify_style_update()
+        self._drawn.clear()
+        self._blank = None
+
     def _lay_out(self) -> None:
         self._drawn.clear()
+        self._blank = None
         self.virtual_size = Size(self._width, -(-len(self._cells) // self._per_line))
         self.refresh()
 
@@ -148,6 +171,10 @@ class CellGrid(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         line = self.scroll_offset.y + y
+        if line and line * self._per_line >= len(self._cells):
+            # A large screen has many empty lines, and asking for a style is slow.
+            self._blank = self._blank or Strip.blank(self._width, self.rich_style)
+            return self._blank
         if line not in self._drawn:
             self._drawn[line] = self._draw(line).adjust_cell_length(self._width, self.rich_style)
         return self._drawn[line]
@@ -162,12 +189,37 @@ class CellGrid(ScrollView, can_focus=True):
         offset = f"{start * self.zoom * PAGE_SIZE:#08x}".ljust(OFFSET_WIDTH)
         segments = [Segment(offset, base + Style(dim=True))]
         at = self.cursor // self.zoom - start
-        if not 0 <= at < len(here):
-            return Strip([*segments, *cells(here, base)])
-        under = Segment(
-            CELLS[here[at]], base + style_of(here[at]) + Style(reverse=True, bold=True)
+        if 0 <= at < len(here):
+            segments += self._stretch(start, start + at, base)
+            under = base + Style(reverse=True, bold=True)
+            segments += self._stretch(start + at, start + at + 1, under)
+            segments += self._stretch(start + at + 1, start + len(here), base)
+        else:
+            segments += self._stretch(start, start + len(here), base)
+        return Strip([*segments, *self._begun(start, len(here), base)])
+
+    def _stretch(self, start: int, end: int, base: Style) -> list[Segment]:
+        """Return some cells of a line. Every other file has a line below its cells."""
+        subject = self._subject
+        lined: list[bool] = []
+        if subject and len(subject.rows) > 1:
+            lined = [bool(subject.number_at(at * self.zoom) % 2) for at in range(start, end)]
+        return step_cells(
+            self._steps[start:end], self._cells[start:end], base, self.look, lined=lined
         )
-        return Strip([*segments, *cells(here[:at], base), under, *cells(here[at + 1 :], base)])
+
+    def _begun(self, start: int, count: int, base: Style) -> list[Segment]:
+        """Return the names of the files that begin in a line, as far as there is room."""
+        subject = self._subject
+        room = self._width - OFFSET_WIDTH - self._per_line - 2
+        if not subject or len(subject.rows) < 2 or room < NAMES_LEAST:
+            return []
+        first = bisect_left(subject.starts, start * self.zoom)
+        end = bisect_left(subject.starts, (start + count) * self.zoom)
+        names = ", ".join(row.path.rpartition("/")[2] for row in subject.rows[first:end])
+        blank = self._per_line - count + 1
+        text = fitting(shown(names), room)
+        return [Segment(" " * blank, base), Segment(text, base + Style(dim=True))]
 
 
 class Caption(Widget):
@@ -176,18 +228,28 @@ class Caption(Widget):
     def __init__(self) -> None:
         super().__init__(id="caption")
         self._scale, self._page, self._path, self._names = "", "", "", ""
+        self._look = Look()
 
-    def show(self, scale: str, page: str, path: str, names: str) -> None:
+    def show(self, look: Look, scale: str, page: str, path: str, names: str) -> None:
         """Draw these."""
+        self._look = look
         self._scale, self._page, self._path, self._names = scale, page, path, names
         self.refresh()
+
+    def on_resize(self) -> None:
+        """Take another line where the words for a page do not fit into one."""
+        height = 3 if self.size.width >= ONE_LINE else 4
+        if self.styles.height is None or self.styles.height.value != height:
+            self.styles.height = height
 
     def render_line(self, y: int) -> Strip:
         base, width = self.rich_style, self.size.width
         if y == 0:
-            segments = [*legend(base), Segment(self._scale, base)]
-        elif y == 1:
-            segments = [Segment(f" {self._page}", base + Style(bold=True))]
+            segments = [*step_legend(base, self._look), Segment(self._scale, base)]
+        elif y < self.size.height - 1:
+            words = textwrap.wrap(self._page, max(8, width - 1))
+            text = words[y - 1] if y <= len(words) else ""
+            segments = [Segment(f" {text}", base + Style(bold=True))]
         else:
             names = f" {self._names}" if self._names else ""
             path = ending(self._path, max(12, width - cell_len(names) - 2))
@@ -221,6 +283,27 @@ class HeatMap(Vertical):
         self._subject = subject
         self.query_one(CellGrid).show(subject)
 
+    def action_classes(self) -> Look:
+        """Show the classes over the intensity, or the intensity alone."""
+        return self._look_so(replace(self.look, classes=not self.look.classes))
+
+    def action_kind(self) -> Look:
+        """Show the next kind of use."""
+        kinds = list(KINDS)
+        kind = kinds[(kinds.index(self.look.kind) + 1) % len(kinds)]
+        return self._look_so(replace(self.look, kind=kind))
+
+    @property
+    def look(self) -> Look:
+        """What the cells show."""
+        return self.query_one(CellGrid).look
+
+    def _look_so(self, look: Look) -> Look:
+        grid = self.query_one(CellGrid)
+        grid.look = look
+        grid.show(self._subject)
+        return look
+
     def learn(self, file: FileUse, names: Names | str) -> None:
         """Take the names in a file, or why there are none."""
         if file.sha256 == self._named:
@@ -238,10 +321,13 @@ class HeatMap(Vertical):
     def _caption(self) -> None:
         grid, subject = self.query_one(CellGrid), self._subject
         scale = "a cell is a page" if grid.zoom == 1 else f"a cell is {grid.zoom} pages"
+        if grid.look.kind:
+            scale = f"only {KINDS[grid.look.kind]} · {scale}"
         found = subject.at(grid.cursor) if subject else None
         if not subject or not found:
-            self.query_one(Caption).show(scale, "", "", "")
+            self.query_one(Caption).show(grid.look, scale, "", "", "")
             return
         row, page = found
         names = names_text(self._names, page) if isinstance(self._names, Names) else self._names
-        self.query_one(Caption).show(scale, subject.text(grid.cursor), row.path, shown(names))
+        text = subject.text(grid.cursor)
+        self.query_one(Caption).show(grid.look, scale, text, row.path, shown(names))

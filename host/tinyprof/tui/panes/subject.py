@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 from tinyprof.profile.model import Profile
 from tinyprof.profile.temperature import Temperature
+from tinyprof.tables.intensity import steps_of
 from tinyprof.tables.rows import FileRow, page_text
 from tinyprof.text import shown
 
@@ -22,11 +23,15 @@ class Subject:
     name: str
     profile: Profile
     rows: Sequence[FileRow]
+    starts: Sequence[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "starts", [0, *accumulate(row.pages for row in self.rows)])
 
     @property
     def pages(self) -> int:
         """The number of pages of all files."""
-        return sum(row.pages for row in self.rows)
+        return self.starts[-1]
 
     def classes(self) -> dict[int, Temperature]:
         """Return the classes of the used pages, counted through all files."""
@@ -37,13 +42,23 @@ class Subject:
             start += row.pages
         return found
 
+    def steps(self, kind: str) -> dict[int, int]:
+        """Return the steps of intensity of the used pages, counted through all files."""
+        found: dict[int, int] = {}
+        for start, row in zip(self.starts, self.rows, strict=False):
+            found.update((start + page, step) for page, step in steps_of(row, kind).items())
+        return found
+
+    def number_at(self, page: int) -> int:
+        """Return the number of the file of a page, from 0."""
+        return bisect_right(self.starts, page) - 1
+
     def at(self, page: int) -> tuple[FileRow, int] | None:
         """Return the file of a page and the page's number in it. None: there is no such page."""
-        starts = [0, *accumulate(row.pages for row in self.rows)]
-        number = bisect_right(starts, page) - 1
+        number = self.number_at(page)
         if not 0 <= number < len(self.rows):
             return None
-        return self.rows[number], page - starts[number]
+        return self.rows[number], page - self.starts[number]
 
     def text(self, page: int) -> str:
         """Return what is known of a page."""

@@ -109,11 +109,13 @@ class WhatIfPane(Widget, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """Set the budget to the place under the pointer. A click on the kernels' line chooses the
         next kernel."""
-        columns = self._columns
-        if event.y == 0:
+        columns, at = self._columns, event.get_content_offset(self)
+        if at is None:
+            return
+        if at.y == 0:
             self.action_kernel()
-        elif event.x >= LEFT and columns > 1:
-            self.action_budget(round(STEPS * (event.x - LEFT) / (columns - 1)) - self._share)
+        elif at.x >= LEFT and columns > 1:
+            self.action_budget(round(STEPS * (at.x - LEFT) / (columns - 1)) - self._share)
 
     @property
     def _columns(self) -> int:
@@ -161,13 +163,18 @@ class WhatIfPane(Widget, can_focus=True):
 
     def _bars(self, curve: WhatIf, y: int, base: Style) -> list[Segment]:
         """Return one line of the plot: the saving at each budget, in eighths of a line."""
-        height = max(1, self.size.height - TEXT_LINES - 1)
+        height = max(1, self.size.height - TEXT_LINES - 2)
         marked = round((self._columns - 1) * self._share / STEPS)
-        if y >= height:
-            most = size_text(curve.everything.cost)
-            axis = "0".ljust(self._columns - len(most)) + most
+        if y == height:
             # The budget must be visible without colours, too.
-            axis = axis[:marked] + "▲" + axis[marked + 1 :]
+            value = size_text(self.budget)
+            fits = marked + 2 + len(value) <= self._columns
+            text = f"▲ {value}" if fits else f"{value} ▲"
+            at = marked if fits else max(0, marked + 1 - len(text))
+            return [Segment(" " * (LEFT + at) + text, base + Style(bold=True))]
+        if y > height:
+            most = size_text(curve.everything.cost)
+            axis = "0".ljust(self._columns - len(most)) + most if y == height + 1 else ""
             return [Segment(" " * LEFT + axis, base + Style(dim=True))]
         most_saved = curve.everything.saves or 1
         labelled = y % max(1, height // LABELS) == 0

@@ -11,6 +11,8 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 
 from tinyprof.live.news import Feed
+from tinyprof.record.observing import Keystrokes, Typing
+from tinyprof.text import epoch_text, shown
 from tinyprof.tui.dialogs import EpochScreen, MarkScreen
 from tinyprof.wire.frames import Command, HostMark
 from tinyprof.wire.messages import EpochLength, Rearm, Trace
@@ -37,7 +39,7 @@ class Steering:
         self._feed.command(command)
         self._app.notify(said, timeout=3)
 
-    def _has_target(self) -> bool:
+    def has_target(self) -> bool:
         """Whether there is a target to command. If there is none, say so."""
         if self._feed.live and not self.recording_ended:
             return True
@@ -46,17 +48,21 @@ class Steering:
         )
         return False
 
-    async def mark(self) -> None:
-        """Ask for a name, and begin a phase of that name."""
-        if self._has_target():
+    async def mark(self, phase: str) -> None:
+        """Ask for a name, and begin a phase of that name. `phase`: the running one."""
+        if self.has_target():
             await self._app.push_screen(
-                MarkScreen(), lambda name: self._feed.command(HostMark(name)) if name else None
+                MarkScreen(f"phase {shown(phase)}" if phase else "no phase has a name yet"),
+                lambda name: self._feed.command(HostMark(name)) if name else None,
             )
 
-    async def epoch_length(self) -> None:
-        """Ask for a length, and have epochs of that length."""
-        if self._has_target():
-            await self._app.push_screen(EpochScreen(), self._take_epoch_length)
+    async def epoch_length(self, now: int | None) -> None:
+        """Ask for a length, and have epochs of that length. `now`: the present one, in ms."""
+        if self.has_target():
+            await self._app.push_screen(
+                EpochScreen("not known yet" if now is None else epoch_text(now)),
+                self._take_epoch_length,
+            )
 
     def _take_epoch_length(self, ms: int | None) -> None:
         if ms is not None:
@@ -64,13 +70,21 @@ class Steering:
 
     def rearm(self) -> None:
         """End the epoch, so that every page counts anew."""
-        if self._has_target():
+        if self.has_target():
             self._give(Rearm(), "asked the target to end its epoch")
 
     def trace(self, *, is_stopped: bool) -> None:
         """Stop the target's recording, or start it. The recording on this side goes on."""
-        if self._has_target():
+        if self.has_target():
             self._give(
                 Trace(is_stopped),
                 f"asked the target to {'record again' if is_stopped else 'stop recording'}",
             )
+
+    def typing(self, *, on: bool) -> None:
+        """Say that somebody begins to type to the target, or has stopped."""
+        self._feed.command(Typing(on))
+
+    def send(self, data: bytes) -> None:
+        """Send keys to the target."""
+        self._feed.command(Keystrokes(data))

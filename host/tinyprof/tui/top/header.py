@@ -9,16 +9,21 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tinyprof.live.checklist import NO_TARGET
 from tinyprof.live.snapshot import Snapshot
 from tinyprof.profile.temperature import Temperature
+from tinyprof.tables.columns import percent
 from tinyprof.tables.ledger import losses_text, made_good
 from tinyprof.tables.strip import CELLS
+from tinyprof.tables.verdict import has_settled
 from tinyprof.text import epoch_text, shown
 from tinyprof.tui.palette import WARN, alarm, ending, sparkline, style_of
 from tinyprof.wire.source import other_source
 
 SPARK_WIDTH = 24
 """Cells of the bars that show records a second."""
+ROOMY = 100
+"""Columns from which cold pages, and the share of each figure, have room."""
 TITLE_LEAST = 20
 """Cells of the title at least."""
 WORRYING = ("gaps", "overruns")
@@ -27,19 +32,19 @@ Segments = list[Segment]
 
 
 class StatusHeader(Widget):
-    """Draws the totals of a snapshot. `state`: a word or two for what goes on. `alarming`: it
-    should not go on."""
+    """Draws the totals of a snapshot. `state`: a word or two for what goes on."""
 
     def __init__(self, title: str, state: str) -> None:
         super().__init__(id="status")
         self._title = title
         self._state = state
-        self._alarming = False
+        self._alarm = ""
         self._snapshot = Snapshot()
 
-    def show(self, snapshot: Snapshot, state: str, *, alarming: bool = False) -> None:
-        """Draw this from now on."""
-        self._snapshot, self._state, self._alarming = snapshot, state, alarming
+    def show(self, snapshot: Snapshot, state: str, *, alarm_text: str = "") -> None:
+        """Draw this from now on. `alarm_text`: what must not be overlooked, in a line of its
+        own."""
+        self._snapshot, self._state, self._alarm = snapshot, state, alarm_text
         self._fit()
         self.refresh()
 
@@ -60,13 +65,17 @@ class StatusHeader(Widget):
 
     def _lines(self, base: Style) -> list[Segments]:
         pages, line = self._pages(base), self._line(base)
+        top = [self._who(base), self._how(base)]
+        if self._alarm:
+            text = f" {self._alarm}".ljust(self.size.width)
+            top.insert(1, [Segment(text, base + alarm())])
         together = [*pages, Segment(" ·", base), *line]
         if sum(cell_len(segment.text) for segment in together) <= self.size.width:
-            return [self._who(base), self._how(base), together]
-        return [self._who(base), self._how(base), pages, line]
+            return [*top, together]
+        return [*top, pages, line]
 
     def _who(self, base: Style) -> Segments:
-        state = base + alarm() if self._alarming else base + Style(reverse=True)
+        state = base + alarm() if self._alarm else base + Style(reverse=True)
         room = self.size.width - cell_len(self._state) - 4
         return [
             Segment(f" {self._state} ", state),
@@ -78,7 +87,9 @@ class StatusHeader(Widget):
         others."""
         hello = self._snapshot.hello
         if not hello:
-            no_target = "" if self._state == "reading" else " · no target heard yet"
+            line = self._snapshot.line
+            headline = line.headline if line else NO_TARGET
+            no_target = "" if self._state == "reading" else f" · {headline}"
             return ending(self._title, max(TITLE_LEAST, room - len(no_target))) + no_target
         volume = next(iter(hello.volumes), None)
         long = [f"Linux {hello.kernel} {hello.arch}, agent {hello.agent}"]
@@ -107,25 +118,52 @@ class StatusHeader(Widget):
             words.append(epoch_text(it.hello.epoch_ms))
         if it.boots > 1:
             words.append(f"{it.boots} boots")
-        words.append(f"{it.records:,} records")
-        if not it.rates:
-            return [Segment(" " + " · ".join(words), base)]
-        words.append(f"{it.rates[-1]:,.0f}/s ")
-        return [
-            Segment(" " + " · ".join(words), base),
-            Segment(sparkline(it.rates, SPARK_WIDTH), base + style_of(Temperature.ONCE)),
+        phase, is_final = self._phase()
+        before = [
+            Segment(" " + " · ".join(words) + " · ", base),
+            Segment(phase, base + (Style(bold=True) if is_final else WARN)),
         ]
+        rest = f" · {it.records:,} records"
+        if not it.rates:
+            return [*before, Segment(rest, base)]
+        segments = [*before, Segment(f"{rest} · {it.rates[-1]:,.0f}/s ", base)]
+        bars = sparkline(it.rates, SPARK_WIDTH)
+        return [*segments, Segment(bars, base + style_of(Temperature.ONCE))]
+
+    def _phase(self) -> tuple[str, bool]:
+        """Return the running phase in words, and whether its figures may be final."""
+        it = self._snapshot
+        name = f"phase {shown(it.phase)}" if it.phase else ""
+        if has_settled(it.profile):
+            return name or "steady state", True
+        if it.unresolved or it.hello is None:
+            return name or "no phase yet", True
+        if name:
+            return f"{name}, still starting up: figures are not final", False
+        return "still starting up: figures are not final", False
 
     def _pages(self, base: Style) -> Segments:
         it = self._snapshot
         segments = [Segment(" ", base)]
         if it.unresolved:
             return [*segments, Segment(shown(it.unresolved), base + alarm())]
-        for number, (temperature, count) in enumerate(zip(Temperature, it.counts, strict=True)):
-            segments.append(Segment(" · " if number else "", base))
+        hot, warm, once, _ = it.counts
+        used = hot + warm + once
+        segments.append(Segment(f"used {used:,}{self._share(used)}", base))
+        for temperature, count in zip(Temperature, it.counts, strict=True):
+            is_hot = temperature is Temperature.HOT
+            if temperature is Temperature.COLD and self.size.width < ROOMY:
+                continue
+            segments.append(Segment(" · ", base))
             segments.append(Segment(CELLS[temperature], base + style_of(temperature)))
-            segments.append(Segment(f" {count:,} {temperature.value}", base))
+            share = self._share(count) if is_hot else ""
+            segments.append(Segment(f" {count:,} {temperature.value}{share}", base))
         return segments
+
+    def _share(self, count: int) -> str:
+        """Return the share of all pages of the image, if their number is known."""
+        pages = self._snapshot.image_pages
+        return f", {percent(count, pages)}" if pages else ""
 
     def _line(self, base: Style) -> Segments:
         """Return what was lost, by cause, and what nearly was."""
