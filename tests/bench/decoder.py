@@ -27,7 +27,7 @@ from tinyprof.record.diagnosis import LineWatch
 from tinyprof.record.recorder import record
 from tinyprof.wire.frames import Event, FrameDecoder
 from tinyprof.wire.messages import Pages
-from tinyprof.wire.port import open_link
+from tinyprof.wire.ports.opening import open_link
 from tinyprof.wire.sequence import Frame
 
 RECORDS = 500_000

@@ -23,7 +23,7 @@ from tinyprof.pages import Fsid
 from tinyprof.record.sim import RECORDED
 from tinyprof.wire.frames import FRAME_MAX, encode_frame, encode_message
 from tinyprof.wire.messages import REPEATED, SEQ_MODULO, Begin, Hello, MessageType, Pages, Volume
-from tinyprof.wire.port import CHUNK
+from tinyprof.wire.ports.link import CHUNK
 from tinyprof.wire.sequence import Frame
 from tinyprof.wire.touches import join_records
 

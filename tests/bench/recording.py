@@ -29,7 +29,8 @@ from tinyprof.live.snapshot import LiveHeat
 from tinyprof.record.diagnosis import LineWatch
 from tinyprof.record.recorder import StopAfter, record
 from tinyprof.wire.frames import Event
-from tinyprof.wire.port import CHUNK, DescriptorLink
+from tinyprof.wire.ports.link import CHUNK
+from tinyprof.wire.ports.opening import DescriptorLink
 
 BAUD = 115_200
 FAST_LINE = 3_000_000 / 10

@@ -22,7 +22,7 @@ from line.kernel import PATIENCE, Tracer
 from tinyprof.pages import Kind
 from tinyprof.wire.frames import Event, FrameDecoder, encode_message
 from tinyprof.wire.messages import EpochEnd, Message, Pages
-from tinyprof.wire.port import DescriptorLink
+from tinyprof.wire.ports.opening import DescriptorLink
 from tinyprof.wire.sequence import Frame
 
 M = TypeVar("M", bound=Message)

@@ -22,7 +22,8 @@ from tinyprof.record.diagnosis import LineWatch
 from tinyprof.record.noise import Noise
 from tinyprof.record.recorder import Recording, StopAfter, record
 from tinyprof.wire.messages import Pages
-from tinyprof.wire.reconnect import LastingLink
+from tinyprof.wire.ports.reconnect import LastingLink
+from tinyprof.wire.ports.serial_device import SerialSettings
 from tinyprof.wire.sequence import Frame
 
 SEED = 20261124
@@ -104,7 +105,7 @@ def recorded(
     target.tracer.mount(0, Volume(7, recording=True))
     target.tracer.appear()
     story = Story(target, cable, random.Random(SEED))
-    link = LastingLink(str(cable.hosts_end), 115_200)
+    link = LastingLink(str(cable.hosts_end), SerialSettings())
     with path.open("xb", buffering=0) as file:
         target.start(TINYPROF_EPOCH="400")
         recording = record(

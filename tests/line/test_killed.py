@@ -22,7 +22,7 @@ from tinyprof.record.recorder import record
 from tinyprof.record.sim import Sender
 from tinyprof.wire.frames import FrameDecoder
 from tinyprof.wire.messages import Ack, Pages, RepeatPlease
-from tinyprof.wire.port import DescriptorLink
+from tinyprof.wire.ports.opening import DescriptorLink
 from tinyprof.wire.sequence import Frame
 
 SEED = 20261124

@@ -17,7 +17,7 @@ from tinyprof.record.diagnosis import LineWatch
 from tinyprof.record.recorder import Recording, record
 from tinyprof.wire.frames import Command, Event
 from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages, Status, Trace
-from tinyprof.wire.port import open_link
+from tinyprof.wire.ports.opening import open_link
 from tinyprof.wire.sequence import Frame
 
 
@@ -99,7 +99,7 @@ def test_what_runs_while_stopped_leaves_no_record_and_costs_none(
 
 
 def recorded(port: str, host: Host, capture: Path) -> Recording:
-    link = open_link(port, 115_200)
+    link = open_link(port)
     try:
         with capture.open("xb", buffering=0) as file:
             watch = LineWatch(port, 115_200)

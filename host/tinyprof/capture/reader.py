@@ -39,8 +39,8 @@ from tinyprof.capture.format import (
     SeekPoint,
 )
 from tinyprof.capture.index import INDEX_MAX, ImageIndex, ImageIndexError, unpack_index
+from tinyprof.errors import optional_module
 from tinyprof.wire.frames import Event, FrameDecoder, HostMark
-from tinyprof.wire.libraries import optional_module
 from tinyprof.wire.messages import MARK_MAX
 
 msgpack = optional_module("msgpack")

@@ -37,7 +37,7 @@ from tinyprof.capture.format import (
     magic,
 )
 from tinyprof.capture.index import ImageIndex, pack_index
-from tinyprof.wire.libraries import optional_module
+from tinyprof.errors import optional_module
 from tinyprof.wire.messages import MARK_MAX
 
 msgpack = optional_module("msgpack")

@@ -115,7 +115,7 @@ def _told(error: Exception) -> str:
         case OSError():
             return f"{error.filename or 'input or output'}: {error.strerror or error}"
         case ModuleNotFoundError():
-            from tinyprof.wire.libraries import missing_library  # noqa: PLC0415 - rarely needed
+            from tinyprof.errors import missing_library  # noqa: PLC0415 - rarely needed
 
             return str(missing_library(error))
         case MemoryError():

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Parses times, sizes, shares and limits on the command line."""
+"""Parses times, sizes, shares, limits and the settings of a serial device on the command line."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -87,3 +89,58 @@ class Bytes(click.ParamType[int]):
         return int(whole) * UNITS[unit] + int(part or 0) * UNITS[unit] // int(
             "1" + "0" * len(part or "")
         )
+
+
+def serial_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of a serial device. They reach it as one `line`."""
+
+    @wraps(command)
+    def with_line(
+        *words: Any,
+        baud: int,
+        parity: str,
+        rtscts: bool,
+        dtr: str | None,
+        rts: str | None,
+        **others: Any,
+    ) -> Any:
+        # Builds of images do without pyserial.
+        from tinyprof.wire.ports.serial_device import SerialSettings  # noqa: PLC0415
+
+        line = SerialSettings(baud, parity, rtscts, _is_on(dtr), _is_on(rts))
+        return command(*words, line=line, **others)
+
+    level = click.Choice(["on", "off"])
+    for option in (
+        click.option("--rts", type=level, help="Level of RTS while the port is open."),
+        click.option(
+            "--dtr",
+            type=level,
+            help="Level of DTR while the port is open: off for a board that it resets.",
+        ),
+        click.option(
+            "--rtscts",
+            is_flag=True,
+            help="Let both sides of a serial device hold each other back by RTS and CTS.",
+        ),
+        click.option(
+            "--parity",
+            type=click.Choice(["none", "even", "odd"]),
+            default="none",
+            show_default=True,
+            help="Parity bit of a serial device.",
+        ),
+        click.option(
+            "--baud",
+            type=click.IntRange(1),
+            default=115_200,
+            show_default=True,
+            help="Baud rate of a serial device.",
+        ),
+    ):
+        with_line = option(with_line)
+    return with_line
+
+
+def _is_on(level: str | None) -> bool | None:
+    return None if level is None else level == "on"

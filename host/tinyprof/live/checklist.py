@@ -44,14 +44,14 @@ class LineState:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class ChecklistItem:
     """Something that must be so for a recording, and whether it is."""
 
     is_so: bool
     words: str
 
 
-def checks(line: LineState) -> list[Check]:
+def checks(line: LineState) -> list[ChecklistItem]:
     """The checks, in the order in which they come true."""
     rate = f" at {line.baud} baud" if line.baud else ""
     opened = f"{shown(line.port)} is {'AWAY, and is waited for' if line.away else 'open'}{rate}"
@@ -61,9 +61,9 @@ def checks(line: LineState) -> list[Check]:
     elif line.received:
         arrived += ", no text and no frame among them"
     return [
-        Check(not line.away, opened),
-        Check(line.has_text, f"{arrived}, in {line.seconds:.0f} s"),
-        Check(False, "no hello of an agent: it sends one every two seconds at least"),
+        ChecklistItem(not line.away, opened),
+        ChecklistItem(line.has_text, f"{arrived}, in {line.seconds:.0f} s"),
+        ChecklistItem(False, "no hello of an agent: it sends one every two seconds at least"),
     ]
 
 

@@ -30,7 +30,7 @@ from tinyprof.record.return_path import ReturnPath
 from tinyprof.wire.early_text import EarlyText
 from tinyprof.wire.frames import STRETCH_MAX, Command, Event, FrameDecoder, HostMark, primer
 from tinyprof.wire.messages import Rearm
-from tinyprof.wire.port import Link, LinkError
+from tinyprof.wire.ports.link import Link, LinkError
 from tinyprof.wire.sequence import Frame
 
 __all__ = ["Command", "Observer", "Recording", "StopAfter", "Totals", "record"]

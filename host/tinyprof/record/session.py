@@ -33,8 +33,10 @@ from tinyprof.record.recorder import (
 from tinyprof.record.sim import QUIET, open_sim
 from tinyprof.text import shown
 from tinyprof.wire.frames import Event, HostMark
-from tinyprof.wire.port import Link, NoSuchPortError, SerialLink, open_link
-from tinyprof.wire.reconnect import LastingLink
+from tinyprof.wire.ports.link import Link, NoSuchPortError
+from tinyprof.wire.ports.opening import open_link
+from tinyprof.wire.ports.reconnect import LastingLink
+from tinyprof.wire.ports.serial_device import SerialLink, SerialSettings
 
 WITH_RATE = ("/dev/tty", "/dev/serial/", "rfc2217://", "hwgrep://")
 """Begins of the names of ports that have a baud rate."""
@@ -50,16 +52,17 @@ class OutputError(TinyprofError):
 class Request:
     """What to record, from which port, into which file, and until when.
 
-    `marks`: names and seconds after the start. `limits.seconds` and `limits.epochs` end the
-    recording. `epoch_ms` None: epochs stay as they are. `speed` and `noisy` are for a simulated
-    target. `recorder` is the version that the capture names.
+    `line`: how a serial device is used. `marks`: names and seconds after the start.
+    `limits.seconds` and `limits.epochs` end the recording. `epoch_ms` None: epochs stay as they
+    are. `speed` and `noisy` are for a simulated target. `recorder` is the version that the capture
+    names.
     """
 
     port: str
     output: Path
     recorder: str
     index: ImageIndex | None = None
-    baud: int = 115_200
+    line: SerialSettings = field(default_factory=SerialSettings)
     epoch_ms: int | None = None
     limits: StopAfter = field(default_factory=StopAfter)
     marks: Sequence[tuple[str, float]] = ()
@@ -74,6 +77,11 @@ class Request:
     def is_simulated(self) -> bool:
         """Whether the target is a recorded one that is played again."""
         return self.port.startswith(SIM)
+
+    @property
+    def baud(self) -> int:
+        """The baud rate that the user named, or the usual one."""
+        return self.line.baud
 
     @property
     def rate(self) -> int:
@@ -236,21 +244,21 @@ def open_session(request: Request, say: Callable[[str], None]) -> Iterator[Sessi
         for_names = index and index.of_tree and simulated and not simulated.of_tree
         index = simulated if index is None or for_names else index
     else:
-        link = _open(request.port, request.baud, say, wait=request.wait)
+        link = _open(request.port, request.line, say, wait=request.wait)
     with contextlib.closing(link):
         yield Session(request, link, index)
 
 
-def _open(port: str, baud: int, say: Callable[[str], None], *, wait: bool) -> Link:
+def _open(port: str, line: SerialSettings, say: Callable[[str], None], *, wait: bool) -> Link:
     """Open the port. A serial device that goes away is waited for, another port only if `wait`."""
     try:
-        link = open_link(port, baud)
+        link = open_link(port, line)
     except NoSuchPortError:
         if not wait:
             raise
         say(f"waiting for {shown(port)}")
-        return LastingLink(port, baud)
-    return LastingLink(port, baud, link) if wait or isinstance(link, SerialLink) else link
+        return LastingLink(port, line)
+    return LastingLink(port, line, link) if wait or isinstance(link, SerialLink) else link
 
 
 def _due(marks: Sequence[tuple[str, float]]) -> Callable[[], list[HostMark]]:

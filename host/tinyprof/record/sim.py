@@ -39,7 +39,7 @@ from tinyprof.wire.messages import (
     Status,
     Trace,
 )
-from tinyprof.wire.port import DescriptorLink
+from tinyprof.wire.ports.opening import DescriptorLink
 from tinyprof.wire.sequence import Frame
 
 RECORDED = Path(str(resources.files("tinyprof.record") / "board.tpcap"))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any
 
+from tinyprof.errors import optional_module
 from tinyprof.wire.elements import (
     MalformedMessage,
     checked_uint,
@@ -22,7 +23,6 @@ from tinyprof.wire.elements import (
     parse_message,
     type_of,
 )
-from tinyprof.wire.libraries import optional_module
 from tinyprof.wire.messages import (
     PATH_MAX,
     REPEATED,

@@ -48,7 +48,7 @@ from tinyprof.wire.messages import (
     RepeatPlease,
     Trace,
 )
-from tinyprof.wire.port import LinkError
+from tinyprof.wire.ports.link import LinkError
 from tinyprof.wire.sequence import Frame
 
 

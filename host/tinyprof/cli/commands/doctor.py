@@ -36,7 +36,7 @@ from tinyprof.disk import read_limited
 from tinyprof.errors import TinyprofError
 from tinyprof.pages import Fsid
 from tinyprof.text import counted, shown
-from tinyprof.wire.port import comports
+from tinyprof.wire.ports.opening import comports
 
 HEAD_BYTES = 1 << 16
 """Bytes of a file that tell what it is."""

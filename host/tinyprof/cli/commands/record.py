@@ -35,7 +35,7 @@ from tinyprof.cli.terminal import (
     record_on_screen,
     until_signalled,
 )
-from tinyprof.cli.types import TIME
+from tinyprof.cli.types import TIME, serial_options
 from tinyprof.errors import TinyprofError
 from tinyprof.live.outlet import Outlet, let_go
 from tinyprof.record.recorder import Recording, StopAfter
@@ -43,6 +43,7 @@ from tinyprof.record.session import Request, Session, check_outputs, open_sessio
 from tinyprof.tables.ledger import ledger_lines
 from tinyprof.text import EPOCH_MS_LIMIT, shell_word, shown
 from tinyprof.wire.messages import MARK_MAX
+from tinyprof.wire.ports.serial_device import SerialSettings
 
 PORT_FORMS = """\b
   /dev/ttyACM0        a serial device; --baud sets its rate
@@ -125,13 +126,7 @@ ROLL = RollType()
     help="The image in the target's flash. Its index goes into the capture.",
 )
 @ROOTFS
-@click.option(
-    "--baud",
-    type=click.IntRange(1),
-    default=115_200,
-    show_default=True,
-    help="Baud rate of a serial device.",
-)
+@serial_options
 @click.option(
     "--epoch",
     type=TIME,
@@ -186,7 +181,7 @@ def command(
     output: Path,
     image: Path | None,
     rootfs: Path | None,
-    baud: int,
+    line: SerialSettings,
     epoch: float | None,
     duration: float | None,
     epochs: int | None,
@@ -205,7 +200,7 @@ def command(
         port,
         output,
         __version__,
-        baud=baud,
+        line=line,
         epoch_ms=None if epoch is None else round(epoch * 1000),
         limits=StopAfter(duration, epochs),
         marks=marks,

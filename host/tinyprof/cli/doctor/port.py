@@ -20,7 +20,9 @@ from tinyprof.cli.doctor.line import LineRecord, line_checks
 from tinyprof.cli.doctor.verdict import Check, State, broken_by
 from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import HelloPlease
-from tinyprof.wire.port import Link, LinkError, open_link
+from tinyprof.wire.ports.link import Link, LinkError
+from tinyprof.wire.ports.opening import open_link
+from tinyprof.wire.ports.serial_device import SerialSettings
 
 POLL_SECONDS = 0.1
 ASK_SECONDS = 1.0
@@ -76,7 +78,7 @@ def port_checks(
         yield from _access(port)
         yield from _use(port)
     try:
-        link = open_link(port, baud)
+        link = open_link(port, SerialSettings(baud))
     except LinkError as error:
         yield broken_by(port, "open", error)
         if "in use" in error.message and os.geteuid():

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from serial.tools.list_ports_common import ListPortInfo
 
-from tinyprof.wire.port import Link, LinkError, NoSuchPortError
-from tinyprof.wire.reconnect import (
+from tinyprof.wire.ports.link import Link, LinkError, NoSuchPortError
+from tinyprof.wire.ports.reconnect import (
     REFUSED_SECONDS,
     LastingLink,
     has_unique_serial,
     lasting_name,
 )
+from tinyprof.wire.ports.serial_device import SerialSettings
 
 
 class Port:
@@ -48,7 +49,7 @@ class Desk:
         self.opened: list[str] = []
         self.now = 0.0
 
-    def open(self, port: str, baud: int) -> Link:
+    def open(self, port: str, settings: SerialSettings) -> Link:
         self.opened.append(port)
         outcome = self._outcomes.pop(0)
         if isinstance(outcome, LinkError):
@@ -63,7 +64,7 @@ class Desk:
 
     def link(self, by_id: Path, opened: Port | None = None) -> LastingLink:
         how = {"by_id": by_id, "open_port": self.open, "clock": self.clock, "sleep": self.sleep}
-        return LastingLink("port", 115_200, opened, **how)  # type: ignore[arg-type]
+        return LastingLink("port", SerialSettings(), opened, **how)  # type: ignore[arg-type]
 
 
 def test_a_port_is_waited_for(tmp_path: Path) -> None:
@@ -100,7 +101,12 @@ def test_the_same_device_is_found_under_its_new_number(tmp_path: Path) -> None:
     (by_id / "usb-probe").symlink_to(one)
     desk = Desk(Port(b"again"))
     link = LastingLink(
-        str(one), 1, Port(), by_id=by_id, is_one_of_a_kind=lambda _: True, open_port=desk.open
+        str(one),
+        SerialSettings(),
+        Port(),
+        by_id=by_id,
+        is_one_of_a_kind=lambda _: True,
+        open_port=desk.open,
     )
     (by_id / "usb-probe").unlink()
     (by_id / "usb-probe").symlink_to(two)

@@ -15,96 +15,40 @@ import os
 import select
 import socket
 import stat
-import struct
 import termios
 import time
 import tty
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import urlsplit
 
 import serial
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
-from tinyprof.errors import TinyprofError
-
-CHUNK = 1 << 16
-"""Bytes that one read returns at most."""
-
-_COUNTERS = struct.Struct("=11i9i")
-"""struct serial_icounter_struct of linux/serial.h."""
-
-_OVERRUN, _BUFFER_OVERRUN = 7, 10
-"""Places of the two counters that are of interest."""
+from tinyprof.wire.ports.link import CHUNK, WRITE_SECONDS, Link, LinkError, NoSuchPortError
+from tinyprof.wire.ports.serial_device import (
+    PARITIES,
+    SerialLink,
+    SerialSettings,
+    number_of,
+    one_line,
+    open_serial_device,
+)
 
 CONNECT_SECONDS = 5.0
 """Seconds that connecting to a socket may take."""
 
-WRITE_SECONDS = 0.25
-"""Seconds that a write may take."""
-
 _GONE = (errno.EIO, errno.ENOENT, errno.ENXIO, errno.ENODEV)
 """Errors of a port that is not there, or not there any more."""
 
-_SERIAL_ERRORS = (serial.SerialException, termios.error, OSError, TypeError)
-"""Errors of pyserial on an open port. termios.error is no OSError, and no SerialException either.
-"""
 
-
-class LinkError(TinyprofError):
-    """A port that cannot be opened, or that failed while it was used."""
-
-
-class NoSuchPortError(LinkError):
-    """A port that is not there, and may still appear."""
-
-
-class Link(Protocol):
-    """An open line."""
-
-    @property
-    def gaps(self) -> int:
-        """How often the port went away, if somebody waits for it to come back."""
-        ...
-
-    @property
-    def away(self) -> bool:
-        """Whether the port is being waited for."""
-        ...
-
-    @property
-    def overruns(self) -> int:
-        """Bytes that this machine lost because nobody fetched them in time, as its driver
-        counts."""
-        ...
-
-    @property
-    def writable(self) -> bool:
-        """Whether there may be a way back to the target."""
-        ...
-
-    def read(self, timeout: float) -> bytes | None:
-        """Return bytes as they come, b"" after `timeout` seconds of silence, or None when the line
-        has ended."""
-        ...
-
-    def write(self, data: bytes) -> None:
-        """Send as much as the line takes within a quarter of a second, and give the rest up.
-        Raises LinkError."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the port at once, even if bytes are unsent."""
-        ...
-
-
-def open_link(port: str, baud: int = 115_200) -> Link:
+def open_link(port: str, settings: SerialSettings | None = None) -> Link:
     """Open a serial device, pty, file, pipe, `unix:PATH`, `socket://HOST:PORT` or another URL of
     pyserial.
 
-    `baud` matters to serial devices only. Raises LinkError with what to do next.
+    `settings` matter to serial devices only. Raises LinkError with what to do next.
     """
+    settings = settings or SerialSettings()
     if port == "-":
         return _open_stdin()
     if port.startswith("unix:"):
@@ -112,7 +56,7 @@ def open_link(port: str, baud: int = 115_200) -> Link:
     if port.startswith("socket://"):
         return _open_tcp(port)
     if "://" in port:
-        return _open_pyserial_url(port, baud)
+        return _open_pyserial_url(port, settings)
     try:
         mode = Path(port).stat().st_mode
     except (OSError, ValueError) as error:
@@ -122,7 +66,7 @@ def open_link(port: str, baud: int = 115_200) -> Link:
     if stat.S_ISDIR(mode) or stat.S_ISBLK(mode):
         what = "a directory" if stat.S_ISDIR(mode) else "a block device"
         raise LinkError(f"{port} is {what}, not a port", _known_ports())
-    return _open_character_device(port, baud) if stat.S_ISCHR(mode) else _open_file(port)
+    return _open_character_device(port, settings) if stat.S_ISCHR(mode) else _open_file(port)
 
 
 class DescriptorLink:
@@ -172,62 +116,6 @@ class DescriptorLink:
             os.close(fd)
 
 
-class SerialLink:
-    """A line behind pyserial: a real serial device, or a URL of pyserial's."""
-
-    writable = True
-    gaps = 0
-    away = False
-
-    def __init__(self, port: serial.Serial, name: str) -> None:
-        self._port = port
-        self._name = name
-        self._timeout: float | None = None
-        self._overruns_before = self._counted_overruns()
-
-    @property
-    def overruns(self) -> int:
-        # A port that is gone counts nothing any more.
-        return max(0, self._counted_overruns() - self._overruns_before)
-
-    def _counted_overruns(self) -> int:
-        """Return the driver's count since it was loaded; 0 if it keeps none."""
-        counters = bytearray(_COUNTERS.size)
-        try:
-            fcntl.ioctl(self._port.fileno(), termios.TIOCGICOUNT, counters)
-        except (OSError, ValueError, AttributeError, TypeError, serial.SerialException):
-            return 0
-        counts = _COUNTERS.unpack(counters)
-        return int(counts[_OVERRUN] + counts[_BUFFER_OVERRUN])
-
-    def read(self, timeout: float) -> bytes | None:
-        try:
-            if timeout != self._timeout:
-                # pyserial sets the whole port up anew for it.
-                self._port.timeout = self._timeout = timeout
-            first: bytes = self._port.read(1)
-            waiting = self._port.in_waiting if first else 0
-            return first + self._port.read(min(waiting, CHUNK)) if waiting else first
-        except _SERIAL_ERRORS:
-            # pyserial tells of an unplugged device in all of these ways.
-            return None
-
-    def write(self, data: bytes) -> None:
-        try:
-            self._port.write(data)
-        except serial.SerialTimeoutException:
-            return
-        except _SERIAL_ERRORS as error:
-            raise LinkError(f"{self._name}: writing failed: {_one_line(error)}") from None
-
-    def close(self) -> None:
-        # With unsent bytes the driver's close waits up to 30 s for a peer that takes none.
-        with contextlib.suppress(Exception):
-            self._port.reset_output_buffer()
-        with contextlib.suppress(Exception):
-            self._port.close()
-
-
 def _open_stdin() -> Link:
     try:
         return DescriptorLink(os.dup(0), "-", writable=False)
@@ -270,13 +158,19 @@ def _open_tcp(port: str) -> Link:
     return DescriptorLink(line.detach(), port, writable=True)
 
 
-def _open_pyserial_url(port: str, baud: int) -> Link:
+def _open_pyserial_url(port: str, settings: SerialSettings) -> Link:
     try:
-        line = serial.serial_for_url(port, baudrate=baud, timeout=0, write_timeout=WRITE_SECONDS)
+        line = serial.serial_for_url(
+            port,
+            baudrate=settings.baud,
+            parity=PARITIES[settings.parity],
+            timeout=0,
+            write_timeout=WRITE_SECONDS,
+        )
     except Exception as error:
         # The handlers of the URLs raise whatever their parsing does: KeyError, re.error, and more.
         raise LinkError(
-            f"cannot open {port}: {_one_line(error)}", "URLs are those of pyserial"
+            f"cannot open {port}: {one_line(error)}", "URLs are those of pyserial"
         ) from None
     return SerialLink(line, port)
 
@@ -289,7 +183,10 @@ def _open_file(port: str) -> Link:
     return DescriptorLink(fd, port, writable=False)
 
 
-def _open_character_device(port: str, baud: int) -> Link:
+def _open_character_device(port: str, settings: SerialSettings) -> Link:
+    # Opening a serial device raises DTR, which resets some boards: it is done once.
+    if _is_serial_device(port):
+        return _open_serial_device(port, settings)
     try:
         fd = os.open(port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -301,7 +198,17 @@ def _open_character_device(port: str, baud: int) -> Link:
     if real.startswith("/dev/pts/"):
         return _open_pty(fd, port)
     os.close(fd)
-    return _open_serial_device(port, baud)
+    return _open_serial_device(port, settings)
+
+
+def _is_serial_device(port: str) -> bool:
+    """Whether sysfs says so. It knows no pty."""
+    try:
+        number = Path(port).stat().st_rdev
+        place = f"/sys/dev/char/{os.major(number)}:{os.minor(number)}/subsystem"
+        return Path(place).readlink().name == "tty"
+    except OSError:
+        return False
 
 
 def _open_pty(fd: int, port: str) -> Link:
@@ -315,33 +222,26 @@ def _open_pty(fd: int, port: str) -> Link:
     return DescriptorLink(fd, port, writable=True)
 
 
-def _open_serial_device(port: str, baud: int) -> Link:
+def _open_serial_device(port: str, settings: SerialSettings) -> Link:
     try:
-        line = serial.Serial(port, baud, timeout=0, write_timeout=WRITE_SECONDS, exclusive=True)
+        return open_serial_device(port, settings)
     except (ValueError, OverflowError) as error:
-        raise _cannot_use_baud(port, baud, error) from None
+        raise _cannot_use_baud(port, settings.baud, error) from None
     except (OSError, termios.error) as error:
-        if _number_of(error) == errno.EINVAL:
-            raise _cannot_use_baud(port, baud, error) from None
+        if number_of(error) == errno.EINVAL:
+            raise _cannot_use_baud(port, settings.baud, error) from None
         raise _cannot_open(port, error) from None
-    return SerialLink(line, port)
-
-
-def _number_of(error: Exception) -> int | None:
-    """Return the errno of an error. termios.error has it as its first argument."""
-    number = error.args[0] if isinstance(error, termios.error) else getattr(error, "errno", None)
-    return number if isinstance(number, int) else None
 
 
 def _cannot_use_baud(port: str, baud: int, error: Exception) -> LinkError:
     return LinkError(
-        f"cannot open {port} at {baud} baud: {_one_line(error)}",
+        f"cannot open {port} at {baud} baud: {one_line(error)}",
         "choose a baud rate the device has",
     )
 
 
 def _cannot_open(port: str, error: Exception) -> LinkError:
-    number = _number_of(error)
+    number = number_of(error)
     if isinstance(error, FileNotFoundError) or number in _GONE:
         return NoSuchPortError(f"no such port: {port}", _known_ports())
     if isinstance(error, PermissionError) or number in (errno.EACCES, errno.EPERM):
@@ -351,7 +251,7 @@ def _cannot_open(port: str, error: Exception) -> LinkError:
             f"{port} is in use by another program",
             f"close that one first; 'fuser {port}' names it",
         )
-    return LinkError(f"cannot open {port}: {_one_line(error)}", _known_ports())
+    return LinkError(f"cannot open {port}: {one_line(error)}", _known_ports())
 
 
 def _known_ports() -> str:
@@ -383,8 +283,3 @@ def _how_to_be_allowed(port: str) -> str:
     if group == "root":
         return "it belongs to root alone: add a udev rule that gives it a group, or run as root"
     return f"it belongs to group {group}: run 'sudo usermod -aG {group} $USER', then log in again"
-
-
-def _one_line(error: Exception) -> str:
-    text = error.args[-1] if isinstance(error, termios.error) else error
-    return " ".join(str(getattr(error, "strerror", None) or text).split())

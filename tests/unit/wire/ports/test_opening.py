@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import serial
 
-from tinyprof.wire.port import LinkError, NoSuchPortError, SerialLink, open_link
+from tinyprof.wire.ports.link import LinkError, NoSuchPortError
+from tinyprof.wire.ports.opening import open_link
+from tinyprof.wire.ports.serial_device import SerialLink, SerialSettings
 
 
 @pytest.fixture
@@ -49,12 +51,12 @@ def test_every_error_of_an_opening_device_is_a_links(
 
     monkeypatch.setattr("serial.Serial", fail)
     with pytest.raises(kind, match=said):
-        open_link(device, 12345)
+        open_link(device, SerialSettings(12345))
 
 
 def test_a_baud_rate_beyond_all_devices_is_said(device: str) -> None:
     with pytest.raises(LinkError, match="99999999999 baud"):
-        open_link(device, 99_999_999_999)
+        open_link(device, SerialSettings(99_999_999_999))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,9 @@ from pathlib import Path
 
 from serial.tools.list_ports_common import ListPortInfo
 
-from tinyprof.wire.port import Link, LinkError, NoSuchPortError, comports, open_link
+from tinyprof.wire.ports.link import Link, LinkError, NoSuchPortError
+from tinyprof.wire.ports.opening import comports, open_link
+from tinyprof.wire.ports.serial_device import SerialSettings
 
 BY_ID = Path("/dev/serial/by-id")
 BY_PATH = Path("/dev/serial/by-path")
@@ -83,16 +85,16 @@ class LastingLink:
     def __init__(
         self,
         port: str,
-        baud: int,
+        settings: SerialSettings,
         opened: Link | None = None,
         *,
         by_id: Path = BY_ID,
         is_one_of_a_kind: Callable[[str], bool] = has_unique_serial,
-        open_port: Callable[[str, int], Link] = open_link,
+        open_port: Callable[[str, SerialSettings], Link] = open_link,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._port, self._baud = port, baud
+        self._port, self._settings = port, settings
         self._by_id, self._is_one_of_a_kind = by_id, is_one_of_a_kind
         self._open_port, self._clock, self._sleep = open_port, clock, sleep
         self._link = opened
@@ -135,7 +137,7 @@ class LastingLink:
     def _look(self, timeout: float) -> bool:
         """Return whether the port is back. Waits a little if it is not."""
         try:
-            self._link = self._open_port(self._port, self._baud)
+            self._link = self._open_port(self._port, self._settings)
         except NoSuchPortError:
             self._refused_since = None
         except LinkError:
