@@ -555,6 +555,8 @@ _Noreturn void agent_run(struct agent *a)
 {
 	a->say_hello = true;
 	a->epoch_began = sys_now_ms();
+	if (a->settings.wait)
+		begin_repetition(a);
 	for (;;) {
 		/* poll() passes over a negative descriptor. */
 		struct pollfd events[] = {

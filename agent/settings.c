@@ -60,4 +60,5 @@ void settings_read(struct settings *s, char **environment)
 	s->init = settings_text(environment, "INIT=", "/sbin/init");
 	s->baud = settings_number(s, environment, "BAUD=", 115200);
 	s->epoch_ms = settings_number(s, environment, "EPOCH=", 1000);
+	s->wait = settings_number(s, environment, "WAIT=", 0);
 }

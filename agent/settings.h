@@ -6,6 +6,8 @@
  *	TINYPROF_TTY	the port, /dev/ttyAMA1
  *	TINYPROF_BAUD	its rate, 115200; 0 leaves the port as it is
  *	TINYPROF_EPOCH	milliseconds an epoch lasts, 1000; 0 for ever
+ *	TINYPROF_WAIT	1: every frame is kept until a host has it, from the
+ *			first one on; else from a host's first request on
  *	TINYPROF_INIT	the real init, /sbin/init
  *	TINYPROF_SOURCE	kernel, events or residency: that source of touches
  *			alone; else the best one that is there (sources.c)
@@ -24,6 +26,7 @@ struct settings {
 	const char *init;
 	uint32_t baud;
 	uint32_t epoch_ms;
+	uint32_t wait;			/* 0: what nobody listens to is sent all the same */
 	const char *refused;		/* NAME=value that is no number, or NULL */
 };
 

@@ -13,6 +13,10 @@ from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import Hello, MessageType, RepeatPlease, Status
 
 
+KEPT = 32
+"""Added to the type of a frame that the target keeps."""
+
+
 @pytest.fixture
 def running(target: Target, line: Line) -> Line:
     target.tracer.mount(0, Volume(1, recording=True))
@@ -49,3 +53,17 @@ def test_a_slow_line_is_given_time_to_carry_the_answer(
     line.say(RepeatPlease())
     line.until(lambda: len(line.of(Status)) >= 3)
     assert (line.of(Status)[-1].repeats > 0) is repeats
+
+
+def test_a_target_that_waits_for_a_host_begins_by_itself_and_keeps_every_frame(
+    target: Target, line: Line
+) -> None:
+    target.tracer.mount(0, Volume(1, recording=True))
+    target.tracer.appear()
+    target.start(TINYPROF_WAIT="1")
+    line.until(lambda: bool(line.of(Status)))
+    kinds = [
+        msgpack.unpackb(cobs.decode(run)[:-4])[0] for run in line.arrived.split(b"\0")[:-1] if run
+    ]
+    assert kinds[0] == MessageType.BEGIN
+    assert all(kind >= KEPT for kind in kinds[1:])

@@ -224,7 +224,6 @@ def main() -> None:
     stranger = record(str(ports()[0]), theirs / "no.tpcap", words=as_somebody(NOBODY))
     result["stranger"] = [stranger.communicate()[1], stranger.returncode]
     ports()[0].chmod(0o660)
-    result["answered to a modem's questions"] = probe_as_a_modem()
 
     first = Path("/run/first.tpcap")
     recorder = record(str(ports()[0]), first, "--wait", "--no-tui", "--epochs", str(EPOCHS))
@@ -234,6 +233,7 @@ def main() -> None:
     result["said"] = recorder.communicate()[1][-600:]
     result["code"] = recorder.returncode
 
+    result["answered to a modem's questions"] = probe_as_a_modem()
     second = Path("/run/second.tpcap")
     again = record(str(BY_PATH), second, "--epochs", "3", "--no-tui")
     result["said again"] = again.communicate()[1][-600:]

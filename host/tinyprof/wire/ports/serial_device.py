@@ -67,8 +67,16 @@ def open_serial_device(port: str, settings: SerialSettings) -> SerialLink:
     return SerialLink(line, port, lock)
 
 
+class _Device(serial.Serial):
+    """A device that keeps what arrives while it is set up. pyserial would throw it away, and the
+    target's first frames with it."""
+
+    def _reset_input_buffer(self) -> None:
+        pass
+
+
 def _opened(port: str, settings: SerialSettings) -> serial.Serial:
-    line = serial.Serial(
+    line = _Device(
         None,
         settings.baud,
         parity=PARITIES[settings.parity],

@@ -49,7 +49,7 @@ def test_every_error_of_an_opening_device_is_a_links(
     def fail(*_: Any, **__: Any) -> None:
         raise raised
 
-    monkeypatch.setattr("serial.Serial", fail)
+    monkeypatch.setattr("tinyprof.wire.ports.serial_device._Device", fail)
     with pytest.raises(kind, match=said):
         open_link(device, SerialSettings(12345))
 

@@ -21,17 +21,23 @@ TIOCGEXCL = 0x80045440
 
 
 @pytest.fixture
-def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A pty in a serial device's place: it takes all settings but parity and handshake."""
+def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, str]]:
+    """A pty in a serial device's place, which takes all settings but parity: its other end and its
+    name."""
     monkeypatch.setattr(serial_device, "PortLock", lambda name: PortLock(name, tmp_path))
     master, slave = os.openpty()
     name = os.ttyname(slave)
     os.close(slave)
-    yield name
+    yield master, name
     os.close(master)
 
 
-class Recorded(serial.Serial):
+@pytest.fixture
+def device(pair: tuple[int, str]) -> str:
+    return pair[1]
+
+
+class Recorded(serial_device._Device):
     """Remembers the state of each line at the moment of opening."""
 
     opened: dict[str, Any]
@@ -50,7 +56,7 @@ class Recorded(serial.Serial):
 
 
 def opened_with(settings: SerialSettings, device: str, patch: pytest.MonkeyPatch) -> Any:
-    patch.setattr("serial.Serial", Recorded)
+    patch.setattr(serial_device, "_Device", Recorded)
     open_serial_device(device, settings).close()
     return Recorded.opened
 
@@ -88,6 +94,16 @@ def test_an_open_device_is_exclusive_and_a_closed_one_is_not(device: str) -> Non
         assert is_exclusive()
     link.close()
     assert not is_exclusive()
+
+
+def test_what_arrives_before_the_device_is_set_up_is_read(pair: tuple[int, str]) -> None:
+    other_end, device = pair
+    before = os.open(device, os.O_RDWR | os.O_NOCTTY)
+    os.write(other_end, b"first\n")
+    link = open_serial_device(device, SerialSettings())
+    assert link.read(1.0) == b"first\n"
+    link.close()
+    os.close(before)
 
 
 def test_a_device_that_cannot_be_opened_leaves_no_lock(device: str, tmp_path: Path) -> None:
