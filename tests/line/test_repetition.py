@@ -12,7 +12,6 @@ from line.target import Line, Target
 from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import Hello, MessageType, RepeatPlease, Status
 
-
 KEPT = 32
 """Added to the type of a frame that the target keeps."""
 
