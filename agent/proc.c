@@ -268,7 +268,8 @@ static void enter(char *end, bool (*wanted)(uint32_t device))
 	if (walk.depth == PROC_DEPTH || sys_statx(walk.path, &found))
 		return;
 	device = found.stx_dev_major << MINOR_BITS | found.stx_dev_minor;
-	if (!wanted(device))
+	/* The root's device has the folders that others are mounted on. */
+	if (walk.depth && device != walk.at[0].device && !wanted(device))
 		return;
 	folder = (int)sys_open(walk.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 	if (folder < 0)

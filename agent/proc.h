@@ -42,9 +42,9 @@ bool proc_cramfs(uint32_t device, struct tinyprof_volume *volume);
 bool proc_file_size(uint32_t pid, const char *path, uint32_t *size);
 
 /*
- * Calls take for each regular file that process 1 sees on a device for which wanted
- * is true, from its root down. A folder on another device is not entered, nor one
- * PROC_DEPTH below the root.
+ * Calls take for each regular file that process 1 sees on the device of its root, or
+ * on one for which wanted is true. A folder on another device is not entered, nor
+ * one PROC_DEPTH below the root.
  */
 #define PROC_DEPTH	24
 void proc_walk(bool (*wanted)(uint32_t device),
