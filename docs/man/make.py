@@ -34,6 +34,7 @@ DOCUMENTS = {
     "diff": ("profile-format",),
     "export": ("profile-format", "capture-format"),
     "image": ("images",),
+    "optimize": ("optimize", "planning"),
 }
 """The documents that a command's page names, by their names in docs/."""
 

@@ -44,6 +44,7 @@ COMMANDS = {
     "diff": "Compare two profiles.",
     "export": "Write a profile for another tool.",
     "image": "Look into CramFS images.",
+    "optimize": "Record, plan, build and compare, in one command.",
 }
 
 
