@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The heavier root filesystem: it fits the board's flash with everything in place, and its workload
-ends."""
+"""The heavier root filesystem: with everything in place it fits the board's flash, and its workload
+is done."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_the_heavier_workload_ends_on_a_stock_kernel_with_all_programs_in_place(
 ) -> None:
     rootfs, image = tmp_path / "rootfs", tmp_path / "image"
     board("rootfs", rootfs, "--recipe", "heavier")
-    build = [*TINYPROF, "build", "-q", "-X", "-X", rootfs, image]
-    subprocess.run(build, check=True, capture_output=True)
+    build = [*TINYPROF, "build", "-q", "-X", "-X"]
+    subprocess.run([*build, rootfs, image], check=True, capture_output=True)
     assert image.stat().st_size <= FLASH
     assert "report workload done" in boot(image, "--stock", "--append", "WORKLOAD_ROUNDS=1")
