@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The heavier root filesystem: with everything in place it fits the board's flash, and its workload
-is done."""
+"""The heavier root filesystem: it fits the flash with everything in place, and its workload is
+done."""
 
 from __future__ import annotations
 
