@@ -34,3 +34,28 @@ def test_a_command_as_workload_is_recorded_planned_and_holds_its_prediction(
     assert after["page_cache_kib"] < 0.7 * before["page_cache_kib"]
     assert abs(told["off_by"]) <= 0.02
     assert before["kernel"] == after["kernel"] == "mainline"
+
+
+def test_a_guest_that_runs_on_is_ended_once_enough_was_recorded(
+    demo: Demo, tmp_path: Path
+) -> None:
+    image = tmp_path / "on.cramfs"
+    forever = "echo steady > /dev/tinyprof; while true; do ls /etc; sleep 1; done"
+    words = ("--board", BOARD, "--workload", forever, "--steady", "3s", "--no-boot", "--json")
+    before = guests()
+    ended = subprocess.run(
+        [*TINYPROF, "optimize", demo.folder / "rootfs", image, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["boots"] == []
+    assert guests() <= before
+
+
+def guests() -> set[str]:
+    """The process ids of guests that run such a workload."""
+    command = ["pgrep", "-f", "qemu.*steady > /dev/tinyprof"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return set(found.stdout.split())

@@ -27,6 +27,9 @@ WORKLOAD_MAX = 400
 SETTLE_SECONDS = 5.0
 """Seconds that a guest may take to reboot after its line has ended."""
 
+LINE_MAX = 4096
+"""Characters of a line that the board says."""
+
 _MEMINFO, _VMSTAT = "Cached:|Shmem:|MemFree:", "pgfault|pgmajfault"
 _REPORT = (
     "; ".join(
@@ -73,10 +76,13 @@ class Board:
         words = ["--serial", "pty", *self._append("cramfs.tinyprof=1", agent=True)]
         with self._running(image, words, console) as running:
             assert running.stderr
-            port = next((line.split()[-1] for line in running.stderr if "line is" in line), "")
-            if not port:
-                raise self._failed(running, "", console)
-            yield port
+            said = ""
+            while "line is" not in said:
+                if not (line := running.stderr.readline(LINE_MAX)):
+                    running.wait()
+                    raise self._failed(running, said, console)
+                said = line
+            yield said.split()[-1]
             with contextlib.suppress(subprocess.TimeoutExpired):
                 running.wait(SETTLE_SECONDS)
             if running.poll():
@@ -127,7 +133,8 @@ class Board:
                 try:
                     yield running
                 finally:
-                    running.kill()
+                    # The board ends its guest on the way out; killed, it would leave it behind.
+                    running.terminate()
 
     def _failed(self, running: subprocess.Popen[str], said: str, console: Path) -> TinyprofError:
         last = said.strip().splitlines()[-1:] or [f"exit code {running.poll()}"]

@@ -77,16 +77,18 @@ def record_until_steady(wanted: RecordingSource) -> Recorded:
         screen.finish()
         if not recording.totals.bytes:
             session.discard()
-        _show(screen, wanted.capture, recording)
+        _show(screen, wanted.capture, recording, enough=watch.is_enough())
     return Recorded(_checked(recording), watch.seconds)
 
 
-def _show(screen: Screen, capture: Path, recording: Recording) -> None:
+def _show(screen: Screen, capture: Path, recording: Recording, *, enough: bool) -> None:
+    """Say what was recorded, what was lost, and why it ended."""
     totals = recording.totals
     screen.say(f"{shown(str(capture))}: {totals_text(totals)}")
     for line in (*source_lines(totals), *ledger_lines(totals)):
         screen.say(line)
-    screen.say(f"tinyprof: {ended_text(recording)}")
+    seen = "the recording ended: the steady state was seen for long enough"
+    screen.say(f"tinyprof: {seen if enough else ended_text(recording)}")
 
 
 def _checked(recording: Recording) -> Recording:
