@@ -15,10 +15,11 @@ import pytest
 from tinyprof.capture.format import Ending
 from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.writer import CaptureWriter
-from tinyprof.cli.loop.board import Measured
+from tinyprof.cli.loop.board import Board, Measured
 from tinyprof.cli.loop.outcome import Outcome
 from tinyprof.cli.loop.steady import SteadyWatch
 from tinyprof.cramfs.reading.reader import open_image
+from tinyprof.errors import TinyprofError
 from tinyprof.pages import PAGE_SIZE, Kind
 from tinyprof.wire.frames import FrameDecoder, encode_message
 from tinyprof.wire.messages import EpochEnd, Hello, Mark, Message, Pages
@@ -126,7 +127,10 @@ def test_a_recording_is_never_overwritten(tmp_path: Path, rootfs: Path, port: st
         (["--port", "sim:", "--board", "board"], "give --port or --board"),
         (["--board", "board", "--flashed", "x"], "--flashed goes with --port"),
         (["--port", "sim:", "--workload", "true"], "go with --board"),
-        (["--board", "board", "--workload", 'echo "x"'], "in place of"),
+        (["--board", "board", "--workload", 'echo "x"'], "one line without"),
+        (["--board", "board", "--workload", "a\nb"], "one line without"),
+        (["--board", "board", "--workload", "a" * 401], "more than 400 characters"),
+        (["--board", "board", "--board-words", "'--mem 32"], "--board-words: No closing"),
         (["--port", "sim:", "--image-size", "1M", "--save-ram", "1M"], "exclude one another"),
     ],
 )
@@ -162,6 +166,35 @@ def test_a_board_that_fails_is_told_with_its_last_words(tmp_path: Path, rootfs: 
     ended = optimize(rootfs, tmp_path / "out.cramfs", "--board", board)
     assert ended.returncode == 1
     assert "the board failed: no kernel here" in ended.stderr
+
+
+REPORT = "report Cached 500\nreport Shmem 100\nreport pgfault 7\nreport pgmajfault 3\n"
+
+
+@pytest.mark.parametrize(
+    ("console", "said"),
+    [
+        (f"{REPORT}report uptime 1.5\nreport workload done", ""),
+        (f"{REPORT}report uptime 1.5", "no finished workload"),
+        (f"{REPORT}report workload done", "no proper figure"),
+        (f"{REPORT}report uptime nan\nreport workload done", "no proper figure"),
+        (f"{REPORT}report uptime 1.2.3\nreport workload done", "no proper figure"),
+    ],
+)
+def test_a_guests_report_is_measured_or_the_fault_is_told(
+    tmp_path: Path, image_file: Path, console: str, said: str
+) -> None:
+    program = tmp_path / "board"
+    program.write_text(f"#!/bin/sh\ncat << END\n{console}\nEND\n")
+    program.chmod(0o755)
+    board, path = Board(program), tmp_path / "console"
+    if said:
+        with pytest.raises(TinyprofError, match=said):
+            board.measured(image_file, "mainline", path)
+        return
+    measured = board.measured(image_file, "mainline", path)
+    assert (measured.page_cache_kib, measured.major_faults, measured.faults) == (400, 3, 7)
+    assert measured.guest_seconds == 1.5
 
 
 def events(messages: Iterable[Message]) -> Any:

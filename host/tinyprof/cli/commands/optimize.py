@@ -88,7 +88,10 @@ class LoopWords:
         """The board that boots images, if there is one."""
         if not self.board:
             return None
-        words = tuple(shlex.split(self.board_words))
+        try:
+            words = tuple(shlex.split(self.board_words))
+        except ValueError as error:
+            raise click.UsageError(f"--board-words: {error}") from None
         return Board(self.board.resolve(), words, self.append, self.workload)
 
 
@@ -174,11 +177,13 @@ def _check(rootfs: Path, image: Path, words: LoopWords) -> None:
     on_board = words.board_words or words.append or words.workload or words.no_boot
     if on_board and not words.board:
         raise click.UsageError("--board-words, --append, --workload and --no-boot go with --board")
-    if '"' in words.workload or len(words.workload) > WORKLOAD_MAX:
-        raise click.UsageError(
-            f"--workload goes onto a kernel's command line: at most {WORKLOAD_MAX} characters, "
-            "and ' in place of \""
-        )
+    if '"' in words.workload or not f" {words.workload}".isprintable():
+        raise click.UsageError("--workload is one line without \", for a kernel's command line")
+    if len(words.workload) > WORKLOAD_MAX:
+        raise click.UsageError(f"--workload has more than {WORKLOAD_MAX} characters")
+    if str(image) == "-":
+        raise click.UsageError("IMAGE is a file: others are left beside it")
+    words.on_board()
     if len(words.budget()) > 2:
         raise click.UsageError("--flash-budget, --image-size and --save-ram exclude one another")
     for path in (image, *(_beside(image, name) for name in SUFFIXES)):

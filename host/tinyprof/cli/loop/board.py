@@ -40,7 +40,9 @@ _REPORT = (
 )
 """Shell words that print what the reference root filesystem's own workload prints at its end."""
 
-_REPORTED = re.compile(rb"^report (\w+) (\S+)\r?$", re.MULTILINE)
+_REPORTED = re.compile(rb"^report (\w{1,32}) ([\d.]{1,20}|done)\r?$", re.MULTILINE)
+REPORT_MAX = 1 << 16
+"""Bytes at the end of a console among which the report is sought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Board:
             _, said = running.communicate()
         if running.returncode:
             raise self._failed(running, said, console)
-        found = dict(_REPORTED.findall(console.read_bytes()))
+        found = dict(_REPORTED.findall(_end_of(console)))
         return _measured(image, kernel, found, console)
 
     def _append(self, recording: str, *, agent: bool) -> list[str]:
@@ -142,6 +144,12 @@ class Board:
             f"the board failed: {last[0].removeprefix('board: ')}",
             f"the guest's last words are in {console}",
         )
+
+
+def _end_of(console: Path) -> bytes:
+    with console.open("rb") as file:
+        file.seek(max(0, console.stat().st_size - REPORT_MAX))
+        return file.read(REPORT_MAX)
 
 
 def _measured(
