@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# check needs Python with venv and no more. demo, test and bench set up what they need: Debian packages (as root),
-# the virtual environment, the kernels.
+# check needs Python with venv and no more. demo, compare, test and bench set up what they need: Debian packages (as
+# root), the virtual environment, the kernels.
 VENV  := .venv
 PY    := $(VENV)/bin/python
 BOARD := firmware/board/board
@@ -15,13 +15,21 @@ MACHINES := arm64 riscv64 amd64
 WORKERS := $(shell echo $$(( $$(nproc) + 2 )))
 PYTEST   = $(PY) -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: check demo test bench dist lint style packages browser later-kernels machines kernels venv man clean
+.PHONY: check demo compare test bench dist lint style packages browser later-kernels machines kernels venv man clean
 
 check: style
 	$(PYTEST) tests/unit
 
 demo: venv
 	firmware/board/demo build/demo --tinyprof $(VENV)/bin/tinyprof
+
+# The same root filesystems on squashfs, EROFS and CramFS. An hour; a second run goes on where the first one ended.
+compare: SHELL := bash
+compare: venv
+	@$(install) $(call missing,squashfs-tools erofs-utils)
+	for recipe in reference heavier; do \
+		firmware/board/compare build/compare/$$recipe --recipe $$recipe --tinyprof $(VENV)/bin/tinyprof || exit 1; \
+	done
 
 test: lint browser kernels
 	$(PYTEST)

@@ -35,6 +35,7 @@ DOCUMENTS = {
     "export": ("profile-format", "capture-format"),
     "image": ("images",),
     "doctor": ("porting", "sources", "kernel"),
+    "optimize": ("optimize", "planning"),
 }
 """The documents that a command's page names, by their names in docs/."""
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The reference root filesystem: Debian armhf packages, our agent and a workload in, a folder out.
+"""The board's root filesystems: Debian armhf packages, our agent and a workload in, a folder out.
 
-It has the software of a small device: a shell, a web server, a database, two scripting languages.
-The workload uses a part of them. Nothing of the packages is installed on this machine or kept in
-the repository.
+1. The reference has the software of a small device: a shell, a web server, a database, two
+   scripting languages. The workload uses a part of them.
+2. The heavier one has larger programs and no ballast: its workload runs all of them.
+
+Nothing of the packages is installed on this machine or kept in the repository.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from qemu_board.agent import agent
@@ -21,14 +25,43 @@ from qemu_board.kernel import FIRMWARE
 from qemu_board.packages import download, need
 
 ARCHITECTURE = "armhf"
-RECIPE = FIRMWARE / "board/rootfs"
+HERE = FIRMWARE / "board"
 
-PACKAGES = tuple(
-    name
-    for line in (FIRMWARE / "board/packages").read_text().splitlines()
-    for name in line.partition("#")[0].split()
-)
-"""Names of the Debian packages."""
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A root filesystem: the file that names its Debian packages, and the folders of our own files
+    in it. A later folder's files take the places of those of an earlier one. `left_out` are
+    patterns of further files and folders that it does without."""
+
+    package_list: Path
+    folders: tuple[Path, ...]
+    left_out: tuple[str, ...] = ()
+
+    def packages(self) -> tuple[str, ...]:
+        """Names of the Debian packages."""
+        lines = self.package_list.read_text().splitlines()
+        return tuple(name for line in lines for name in line.partition("#")[0].split())
+
+
+RECIPES = {
+    "reference": Recipe(HERE / "packages", (HERE / "rootfs",)),
+    "heavier": Recipe(
+        HERE / "heavier/packages",
+        (HERE / "rootfs", HERE / "heavier/rootfs"),
+        (
+            *(
+                "usr/share/locale",
+                "usr/lib/*/kea",
+                "usr/lib/*/engines-3",
+                "usr/lib/*/ossl-modules",
+            ),
+            *("usr/bin/*_bench", "usr/bin/sst_dump", "usr/bin/ssh-a*", "usr/bin/ssh-keyscan"),
+            *("usr/lib/openssh/ssh-*", "etc/ssh/moduli", "etc/lighttpd", "srv/www/cgi-bin"),
+            *("usr/bin/perl5*", "usr/share/device/*.lua"),
+        ),
+    ),
+}
 
 LEFT_OUT = tuple(f"usr/share/{name}" for name in ("doc", "man", "lintian", "gcc", "gdb"))
 """Folders that nobody puts in flash."""
@@ -48,14 +81,14 @@ APPLETS = {
 FOLDERS = ("dev", "proc", "sys", "tmp", "var", "run", "root", "mnt")
 
 
-def rootfs(into: Path) -> None:
-    """Assemble the root filesystem in a new or empty folder. Raises BoardError."""
+def rootfs(into: Path, recipe: Recipe = RECIPES["reference"]) -> None:
+    """Assemble a root filesystem in a new or empty folder. Raises BoardError."""
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise BoardError(
             f"{into} is there already and not an empty folder", "remove it or name another"
         )
     need("dpkg", "apt")
-    packages = _packages()
+    packages = _packages(recipe.packages())
     binary = agent("6.1")
     into.parent.mkdir(parents=True, exist_ok=True)
     with appearing(into) as filling:
@@ -65,23 +98,26 @@ def rootfs(into: Path) -> None:
         _link_applets(filling)
         for name in FOLDERS:
             (filling / name).mkdir(exist_ok=True)
-        shutil.copytree(RECIPE, filling, dirs_exist_ok=True)
+        for folder in recipe.folders:
+            shutil.copytree(folder, filling, dirs_exist_ok=True)
+        for pattern in recipe.left_out:
+            _remove(filling.glob(pattern))
         (filling / "sbin/tinyprof-agent").write_bytes(binary.read_bytes())
         (filling / "sbin/tinyprof-agent").chmod(0o755)
 
 
-def _packages() -> list[Path]:
+def _packages(names: tuple[str, ...]) -> list[Path]:
     """The packages' files, fetched once for each list of names."""
-    folder = cache_root() / "packages" / f"{ARCHITECTURE}-{key_of(PACKAGES)}"
+    folder = cache_root() / "packages" / f"{ARCHITECTURE}-{key_of(names)}"
     with locked("packages"):
         if not folder.exists():
             print(
-                f"board: fetching {len(PACKAGES)} {ARCHITECTURE} packages",
+                f"board: fetching {len(names)} {ARCHITECTURE} packages",
                 file=sys.stderr,
                 flush=True,
             )
             with appearing(folder) as filling:
-                download(PACKAGES, ARCHITECTURE, cache_root() / "apt" / ARCHITECTURE, filling)
+                download(names, ARCHITECTURE, cache_root() / "apt" / ARCHITECTURE, filling)
     return sorted(folder.glob("*.deb"))
 
 
@@ -91,6 +127,14 @@ def _leave_out(top: Path) -> None:
     for name in LEFT_OUT_ANYWHERE:
         for folder in list(top.rglob(name)):
             shutil.rmtree(folder)
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in list(paths):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _link_applets(top: Path) -> None:

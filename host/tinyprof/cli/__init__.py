@@ -45,6 +45,7 @@ COMMANDS = {
     "export": "Write a profile for another tool.",
     "image": "Look into CramFS images.",
     "doctor": "Check each step, and say what is missing.",
+    "optimize": "Record, plan, build and compare, in one command.",
 }
 
 
