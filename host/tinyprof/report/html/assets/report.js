@@ -54,8 +54,9 @@
       others.set(it.dataset.file, [...(others.get(it.dataset.file) || []), it]);
     }
     const tools = make("div", { className: "tools" });
-    const filter = make("input", { type: "search", placeholder: "search by path or function" });
-    filter.setAttribute("aria-label", "search the files by path or function");
+    const by = Object.keys(functions).length ? "path or function" : "path";
+    const filter = make("input", { type: "search", placeholder: `search by ${by}` });
+    filter.setAttribute("aria-label", `search the files by ${by}`);
     const count = make("span", { className: "dim" });
     count.setAttribute("role", "status");
     const fold = make("button", { type: "button" });
