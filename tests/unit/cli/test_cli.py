@@ -94,8 +94,8 @@ def test_every_command_has_help_by_its_short_option() -> None:
 @pytest.mark.parametrize("words", [[], ["image"], ["capture"]])
 def test_a_bare_command_prints_its_help(words: list[str]) -> None:
     run = tinyprof(*words)
-    assert "Commands:" in run.stderr
-    assert "..." not in run.stderr.partition("Commands:")[2]
+    assert "Commands:" in run.stdout
+    assert "..." not in run.stdout.partition("Commands:")[2]
 
 
 def completed(*words: str, folder: Path) -> list[str]:
