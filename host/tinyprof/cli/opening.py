@@ -20,11 +20,8 @@ from tinyprof.capture.index import ImageIndex, StoredSizes, stored_sizes
 from tinyprof.capture.parts import Parts, recordings_of
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cli.bar import ReadingBar
-from tinyprof.cli.building.block_cache import open_cache
 from tinyprof.cramfs.reading.reader import open_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writing.compressor import choose_compressor
-from tinyprof.cramfs.writing.packer import compressed_size_of
 from tinyprof.disk import read_limited
 from tinyprof.errors import about
 from tinyprof.pages import Content
@@ -34,7 +31,7 @@ from tinyprof.profile.resolve import Means, make_profile
 from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Thresholds
 from tinyprof.profile.told import ToldMatch
 from tinyprof.profile.tprof import PROFILE_MAX, load_profile
-from tinyprof.report.html.frame import Origin, Recorded
+from tinyprof.report.origin import Origin, Recorded
 from tinyprof.report.told import told_lines
 from tinyprof.rootfs.contents import Contents, contents_of_image, contents_of_tree
 from tinyprof.rootfs.indexing import index_image, index_tree
@@ -225,6 +222,11 @@ def index_to_record(image: Path | None, rootfs: Path | None) -> ImageIndex | Non
         return index_of(image)
     if rootfs is None:
         return None
+    # The parts of a build take long to import, and only a tree needs them here.
+    from tinyprof.cli.building.block_cache import open_cache  # noqa: PLC0415
+    from tinyprof.cramfs.writing.compressor import choose_compressor  # noqa: PLC0415
+    from tinyprof.cramfs.writing.packer import compressed_size_of  # noqa: PLC0415
+
     with closing(open_cache(TREE_LEVEL)) as cache:
         sizes = compressed_size_of(choose_compressor(TREE_LEVEL, False), cache)
         index = index_of_tree(rootfs, sizes)

@@ -19,7 +19,7 @@ from tinyprof.profile.resolve import make_profile
 from tinyprof.record.sim import RECORDED
 from tinyprof.report.differences import difference_fields, differences
 from tinyprof.report.html.comparison import Side, html_comparison
-from tinyprof.report.html.frame import Origin, Recorded
+from tinyprof.report.origin import Origin, Recorded
 
 HOSTILE = '/<img src=x onerror="alert(1)"></script>\x1b[2J\u202e\'&\udcff'
 ONE, OTHER = Origin((Recorded("one.tprof"),)), Origin((Recorded("other.tprof"),))

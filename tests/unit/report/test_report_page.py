@@ -21,10 +21,10 @@ from tinyprof.profile.model import FileUse, NamedRange
 from tinyprof.profile.resolve import make_profile
 from tinyprof.record.sim import RECORDED
 from tinyprof.report.html.files import FIGURES, count_of_large
-from tinyprof.report.html.frame import Origin, Recorded
 from tinyprof.report.html.functions import functions_by_worth
 from tinyprof.report.html.page import Programs, html_report
 from tinyprof.report.html.timeline import columns
+from tinyprof.report.origin import Origin, Recorded
 from tinyprof.rootfs.elf_names import Names
 from tinyprof.tables.rows import file_rows
 from tinyprof.tables.verdict import base_of, cost_words, saved_words

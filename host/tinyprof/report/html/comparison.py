@@ -16,7 +16,6 @@ from tinyprof.profile.model import Profile
 from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Thresholds
 from tinyprof.report.differences import FileDifference
 from tinyprof.report.html.frame import (
-    Origin,
     change,
     document,
     heads,
@@ -29,6 +28,7 @@ from tinyprof.report.html.frame import (
     table,
 )
 from tinyprof.report.html.svg import STRIP_CELLS, before_after_svg, strip_of
+from tinyprof.report.origin import Origin
 from tinyprof.tables.rows import file_rows
 from tinyprof.tables.verdict import base_of
 from tinyprof.text import counted

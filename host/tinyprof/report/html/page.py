@@ -23,7 +23,7 @@ from tinyprof.plan.what_if import (
 from tinyprof.profile.model import FileUse, Profile
 from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Thresholds
 from tinyprof.report.html.files import file_maps, file_table, file_tree, page_texts
-from tinyprof.report.html.frame import Origin, document, origin_parts, origin_words, safe
+from tinyprof.report.html.frame import document, origin_parts, origin_words, safe
 from tinyprof.report.html.functions import (
     Values,
     function_list,
@@ -32,6 +32,7 @@ from tinyprof.report.html.functions import (
 )
 from tinyprof.report.html.headline import headline, trade_off
 from tinyprof.report.html.timeline import timeline
+from tinyprof.report.origin import Origin
 from tinyprof.rootfs.elf_names import Names
 from tinyprof.tables.rows import FileRow, file_rows
 from tinyprof.tables.verdict import base_of
