@@ -28,7 +28,7 @@ LARGE_LEAST = 10
 FIGURES = (
     ("pages", True),
     ("used", False),
-    ("hot", False),
+    ("hot", True),
     ("warm", True),
     ("once", True),
     ("hot share", True),

@@ -134,7 +134,10 @@ def trade_off(curves: Mapping[str, WhatIf], base: Base) -> Iterator[str]:
 
 
 def _curve_parts(curves: Mapping[str, WhatIf], base: Base) -> Iterator[str]:
-    keys = [f'<i class="key line k{number}"></i>{name}' for number, name in enumerate(curves)]
+    keys = [
+        f'<span class="pair"><i class="key line k{number}"></i>{name}</span> '
+        for number, name in enumerate(curves)
+    ]
     yield f'<p class="dim">{"".join(keys)}</p>'
     yield curves_svg(curves)
     yield from table(
@@ -177,7 +180,12 @@ def _kernel_rows(curves: Mapping[str, WhatIf], base: Base) -> Iterator[str]:
             it = verdict_of(curves[kernel.name])
             yield (
                 f'<tr><td class="path">{kernel.name}</td><td class="left wide">{kernel.what}</td>'
-                f"<td>{it.most.pages:,}</td><td>{saved_words(it.most, base)}</td>"
-                f"<td>{cost_words(it.most, base, exact=it.exact)}</td>"
-                f"<td>{cost_words(it.knee, base, exact=it.exact)}</td></tr>"
+                f"<td>{it.most.pages:,}</td><td>{_kept(saved_words(it.most, base))}</td>"
+                f"<td>{_kept(cost_words(it.most, base, exact=it.exact))}</td>"
+                f"<td>{_kept(cost_words(it.knee, base, exact=it.exact))}</td></tr>"
             )
+
+
+def _kept(figures: str) -> str:
+    """Figures that break between each other only, and not before their units."""
+    return figures.replace(" ", "\N{NO-BREAK SPACE}").replace(",\N{NO-BREAK SPACE}", ", ")
