@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import PurePath
 
 
 def shown(name: str) -> str:
@@ -20,6 +21,12 @@ def shell_word(name: str) -> str:
     if shown(name) == name:
         return shlex.quote(name)
     return "$'{}'".format(shown(name.replace("\\", "\\\\").replace("'", "\\'")))
+
+
+def path_word(path: PurePath) -> str:
+    """A path as a word of a shell's command line that no command takes for an option."""
+    name = str(path)
+    return shell_word(f"./{name}" if name.startswith("-") else name)
 
 
 def shown_line(line: bytes) -> str:

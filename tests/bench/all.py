@@ -98,6 +98,7 @@ def main() -> None:
         ("recording.py", []),
         ("tui.py", []),
         ("view.py", []),
+        ("report_page.py", []),
         ("link.py", [FOLDER / "plain.cramfs"]),
         ("images.py", [rootfs]),
         ("planning.py", []),

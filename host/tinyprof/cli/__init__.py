@@ -93,8 +93,8 @@ def exit_code() -> int:
         code = cli.main(prog_name="tinyprof", standalone_mode=False) or Exit.OK
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return Exit.USAGE
+        # Whoever names no command asks what there is. Click takes it for a mistake.
+        return _help(error)
     except click.exceptions.Exit as error:
         return error.exit_code
     except BrokenPipeError:
@@ -106,6 +106,17 @@ def exit_code() -> int:
         usage = isinstance(error, click.UsageError)
         return _fail(_told(error), Exit.USAGE if usage else Exit.FAILED)
     return code
+
+
+def _help(error: click.exceptions.NoArgsIsHelpError) -> int:
+    try:
+        click.echo(error.format_message())
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _give_up_stdout()
+    except OSError as fault:
+        return _fail(_told(fault), Exit.FAILED)
+    return Exit.OK
 
 
 def _told(error: Exception) -> str:

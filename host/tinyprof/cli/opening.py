@@ -6,6 +6,7 @@ Every command that needs a profile opens its files here.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cache as once
@@ -13,16 +14,14 @@ from pathlib import Path
 
 import click
 
+from tinyprof import __version__
 from tinyprof.capture.format import MAGIC, Meta
 from tinyprof.capture.index import ImageIndex, StoredSizes, stored_sizes
 from tinyprof.capture.parts import Parts, recordings_of
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cli.bar import ReadingBar
-from tinyprof.cli.building.block_cache import open_cache
 from tinyprof.cramfs.reading.reader import open_image
 from tinyprof.cramfs.tree import Tree
-from tinyprof.cramfs.writing.compressor import choose_compressor
-from tinyprof.cramfs.writing.packer import compressed_size_of
 from tinyprof.disk import read_limited
 from tinyprof.errors import about
 from tinyprof.pages import Content
@@ -32,10 +31,11 @@ from tinyprof.profile.resolve import Means, make_profile
 from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Thresholds
 from tinyprof.profile.told import ToldMatch
 from tinyprof.profile.tprof import PROFILE_MAX, load_profile
+from tinyprof.report.origin import Origin, Recorded
 from tinyprof.report.told import told_lines
 from tinyprof.rootfs.contents import Contents, contents_of_image, contents_of_tree
 from tinyprof.rootfs.indexing import index_image, index_tree
-from tinyprof.text import shown
+from tinyprof.text import shell_word, shown
 
 TREE_LEVEL = 6
 """Compression level for the sizes of a tree's pages: the one that build has by itself."""
@@ -142,6 +142,24 @@ def stored_sizes_of(paths: Sequence[Path], image: Path | None = None) -> StoredS
     return found
 
 
+def origin_of(paths: Sequence[Path], image: Path | None = None) -> Origin:
+    """Where a page that is made of these files comes from, and the command that makes it."""
+    recorded, name, size = [], "", 0
+    for path in paths:
+        meta = Meta()
+        if is_capture(path):
+            with path.open("rb") as file:
+                reader = CaptureReader(file, shown(str(path)))
+                meta, index = reader.meta, reader.index
+            if index and not index.of_tree:
+                name, size = index.name, index.size
+        recorded.append(Recorded(path.name, meta.began, meta.port, meta.tinyprof))
+    if image:
+        name, size = image.name, open_image(image).superblock.size
+    words = " ".join(map(shell_word, sys.argv[1:]))
+    return Origin(tuple(recorded), name, size, __version__, f"tinyprof {words}")
+
+
 def is_capture(path: Path) -> bool:
     """Whether a file begins as a capture of any version does."""
     with path.open("rb") as file:
@@ -204,6 +222,11 @@ def index_to_record(image: Path | None, rootfs: Path | None) -> ImageIndex | Non
         return index_of(image)
     if rootfs is None:
         return None
+    # The parts of a build take long to import, and only a tree needs them here.
+    from tinyprof.cli.building.block_cache import open_cache  # noqa: PLC0415
+    from tinyprof.cramfs.writing.compressor import choose_compressor  # noqa: PLC0415
+    from tinyprof.cramfs.writing.packer import compressed_size_of  # noqa: PLC0415
+
     with closing(open_cache(TREE_LEVEL)) as cache:
         sizes = compressed_size_of(choose_compressor(TREE_LEVEL, False), cache)
         index = index_of_tree(rootfs, sizes)

@@ -8,19 +8,20 @@ Nothing that the target sent reaches the terminal with a control sequence in it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 from tinyprof.capture.format import ENDED
+from tinyprof.capture.index import ImageIndex
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.totals import Totals
 from tinyprof.live.checklist import NO_TARGET, TEXT_ONLY
 from tinyprof.live.recording import ConsoleFile
 from tinyprof.record.recorder import Recording
 from tinyprof.tables.ledger import ledger_fields, losses_text
-from tinyprof.text import counted, shown, shown_line
+from tinyprof.text import counted, path_word, shell_word, shown, shown_line
 from tinyprof.wire.messages import Hello
 from tinyprof.wire.source import other_source, source_fields, source_text
 
@@ -29,6 +30,9 @@ TERMINAL_SECONDS = 0.25
 
 LOG_SECONDS = 10.0
 """Seconds between two progress lines elsewhere."""
+
+NAMED_PARTS = 4
+"""Files of one recording that the next command names one by one."""
 
 CONSOLE_LINE_MAX = 1024
 """Bytes of console text without a line end that are kept back at most."""
@@ -161,6 +165,32 @@ def ended_text(recording: Recording) -> str:
         else ""
     )
     return f"the recording ended: {shown(why)}{silence}"
+
+
+def kept_text(totals: Totals) -> str:
+    """The contents of a capture without an agent. They may tell why, so they are kept."""
+    text = totals.console_bytes
+    of_text = f"{counted(text, 'byte')} of them text" if text else "none of them text"
+    return (
+        f"the capture keeps {counted(totals.bytes, 'byte')}, {of_text}. Remove it, or name "
+        "another file with -o, to record again"
+    )
+
+
+def next_commands(paths: Sequence[Path], index: ImageIndex | None, totals: Totals) -> list[str]:
+    """The commands that work for a recording of these files, each as a shell takes it."""
+    first, *others = paths
+    named = [path_word(path) for path in (first, *others)]
+    if len(named) > NAMED_PARTS:
+        stem = path_word(first.with_name(first.stem))
+        pattern = f"{stem}-*{shell_word(first.suffix) if first.suffix else ''}"
+        named = [named[0], pattern]
+    files, hello = " ".join(named), totals.hello
+    if hello is None:
+        return [f"tinyprof capture cat {named[0]}"]
+    known = index and any(volume.fsid == index.fsid for volume in hello.volumes)
+    report = f"tinyprof report {files}" + ("" if known else " --image IMAGE")
+    return [f"tinyprof view {files}", report]
 
 
 def totals_text(totals: Totals) -> str:

@@ -105,7 +105,7 @@ class LiveHeat:
             image_pages=sum(tables.values()),
         )
         self._timeline = TimelineBuilder()
-        self._boot: Boot = TimedBoot(self._timeline)
+        self._boot: Boot = TimedBoot(self._timeline, self._index)
         self._boots = 1
         self._earlier: list[Profile] = []
         self._records_before = 0
@@ -137,7 +137,7 @@ class LiveHeat:
         if len(self._earlier) < BOOTS_MAX and (profile := self._profile_of(boot)):
             self._earlier.append(profile)
         self._timeline.end_boot()
-        self._boot = TimedBoot(self._timeline)
+        self._boot = TimedBoot(self._timeline, self._index)
         self._boots += 1
 
     def finish(self) -> None:

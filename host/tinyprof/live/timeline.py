@@ -12,6 +12,7 @@ from dataclasses import astuple, dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+from tinyprof.capture.index import ImageIndex, WrongImageError
 from tinyprof.heat.boots import Boot, BootOf
 from tinyprof.heat.page_heat import ANY
 from tinyprof.heat.volume_heat import VolumeHeat
@@ -89,12 +90,15 @@ class _TimedVolume(VolumeHeat):
 
 
 class TimedBoot(Boot):
-    """A boot that tells its epochs to a line. The first of its volumes that ends an epoch
-    counts."""
+    """A boot that tells the epochs of one of its volumes to a line:
 
-    def __init__(self, line: TimelineBuilder) -> None:
+    1. those of the volume of `index`, whose files the rest of the view shows;
+    2. where no hello or no index tells that volume, those of the first one that ends an epoch.
+    """
+
+    def __init__(self, line: TimelineBuilder, index: ImageIndex | None = None) -> None:
         BootOf.__init__(self, self._new_timed_volume)
-        self._line = line
+        self._line, self._index = line, index
         self._timed: VolumeHeat | None = None
 
     def _new_timed_volume(self, room: Room) -> VolumeHeat:
@@ -103,9 +107,24 @@ class TimedBoot(Boot):
         return volume[0]
 
     def _take_epoch(self, volume: Sequence[VolumeHeat], pages: Set[int], fresh: int) -> None:
-        self._timed = self._timed or volume[0]
+        known = self._of_image()
+        if known is None:
+            self._timed = self._timed or volume[0]
+        elif self._timed is not self.volumes.get(known):
+            # The hello came after an epoch of another volume.
+            self._timed = self.volumes.get(known)
+            self._line.begin_boot_anew()
         if self._timed is volume[0]:
             self._line.add(pages, fresh, sum(astuple(self.losses)), self._timed)
+
+    def _of_image(self) -> int | None:
+        """Return the number of the image's volume, if that is known."""
+        if self._index is None or self.hello is None:
+            return None
+        try:
+            return self._index.volume_of(self.hello)
+        except WrongImageError:
+            return None
 
 
 @dataclass(slots=True)
@@ -184,6 +203,12 @@ class TimelineBuilder:
         if len(self._open) % 2 == 0:
             self._in_last += self._per_column
         self._open, self._per_column = joined, 2 * self._per_column
+
+    def begin_boot_anew(self) -> None:
+        """Forget the epochs of the running boot: they were another volume's."""
+        self._open, self._places, self._volume = [], {}, None
+        self._epochs, self._in_last, self._phases = self._before, 0, 1
+        self._marks = [mark for mark in self._marks if mark.after <= self._before]
 
     def end_boot(self) -> None:
         """The target has rebooted: its page ids begin anew."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from tinyprof.pages import PAGE_SIZE, pages_in
 from tinyprof.plan.value import pays
-from tinyprof.profile.model import KIND_LETTERS, BootFacts, FileUse, Profile
+from tinyprof.profile.model import KIND_LETTERS, BootFacts, FileUse, PhaseFacts, Profile
 from tinyprof.profile.temperature import DEFAULT_THRESHOLDS, Temperature, Thresholds, temperatures
 from tinyprof.profile.tprof import boot_fields
 from tinyprof.tables.columns import (
@@ -172,15 +172,18 @@ def ended_text(boot: BootFacts) -> str:
     return _ENDED.get(ended, "") if isinstance(ended, str) else ""
 
 
+def phase_name(phase: PhaseFacts) -> str:
+    """The name of a phase, or words for one that no mark began."""
+    steady = phase.steady and phase.first > 1
+    return phase.name or ("after it became steady" if steady else "the start")
+
+
 def phase_lines(boot: BootFacts) -> Iterator[str]:
     """The phases of a boot, a line for each."""
     for phase in boot.phases:
-        name = phase.name or (
-            "after it became steady" if phase.steady and phase.first > 1 else "the start"
-        )
         steady = ", steady state" if phase.steady else ""
         yield (
-            f"  from epoch {phase.first}: {name}, {counted(phase.epochs, 'epoch')}, "
+            f"  from epoch {phase.first}: {phase_name(phase)}, {counted(phase.epochs, 'epoch')}, "
             f"{counted(phase.fresh, 'new page')}{steady}"
         )
 

@@ -82,6 +82,10 @@ class Names:
         """The functions and objects that have bytes on a page of the file, by their place."""
         return self._functions.on(page)
 
+    def function_ranges_on(self, page: int) -> Sequence[NamedRange]:
+        """The same, with their places and sizes."""
+        return self._functions.ranges_on(page)
+
     @cached_property
     def _sections(self) -> _Places:
         return _Places(self.sections)
@@ -104,16 +108,20 @@ class _Places:
         self._ends = list(accumulate((it.offset + it.size for it in ranges), max))
 
     def on(self, page: int) -> list[str]:
-        """The names on a page, of the last PLACES_MAX ranges that begin before its end."""
+        """The names on a page, by their place."""
+        return [it.name for it in self.ranges_on(page)]
+
+    def ranges_on(self, page: int) -> list[NamedRange]:
+        """The ranges on a page, of the last PLACES_MAX that begin before its end."""
         start, end = page * PAGE_SIZE, (page + 1) * PAGE_SIZE
-        found: list[str] = []
+        found: list[NamedRange] = []
         last = bisect_left(self._starts, end)
         for number in range(last - 1, max(-1, last - 1 - PLACES_MAX), -1):
             if self._ends[number] <= start:
                 break
             it = self._ranges[number]
             if it.size and it.offset + it.size > start:
-                found.append(it.name)
+                found.append(it)
         return found[::-1]
 
 

@@ -160,6 +160,7 @@ class LiveApp(QuietApp):
             self._snapshot, self._feed.live, self._over, self._held, self.past.epoch, self._why
         )
         self.header.show(self._shown, state.words, alarm_text=state.alarm)
+        self.verdict.show_moment(state.moment)
 
     def on_news_arrived(self, message: NewsArrived) -> None:
         """Take the news. A view that is held takes only the lines."""

@@ -65,6 +65,16 @@ def test_help_and_build_never_import_the_live_view() -> None:
     subprocess.run([sys.executable, "-c", check], check=True)
 
 
+def test_the_live_view_never_imports_a_report_or_a_planner() -> None:
+    check = (
+        "import sys, tinyprof.cli.commands.view, tinyprof.live.playback, tinyprof.tui.app; "
+        "sys.exit(' '.join({'tinyprof.plan.planner', 'tinyprof.report.html.page', "
+        "'tinyprof.report.summary', 'tinyprof.cli.building.block_cache'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, check=False)
+    assert done.stderr == b"\n"
+
+
 def test_what_is_built_is_what_image_shows(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "odd\x1b[2J").write_bytes(b"\x7fELF" + bytes(8000))
@@ -94,8 +104,8 @@ def test_every_command_has_help_by_its_short_option() -> None:
 @pytest.mark.parametrize("words", [[], ["image"], ["capture"]])
 def test_a_bare_command_prints_its_help(words: list[str]) -> None:
     run = tinyprof(*words)
-    assert "Commands:" in run.stderr
-    assert "..." not in run.stderr.partition("Commands:")[2]
+    assert "Commands:" in run.stdout
+    assert "..." not in run.stdout.partition("Commands:")[2]
 
 
 def completed(*words: str, folder: Path) -> list[str]:

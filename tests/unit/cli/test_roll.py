@@ -89,7 +89,7 @@ def test_what_is_said_names_the_parts(tmp_path: Path) -> None:
     assert totals.startswith(f"{tmp_path}/part.tpcap to {tmp_path}/part-")
     # One by one, or a pattern where there are many: how many, the reads of the line decide.
     assert f"tinyprof report {tmp_path}/part.tpcap {tmp_path}/part-" in said[-1]
-    assert f"tinyprof view {tmp_path}/part.tpcap {tmp_path}/part-" in said[-1]
+    assert f"tinyprof view {tmp_path}/part.tpcap {tmp_path}/part-" in said[-2]
 
 
 @pytest.mark.parametrize("part", [1, 3])

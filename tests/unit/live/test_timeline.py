@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tinyprof.capture.index import ImageIndex
 from tinyprof.heat.boots import Boot
 from tinyprof.live.timeline import COLUMNS_MAX, TimedBoot, TimelineBuilder, TimeMark
 from tinyprof.wire.messages import EpochEnd, Hello, Mark, Message, Pages
@@ -63,6 +64,51 @@ def test_another_boot_goes_on_with_the_count(hello: Hello) -> None:
         (3, 2, 1),
     ]
     assert TimeMark(2, "boot 2") in found.marks
+
+
+def two_volumes(hello: Hello) -> Hello:
+    (image,) = hello.volumes
+    other = replace(image, index=1, fsid=replace(image.fsid, crc=image.fsid.crc ^ 1))
+    return replace(hello, volumes=(image, other))
+
+
+def of_volume(number: int, messages: list[Message]) -> list[Message]:
+    return [
+        replace(it, volume=number) if isinstance(it, Pages | EpochEnd) else it for it in messages
+    ]
+
+
+def test_of_several_volumes_it_follows_the_one_whose_files_are_shown(
+    hello: Hello, index: ImageIndex
+) -> None:
+    line = TimelineBuilder()
+    boot = TimedBoot(line, index)
+    take(boot, [two_volumes(hello), *of_volume(1, epoch(1, (1, 2, 3)))])
+    assert line.timeline().columns == ()
+    take(boot, [*epoch(1, (7, 8)), *of_volume(1, epoch(2, (1, 2, 3)))])
+    assert [it.used for it in line.timeline().columns] == [2]
+
+
+def test_a_hello_that_comes_late_replaces_the_epochs_of_the_other_volume(
+    hello: Hello, index: ImageIndex
+) -> None:
+    line = TimelineBuilder()
+    boot = TimedBoot(line, index)
+    take(boot, of_volume(1, [*epoch(1, (1, 2, 3)), *epoch(2, (1, 2, 3))]))
+    assert [it.used for it in line.timeline().columns] == [3, 3]
+    take(boot, [two_volumes(hello), *epoch(2, (7, 8))])
+    found = line.timeline()
+    assert [it.used for it in found.columns] == [2]
+    assert found.columns[-1].until == 1
+
+
+def test_without_an_image_it_follows_the_first_volume_that_ends_an_epoch(hello: Hello) -> None:
+    line = TimelineBuilder()
+    take(
+        TimedBoot(line),
+        [two_volumes(hello), *of_volume(1, epoch(1, (1, 2, 3))), *epoch(1, (7,))],
+    )
+    assert [it.used for it in line.timeline().columns] == [3]
 
 
 def test_neighbours_share_a_column_rather_than_memory_growing(hello: Hello) -> None:

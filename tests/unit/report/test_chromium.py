@@ -63,7 +63,7 @@ def test_the_script_adds_the_filter_and_no_name_becomes_code(
     )
     dom = browse(page, "--dump-dom")
     assert "<title>tinyprof report</title>" in dom
-    assert 'placeholder="filter by path"' in dom
+    assert 'placeholder="search by path or function"' in dom
     assert "&lt;img src=x" in dom
     assert "<img" not in dom
 

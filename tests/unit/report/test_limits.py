@@ -12,7 +12,8 @@ import pytest
 
 from tinyprof.profile.model import LOSSES
 from tinyprof.profile.tprof import load_profile
-from tinyprof.report import html_report, summarize, summary_lines
+from tinyprof.report.html.page import html_report
+from tinyprof.report.summary import summarize, summary_lines
 
 LARGEST = (1 << 24) - 1
 """Bytes of a file."""

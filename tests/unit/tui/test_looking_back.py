@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from textual.pilot import Pilot
 from tinyprof.live.news import News
 from tinyprof.live.playback import snapshot_at
 from tinyprof.live.snapshot import Snapshot
-from tinyprof.tui.app import LiveApp
+from tinyprof.tui.app import LiveApp, NewsArrived
 from unit.tui.conftest import Told, write
 from unit.tui.driving import drive
 
@@ -78,3 +79,36 @@ def test_who_no_longer_wants_an_epoch_gets_none_and_at_once(capture: Path) -> No
     answers = iter([True, False])
     assert snapshot_at([capture], None, 8, lambda: next(answers)) is None
     assert not list(answers)
+
+
+def label_of(app: LiveApp) -> str:
+    """The words of the verdict for the moment that its figures are of."""
+    return app.verdict.render_line(0).text[:19].strip()
+
+
+def test_the_verdict_names_the_moment_that_is_shown(news: News, capture: Path) -> None:
+    app = LiveApp(Told([replace(news, over=False)], capture, live=True), write)
+
+    async def act(pilot: Pilot[None]) -> None:
+        assert label_of(app) == "if you stop now"
+        await pilot.press("left_square_bracket")
+        assert label_of(app) == "as of epoch 7"
+        await pilot.press("backspace")
+        assert label_of(app) == "if you stop now"
+        app.post_message(NewsArrived(news))
+        await pilot.pause()
+        assert label_of(app) == "whole recording"
+
+    drive(app, act)
+
+
+def test_a_finished_recording_is_not_asked_to_stop(news: News, capture: Path) -> None:
+    app = LiveApp(Told([replace(news, over=False)], capture), write)
+
+    async def act(pilot: Pilot[None]) -> None:
+        assert label_of(app) == "read so far"
+        app.post_message(NewsArrived(news))
+        await pilot.pause()
+        assert label_of(app) == "whole recording"
+
+    drive(app, act)

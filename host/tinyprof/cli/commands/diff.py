@@ -12,10 +12,14 @@ import click
 
 from tinyprof.cli import Exit
 from tinyprof.cli.completion import PROFILES, files_ending
-from tinyprof.cli.opening import HOT, open_profile, thresholds_of
+from tinyprof.cli.opening import HOT, open_profile, origin_of, stored_sizes_of, thresholds_of
+from tinyprof.cli.results import write_result
 from tinyprof.cli.types import LIMIT
+from tinyprof.disk import refuse_inputs
 from tinyprof.pages import PAGE_SIZE
+from tinyprof.profile.model import Profile
 from tinyprof.report.differences import difference_fields, difference_lines, differences
+from tinyprof.report.html.comparison import Side, html_comparison
 from tinyprof.report.images.limits import Limit
 from tinyprof.text import counted, shown
 
@@ -39,6 +43,11 @@ from tinyprof.text import counted, shown
 @click.option(
     "--max-lost", type=LIMIT, multiple=True, help="Limit of the pages lost, in the same way."
 )
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path),
+    help="Write the comparison to this file, as one page for a browser.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def command(
     one: Path,
@@ -47,10 +56,16 @@ def command(
     verbose: bool,
     max_gained: Sequence[Limit],
     max_lost: Sequence[Limit],
+    html: Path | None,
     as_json: bool,
 ) -> Exit:
-    before = open_profile([one])
-    found = differences(before, open_profile([other]), thresholds_of(hot))
+    if html:
+        refuse_inputs(html, [one, other])
+    before, after = open_profile([one]), open_profile([other])
+    found = differences(before, after, thresholds_of(hot))
+    if html:
+        page = html_comparison(_side(one, before), _side(other, after), found, thresholds_of(hot))
+        write_result(html, page.encode())
     used = sum(len(file.pages) for file in before.files)
     exceeded = [
         *_exceeded("gained", sum(len(it.gained) for it in found), used, max_gained),
@@ -58,13 +73,17 @@ def command(
     ]
     if as_json:
         click.echo(json.dumps({**difference_fields(found), "exceeded": exceeded}))
-    else:
+    elif not html:
         for line in difference_lines(found, verbose=verbose):
             click.echo(shown(line))
     sys.stdout.flush()
     for text in exceeded:
         click.echo(f"tinyprof: {text}", err=True)
     return Exit.LOSS_OR_STALE if exceeded else Exit.OK
+
+
+def _side(path: Path, profile: Profile) -> Side:
+    return Side(profile, stored_sizes_of([path]), origin_of([path]))
 
 
 def _exceeded(name: str, pages: int, used: int, limits: Sequence[Limit]) -> list[str]:

@@ -23,6 +23,8 @@ from tinyprof.cli.process import closed_streams
 from tinyprof.cli.progress import (
     Screen,
     ended_text,
+    kept_text,
+    next_commands,
     source_lines,
     summary_fields,
     totals_text,
@@ -41,7 +43,7 @@ from tinyprof.live.outlet import Outlet, let_go
 from tinyprof.record.recorder import Recording, StopAfter
 from tinyprof.record.session import Request, Session, check_outputs, open_session
 from tinyprof.tables.ledger import ledger_lines
-from tinyprof.text import EPOCH_MS_LIMIT, shell_word, shown
+from tinyprof.text import EPOCH_MS_LIMIT, shown
 from tinyprof.wire.messages import MARK_MAX
 from tinyprof.wire.ports.serial_device import SerialSettings
 
@@ -59,9 +61,6 @@ PORT_FORMS = """\b
 """The forms of PORT, as `record --help` shows them."""
 
 SIZES = {"k": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-NAMED_PARTS = 4
-"""Files of one recording that the next command names one by one."""
-
 CONSOLE_SECONDS = 5.0
 """Seconds that the reader of a console pipe may take nothing before it is given up."""
 
@@ -343,25 +342,13 @@ def _print_end(screen: Screen, session: Session, recording: Recording, *, as_jso
     for line in (*source_lines(recording.totals), *ledger_lines(recording.totals)):
         screen.say(line)
     screen.say(f"tinyprof: {ended_text(recording)}")
+    if recording.totals.hello is None:
+        screen.say(f"tinyprof: {kept_text(recording.totals)}")
     if not as_json:
-        screen.say(f"next: {_next_command(session, recording)}")
-
-
-def _next_command(session: Session, recording: Recording) -> str:
-    """Return commands that work for this recording, as a shell takes them."""
-    first, *others = session.paths
-    named = [shell_word(str(path)) for path in (first, *others)]
-    if len(named) > NAMED_PARTS:
-        stem = shell_word(str(first.with_name(first.stem)))
-        pattern = f"{stem}-*{shell_word(first.suffix) if first.suffix else ''}"
-        named = [named[0], pattern]
-    files = " ".join(named)
-    hello, index = recording.totals.hello, session.index
-    if hello is None:
-        return f"tinyprof capture cat {named[0]}"
-    if index and any(volume.fsid == index.fsid for volume in hello.volumes):
-        return f"tinyprof view {files}, or tinyprof report {files}"
-    return f"tinyprof view {files}; a report needs the image in flash, with --image"
+        first, *others = next_commands(session.paths, session.index, recording.totals)
+        screen.say(f"next: {first}")
+        for command in others:
+            screen.say(f"  or: {command}")
 
 
 def _columns() -> int | None:

@@ -15,6 +15,7 @@ from tinyprof.cli.opening import (
     contents_of,
     is_capture,
     open_profile,
+    origin_of,
     stored_sizes_of,
     thresholds_of,
 )
@@ -72,7 +73,8 @@ def command(
     if html:
         contents = contents_of(image, rootfs)
         programs = Programs(contents.names, contents.head) if contents else None
-        page = html_report(found, stored_sizes_of(profile, image), thresholds_of(hot), programs)
+        stored, origin = stored_sizes_of(profile, image), origin_of(profile, image)
+        page = html_report(found, stored, thresholds_of(hot), programs, origin)
         write_result(html, page.encode())
     if as_json:
         click.echo(json.dumps(summary_fields(summary)))

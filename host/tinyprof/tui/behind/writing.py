@@ -17,7 +17,7 @@ from tinyprof.plan.plan_file import dump_plan
 from tinyprof.plan.what_if import Kernel, WhatIf
 from tinyprof.profile.model import Profile
 from tinyprof.profile.tprof import dump_profile
-from tinyprof.text import shell_word, shown
+from tinyprof.text import path_word, shown
 
 Save = Callable[[Path, bytes], object]
 
@@ -58,4 +58,4 @@ class Writing:
             self._app.notify(shown(str(why)), severity="error", markup=False)
             return
         self._written.add(path)
-        self._app.notify(f"written; next: {command} {shell_word(str(path))}", markup=False)
+        self._app.notify(f"written; next: {command} {path_word(path)}", markup=False)

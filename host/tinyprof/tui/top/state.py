@@ -36,6 +36,15 @@ class ViewState:
         return "stopped" if self.newest.is_stopped else "recording"
 
     @property
+    def moment(self) -> str:
+        """The moment that the verdict is of; empty for the present one."""
+        if self.past is not None:
+            return f"as of epoch {self.past}"
+        if self.is_over:
+            return "whole recording"
+        return "" if self.is_live else "read so far"
+
+    @property
     def alarm(self) -> str:
         """What must not be overlooked; empty if all is well."""
         if self.newest.away and not self.is_over:

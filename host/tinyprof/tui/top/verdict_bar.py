@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The verdict that is always there: what XIP would save and cost if the recording ended now, all
-kernels side by side.
+"""The verdict that is always there: what XIP would save and cost if the recording ended now, or at
+the moment that is shown, all kernels side by side.
 
 A snapshot and the curves of the kernels come in. One line goes out on a small terminal, else a
 small table.
@@ -32,6 +32,8 @@ TALL = 30
 LABEL, COLUMN, COLUMN_MAX = 19, 20, 28
 """Cells of the label, of a single kernel's column, and of one of several at most."""
 KNEE = f"{KNEE_SHARE:.0%}".replace("%", " %")
+NOW = "if you stop now"
+"""The moment of a recording that goes on."""
 NEEDS_FILES = "give --image IMAGE or --rootfs DIR"
 
 
@@ -43,6 +45,7 @@ class VerdictBar(Widget):
         super().__init__(id="verdict")
         self._snapshot = Snapshot()
         self._curves: Mapping[str, WhatIf | str] = {}
+        self._when = NOW
         self._table: list[list[str]] = []
 
     def show(self, snapshot: Snapshot, curves: Mapping[str, WhatIf | str]) -> None:
@@ -51,6 +54,12 @@ class VerdictBar(Widget):
         self._table = _table(snapshot, curves)
         self._fit()
         self.refresh()
+
+    def show_moment(self, when: str) -> None:
+        """Call the moment that the figures are of by these words. Empty: now."""
+        if self._when != (when or NOW):
+            self._when = when or NOW
+            self.refresh()
 
     def on_resize(self) -> None:
         """Take as many lines as there is room for."""
@@ -94,9 +103,10 @@ class VerdictBar(Widget):
         return [Segment(text, base + style)]
 
     def _row(self, y: int, base: Style) -> list[Segment]:
-        labels = (" if you stop now", " saves RAM", " costs flash", f" {KNEE} of it for")
+        labels = (f" {self._when}", " saves RAM", " costs flash", f" {KNEE} of it for")
         final = has_settled(self._snapshot.profile)
-        label = labels[y] if y or final else " not final yet"
+        # Of a moment that is over, the label is what matters. Its colour says the rest.
+        label = " not final yet" if y == 0 and not final and self._when == NOW else labels[y]
         style = base + (Style(dim=True) if y or final else WARN)
         room = (self.size.width - LABEL) // len(self._table)
         width = COLUMN if len(self._table) == 1 else min(COLUMN_MAX, room)
