@@ -21,6 +21,7 @@ from tinyprof.record.recorder import Recording, StopAfter
 from tinyprof.record.session import Request, check_outputs, open_session
 from tinyprof.tables.ledger import ledger_lines
 from tinyprof.text import shown
+from tinyprof.wire.ports.serial_device import SerialSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def record_until_steady(wanted: RecordingSource) -> Recorded:
         wanted.port,
         wanted.capture,
         __version__,
-        baud=wanted.baud,
+        line=SerialSettings(wanted.baud),
         limits=StopAfter(wanted.duration),
         wait=wanted.wait,
     )
