@@ -20,7 +20,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from itertools import accumulate, islice
 
 from tinyprof.pages import PAGE_SIZE, pages_in
@@ -48,12 +47,8 @@ size."""
 _COLD_PART = re.compile(r"\.cold(?:\.[0-9]+)?$")
 
 
-class FunctionState(Enum):
-    """What the used pages say of a function."""
-
-    USED = "used"
-    CANDIDATE = "candidate"
-    COLD = "cold"
+Place = tuple[int, int]
+"""The first byte of a function and its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,33 +100,32 @@ def decide(
         page: use for page, use in pages.items() if use.mapped and page < pages_in(program.size)
     }
     recording = is_recording_link(program)
-    judged = [
-        *_judge(program, [it for it in program.functions if it.code], mapped, recording),
-        *_judge(program, [it for it in program.functions if not it.code], mapped, False),
-    ]
+    code, data = _groups(program, True), _groups(program, False)
+    states = _states(code, program.size, mapped, recording)
+    data_states = _states(data, program.size, mapped, False)
     classes = {page: temperature(use, steady, thresholds) for page, use in mapped.items()}
     judgements = tuple(
-        _judgement(it, verdict is FunctionState.USED, mapped, classes)
-        for it, verdict in judged
-        if verdict is not FunctionState.COLD
+        _judgement(it, sure, mapped, classes)
+        for groups, found in ((code, states), (data, data_states))
+        for place, sure in found.items()
+        for it in groups[place]
     )
-    places = {(it.offset, it.size): verdict for it, verdict in judged if it.code}
-    hot = sorted(place for place, verdict in places.items() if verdict is not FunctionState.COLD)
-    code = _code_pages(program)
-    on_code = sum(page in code for page in mapped)
+    hot = list(states)
+    on_page = _code_pages(program)
+    on_code = sum(page in on_page for page in mapped)
     named = _covered(hot, pages_in(program.size))
-    bare = sum(page in code and not named[page] for page in mapped)
-    verdicts = list(places.values())
+    bare = sum(page in on_page and not named[page] for page in mapped)
+    used = sum(states.values())
     return Decision(
         judgements,
         recording,
-        verdicts.count(FunctionState.USED),
-        verdicts.count(FunctionState.CANDIDATE),
-        verdicts.count(FunctionState.COLD),
+        used,
+        len(states) - used,
+        len(code) - len(states),
         _bytes_of(hot),
         on_code,
         bare,
-        _ordinary(list(places), set(hot)) + bare if recording else on_code,
+        _ordinary(list(code), set(hot)) + bare if recording else on_code,
     )
 
 
@@ -143,36 +137,45 @@ def is_recording_link(program: Program) -> bool:
     return partly or (begin > 1 and begin >= RECORDING_SHARE * len(starts))
 
 
-def _judge(
-    program: Program, functions: Sequence[Function], used: Mapping[int, PageUse], recording: bool
-) -> list[tuple[Function, FunctionState]]:
-    """The verdict on each function, by the rules of this module."""
-    count = pages_in(program.size)
-    used_before = _sums([page in used for page in range(count)])
-    places = sorted({(it.offset, it.size) for it in functions})
-    parts = {(it.offset, it.size) for it in functions if _COLD_PART.search(it.name)}
-    covered = _covered(places, count)
-    names_on = _number_on(places, count)
-    known = [
-        recording or PAGE_SIZE - covered[page] <= PADDING * (names_on[page] + 1)
-        for page in range(count)
-    ]
-    alone = _sums([page in used and names_on[page] == 1 for page in range(count)])
-    verdicts: dict[tuple[int, int], FunctionState] = {}
+def _groups(program: Program, code: bool) -> dict[Place, list[Function]]:
+    """The functions, or the objects, by their place. Aliases share one."""
+    found: dict[Place, list[Function]] = {}
+    for it in program.functions:
+        if it.code is code:
+            found.setdefault((it.offset, it.size), []).append(it)
+    return found
+
+
+def _states(
+    groups: Mapping[Place, Sequence[Function]],
+    size: int,
+    used: Mapping[int, PageUse],
+    recording: bool,
+) -> dict[Place, bool]:
+    """The places that are not cold: whether each is known to be used. The rules are this
+    module's."""
+    places, count = list(groups), pages_in(size)
+    pages = range(count)
+    used_before = _sums([page in used for page in pages])
+    covered, names_on = _covered(places, count), _number_on(places, count)
+    alone = _sums([page in used and names_on[page] == 1 for page in pages])
     left = []
     for place in places:
         first, end = place[0] // PAGE_SIZE, (place[0] + place[1] - 1) // PAGE_SIZE + 1
-        entered = first in used or place in parts or not functions[0].code
-        if used_before[end] == used_before[first] or (alone[end] == alone[first] and not entered):
-            verdicts[place] = FunctionState.COLD
-        else:
+        if used_before[end] == used_before[first]:
+            continue
+        if first in used or alone[end] > alone[first] or _is_entered_anywhere(groups[place]):
             left.append((place, first, end))
     left_on = _number_on([place for place, _, _ in left], count)
-    last = _sums([page in used and left_on[page] == 1 and known[page] for page in range(count)])
-    for place, first, end in left:
-        sure = last[end] > last[first]
-        verdicts[place] = FunctionState.USED if sure else FunctionState.CANDIDATE
-    return [(it, verdicts[it.offset, it.size]) for it in functions]
+    known = [
+        recording or PAGE_SIZE - covered[page] <= PADDING * (names_on[page] + 1) for page in pages
+    ]
+    last = _sums([page in used and left_on[page] == 1 and known[page] for page in pages])
+    return {place: last[end] > last[first] for place, first, end in left}
+
+
+def _is_entered_anywhere(functions: Sequence[Function]) -> bool:
+    return any(not it.code or _COLD_PART.search(it.name) for it in functions)
 
 
 def _judgement(

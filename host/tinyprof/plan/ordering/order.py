@@ -15,7 +15,7 @@ keeps its lines where their class has not changed.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -65,37 +65,38 @@ def stem(name: str) -> str:
 
 def entries_of(program: Program, judgements: Iterable[Judgement]) -> list[OrderedName]:
     """The names to order, sorted. Of several functions of one name the hottest counts."""
-    best: dict[tuple[str, bool], OrderedName] = {}
+    best: dict[tuple[str, bool], Judgement] = {}
     sections: dict[str, set[str]] = defaultdict(set)
-    places: dict[str, set[int]] = defaultdict(set)
-    for it in program.functions:
-        places[it.name].add(it.offset)
     for judgement in judgements:
         it = judgement.function
         if it.section:
             sections[it.name].add(it.section)
-        entry = OrderedName(
-            it.name,
-            it.code,
+        known = best.setdefault((it.name, it.code), judgement)
+        if known is not judgement and _heat(judgement) < _heat(known):
+            best[it.name, it.code] = judgement
+    places = Counter(name for name, _ in {(it.name, it.offset) for it in program.functions})
+    names = [
+        OrderedName(
+            name,
+            code,
             judgement.temperature,
             judgement.sure,
             judgement.first,
-            it.offset,
-            it.size,
+            judgement.function.offset,
+            judgement.function.size,
+            tuple(sorted(sections.get(name, ()))),
+            f"{name}.cold" in places,
+            places[name],
         )
-        key = it.name, it.code
-        if key not in best or entry.rank < best[key].rank:
-            best[key] = entry
-    full = (
-        replace(
-            entry,
-            sections=tuple(sorted(sections[entry.name])) if entry.name in sections else (),
-            split=f"{entry.name}.cold" in places,
-            functions=len(places[entry.name]),
-        )
-        for entry in best.values()
-    )
-    return sorted(full, key=lambda entry: entry.rank)
+        for (name, code), judgement in best.items()
+    ]
+    return sorted(names, key=lambda name: name.rank)
+
+
+def _heat(judgement: Judgement) -> tuple[int, bool, int, int]:
+    """Which of several functions of one name counts: the hottest, known best, earliest."""
+    kind = CLASSES.index(judgement.temperature)
+    return kind, not judgement.sure, judgement.first, judgement.function.offset
 
 
 def carried(

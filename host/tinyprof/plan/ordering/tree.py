@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from tinyprof.cramfs.format import FILE_MAX
 from tinyprof.errors import TinyprofError
-from tinyprof.pages import PAGE_SIZE, pages_in
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan.ordering.decide import Decision, decide
 from tinyprof.plan.ordering.order import OrderedName, carried, entries_of
 from tinyprof.plan.ordering.program import Function, Piece, Program, build_id, read_program
@@ -36,21 +36,16 @@ class LinkOrder:
     - `gone`: used names that its present build does not have.
     - `carried`: its build has changed since the recording.
     - `program`: its present functions.
+    - `recording_size`: bytes of its recording link, about.
     """
 
     path: str
     program: Program
     decision: Decision
     entries: tuple[OrderedName, ...]
+    recording_size: int
     gone: tuple[str, ...] = ()
     carried: bool = False
-
-    @property
-    def recording_size(self) -> int:
-        """Bytes of its recording link, about."""
-        if self.decision.recording_link:
-            return self.program.size
-        return self.program.size + padding_of(self.program)
 
     @property
     def is_too_large_to_record(self) -> bool:
@@ -116,10 +111,12 @@ def _order_of(
     if recorded is None or old is None:
         decision = decide(program, file.uses, file.steady, thresholds)
         entries = entries_of(program, decision.judgements)
-        return LinkOrder(path, program, decision, tuple(entries), carried=is_changed)
+        size = recording_size(program, decision)
+        return LinkOrder(path, program, decision, tuple(entries), size, carried=is_changed)
     decision = decide(recorded, old.pages, profile.steady_of(old), thresholds)
     entries, gone = carried(entries_of(recorded, decision.judgements), program)
-    return LinkOrder(path, program, decision, tuple(entries), tuple(gone), carried=True)
+    size = recording_size(program, decision)
+    return LinkOrder(path, program, decision, tuple(entries), size, tuple(gone), carried=True)
 
 
 def _recorded(old: FileUse, program: Program) -> Program | None:
@@ -133,7 +130,9 @@ def _recorded(old: FileUse, program: Program) -> Program | None:
     return Program(old.size, tuple(functions), ((0, old.size),)) if functions else None
 
 
-def padding_of(program: Program) -> int:
-    """Bytes by which a program grows when each of its functions begins a page."""
+def recording_size(program: Program, decision: Decision) -> int:
+    """Bytes of a program when each of its functions begins a page, about."""
+    if decision.recording_link:
+        return program.size
     places = {(it.offset, it.size) for it in program.functions if it.code}
-    return sum(pages_in(size) * PAGE_SIZE - size for _, size in places)
+    return program.size + sum(-size % PAGE_SIZE for _, size in places)

@@ -25,8 +25,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         of = objects if seed == 1 else compile_source(folder / "o2", make_source(2, functions=40))
         whole = link(of, folder / name)
         for words in (
-            ["objcopy", "--only-keep-debug", whole, folder / f"{name}.debug"],
-            ["strip", whole, "-o", folder / f"{name}.stripped"],
+            ["objcopy", "--only-keep-debug", str(whole), str(folder / f"{name}.debug")],
+            ["strip", str(whole), "-o", str(folder / f"{name}.stripped")],
         ):
             subprocess.run(words, check=True)
     return folder
