@@ -47,8 +47,8 @@ size."""
 _COLD_PART = re.compile(r"\.cold(?:\.[0-9]+)?$")
 
 
-Place = tuple[int, int]
-"""The first byte of a function and its size."""
+Span = tuple[int, int]
+"""The first byte of a function, and its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +137,9 @@ def is_recording_link(program: Program) -> bool:
     return partly or (begin > 1 and begin >= RECORDING_SHARE * len(starts))
 
 
-def _groups(program: Program, code: bool) -> dict[Place, list[Function]]:
+def _groups(program: Program, code: bool) -> dict[Span, list[Function]]:
     """The functions, or the objects, by their place. Aliases share one."""
-    found: dict[Place, list[Function]] = {}
+    found: dict[Span, list[Function]] = {}
     for it in program.functions:
         if it.code is code:
             found.setdefault((it.offset, it.size), []).append(it)
@@ -147,11 +147,11 @@ def _groups(program: Program, code: bool) -> dict[Place, list[Function]]:
 
 
 def _states(
-    groups: Mapping[Place, Sequence[Function]],
+    groups: Mapping[Span, Sequence[Function]],
     size: int,
     used: Mapping[int, PageUse],
     recording: bool,
-) -> dict[Place, bool]:
+) -> dict[Span, bool]:
     """The places that are not cold: whether each is known to be used. The rules are this
     module's."""
     places, count = list(groups), pages_in(size)
