@@ -33,7 +33,31 @@ class Source:
     start: tuple[str, ...]
 
 
-def make_source(seed: int, functions: int = 200, used: float = 0.2, files: int = 4) -> Source:
+ENDS = """#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <unistd.h>
+static void end(void)
+{
+  char line[128];
+  sleep(3);
+  mount("proc", "/proc", "proc", 0, NULL);
+  FILE *facts = fopen("/proc/meminfo", "r");
+  while (facts && fgets(line, sizeof(line), facts))
+    if (!strncmp(line, "Cached:", 7))
+      printf("%s", line);
+  fflush(stdout);
+  reboot(RB_AUTOBOOT);
+}
+"""
+"""The end of a program that is init: it lets the agent send, tells the page cache and reboots."""
+
+
+def make_source(
+    seed: int, functions: int = 200, used: float = 0.2, files: int = 4, *, is_init: bool = False
+) -> Source:
     """A program whose functions have 40 to 2,000 bytes. Each file has a static function of one
     name."""
     rng = random.Random(seed)
@@ -41,13 +65,17 @@ def make_source(seed: int, functions: int = 200, used: float = 0.2, files: int =
     called = [name for name in names if rng.random() < used]
     start, steady = called[: len(called) // 4], called[len(called) // 4 :]
     texts = {f"part{part}.c": _part(part, names[part::files], rng) for part in range(files)}
-    head = "#include <stdio.h>\n" + "".join(f"unsigned {name}(unsigned);\n" for name in called)
+    head = (ENDS if is_init else "#include <stdio.h>\n") + "".join(
+        f"unsigned {name}(unsigned);\n" for name in called
+    )
     body = "".join(f"  x = {name}(x);\n" for name in start)
     body += "  for (int i = 0; i < 3; i++) {\n"
-    body += "".join(f"    x = {name}(x);\n" for name in steady) + "  }\n"
+    body += "".join(f"    x = {name}(x);\n" for name in steady)
+    body += f"{'    sleep(1);' if is_init else ''}\n  }}\n"
     texts["main.c"] = (
         f"{head}int main(void) {{\n  unsigned x = 1;\n{body}"
-        '  printf("%u\\n", x);\n  return 0;\n}\n'
+        '  printf("%u\\n", x);\n'
+        f"{'  end();' if is_init else ''}\n  return 0;\n}}\n"
     )
     return Source(texts, ("main", *steady), tuple(start))
 

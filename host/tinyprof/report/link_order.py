@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""What a link order says of its program: an order in, lines or JSON fields out."""
+"""What link orders say of their programs, and could save: orders and bounds in, lines or JSON
+fields out."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tinyprof.plan.ordering.bound import Bound
 from tinyprof.plan.ordering.order import CLASSES
 from tinyprof.plan.ordering.tree import LinkOrder
-from tinyprof.tables.columns import percent, wrapped
+from tinyprof.tables.columns import ROWS_SHOWN, more, pages_kib, percent, table, wrapped
 from tinyprof.text import counted
 
 GONE_SHOWN = 3
@@ -92,3 +94,30 @@ def _notes(it: LinkOrder) -> Iterator[str]:
             f"its recording link would have about {it.recording_size >> 20} MiB, and CramFS holds "
             "16 MiB a file; align some of its objects at a time"
         )
+
+
+def bound_rows(bounds: Sequence[Bound]) -> list[dict[str, Any]]:
+    """The field `orders` of `tinyprof report --json`."""
+    return [
+        {"path": it.path, "used": it.used, "least": it.least, "saved_most": it.saved}
+        for it in bounds
+    ]
+
+
+def bound_lines(bounds: Sequence[Bound], *, verbose: bool = False) -> Iterator[str]:
+    """The programs that a linker order could make denser; no line where no symbols are known."""
+    worth = [it for it in bounds if it.saved]
+    if not worth:
+        return
+    saved = sum(it.saved for it in worth)
+    yield from wrapped(
+        f"a linker order could save {saved:,} used pages ({pages_kib(saved)} KiB) at most, by the "
+        "symbols; 'tinyprof order' makes one",
+        "",
+        "  ",
+    )
+    shown = worth if verbose else worth[:ROWS_SHOWN]
+    rows = [(f"{it.saved:,}", f"{it.used:,}", f"{it.least:,}", it.path) for it in shown]
+    yield from table(("at most", "used", "left", "file"), rows)
+    if len(shown) < len(worth):
+        yield more(len(worth) - len(shown), "file")

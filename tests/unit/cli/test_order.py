@@ -305,6 +305,24 @@ def test_a_recording_link_that_cramfs_cannot_hold_is_told_in_advance(
     assert "larger than CramFS's 16,777,215 bytes" in done.stderr
 
 
+def test_a_report_ranks_programs_by_the_pages_that_could_be_had(
+    bench: Bench, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept.tprof"
+    profile = bench.folder / "plain.tprof"
+    assert "linker order" not in tinyprof("report", profile).stdout
+    tinyprof("profile", profile, "--symbols", bench.folder / "plain", "-o", kept)
+    said = tinyprof("report", kept)
+    (row,) = json.loads(tinyprof("report", kept, "--json").stdout)["orders"]
+    assert row["path"] == PATH
+    assert row["used"] == len(json.loads(profile.read_text())["files"][0]["pages"])
+    assert row["saved_most"] == row["used"] - row["least"]
+    # It is a bound: what the recording link shows can be had is less.
+    fields = json.loads(bench.order("aligned", "names", "--json").stdout)["programs"][0]
+    assert row["least"] <= fields["pages_ordered"]
+    assert f"could save {row['saved_most']} used pages" in said.stdout
+
+
 def test_align_refuses_what_is_no_object(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("hello")
     done = tinyprof("align", tmp_path / "a.txt")

@@ -35,6 +35,10 @@ ORDER_MAX = 64 << 20
 """Bytes of an earlier order that are read, at most."""
 
 
+NAMELESS_SHOWN = 5
+"""Programs without symbols that are named."""
+
+
 @click.command(
     help="Write the order in which a linker should lay out the functions of each program in "
     "PROFILE, so that used functions share pages.",
@@ -110,10 +114,12 @@ def command(
         _maps(maps, [file.node.path for file in found.files]),
     )
     made = list(link_orders(found_profile, found, sources, thresholds_of(hot)))
+    refused = [it for it in made if isinstance(it, Refused)]
+    for line in _refused_lines(refused):
+        click.echo(line, err=True)
     rows = []
     for it in made:
         if isinstance(it, Refused):
-            click.echo(f"tinyprof: {shown(it.path)}: {shown(it.reason)}", err=True)
             continue
         file, left = _write(it, form, output, [*profile, *maps])
         for line in _left_lines(it.path, left):
@@ -124,7 +130,10 @@ def command(
                 click.echo(shown(line))
     if as_json:
         click.echo(json.dumps({"format": form, "programs": rows, "stale": found.counts.stale}))
-    whole = len(rows) == len(made) and not any(row["left_out"] for row in rows)
+    # Most programs of a device are stripped. That is a fault where nothing else was ordered.
+    nameless = sum(it.nameless for it in refused)
+    whole = len(refused) == nameless and not any(row["left_out"] for row in rows)
+    whole = whole and (not nameless or (bool(rows) and not only))
     stale = found.counts.unmatched and max_stale is None
     return Exit.OK if whole and not stale else Exit.LOSS_OR_STALE
 
@@ -181,6 +190,16 @@ def _write(
     file.parent.mkdir(parents=True, exist_ok=True)
     write_result(file, data)
     return file, left
+
+
+def _refused_lines(refused: Sequence[Refused]) -> Iterator[str]:
+    """A line for each program without an order, but few for those without symbols."""
+    nameless = [it for it in refused if it.nameless]
+    for it in [*(it for it in refused if not it.nameless), *nameless[:NAMELESS_SHOWN]]:
+        yield f"tinyprof: {shown(it.path)}: {shown(it.reason)}"
+    if len(nameless) > NAMELESS_SHOWN:
+        more = counted(len(nameless) - NAMELESS_SHOWN, "more program")
+        yield f"tinyprof: {more} without symbols"
 
 
 def _left_lines(path: str, left: Sequence[str]) -> Iterator[str]:

@@ -55,10 +55,12 @@ class LinkOrder:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A program without an order, and the reason."""
+    """A program without an order, and the reason. `nameless`: it has no symbols, as most programs
+    on a device."""
 
     path: str
     reason: str
+    nameless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ def _order_of(
     if program is None or not program.code:
         return None
     if not any(it.code for it in program.functions):
-        return Refused(path, "no symbols; give its debug file with --debug, or its --map")
+        reason = "no symbols; give its debug file with --debug, or its --map"
+        return Refused(path, reason, nameless=True)
     is_changed = not file.counts.same
     recorded = _recorded(old, program) if is_changed and old else None
     if recorded is None or old is None:
