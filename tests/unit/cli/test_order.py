@@ -14,6 +14,7 @@ import pytest
 from support.dense_program import (
     ARM,
     SECTIONS,
+    Source,
     compile_source,
     functions_of,
     have,
@@ -123,6 +124,111 @@ def test_an_ordered_program_runs_the_same_on_fewer_pages(bench: Bench, form: str
     if not have(f"ld.{LINKERS[form][0]}"):
         pytest.skip("this linker is not here")
     check_ordered(bench, form)
+
+
+@pytest.mark.parametrize("form", LINKERS)
+@pytest.mark.parametrize("compiler", ["gcc", "clang-14"])
+def test_an_ordered_library_is_dense_too(tmp_path: Path, compiler: str, form: str) -> None:
+    linker, option = LINKERS[form]
+    if not have(f"ld.{linker}", compiler):
+        pytest.skip("this compiler or this linker is not here")
+    flags = ("-O1", "-ffunction-sections", "-fno-inline", "-fPIC")
+    objects = compile_source(tmp_path / "o", SOURCE, compiler, flags)
+    library = tmp_path / "tree/usr/lib/libdense.so"
+    library.parent.mkdir(parents=True)
+    assert tinyprof("align", *objects, "-o", tmp_path / "a").returncode == 0
+    link(sorted((tmp_path / "a").glob("*.o")), library, "-shared", compiler=compiler)
+    profile = tmp_path / "it.tprof"
+    profile.write_text(json.dumps(played_profile(library, "/usr/lib/libdense.so", SOURCE)))
+    words = [f"--rootfs={tmp_path / 'tree'}", f"-o{tmp_path / 'order'}", f"--format={form}"]
+    done = tinyprof("order", profile, *words)
+    assert done.returncode == 0, done.stderr
+    flag = f"{option}{tmp_path / 'order/usr/lib/libdense.so'}.{form}"
+    plain, made = (
+        link(objects, tmp_path / name, "-shared", f"-fuse-ld={linker}", *more, compiler=compiler)
+        for name, more in (("plain", ()), ("made", (flag,)))
+    )
+    assert names_of(made) == names_of(plain)
+    assert len(pages_with(made, USED)) <= 0.65 * len(pages_with(plain, USED))
+
+
+PLUS = """
+#include <cstdio>
+#include <map>
+#include <stdexcept>
+#include <string>
+namespace {
+template <int N> __attribute__((noinline)) unsigned step(unsigned x)
+{
+  if (x == 12345 + N)
+    throw std::runtime_error("never");
+  return (x << N % 31) * 31 + N;
+}
+__attribute__((noinline)) unsigned scaled(unsigned x, unsigned by) { return x * by ^ x >> 3; }
+template <int N> unsigned all(unsigned x) { return all<N - 1>(step<N>(x)); }
+template <> unsigned all<0>(unsigned x) { return scaled(x, 7); }
+}
+int main()
+{
+  std::map<std::string, unsigned> seen;
+  for (int i = 0; i < 3; i++)
+    seen["x"] += all<40>(unsigned(i));
+  std::printf("%u\\n", seen["x"]);
+  try { step<3>(12348); } catch (const std::exception &e) { std::puts(e.what()); }
+}
+"""
+
+
+@pytest.mark.skipif(not have("g++"), reason="needs g++")
+@pytest.mark.parametrize("form", LINKERS)
+def test_names_of_cpp_and_of_clones_find_their_sections(tmp_path: Path, form: str) -> None:
+    linker, option = LINKERS[form]
+    if not have(f"ld.{linker}"):
+        pytest.skip("this linker is not here")
+    source = Source({"plus.cc": PLUS}, ("main",), ())
+    objects = compile_source(tmp_path / "o", source, "g++", ("-O2", "-ffunction-sections"))
+    program = tmp_path / "tree/plus"
+    program.parent.mkdir()
+    assert tinyprof("align", *objects, "-o", tmp_path / "a").returncode == 0
+    link(sorted((tmp_path / "a").glob("*.o")), program, compiler="g++")
+    names = [it.name for it in functions_of(program) if it.code]
+    own = {name for name in names if "step" in name or "scaled" in name}
+    assert any(".cold" in name for name in own)
+    ran = {name for name in own if ".cold" not in name}
+    assert len(ran) >= 41
+    profile = tmp_path / "it.tprof"
+    profile.write_text(json.dumps(played_profile(program, "/plus", source, sorted(ran))))
+    words = [f"--rootfs={tmp_path / 'tree'}", f"-o{tmp_path / 'order'}", f"--format={form}"]
+    done = tinyprof("order", profile, *words)
+    assert done.returncode == 0, done.stderr
+    flags = (f"-fuse-ld={linker}", f"{option}{tmp_path / 'order/plus'}.{form}")
+    made = link(objects, tmp_path / "made", *flags, compiler="g++")
+    assert output_of(made) == output_of(program)
+    places = sorted((it.offset, it.name) for it in functions_of(made) if it.code)
+    at = [number for number, (_, name) in enumerate(places) if name in ran]
+    between = {name for _, name in places[at[0] : at[-1] + 1]}
+    # The start-up files share a page with main, so that some of their functions may be there too.
+    assert {name for name in between if "cold" in name} == set()
+    assert len(between) <= len(ran) + 8
+
+
+@pytest.mark.parametrize("form", LINKERS)
+def test_an_ordered_program_can_be_split(bench: Bench, form: str) -> None:
+    linker, option = LINKERS[form]
+    if not have(f"ld.{linker}"):
+        pytest.skip("this linker is not here")
+    assert bench.order("aligned", form).returncode == 0
+    words = (f"-fuse-ld={linker}", f"{option}{bench.file(form)}")
+    made = link(bench.objects, bench.folder / f"whole-{form}", *words)
+    pages = sorted(pages_with(made, USED))
+    split = bench.folder / f"split-{form}"
+    # GNU ld puts the used functions first, where a stock kernel maps them without any split.
+    runs = f"{pages[1]}-{pages[-1]}"
+    done = tinyprof("split", made, "-o", split, "--runs", runs)
+    assert done.returncode == 0, done.stderr
+    assert tinyprof("split", split, "--check").returncode == 0
+    split.chmod(0o755)
+    assert output_of(split) == output_of(bench.plain)
 
 
 @pytest.mark.skipif(not have(ARM, "qemu-arm"), reason="needs a compiler and an emulator for ARM")
