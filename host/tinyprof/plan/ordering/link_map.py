@@ -23,9 +23,10 @@ _GNU = re.compile(
 )
 """An input section of GNU ld or gold. A long name has the numbers on the next line."""
 
-_LLD_HEAD = re.compile(r"^\s*VMA\s+LMA\s+Size\s+Align\s+Out\s+In\s+Symbol\s*$", re.MULTILINE)
+_LLD_HEAD = re.compile(r"^ *VMA +LMA +Size +Align +Out +In +Symbol *$", re.MULTILINE)
 _LLD = re.compile(
-    r"^ *(?P<addr>[0-9a-f]+) +[0-9a-f]+ +(?P<size>[0-9a-f]+) +[0-9]+ {9}\S.*:\((?P<section>.+)\)$",
+    r"^ *(?P<addr>[0-9a-f]+) +[0-9a-f]+ +(?P<size>[0-9a-f]+) +[0-9]+ {9}"
+    r"\S.*:\((?P<section>[^():\n]+)\)$",
     re.MULTILINE,
 )
 """An input section of lld: FILE:(SECTION), behind eight spaces and one."""

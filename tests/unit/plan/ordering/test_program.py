@@ -119,3 +119,20 @@ def test_symbols_of_no_size_or_outside_the_file_are_counted(built: Path) -> None
     cut = read_program((built / "dense").read_bytes()[:0x1200])
     assert cut
     assert not cut.functions
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  201000 201000 2a 16         " + ":(" * 200_000,
+        " .text." + "a" * 400_000,
+        " .text.a" + " " * 400_000,
+        "  201000 201000 2a 16         " + "a:(b)" * 100_000,
+        "\n" * 400_000,
+    ],
+)
+def test_a_map_with_endless_lines_is_read_to_its_end(line: str) -> None:
+    with pytest.raises(OrderingError, match="no linker map"):
+        read_map(f"     VMA      LMA     Size Align Out     In      Symbol\n{line}\n")
+    with pytest.raises(OrderingError, match="no linker map"):
+        read_map(f"{line}\n")
