@@ -62,6 +62,10 @@ int main(void)
   end();
 }
 """
+FOLDER_OF_LIBC = Path("/usr/arm-linux-gnueabihf/lib")
+LIBC = [FOLDER_OF_LIBC / name for name in ("ld-linux-armhf.so.3", "libc.so.6", "libm.so.6")]
+"""From Debian's libc6-armhf-cross. SQLite is linked against them. They stay as they are."""
+
 FLAGS = (
     "-O2",
     "-ffunction-sections",
@@ -87,7 +91,8 @@ def main() -> None:
         files = {**library, "simple.c": main_of(SIMPLE), "other.c": main_of(OTHER)}
         objects = compile_source(folder / "o", Source(files, (), ()), ARM, FLAGS)
         other, simple, sqlite = objects
-        recording = Target(folder / "r", agent, aligned([simple, sqlite], folder / "aligned"))
+        objects = aligned([simple, sqlite], folder / "aligned")
+        recording = Target(folder / "r", agent, objects, "-lm", libraries=LIBC)
         recording.record()
         file, names = order_of(recording)
         print(f"ordered {len(names)} functions")
@@ -95,7 +100,12 @@ def main() -> None:
         for workload, main_object in (("recorded", simple), ("other", other)):
             for kind, flags in (("plain", ()), ("ordered", (order,))):
                 target = Target(
-                    folder / f"{workload}-{kind}", agent, [main_object, sqlite], *flags
+                    folder / f"{workload}-{kind}",
+                    agent,
+                    [main_object, sqlite],
+                    "-lm",
+                    *flags,
+                    libraries=LIBC,
                 )
                 pages = len(target.record().pages)
                 said, cached = target.measure()

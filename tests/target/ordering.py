@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from support.dense_program import ARM, link
@@ -22,7 +23,7 @@ from tinyprof.plan.ordering.relocatable import align_functions
 from tinyprof.profile.model import FileUse
 from tinyprof.profile.tprof import load_profile
 
-STATIC = ("-static", "-fuse-ld=gold")
+GOLD = ("-fuse-ld=gold",)
 INIT = "/sbin/init"
 """The place of the program. The agent starts it."""
 
@@ -38,12 +39,23 @@ def aligned(objects: list[Path], folder: Path) -> list[Path]:
 class Target:
     """A tree with one program and the agent, as images are made of it."""
 
-    def __init__(self, folder: Path, agent: Path, objects: list[Path], *flags: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        agent: Path,
+        objects: list[Path],
+        *flags: str,
+        libraries: Sequence[Path] = (),
+    ) -> None:
+        """Link the program: against shared libraries if there are any, else static."""
         self.folder, self.tree = folder, folder / "tree"
-        for name in ("dev", "proc", "sbin"):
+        for name in ("dev", "lib", "proc", "sbin"):
             (self.tree / name).mkdir(parents=True)
+        for library in libraries:
+            shutil.copy(library, self.tree / "lib")
         shutil.copy(agent, self.tree / "sbin/tinyprof-agent")
-        link(objects, self.tree / INIT[1:], *STATIC, *flags, compiler=ARM)
+        kind = GOLD if libraries else (*GOLD, "-static")
+        link(objects, self.tree / INIT[1:], *kind, *flags, compiler=ARM)
         self.image = folder / "image"
         tree = Tree.from_directory(self.tree, squash=True)
         self.image.write_bytes(write_image(tree, {}, WriteOptions()).image)
