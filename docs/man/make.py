@@ -29,6 +29,8 @@ DOCUMENTS = {
     "profile": ("profile-format",),
     "plan": ("planning", "split-segments"),
     "build": ("images", "planning", "split-segments"),
+    "order": ("ordering", "planning"),
+    "align": ("ordering",),
     "split": ("split-segments",),
     "report": ("report", "profile-format"),
     "diff": ("report", "profile-format"),

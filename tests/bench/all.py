@@ -102,6 +102,7 @@ def main() -> None:
         ("link.py", [FOLDER / "plain.cramfs"]),
         ("images.py", [rootfs]),
         ("planning.py", []),
+        ("ordering.py", []),
         ("optimum.py", [demo]),
         ("predictions.py", [demo]),
         ("against_axfs.py", [demo]),

@@ -39,6 +39,8 @@ COMMANDS = {
     "profile": "Resolve captures into a profile.",
     "plan": "Choose pages to store in place, under a budget.",
     "build": "Build a CramFS image with the hot pages in place.",
+    "order": "Write linker orders of used functions.",
+    "align": "Let functions begin pages, for a recording link.",
     "split": "Split a program's segments for a stock kernel.",
     "report": "Show what a profile says.",
     "diff": "Compare two profiles.",

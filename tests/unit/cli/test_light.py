@@ -106,6 +106,13 @@ def test_a_command_for_images_and_profiles_needs_click_alone(
     assert run.returncode == 0, run.stderr
 
 
+def test_an_order_needs_click_alone(tmp_path: Path, tree: Path, profile: Path) -> None:
+    words = ["--rootfs", str(tree), "-o", str(tmp_path / "out"), "--format", "gold"]
+    run = tinyprof("order", profile, *words)
+    assert (run.returncode, run.stderr.count("\n")) == (3, 1)
+    assert "/bin/sh: no symbols" in run.stderr
+
+
 @pytest.mark.parametrize("more", [[], ["--profile", "PROFILE"], ["-x", "-z"], ["-X", "-X"]])
 def test_the_image_is_the_same_with_click_alone_and_with_everything(
     tmp_path: Path, tree: Path, profile: Path, more: list[str]

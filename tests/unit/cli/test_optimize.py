@@ -15,7 +15,7 @@ import pytest
 from tinyprof.capture.format import Ending
 from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.writer import CaptureWriter
-from tinyprof.cli.loop.board import Board, Measured
+from tinyprof.cli.loop.board import BoardCommand, Measured
 from tinyprof.cli.loop.outcome import Outcome
 from tinyprof.cli.loop.steady import SteadyWatch
 from tinyprof.cramfs.reading.reader import open_image
@@ -187,7 +187,7 @@ def test_a_guests_report_is_measured_or_the_fault_is_told(
     program = tmp_path / "board"
     program.write_text(f"#!/bin/sh\ncat << END\n{console}\nEND\n")
     program.chmod(0o755)
-    board, path = Board(program), tmp_path / "console"
+    board, path = BoardCommand(program), tmp_path / "console"
     if said:
         with pytest.raises(TinyprofError, match=said):
             board.measured(image_file, "mainline", path)

@@ -17,7 +17,7 @@ import click
 
 from tinyprof.cli import Exit, cli
 from tinyprof.cli.completion import files_ending, ports
-from tinyprof.cli.loop.board import AGENT, WORKLOAD_MAX, Board, Measured
+from tinyprof.cli.loop.board import AGENT, WORKLOAD_MAX, BoardCommand, Measured
 from tinyprof.cli.loop.outcome import Outcome
 from tinyprof.cli.loop.recording import RecordingSource, record_until_steady
 from tinyprof.cli.opening import open_profile
@@ -84,7 +84,7 @@ class LoopWords:
         """The owners, as options of `tinyprof build` for the image without pages in place."""
         return ["-q"] if self.squash else []
 
-    def on_board(self) -> Board | None:
+    def on_board(self) -> BoardCommand | None:
         """The board that boots images, if there is one."""
         if not self.board:
             return None
@@ -92,7 +92,7 @@ class LoopWords:
             words = tuple(shlex.split(self.board_words))
         except ValueError as error:
             raise click.UsageError(f"--board-words: {error}") from None
-        return Board(self.board.resolve(), words, self.append, self.workload)
+        return BoardCommand(self.board.resolve(), words, self.append, self.workload)
 
 
 @click.command(

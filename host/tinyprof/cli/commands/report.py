@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -21,8 +22,12 @@ from tinyprof.cli.opening import (
 )
 from tinyprof.cli.results import write_result
 from tinyprof.disk import refuse_inputs, refuse_inside
+from tinyprof.plan.ordering.bound import SymbolsOf, bounds
+from tinyprof.profile.model import FileUse, NamedRange
 from tinyprof.report.html.page import Programs, html_report
+from tinyprof.report.link_order import bound_lines, bound_rows
 from tinyprof.report.summary import summarize, summary_fields, summary_lines
+from tinyprof.rootfs.contents import Contents
 from tinyprof.text import shown
 
 
@@ -76,10 +81,23 @@ def command(
         stored, origin = stored_sizes_of(profile, image), origin_of(profile, image)
         page = html_report(found, stored, thresholds_of(hot), programs, origin)
         write_result(html, page.encode())
+    denser = bounds(found, _symbols_of(contents_of(image, rootfs)))
     if as_json:
-        click.echo(json.dumps(summary_fields(summary)))
+        click.echo(json.dumps({**summary_fields(summary), "orders": bound_rows(denser)}))
         return
     if html:
         return
     for line in summary_lines(summary, verbose=verbose):
         click.echo(shown(line))
+    for line in bound_lines(denser, verbose=verbose):
+        click.echo(shown(line))
+
+
+def _symbols_of(contents: Contents | None) -> SymbolsOf:
+    """The symbols of an image's or a tree's files, else those that the profile keeps."""
+
+    def symbols(file: FileUse) -> Sequence[NamedRange]:
+        names = contents.names(file) if contents else None
+        return names.functions if names else file.symbols
+
+    return symbols

@@ -59,7 +59,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class BoardCommand:
     """The reference board: its program, more words for `board run`, more words for the kernel's
     command line, and the command that is the workload; without one, the guest's own init is."""
 

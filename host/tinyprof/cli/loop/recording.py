@@ -25,7 +25,7 @@ from tinyprof.wire.ports.serial_device import SerialSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class LoopRecording:
     """A finished recording, and the seconds of its last boot's steady state."""
 
     recording: Recording
@@ -55,7 +55,7 @@ class RecordingSource:
     wait: bool = False
 
 
-def record_until_steady(wanted: RecordingSource) -> Recorded:
+def record_until_steady(wanted: RecordingSource) -> LoopRecording:
     """Record until the steady state has been seen for long enough, the time is up, or the line
     ends. Raises TinyprofError where nothing of use was recorded, and KeyboardInterrupt where a
     signal ended it."""
@@ -79,7 +79,7 @@ def record_until_steady(wanted: RecordingSource) -> Recorded:
         if not recording.totals.bytes:
             session.discard()
         _show(screen, wanted.capture, recording, enough=watch.is_enough())
-    return Recorded(_checked(recording), watch.seconds)
+    return LoopRecording(_checked(recording), watch.seconds)
 
 
 def _show(screen: Screen, capture: Path, recording: Recording, *, enough: bool) -> None:

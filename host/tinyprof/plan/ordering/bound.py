@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""How many pages a linker order could save at most: the symbols and the used pages of a file in,
+a bound out.
+
+At least one function or object was used on each used page. If it was the smallest part of one on
+every page, the used bytes are the fewest. They fill this many pages when they lie side by side. A
+page without a symbol stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from tinyprof.pages import PAGE_SIZE, pages_in
+from tinyprof.profile.model import FileUse, NamedRange, Profile
+from tinyprof.rootfs.landmarks import LANDMARK
+
+SymbolsOf = Callable[[FileUse], Sequence[NamedRange]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The mapped pages of a file that are used, and the fewest that an order could leave."""
+
+    path: str
+    used: int
+    least: int
+
+    @property
+    def saved(self) -> int:
+        """The most pages that could be had."""
+        return self.used - self.least
+
+
+def bounds(profile: Profile, symbols_of: SymbolsOf = lambda file: file.symbols) -> list[Bound]:
+    """The files with symbols, by the pages that could be had."""
+    found = []
+    for file in profile.files:
+        symbols = [it for it in symbols_of(file) if not it.name.startswith(LANDMARK)]
+        pages = {page for page, use in file.pages.items() if use.mapped}
+        if symbols and pages:
+            found.append(Bound(file.path, len(pages), least_pages(symbols, pages)))
+    return sorted(found, key=lambda it: (-it.saved, -it.used, it.path))
+
+
+def least_pages(symbols: Iterable[NamedRange], pages: set[int]) -> int:
+    """The fewest pages on which the used functions could lie."""
+    smallest: dict[int, int] = {}
+
+    def note(page: int, size: int) -> None:
+        if page in pages and 0 < size < smallest.get(page, PAGE_SIZE + 1):
+            smallest[page] = size
+
+    for it in symbols:
+        end = it.offset + it.size
+        first, last = it.offset // PAGE_SIZE, (end - 1) // PAGE_SIZE
+        note(first, min(end, (first + 1) * PAGE_SIZE) - it.offset)
+        note(last, end - max(it.offset, last * PAGE_SIZE))
+    # Between its ends a function fills its pages. A page without a symbol counts whole too.
+    whole = len(pages - smallest.keys())
+    return whole + pages_in(sum(smallest.values()))
