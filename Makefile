@@ -6,7 +6,8 @@ PY    := $(VENV)/bin/python
 BOARD := firmware/board/board
 
 # What the tests need beside the packages that the board names (firmware/board/board packages).
-PACKAGES := python3 python3-venv gcc libc6-dev make util-linux-extra p7zip-full clang-tidy tmux locales qemu-user
+PACKAGES := python3 python3-venv gcc libc6-dev make util-linux-extra p7zip-full clang-tidy tmux locales qemu-user lld \
+	poppler-utils fakeroot
 
 # Machines whose stock kernels the tests boot beside the reference.
 MACHINES := arm64 riscv64 amd64

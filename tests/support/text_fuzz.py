@@ -29,8 +29,8 @@ from tinyprof.profile.merge import merge_profiles, weighted
 from tinyprof.profile.model import LOSSES, Profile
 from tinyprof.profile.tprof import dump_profile, load_profile
 from tinyprof.report.differences import differences
+from tinyprof.report.export.pages_csv import csv_lines
 from tinyprof.report.html.page import html_report
-from tinyprof.report.pages_csv import csv_lines
 from tinyprof.report.summary import summarize, summary_lines
 
 IMAGES = ("0000000a/1/2/3", "0000000b/0/9/1")

@@ -31,7 +31,7 @@ from tinyprof.heat.boots import PAGES_MAX, split_boots
 from tinyprof.heat.totals import Tally
 from tinyprof.live.snapshot import LiveHeat
 from tinyprof.profile.resolve import make_profile
-from tinyprof.report.trace import trace_pieces
+from tinyprof.report.export.trace import trace_pieces
 from tinyprof.wire.frames import FrameDecoder, encode_frame
 
 SEED = 20261124

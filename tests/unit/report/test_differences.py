@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from tinyprof.heat.losses import NO_LOSSES
 from tinyprof.profile.model import BootFacts, FileUse, PageUse, PhaseFacts, Profile, Seen
-from tinyprof.report.axfs import axfs_lines
 from tinyprof.report.differences import difference_fields, difference_lines, differences
+from tinyprof.report.export.axfs import axfs_lines
 
 FSID = "0000000a/1/2/3"
 RUN = BootFacts(

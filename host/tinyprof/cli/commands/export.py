@@ -17,9 +17,9 @@ from tinyprof.cli.completion import PROFILES, files_ending
 from tinyprof.cli.opening import index_of, is_capture, meta_of, open_profile
 from tinyprof.errors import TinyprofError
 from tinyprof.profile.model import Profile
-from tinyprof.report.axfs import axfs_lines
-from tinyprof.report.pages_csv import csv_lines
-from tinyprof.report.trace import trace_pieces
+from tinyprof.report.export.axfs import axfs_lines
+from tinyprof.report.export.pages_csv import csv_lines
+from tinyprof.report.export.trace import trace_pieces
 from tinyprof.text import shown
 
 FILE = click.Path(path_type=Path)

@@ -30,7 +30,7 @@ SEARCH_CHARACTERS_MAX = 400_000
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class FunctionRow:
     """A function: the number of its file, its worth in bytes of RAM, its pages that pay, and the
     most epochs in which one of them was seen. `aliases`: number of its other names."""
 
@@ -69,11 +69,11 @@ Values = Mapping[int, int]
 
 def functions_by_worth(
     rows: Sequence[FileRow], values: Sequence[Values], names: Sequence[Names]
-) -> list[Function]:
+) -> list[FunctionRow]:
     """The functions of most worth. Of each row there are the values of its pages and the names in
     its file."""
     left = PLACES_MAX
-    found: list[Function] = []
+    found: list[FunctionRow] = []
     for number, (row, value, named) in enumerate(zip(rows, values, names, strict=True)):
         pages = sorted(value) if named.functions else []
         gathered: dict[tuple[int, int], _Gathered] = {}
@@ -87,14 +87,16 @@ def functions_by_worth(
                 one = gathered.setdefault((it.offset, it.size), _Gathered())
                 one.add(it, page, value[page], epochs)
         found += [
-            Function(min(it.names), len(it.names) - 1, number, it.worth, len(it.pages), it.epochs)
+            FunctionRow(
+                min(it.names), len(it.names) - 1, number, it.worth, len(it.pages), it.epochs
+            )
             for it in gathered.values()
         ]
         found = nsmallest(FUNCTIONS_SHOWN, found, key=_rank)
     return found
 
 
-def _rank(it: Function) -> tuple[float, int, int, str]:
+def _rank(it: FunctionRow) -> tuple[float, int, int, str]:
     return -it.worth, -it.epochs, it.file, it.name
 
 
@@ -121,11 +123,11 @@ def safe_line(name: str) -> str:
     return "".join(c if c.isprintable() else " " for c in name)
 
 
-def _also(it: Function) -> str:
+def _also(it: FunctionRow) -> str:
     return f' <span class="dim">and {counted(it.aliases, "alias")}</span>' if it.aliases else ""
 
 
-def function_list(rows: Sequence[FileRow], found: Sequence[Function]) -> Iterator[str]:
+def function_list(rows: Sequence[FileRow], found: Sequence[FunctionRow]) -> Iterator[str]:
     """The list as HTML; nothing where no function is known."""
     if not found:
         return

@@ -14,8 +14,8 @@ import pytest
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.profile.resolve import make_profile
 from tinyprof.record.sim import RECORDED
-from tinyprof.report.pages_csv import HEADS, csv_lines
-from tinyprof.report.trace import EPOCHS_TRACK, trace_pieces
+from tinyprof.report.export.pages_csv import HEADS, csv_lines
+from tinyprof.report.export.trace import EPOCHS_TRACK, trace_pieces
 
 
 @pytest.fixture(scope="module")

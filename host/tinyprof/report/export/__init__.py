@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Profiles and recordings in the formats of other tools."""
