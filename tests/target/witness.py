@@ -18,17 +18,17 @@ SOURCE = Path(__file__).with_name("witness.c")
 QEMU = "qemu-system-arm"
 
 
-def build_witness(folder: Path, source: Path = SOURCE) -> Path:
-    """A folder with a qemu-system-arm that has a plugin; what it saw goes to the file `seen`
+def build_witness(folder: Path, source: Path = SOURCE, qemu: str = QEMU) -> Path:
+    """A folder with a QEMU of that name that has a plugin; what it saw goes to the file `seen`
     there."""
     folder.mkdir(parents=True, exist_ok=True)
     plugin = folder / "witness.so"
     flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", f"-I{SOURCE.parent}"]
     subprocess.run(["cc", *flags, "-o", plugin, source], check=True)
     found = subprocess.run(
-        ["sh", "-c", f"command -v {QEMU}"], capture_output=True, text=True, check=True
+        ["sh", "-c", f"command -v {qemu}"], capture_output=True, text=True, check=True
     )
-    wrapper = folder / QEMU
+    wrapper = folder / qemu
     wrapper.write_text(
         f'#!/bin/sh\nexec {found.stdout.strip()} "$@" -plugin '
         f"file={plugin},out={folder / 'seen'}\n"
