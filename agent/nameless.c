@@ -22,11 +22,14 @@ void nameless_reset(void)
 
 bool nameless_add(const struct event *e)
 {
-	struct run *last = runs_used ? &runs[runs_used - 1] : NULL;
+	/* Several processes may read in turn. */
+	for (uint32_t i = runs_used; i--;) {
+		struct run *r = &runs[i];
 
-	if (last && last->inode == e->inode && last->device == e->device &&
-	    last->offset + last->pages == e->offset) {
-		last->pages += (uint32_t)e->pages;
+		if (r->inode != e->inode || r->device != e->device ||
+		    r->offset + r->pages != e->offset)
+			continue;
+		r->pages += (uint32_t)e->pages;
 		return true;
 	}
 	if (runs_used == NAMELESS_MAX)
@@ -61,6 +64,7 @@ static void compare(uint32_t device, uint64_t inode, const char *path)
 		e.offset = runs[i].offset;
 		e.pages = runs[i].pages;
 		take_found(&e);
+		runs[i--] = runs[--runs_used];
 	}
 }
 
@@ -72,9 +76,22 @@ static bool is_wanted(uint32_t device)
 	return false;
 }
 
-void nameless_find(void (*take)(const struct event *e))
+/* A folder has pages as well, and is no file. */
+static void forget(uint32_t device, uint64_t inode)
 {
+	for (uint32_t i = 0; i < runs_used; i++)
+		if (runs[i].inode == inode && runs[i].device == device)
+			runs[i--] = runs[--runs_used];
+}
+
+uint32_t nameless_find(void (*take)(const struct event *e))
+{
+	uint32_t lost = 0;
+
 	take_found = take;
-	proc_walk(is_wanted, compare);
+	if (runs_used && !proc_walk(is_wanted, compare, forget))
+		for (uint32_t i = 0; i < runs_used; i++)
+			lost += runs[i].pages;
 	runs_used = 0;
+	return lost;
 }

@@ -8,6 +8,7 @@
 #define NAMELESS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "event.h"
 
@@ -24,8 +25,9 @@ bool nameless_waiting(void);
 /*
  * Looks for the files, and calls take with an event like the one that was added,
  * path and all, for each that is found. The others are forgotten: their files were
- * deleted, or lie where process 1 does not see them.
+ * deleted, or lie where process 1 does not see them. Returns the pages of files
+ * that may be where it did not look, for that took too long.
  */
-void nameless_find(void (*take)(const struct event *e));
+uint32_t nameless_find(void (*take)(const struct event *e));
 
 #endif

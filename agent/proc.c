@@ -292,15 +292,60 @@ static char *path_to(const struct dirent *entry)
 	return at < end ? at : NULL;
 }
 
-void proc_walk(bool (*wanted)(uint32_t device),
-	       void (*take)(uint32_t device, uint64_t inode, const char *path))
+/* What is found goes there. */
+static struct visitor {
+	bool (*wanted)(uint32_t device);
+	void (*take)(uint32_t device, uint64_t inode, const char *path);
+	void (*folder)(uint32_t device, uint64_t inode);
+} visitor;
+
+static void visit(const struct dirent *entry, const char *root)
+{
+	uint32_t device = walk.at[walk.depth - 1].device;
+	char *end = path_to(entry);
+
+	if (end && entry->type == REGULAR)
+		visitor.take(device, entry->inode, root);
+	if (!end || entry->type != DIRECTORY)
+		return;
+	visitor.folder(device, entry->inode);
+	enter(end, visitor.wanted);
+}
+
+/* A part of the last folder's list; true: that was all of it. */
+static bool visit_some(const char *root)
 {
 	static union {
 		char bytes[TEXT_MAX];
 		uint64_t aligned;
 	} list;
+	uint32_t depth = walk.depth;
+	int folder = walk.at[depth - 1].folder;
+	long size = sys_list(folder, list.bytes, sizeof(list.bytes));
+
+	for (long at = 0; at < size;) {
+		const struct dirent *entry = (const void *)(list.bytes + at);
+
+		at += entry->size;
+		visit(entry, root);
+		if (walk.depth == depth)
+			continue;
+		/* The list is the entered folder's now: this one goes on behind the entry. */
+		sys_seek(folder, (long)entry->offset, SEEK_FROM_START);
+		break;
+	}
+	return size <= 0;
+}
+
+bool proc_walk(bool (*wanted)(uint32_t device),
+	       void (*take)(uint32_t device, uint64_t inode, const char *path),
+	       void (*folder)(uint32_t device, uint64_t inode))
+{
+	uint32_t began = sys_now_ms();
+	bool whole = true;
 	char *root;
 
+	visitor = (struct visitor){ .wanted = wanted, .take = take, .folder = folder };
 	/* What is behind the link, which is itself no folder. */
 	path_of(walk.path, 1, "/root", "/.");
 	for (root = walk.path; root[2];)
@@ -308,28 +353,11 @@ void proc_walk(bool (*wanted)(uint32_t device),
 	walk.depth = 0;
 	enter(root, wanted);
 	while (walk.depth) {
-		uint32_t depth = walk.depth;
-		int folder = walk.at[depth - 1].folder;
-		long size = sys_list(folder, list.bytes, sizeof(list.bytes));
-
-		for (long at = 0; at < size && walk.depth == depth;) {
-			const struct dirent *entry = (const void *)(list.bytes + at);
-			char *end = path_to(entry);
-
-			at += entry->size;
-			if (!end)
-				continue;
-			if (entry->type == REGULAR)
-				take(walk.at[depth - 1].device, entry->inode, root);
-			else if (entry->type == DIRECTORY)
-				enter(end, wanted);
-			/* The list is the entered folder's now: this one goes on behind the entry. */
-			if (walk.depth != depth)
-				sys_seek(folder, (long)entry->offset, SEEK_FROM_START);
-		}
-		if (size <= 0)
+		whole &= sys_now_ms() - began < PROC_WALK_MS;
+		if (!whole || visit_some(root))
 			sys_close(walk.at[--walk.depth].folder);
 	}
+	return whole;
 }
 
 /* Processes */

@@ -19,6 +19,7 @@ struct ring {
 	int fds[EVENTS];		/* negative, or in a ring without page: not open */
 	struct perf_event_mmap_page *page;
 	unsigned long tail, head;	/* records from tail to head were looked at */
+	uint64_t enabled;		/* ns for which TASKS was enabled, when it was last asked */
 };
 
 static struct ring rings[RINGS_MAX];
@@ -55,6 +56,7 @@ static int open_event(int cpu, uint32_t type, uint64_t config)
 		.sample_id_all = 1,
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC_ID,
+		.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED,
 		.watermark = 1,
 		.wakeup_watermark = ring_size / 2,
 	};
@@ -138,23 +140,32 @@ int rings_none(void)
 	return epoll;
 }
 
-/*
- * perf_event_exit_cpu() takes the events of a processor that goes offline away
- * from it for good. Nobody is told; but no event can be opened there now.
- */
-static bool has_gone(int cpu)
+static unsigned long written(const struct ring *r)
 {
-	int fd = open_event(cpu, PERF_TYPE_SOFTWARE, PERF_COUNT_SW_DUMMY);
-
-	if (fd >= 0)
-		sys_close(fd);
-	return fd == -ENODEV;
+	return __atomic_load_n(low_word(&r->page->data_head), __ATOMIC_ACQUIRE);
 }
 
+/*
+ * perf_event_exit_cpu() takes the events of a processor that goes offline away
+ * from it for good, and so does a suspend. Nobody is told; but the time for which
+ * the event is enabled stands still.
+ */
+static bool has_gone(struct ring *r)
+{
+	uint64_t counts[2];		/* the event's value, and that time */
+	uint64_t before = r->enabled;
+
+	if (sys_read(r->fds[TASKS], counts, sizeof(counts)) != sizeof(counts))
+		return true;
+	r->enabled = counts[1];
+	return r->enabled == before;
+}
+
+/* A ring that still has records is closed later. */
 static void close_gone(void)
 {
 	for (uint32_t i = 0; i < rings_used; i++)
-		if (rings[i].page && rings[i].head == rings[i].tail && has_gone((int)i))
+		if (rings[i].page && has_gone(&rings[i]) && written(&rings[i]) == rings[i].tail)
 			close_ring(&rings[i]);
 }
 
@@ -222,7 +233,7 @@ void rings_look(void)
 		struct ring *r = &rings[i];
 
 		if (r->page)
-			r->head = __atomic_load_n(low_word(&r->page->data_head), __ATOMIC_ACQUIRE);
+			r->head = written(r);
 	}
 }
 

@@ -25,6 +25,7 @@ static uint32_t epoch;
 static bool recording, was_read_back;
 static uint32_t lost, untraced, marks, self;
 static uint32_t gathered, looked, named;	/* ms */
+static uint32_t names_pause;			/* ms between two looks for names */
 static bool self_faulted;
 
 /* A first touch of a private mapping that may be written: is it still the file's page? */
@@ -209,18 +210,38 @@ static void take_cached(const struct event *e)
 		take_cached_cramfs(e, volume);
 	else if (file)
 		touch_read(file, e);
-	else if (recording && files_has_other(e->device))
-		untraced += !nameless_add(e);
+	else if (recording && e->pid != self && files_has_other(e->device) && !nameless_add(e))
+		untraced += (uint32_t)e->pages;
 }
 
-/* A file that was read has its name now. */
+/*
+ * A file that was read has its name now. Files that are only read leave half of the
+ * room to programs.
+ */
 static void take_named(const struct event *e)
 {
-	bool room = true;
-	uint16_t file = files_of(e, &room);
+	uint16_t file = files_find(e->device, e->inode, 0);
+	bool room = files_count() < FILES_MAX / 2;
 
-	untraced += !room;
-	touch_read(file, e);
+	if (!file && room)
+		file = files_of(e, &room);
+	if (file)
+		touch_read(file, e);
+	else if (!room)
+		untraced += (uint32_t)e->pages;
+}
+
+static void find_names(void)
+{
+	uint32_t cut = nameless_find(take_named);
+
+	untraced += cut;
+	/* A tree that is too large is not walked through all the time. */
+	if (!cut)
+		names_pause = WATCH_NAMES_MS;
+	else if (names_pause < WATCH_NAMES_MAX_MS)
+		names_pause *= 2;
+	named = sys_now_ms();
 }
 
 static void take_mapping(const struct event *e)
@@ -458,6 +479,9 @@ static long rearm(struct tinyprof_epoch *end)
 		return -ENOENT;
 	}
 	if (!(has_ended & bit)) {
+		/* What was read in this epoch belongs to it. */
+		if (nameless_waiting())
+			find_names();
 		if (source.rearm == WIRE_READ_BACK && recording && !was_read_back)
 			read_back();
 		was_read_back = true;
@@ -478,7 +502,7 @@ static long record(bool on)
 	/* What was touched until now belongs to what was wanted until now. */
 	if (source.tracer == WIRE_EVENTS) {
 		gather_events();
-		nameless_find(take_named);
+		find_names();
 		rings_tell_touches(on);
 	}
 	if (source.rearm == WIRE_READ_BACK)
@@ -585,11 +609,8 @@ static void look_for_processors(void)
 
 static void look_for_names(void)
 {
-	if (!nameless_waiting() || sys_now_ms() - named < WATCH_NAMES_MS ||
-	    touches_room() <= ROOM_MIN)
-		return;
-	nameless_find(take_named);
-	named = sys_now_ms();
+	if (nameless_waiting() && sys_now_ms() - named >= names_pause && touches_room() > ROOM_MIN)
+		find_names();
 }
 
 bool watch_gather(void)

@@ -31,6 +31,7 @@
 /* Between two looks for new processors, and through the folders for files that were read. */
 #define WATCH_PROCESSORS_MS	1000
 #define WATCH_NAMES_MS		250
+#define WATCH_NAMES_MAX_MS	60000	/* where a look takes too long */
 
 /* Faults that wait for a look at whether the page is a private copy. */
 #define WATCH_DOUBTS_MAX	64

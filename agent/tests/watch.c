@@ -159,12 +159,15 @@ bool proc_file_size(uint32_t pid, const char *path, uint32_t *bytes)
 	return strncmp(path, "/dev/", 5) != 0;
 }
 
-void proc_walk(bool (*wanted)(uint32_t device),
-	       void (*take)(uint32_t found_on, uint64_t inode, const char *path))
+bool proc_walk(bool (*wanted)(uint32_t device),
+	       void (*take)(uint32_t found_on, uint64_t inode, const char *path),
+	       void (*folder)(uint32_t found_on, uint64_t inode))
 {
+	(void)folder;
 	for (size_t i = 0; i < named_used; i++)
 		if (wanted(named[i].device))
 			take(named[i].device, named[i].inode, named[i].path);
+	return true;
 }
 
 void proc_flush(uint32_t pid)

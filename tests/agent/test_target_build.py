@@ -18,7 +18,7 @@ from target.booting import board
 from tinyprof.wire.messages import Hello
 
 ROOT = Path(__file__).resolve().parents[2]
-SIZE_MAX = {"kernel": 5400, "all": 18_100}
+SIZE_MAX = {"kernel": 5400, "all": 18_600}
 """Bytes of the program with the kernel's own part as its only source, and of that with all."""
 
 

@@ -136,6 +136,14 @@ def test_a_program_that_is_read_before_it_is_mapped_counts_by_its_mappings(watch
     assert watch.records() == [(1, 3, FILE_BIT)]
 
 
+def test_two_processes_that_read_in_turn_take_no_more_room_than_one(watch: Watch) -> None:
+    watch.take([mapping(7, 0x10000, 1, 50, device=OTHER_DEVICE)])
+    pages = [cached(9, inode, n, device=OTHER_DEVICE) for n in range(100) for inode in (77, 78)]
+    watch.take(pages)
+    assert watch.records() == []
+    assert watch.ask("lost") == ["0 0"]
+
+
 def test_a_page_of_a_file_that_nobody_finds_is_no_touch(watch: Watch) -> None:
     watch.take([mapping(7, 0x10000, 1, 50, device=OTHER_DEVICE)])
     watch.take([cached(9, 77, 0, device=OTHER_DEVICE)])

@@ -119,9 +119,11 @@ def _command(
     settings: Settings,
 ) -> list[str]:
     machine = kernel.machine
-    words = f"root=mtd0 rootfstype=cramfs console={machine.console} {settings.append}".strip()
+    # The user's own words come last: what stands behind their " -- " is for init.
+    words = f"root=mtd0 rootfstype=cramfs console={machine.console}"
     words += f" mem={settings.mem}M" if machine.memory else ""
     words += f" nr_cpus={settings.cpus}" if machine.cpus > 1 else ""
+    words = f"{words} {settings.append}".strip()
     agent = f"socket,id=agent,path={listener.getsockname()}" if listener else "null,id=agent"
     return [
         machine.qemu,

@@ -61,12 +61,14 @@ def _written(path: Path) -> int | None:
     except OSError:
         return None
     try:
-        text = os.read(fd, SIZE_MAX).strip()
+        words = os.read(fd, SIZE_MAX).split()
     except OSError:
         return None
     finally:
         os.close(fd)
-    return int(text) if text.isdigit() and len(text) <= 10 else None
+    # Some write their name and user behind it.
+    pid = words[0] if words else b""
+    return int(pid) if pid.isdigit() and len(pid) <= 10 else None
 
 
 def _owner(path: Path) -> int | None:

@@ -48,6 +48,12 @@ def test_a_lock_of_a_program_that_runs_is_obeyed(tmp_path: Path, other: int) -> 
     assert (tmp_path / NAME).exists()
 
 
+def test_a_lock_with_a_programs_name_and_user_is_obeyed(tmp_path: Path, other: int) -> None:
+    (tmp_path / NAME).write_text(f"{other:10} minicom root\n")
+    with pytest.raises(LinkError, match=f"process {other}"):
+        PortLock("ttyACM0", tmp_path)
+
+
 def test_a_lock_of_a_program_that_has_ended_is_replaced(tmp_path: Path) -> None:
     (tmp_path / NAME).write_text(f"{ended():10}\n")
     PortLock("ttyACM0", tmp_path)
