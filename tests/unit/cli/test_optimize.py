@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import tty
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,27 @@ def test_a_budget_is_kept_and_the_table_is_on_stdout(
     plain = tmp_path / "plain"
     subprocess.run([*RUN, "build", rootfs, plain], check=True, capture_output=True)
     assert image.stat().st_size <= plain.stat().st_size + 2 * PAGE_SIZE
+
+
+def test_a_pty_ends_the_recording_when_its_other_side_closes(
+    tmp_path: Path, rootfs: Path, image_file: Path, hello: Hello, program_ids: list[int]
+) -> None:
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    line = b"".join(encode_message(it, seq) for seq, it in enumerate(day(hello, program_ids)))
+    capture = tmp_path / "out.tpcap"
+    words = ["--port", os.ttyname(slave), "--flashed", str(image_file)]
+    command = [*RUN, "optimize", str(rootfs), str(tmp_path / "out.cramfs"), *words]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        assert os.read(master, 1) == b"\0"
+        os.write(master, line)
+        while capture.stat().st_size < len(line):
+            os.sched_yield()
+        os.close(slave)
+        os.close(master)
+        _, said = running.communicate(timeout=100)
+    assert running.returncode == 0, said
+    assert "went away" not in said
 
 
 def test_a_recording_without_a_steady_state_is_for_the_user_to_look_at(

@@ -225,8 +225,9 @@ def _record(rootfs: Path, image: Path, words: LoopWords) -> bool:
             return _recorded(RecordingSource(port, words.baud, capture, plain, rootfs, *limits))
     assert words.port
     steady = STEADY_SECONDS if words.steady is None else words.steady
-    # A device may go away and come back; any other port ends when it is closed.
-    wait = words.port.startswith("/dev/")
+    # A device may still have to appear. One that is there goes away and comes back only if it is a
+    # serial device, which needs no asking: a link in /dev may lead to a pty.
+    wait = words.port.startswith("/dev/") and not Path(words.port).exists()
     source = RecordingSource(
         words.port, words.baud, capture, words.flashed, rootfs, steady, words.duration, wait
     )

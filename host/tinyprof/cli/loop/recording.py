@@ -42,7 +42,7 @@ class RecordingSource:
 
     - `image`: the image in flash; without it the files are those of the folder `rootfs`.
     - `steady`, `duration`: seconds after which it ends; None: it does not end by this.
-    - `wait`: wait for a port that is not there, or that goes away.
+    - `wait`: wait for a port that is not there, or that goes away (`record --wait`).
     """
 
     port: str
