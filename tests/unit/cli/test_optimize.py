@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tty
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tinyprof.errors import TinyprofError
 from tinyprof.pages import PAGE_SIZE, Kind
 from tinyprof.wire.frames import FrameDecoder, encode_message
 from tinyprof.wire.messages import EpochEnd, Hello, Mark, Message, Pages
+from tinyprof.wire.source import RESIDENCY, TouchSource
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 USED = (0, 3, 5)
@@ -113,6 +115,38 @@ def test_a_pty_ends_the_recording_when_its_other_side_closes(
         _, said = running.communicate(timeout=100)
     assert running.returncode == 0, said
     assert "went away" not in said
+
+
+@pytest.mark.parametrize("residency", [False, True])
+def test_a_target_whose_epochs_never_end_asks_for_a_duration(
+    tmp_path: Path, rootfs: Path, hello: Hello, residency: bool
+) -> None:
+    source = TouchSource(RESIDENCY, 0, 0, 0, late=True) if residency else None
+    endless = replace(hello, source=source, epoch_ms=1000 if residency else 0)
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    os.write(master, encode_message(endless, 0))
+    image, port = tmp_path / "out.cramfs", os.ttyname(slave)
+    ended = optimize(rootfs, image, "--port", port)
+    assert ended.returncode == 1
+    assert "one epoch that never ends" in ended.stderr
+    assert not (tmp_path / "out.tpcap").exists()
+    os.write(master, encode_message(endless, 0))
+    ended = optimize(rootfs, image, "--port", port, "--duration", "100ms")
+    assert "one epoch that never ends" not in ended.stderr
+    assert (tmp_path / "out.tpcap").exists()
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_recorded_target_whose_epochs_never_end_has_an_end(
+    tmp_path: Path, rootfs: Path, index: ImageIndex, hello: Hello, program_ids: list[int]
+) -> None:
+    story = day(replace(hello, epoch_ms=0), program_ids)
+    port = played(tmp_path, index, story)
+    ended = optimize(rootfs, tmp_path / "out.cramfs", "--port", port)
+    assert ended.returncode in (0, 3), ended.stderr
+    assert (tmp_path / "out.cramfs").exists()
 
 
 def test_a_recording_without_a_steady_state_is_for_the_user_to_look_at(

@@ -26,6 +26,7 @@ from tinyprof.cli.types import TIME, Bytes
 from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.disk import refuse_inside
 from tinyprof.errors import TinyprofError
+from tinyprof.record.session import SIM
 from tinyprof.text import shown
 
 FILE = click.Path(path_type=Path)
@@ -228,8 +229,18 @@ def _record(rootfs: Path, image: Path, words: LoopWords) -> bool:
     # A device may still have to appear. One that is there goes away and comes back only if it is a
     # serial device, which needs no asking: a link in /dev may lead to a pty.
     wait = words.port.startswith("/dev/") and not Path(words.port).exists()
+    # A recorded target and a file have an end.
+    endless = not words.port.startswith(SIM) and not Path(words.port).is_file()
     source = RecordingSource(
-        words.port, words.baud, capture, words.flashed, rootfs, steady, words.duration, wait
+        words.port,
+        words.baud,
+        capture,
+        words.flashed,
+        rootfs,
+        steady,
+        words.duration,
+        wait,
+        endless,
     )
     return _recorded(source)
 
