@@ -214,6 +214,43 @@ def test_a_board_needs_the_agent_in_the_root_filesystem(tmp_path: Path, rootfs: 
     assert "has no /sbin/tinyprof-agent" in ended.stderr
 
 
+@pytest.mark.parametrize("name", ["out.cramfs", "out.plain.cramfs", "out.json"])
+def test_the_image_in_flash_is_never_replaced(
+    tmp_path: Path, rootfs: Path, port: str, name: str
+) -> None:
+    flashed = tmp_path / name
+    flashed.write_bytes(b"in flash")
+    ended = optimize(rootfs, tmp_path / "out.cramfs", "--port", port, "--flashed", flashed)
+    assert ended.returncode == 1
+    assert "is read here and would be replaced" in ended.stderr
+    assert "$ tinyprof" not in ended.stderr
+    assert flashed.read_bytes() == b"in flash"
+
+
+def test_a_root_filesystem_that_is_no_folder_is_refused_before_anything_runs(
+    tmp_path: Path, port: str
+) -> None:
+    (tmp_path / "file").touch()
+    for name in ("nowhere", "file"):
+        ended = optimize(tmp_path / name, tmp_path / "out.cramfs", "--port", port)
+        assert ended.returncode == 1
+        assert f"{name} is no folder" in ended.stderr
+        assert "$ tinyprof" not in ended.stderr
+
+
+def test_a_capture_that_exists_is_refused_before_the_board_boots(
+    tmp_path: Path, rootfs: Path
+) -> None:
+    (rootfs / "sbin").mkdir()
+    (rootfs / "sbin/tinyprof-agent").write_bytes(b"agent")
+    (tmp_path / "out.tpcap").touch()
+    ended = optimize(rootfs, tmp_path / "out.cramfs", "--board", tmp_path / "no board")
+    assert ended.returncode == 1
+    assert "out.tpcap exists" in ended.stderr
+    assert "$ " not in ended.stderr
+    assert not (tmp_path / "out.plain.cramfs").exists()
+
+
 def test_a_board_that_fails_is_told_with_its_last_words(tmp_path: Path, rootfs: Path) -> None:
     (rootfs / "sbin").mkdir()
     (rootfs / "sbin/tinyprof-agent").write_bytes(b"agent")
