@@ -4,6 +4,8 @@ the scripts do what they say."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import random
 import re
@@ -19,6 +21,7 @@ import click
 import pytest
 
 from tinyprof.cli import cli
+from tinyprof.profile.model import LOSSES
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples/ci"
 YAML_FILES = sorted(path for path in EXAMPLES.rglob("*.yml"))
@@ -88,9 +91,16 @@ def test_only_the_workflow_that_runs_no_foreign_code_may_write() -> None:
 
 def test_make_compares_a_change_with_the_baseline(tmp_path: Path) -> None:
     (tmp_path / "rootfs").mkdir()
-    (tmp_path / "rootfs/file").write_bytes(bytes(range(256)) * 64)
-    profile = '{"format":2,"unknown_pages":0,"runs":[],"files":[]}'
-    (tmp_path / "boot.tprof").write_text(profile)
+    content = bytes(range(256)) * 64
+    (tmp_path / "rootfs/file").write_bytes(content)
+    # A profile without a used page in the images could not be held to a limit of the page cache.
+    fsid, use = "0000000a/1/2/3", {"x": [1, 1, 1, 1, 1, 1, 1]}
+    run = {"image": fsid, "kernel": "6.1", "epochs": 1, "weight": 1}
+    run |= {"lost": dict.fromkeys(LOSSES, 0), "phases": [["", 1, 1, 1, True]]}
+    file = {"path": "/file", "size": len(content), "images": [fsid], "pages": [[0, "", use]]}
+    file["sha256"] = hashlib.sha256(content).hexdigest()
+    profile = {"format": 2, "unknown_pages": 0, "runs": [run], "files": [file]}
+    (tmp_path / "boot.tprof").write_text(json.dumps(profile))
 
     def make(target: str) -> int:
         words = ["make", "-sf", str(EXAMPLES / "size.mk"), target, f"TINYPROF={TINYPROF}"]

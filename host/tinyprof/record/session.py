@@ -250,7 +250,8 @@ def open_session(request: Request, say: Callable[[str], None]) -> Iterator[Sessi
 
 
 def _open(port: str, line: SerialSettings, say: Callable[[str], None], *, wait: bool) -> Link:
-    """Open the port. A serial device that goes away is waited for, another port only if `wait`."""
+    """Open the port. A serial device that goes away is waited for, another port only if `wait` and
+    if it can come back."""
     try:
         link = open_link(port, line)
     except NoSuchPortError:

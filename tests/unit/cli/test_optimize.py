@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import tty
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ from tinyprof.errors import TinyprofError
 from tinyprof.pages import PAGE_SIZE, Kind
 from tinyprof.wire.frames import FrameDecoder, encode_message
 from tinyprof.wire.messages import EpochEnd, Hello, Mark, Message, Pages
+from tinyprof.wire.source import RESIDENCY, TouchSource
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 USED = (0, 3, 5)
@@ -92,6 +96,59 @@ def test_a_budget_is_kept_and_the_table_is_on_stdout(
     assert image.stat().st_size <= plain.stat().st_size + 2 * PAGE_SIZE
 
 
+def test_a_pty_ends_the_recording_when_its_other_side_closes(
+    tmp_path: Path, rootfs: Path, image_file: Path, hello: Hello, program_ids: list[int]
+) -> None:
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    line = b"".join(encode_message(it, seq) for seq, it in enumerate(day(hello, program_ids)))
+    capture = tmp_path / "out.tpcap"
+    words = ["--port", os.ttyname(slave), "--flashed", str(image_file)]
+    command = [*RUN, "optimize", str(rootfs), str(tmp_path / "out.cramfs"), *words]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        assert os.read(master, 1) == b"\0"
+        os.write(master, line)
+        while capture.stat().st_size < len(line):
+            os.sched_yield()
+        os.close(slave)
+        os.close(master)
+        _, said = running.communicate(timeout=100)
+    assert running.returncode == 0, said
+    assert "went away" not in said
+
+
+@pytest.mark.parametrize("residency", [False, True])
+def test_a_target_whose_epochs_never_end_asks_for_a_duration(
+    tmp_path: Path, rootfs: Path, hello: Hello, residency: bool
+) -> None:
+    source = TouchSource(RESIDENCY, 0, 0, 0, late=True) if residency else None
+    endless = replace(hello, source=source, epoch_ms=1000 if residency else 0)
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    os.write(master, encode_message(endless, 0))
+    image, port = tmp_path / "out.cramfs", os.ttyname(slave)
+    ended = optimize(rootfs, image, "--port", port)
+    assert ended.returncode == 1
+    assert "one epoch that never ends" in ended.stderr
+    assert not (tmp_path / "out.tpcap").exists()
+    os.write(master, encode_message(endless, 0))
+    ended = optimize(rootfs, image, "--port", port, "--duration", "100ms")
+    assert "one epoch that never ends" not in ended.stderr
+    assert (tmp_path / "out.tpcap").exists()
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_recorded_target_whose_epochs_never_end_has_an_end(
+    tmp_path: Path, rootfs: Path, index: ImageIndex, hello: Hello, program_ids: list[int]
+) -> None:
+    story = day(replace(hello, epoch_ms=0), program_ids)
+    port = played(tmp_path, index, story)
+    ended = optimize(rootfs, tmp_path / "out.cramfs", "--port", port)
+    assert ended.returncode in (0, 3), ended.stderr
+    assert (tmp_path / "out.cramfs").exists()
+
+
 def test_a_recording_without_a_steady_state_is_for_the_user_to_look_at(
     tmp_path: Path, rootfs: Path, capture: Path
 ) -> None:
@@ -155,6 +212,43 @@ def test_a_board_needs_the_agent_in_the_root_filesystem(tmp_path: Path, rootfs: 
     ended = optimize(rootfs, tmp_path / "out.cramfs", "--board", "board")
     assert ended.returncode == 1
     assert "has no /sbin/tinyprof-agent" in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["out.cramfs", "out.plain.cramfs", "out.json"])
+def test_the_image_in_flash_is_never_replaced(
+    tmp_path: Path, rootfs: Path, port: str, name: str
+) -> None:
+    flashed = tmp_path / name
+    flashed.write_bytes(b"in flash")
+    ended = optimize(rootfs, tmp_path / "out.cramfs", "--port", port, "--flashed", flashed)
+    assert ended.returncode == 1
+    assert "is read here and would be replaced" in ended.stderr
+    assert "$ tinyprof" not in ended.stderr
+    assert flashed.read_bytes() == b"in flash"
+
+
+def test_a_root_filesystem_that_is_no_folder_is_refused_before_anything_runs(
+    tmp_path: Path, port: str
+) -> None:
+    (tmp_path / "file").touch()
+    for name in ("nowhere", "file"):
+        ended = optimize(tmp_path / name, tmp_path / "out.cramfs", "--port", port)
+        assert ended.returncode == 1
+        assert f"{name} is no folder" in ended.stderr
+        assert "$ tinyprof" not in ended.stderr
+
+
+def test_a_capture_that_exists_is_refused_before_the_board_boots(
+    tmp_path: Path, rootfs: Path
+) -> None:
+    (rootfs / "sbin").mkdir()
+    (rootfs / "sbin/tinyprof-agent").write_bytes(b"agent")
+    (tmp_path / "out.tpcap").touch()
+    ended = optimize(rootfs, tmp_path / "out.cramfs", "--board", tmp_path / "no board")
+    assert ended.returncode == 1
+    assert "out.tpcap exists" in ended.stderr
+    assert "$ " not in ended.stderr
+    assert not (tmp_path / "out.plain.cramfs").exists()
 
 
 def test_a_board_that_fails_is_told_with_its_last_words(tmp_path: Path, rootfs: Path) -> None:

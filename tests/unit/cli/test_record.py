@@ -341,6 +341,15 @@ def test_a_port_that_is_not_there_yet_is_waited_for(
     assert json.loads(out)["records"] == 4
 
 
+def test_a_file_is_recorded_once_and_is_not_waited_for(
+    tmp_path: Path, story: list[Message]
+) -> None:
+    it = Record(tmp_path, line_of(story), "--wait", timeout=60)
+    assert (it.code, it.summary["records"]) == (0, 4)
+    reader, messages = read(it.capture)
+    assert (messages, reader.gaps) == (story, [])
+
+
 def test_a_simulated_target_is_recorded_with_its_index(tmp_path: Path) -> None:
     command = [*RUN, "record", "sim:", "-o", str(tmp_path / "capture"), "--speed", "0", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

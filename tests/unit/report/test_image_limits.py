@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tinyprof.cramfs.reading.measure import FileShare
@@ -111,6 +113,30 @@ def test_a_rule_that_cannot_be_applied_is_no_rule_that_holds(rule: SizeRule, sai
     with pytest.raises(BudgetFileError) as caught:
         breaches(found, [rule])
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("used", [0, 9])
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_page_cache_under_a_profile_of_another_product_cannot_be_judged(
+    used: int, is_old: bool
+) -> None:
+    known = account(1, cache=0)
+    strange = replace(known, use=UseAccount("p", "patched", 0, 0, used, used, {}))
+    found = compare(strange, known) if is_old else compare(known, strange)
+    with pytest.raises(BudgetFileError, match=r"line 1: no used page of the profile is in it"):
+        breaches(found, read_budget("ram 0"))
+
+
+@pytest.mark.parametrize(("stale", "exceeded"), [((0, 2), 1), ((2, 2), 0), ((2, 0), 0)])
+def test_used_pages_that_the_new_image_lost_count_as_page_cache(
+    stale: tuple[int, int], exceeded: int
+) -> None:
+    old, new = (
+        replace(account(1), use=UseAccount("p", "patched", cache, 0, 9, lost, {}))
+        for cache, lost in zip((8192, 4096), stale, strict=True)
+    )
+    found = breaches(compare(old, new), read_budget("ram 0"))
+    assert [it.after for it in found] == [4096 + 2 * 4096] * exceeded
 
 
 def test_packages_are_read_as_buildroot_writes_them() -> None:

@@ -24,8 +24,9 @@ from tinyprof.cli.opening import open_profile
 from tinyprof.cli.results import write_result
 from tinyprof.cli.types import TIME, Bytes
 from tinyprof.cramfs.kernel import KernelModel
-from tinyprof.disk import refuse_inside
+from tinyprof.disk import refuse_inputs, refuse_inside
 from tinyprof.errors import TinyprofError
+from tinyprof.record.session import SIM
 from tinyprof.text import shown
 
 FILE = click.Path(path_type=Path)
@@ -186,16 +187,36 @@ def _check(rootfs: Path, image: Path, words: LoopWords) -> None:
     words.on_board()
     if len(words.budget()) > 2:
         raise click.UsageError("--flash-budget, --image-size and --save-ram exclude one another")
-    for path in (image, *(_beside(image, name) for name in SUFFIXES)):
-        refuse_inside(path, rootfs)
-    if image in [_beside(image, name) for name in SUFFIXES]:
-        raise TinyprofError(
-            f"{image} has the name of a file beside it", "call it rootfs.cramfs, for example"
-        )
+    _check_files(rootfs, image, words.flashed)
     if words.board and not (rootfs / AGENT).is_file():
         raise TinyprofError(
             f"{rootfs} has no /{AGENT}, so nothing could be recorded",
             "copy the file that 'firmware/board/board agent' prints there",
+        )
+
+
+def _check_files(rootfs: Path, image: Path, flashed: Path | None) -> None:
+    """Raise TinyprofError where a file would be lost, or where there is nothing to pack. Nothing
+    has been built or booted yet."""
+    if not rootfs.is_dir():
+        raise TinyprofError(
+            f"{shown(str(rootfs))} is no folder", "name the folder of the root filesystem"
+        )
+    beside = [_beside(image, name) for name in SUFFIXES]
+    for path in (image, *beside):
+        refuse_inside(path, rootfs)
+        if flashed:
+            refuse_inputs(path, [flashed])
+    if image in beside:
+        raise TinyprofError(
+            f"{shown(str(image))} has the name of a file beside it",
+            "call it rootfs.cramfs, for example",
+        )
+    capture = _beside(image, "capture")
+    if capture.exists() or capture.is_symlink():
+        raise TinyprofError(
+            f"{shown(str(capture))} exists: a recording is never overwritten",
+            "move it away, or give IMAGE another name",
         )
 
 
@@ -225,10 +246,21 @@ def _record(rootfs: Path, image: Path, words: LoopWords) -> bool:
             return _recorded(RecordingSource(port, words.baud, capture, plain, rootfs, *limits))
     assert words.port
     steady = STEADY_SECONDS if words.steady is None else words.steady
-    # A device may go away and come back; any other port ends when it is closed.
-    wait = words.port.startswith("/dev/")
+    # A device may still have to appear. One that is there goes away and comes back only if it is a
+    # serial device, which needs no asking: a link in /dev may lead to a pty.
+    wait = words.port.startswith("/dev/") and not Path(words.port).exists()
+    # A recorded target and a file have an end.
+    endless = not words.port.startswith(SIM) and not Path(words.port).is_file()
     source = RecordingSource(
-        words.port, words.baud, capture, words.flashed, rootfs, steady, words.duration, wait
+        words.port,
+        words.baud,
+        capture,
+        words.flashed,
+        rootfs,
+        steady,
+        words.duration,
+        wait,
+        endless,
     )
     return _recorded(source)
 

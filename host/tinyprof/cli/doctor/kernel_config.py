@@ -9,7 +9,6 @@ compressed in it.
 from __future__ import annotations
 
 import bz2
-import contextlib
 import lzma
 import re
 import zlib
@@ -27,8 +26,8 @@ CONFIG_MAX = 4 << 20
 """Bytes of a configuration. That of a distribution's kernel has 300 KiB."""
 PAYLOADS_MAX = 64
 """Places in an image at which something compressed may begin, and which are tried."""
-_TRIED_BYTES = 1 << 16
-"""Bytes that have to come out of a payload before all of it is unpacked."""
+_CHUNK = 1 << 16
+"""Bytes that go into a decompressor at once, and that come out of it."""
 
 EMBEDDED = b"IKCFG_ST\x1f\x8b"
 """What stands before the configuration in a kernel (kernel/configs.c), and how gzip begins."""
@@ -37,7 +36,11 @@ _GZIP, _XZ, _BZIP2 = b"\x1f\x8b\x08", b"\xfd7zXZ\x00", b"BZh"
 _LZMA = b"\x5d\x00\x00"
 _ZSTD, _LZ4 = b"\x28\xb5\x2f\xfd", b"\x02\x21\x4c\x18"
 
-_VERSION = re.compile(r"^# Linux/(\S+) (\d+)\.(\d+)(?:\.(\d+))?\S* Kernel Configuration", re.M)
+_VERSION = re.compile(
+    r"^# Linux/(\S{1,64}) ([0-9]{1,6})\.([0-9]{1,6})(?:\.([0-9]{1,6}))?\S{0,64} "
+    r"Kernel Configuration",
+    re.M,
+)
 _OPTION = re.compile(r"^CONFIG_([A-Za-z0-9_]{1,128})=(.*)$", re.M)
 _UNSET = re.compile(r"^# CONFIG_[A-Za-z0-9_]+ is not set$", re.M)
 
@@ -48,6 +51,12 @@ class ConfigError(TinyprofError):
 
 class Unpacker(Protocol):
     """A decompressor of the standard library."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
 
     def decompress(self, data: bytes | memoryview, max_length: int) -> bytes: ...
 
@@ -103,7 +112,7 @@ def read_config(data: bytes) -> KernelConfig:
         return parse_config(data[:CONFIG_MAX])
     for stage in _stages(data):
         if (at := stage.find(EMBEDDED)) >= 0:
-            config = _unpacked(stage[at + 8 :], _gunzip(), CONFIG_MAX)
+            config = _unpacked(memoryview(stage)[at + 8 :], _Gunzip(), CONFIG_MAX)[0] or b""
         else:
             config = stage[:CONFIG_MAX] if stage is not data else b""
         if is_config_text(config):
@@ -127,17 +136,17 @@ def parse_config(data: bytes) -> KernelConfig:
     head = _VERSION.search(text)
     if head is None:
         return KernelConfig(options)
-    major, minor, patch = (int(number[:6]) for number in (head[2], head[3], head[4] or "0"))
+    major, minor, patch = (int(number) for number in (head[2], head[3], head[4] or "0"))
     return KernelConfig(options, (major, minor, patch), head[1])
 
 
 def _stages(data: bytes) -> Iterator[bytes]:
     """The bytes themselves, then everything compressed in them that can be unpacked, up to
-    UNPACKED_MAX bytes together."""
+    UNPACKED_MAX bytes together. The bytes of a payload that breaks count, too."""
     yield data
     room = UNPACKED_MAX
     unpackers: tuple[tuple[bytes, Callable[[], Unpacker]], ...] = (
-        (_GZIP, _gunzip),
+        (_GZIP, _Gunzip),
         (_XZ, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=UNPACKED_MAX)),
         (_BZIP2, bz2.BZ2Decompressor),
         (_LZMA, lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=UNPACKED_MAX)),
@@ -147,20 +156,59 @@ def _stages(data: bytes) -> Iterator[bytes]:
         for _ in range(PAYLOADS_MAX):
             if at < 0:
                 break
-            payload = memoryview(data)[at:]
-            if room and _unpacked(payload, unpacker(), _TRIED_BYTES):
-                stage = _unpacked(payload, unpacker(), room)
-                room -= len(stage)
+            stage, count = _unpacked(memoryview(data)[at:], unpacker(), room)
+            room -= count
+            if stage:
                 yield stage
             at = data.find(magic, at + 1)
 
 
-def _gunzip() -> Unpacker:
-    return zlib.decompressobj(zlib.MAX_WBITS | 16)
+class _Gunzip:
+    """zlib's decompressor of gzip, used as those of lzma and bz2 are."""
+
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        self.needs_input = True
+
+    @property
+    def eof(self) -> bool:
+        return self._zlib.eof
+
+    def decompress(self, data: bytes | memoryview, max_length: int) -> bytes:
+        unpacked = self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
+        self.needs_input = len(unpacked) < max_length
+        return unpacked
 
 
-def _unpacked(payload: bytes | memoryview, unpacker: Unpacker, limit: int) -> bytes:
-    """At most `limit` bytes of a payload. Bytes behind its end do not matter."""
-    with contextlib.suppress(zlib.error, lzma.LZMAError, OSError, EOFError, ValueError):
-        return unpacker.decompress(payload, limit)
-    return b""
+def _unpacked(
+    payload: bytes | memoryview, unpacker: Unpacker, limit: int
+) -> tuple[bytes | None, int]:
+    """At most `limit` bytes of a payload, and how many bytes came out of it.
+
+    1. Bytes behind the payload's end do not matter.
+    2. A payload that is cut short gives what it has.
+    3. A payload that breaks gives None. Its bytes are counted up to there.
+    """
+    pieces: list[bytes] = []
+    count = 0
+    try:
+        for piece in _pieces(payload, unpacker, limit):
+            pieces.append(piece)
+            count += len(piece)
+    except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError):
+        return None, count
+    return b"".join(pieces), count
+
+
+def _pieces(payload: bytes | memoryview, unpacker: Unpacker, limit: int) -> Iterator[bytes]:
+    for at in range(0, len(payload), _CHUNK):
+        data = payload[at : at + _CHUNK]
+        while limit > 0 and not unpacker.eof:
+            piece = unpacker.decompress(data, min(_CHUNK, limit))
+            limit -= len(piece)
+            yield piece
+            if unpacker.needs_input:
+                break
+            data = b""
+        else:
+            return

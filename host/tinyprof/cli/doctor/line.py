@@ -27,6 +27,9 @@ cannot tell hot pages from others."""
 CONSOLE_MAX = 4096
 """Bytes of console text that are kept."""
 
+CORRUPT_SHARE = 0.05
+"""Corrupt frames for each good one, above which a line is to be looked at."""
+
 _LOGIN = re.compile(rb"(?i)\blogin: *$|\bpassword: *$|[#$] $", re.MULTILINE)
 """How the prompt of a getty or of a shell ends."""
 
@@ -90,8 +93,7 @@ def line_checks(line: LineRecord, seconds: float) -> Iterator[Check]:
         yield _silent(line, seconds)
         return
     if line.frames:
-        text = f"{counted(line.bytes, 'byte')}, {counted(line.frames, 'frame')}"
-        yield Check(line.port, "line", State.OK, f"{text} at {line.baud} baud")
+        yield _frames(line)
     elif len(line.console) * 2 > line.bytes:
         yield _console(line)
     else:
@@ -100,6 +102,25 @@ def line_checks(line: LineRecord, seconds: float) -> Iterator[Check]:
         yield _getty(line.port)
     if line.hello or line.frames:
         yield from hello_checks(line.port, line.hello)
+
+
+def _frames(line: LineRecord) -> Check:
+    text = f"{counted(line.bytes, 'byte')}, {counted(line.frames, 'frame')} at {line.baud} baud"
+    # The first stretch is the rest of a frame that the line was joined in.
+    if line.corrupt - 1 <= CORRUPT_SHARE * line.frames:
+        return Check(line.port, "line", State.OK, text)
+    return Check(
+        line.port,
+        "line",
+        State.LOOK,
+        f"{text}, and {counted(line.corrupt, 'corrupt frame')}",
+        (
+            "check the ground wire, the length of the cable, and that only the agent writes to "
+            "this line",
+            "set both ends to a slower rate: TINYPROF_BAUD on the kernel's command line, --baud "
+            "here",
+        ),
+    )
 
 
 def _silent(line: LineRecord, seconds: float) -> Check:

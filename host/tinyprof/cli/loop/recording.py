@@ -42,7 +42,8 @@ class RecordingSource:
 
     - `image`: the image in flash; without it the files are those of the folder `rootfs`.
     - `steady`, `duration`: seconds after which it ends; None: it does not end by this.
-    - `wait`: wait for a port that is not there, or that goes away.
+    - `wait`: wait for a port that is not there, or that goes away (`record --wait`).
+    - `is_endless`: the port does not end when the target has said all.
     """
 
     port: str
@@ -53,6 +54,12 @@ class RecordingSource:
     steady: float | None
     duration: float | None
     wait: bool = False
+    is_endless: bool = False
+
+    @property
+    def needs_epochs(self) -> bool:
+        """Whether nothing but the steady state ends the recording."""
+        return self.is_endless and self.duration is None
 
 
 def record_until_steady(wanted: RecordingSource) -> LoopRecording:
@@ -71,15 +78,32 @@ def record_until_steady(wanted: RecordingSource) -> LoopRecording:
         check_outputs(request, None, [])
         request = replace(request, index=index_to_record(wanted.image, wanted.rootfs))
     watch = SteadyWatch(wanted.steady)
+
+    def is_over() -> bool:
+        return watch.is_enough() or (wanted.needs_epochs and watch.is_one_epoch)
+
     with open_session(request, _say) as session, until_signalled() as signalled:
         session.begin_files(signalled)
         screen = Screen(sys.stderr, None, time.monotonic)
-        recording = session.record(screen, watch.take, leave=watch.is_enough)
+        recording = session.record(screen, watch.take, leave=is_over)
         screen.finish()
+        if wanted.needs_epochs and watch.is_one_epoch:
+            # It ended within the first boot's first second, unless another boot came before.
+            if recording.totals.boots <= 1:
+                session.discard()
+            raise _endless()
         if not recording.totals.bytes:
             session.discard()
         _show(screen, wanted.capture, recording, enough=watch.is_enough())
     return LoopRecording(_checked(recording), watch.seconds)
+
+
+def _endless() -> TinyprofError:
+    return TinyprofError(
+        "this target has one epoch that never ends, so its steady state is never seen",
+        "say with --duration when the recording ends; docs/sources.md and TINYPROF_EPOCH say what "
+        "ends epochs",
+    )
 
 
 def _show(screen: Screen, capture: Path, recording: Recording, *, enough: bool) -> None:

@@ -9,6 +9,7 @@ from tinyprof.heat.boots import Boot
 from tinyprof.heat.volume_heat import Phase, VolumeHeat
 from tinyprof.profile.boot_profile import STEADY_PREFIX
 from tinyprof.wire.frames import Event
+from tinyprof.wire.source import other_source
 
 
 class SteadyWatch:
@@ -38,6 +39,15 @@ class SteadyWatch:
         hello = self._boot.hello
         epochs = max((_steady_epochs(volume) for volume in self._boot.volumes.values()), default=0)
         return epochs * hello.epoch_ms / 1000 if hello else 0.0
+
+    @property
+    def is_one_epoch(self) -> bool:
+        """Whether the target said that its epochs never end, so that no time would be enough."""
+        hello = self._boot.hello
+        if hello is None:
+            return False
+        source = other_source(hello.source)
+        return not hello.epoch_ms or (source is not None and source.is_one_epoch)
 
     def is_enough(self) -> bool:
         """Whether the steady state has been seen for as long as was wanted."""

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from tinyprof.errors import TinyprofError
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.report.images.comparison import Comparison
+from tinyprof.text import shown
 
 BUDGET_MAX = 1 << 20
 """Bytes of a budget file."""
@@ -151,13 +153,7 @@ def _sizes(comparison: Comparison, rule: SizeRule) -> tuple[int, int]:
         case "total":
             return old.size, new.size
         case "ram":
-            if comparison.uses is None:
-                raise BudgetFileError(
-                    f"{where}without a profile there is no page cache to compare",
-                    "give --profile, also where the account is saved",
-                )
-            before, after = comparison.uses
-            return before.page_cache, after.page_cache
+            return _page_caches(comparison, where)
         case "package":
             if rule.name not in comparison.packages:
                 raise BudgetFileError(
@@ -175,6 +171,30 @@ def _sizes(comparison: Comparison, rule: SizeRule) -> tuple[int, int]:
             "correct the pattern, or remove the rule",
         )
     return _sum(sizes[0]), _sum(sizes[1])
+
+
+def _page_caches(comparison: Comparison, where: str) -> tuple[int, int]:
+    """The page caches of both images, in bytes.
+
+    1. A profile of which nothing is found in one of the images says nothing about page caches.
+    2. A used page that is only found in the old image may still be used, under another name or
+       with other bytes. It counts as a page in RAM.
+    """
+    if comparison.uses is None:
+        raise BudgetFileError(
+            f"{where}without a profile there is no page cache to compare",
+            "give --profile, also where the account is saved",
+        )
+    before, after = comparison.uses
+    for image, use in ((comparison.old, before), (comparison.new, after)):
+        if use.used <= use.stale:
+            raise BudgetFileError(
+                f"{where}no used page of the profile is in {shown(image.name):.60}, so there is "
+                "no page cache to compare",
+                "give a profile that was recorded with this root filesystem",
+            )
+    lost = max(0, after.stale - before.stale)
+    return before.page_cache, after.page_cache + lost * PAGE_SIZE
 
 
 def _sum(sizes: Mapping[str, int]) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,13 +18,16 @@ from pathlib import Path
 from serial.tools.list_ports_common import ListPortInfo
 
 from tinyprof.wire.ports.link import Link, LinkError, NoSuchPortError
-from tinyprof.wire.ports.opening import comports, open_link
+from tinyprof.wire.ports.opening import DescriptorLink, comports, open_link
 from tinyprof.wire.ports.serial_device import SerialSettings
 
 BY_ID = Path("/dev/serial/by-id")
 BY_PATH = Path("/dev/serial/by-path")
 KERNEL_NAME = re.compile(r"tty[A-Za-z]+[0-9]+")
 """Names that the kernel gives in the order of plugging in: ttyUSB0, ttyACM1."""
+
+PTYS = "/dev/pts/"
+"""Begin of the names of ptys (devpts)."""
 
 LOOK_SECONDS = 0.1
 """Seconds between two looks for a port that is away."""
@@ -75,8 +79,25 @@ def _name_in(folder: Path, real: str) -> str | None:
     return None
 
 
+def can_come_back(port: str) -> bool:
+    """Whether the name of a line that has ended can lead to the same target again.
+
+    1. Standard input has one end.
+    2. A regular file would be read from its beginning again.
+    3. A pty's own name is gone with it. The system gives the name to the next terminal.
+    4. Any other name can: a device, a socket, a pipe, a link to a pty.
+    """
+    if port == "-" or port.startswith(PTYS):
+        return False
+    try:
+        return not stat.S_ISREG(Path(port).stat().st_mode)
+    except (OSError, ValueError):
+        return True
+
+
 class LastingLink:
-    """A line that only its owner ends. `opened` is the port, if it is there already.
+    """A line that only its owner ends, unless its port cannot come back. `opened` is the port, if
+    it is there already.
 
     `gaps`: how often the port went away. `away`: whether it is away now. `overruns`: those of all
     ports that it has opened.
@@ -101,11 +122,15 @@ class LastingLink:
         self._refused_since: float | None = None
         self._overruns = self._earlier_overruns = 0
         self.gaps = 0
+        self._can_come_back = True
         if opened:
-            self._port = self._lasting()
+            self._note_opened()
 
-    def _lasting(self) -> str:
-        return lasting_name(self._port, self._by_id, is_one_of_a_kind=self._is_one_of_a_kind)
+    def _note_opened(self) -> None:
+        """Note what has to be known once the port is away."""
+        is_device = not isinstance(self._link, DescriptorLink)
+        self._can_come_back = is_device or can_come_back(self._port)
+        self._port = lasting_name(self._port, self._by_id, is_one_of_a_kind=self._is_one_of_a_kind)
 
     @property
     def away(self) -> bool:
@@ -126,7 +151,7 @@ class LastingLink:
             return b""
         assert self._link
         data = self._link.read(timeout)
-        if data is None:
+        if data is None and self._can_come_back:
             self._earlier_overruns, self._overruns = self.overruns, 0
             self._link.close()
             self._link = None
@@ -146,7 +171,8 @@ class LastingLink:
             if now - self._refused_since >= REFUSED_SECONDS:
                 raise
         else:
-            self._port, self._refused_since = self._lasting(), None
+            self._refused_since = None
+            self._note_opened()
             return True
         self._sleep(min(timeout, LOOK_SECONDS))
         return False

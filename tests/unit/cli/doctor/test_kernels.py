@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from support.doctor import Doctor
+from tinyprof.cli.doctor import kernel_config
 from tinyprof.cli.doctor.kernel_config import EMBEDDED, ConfigError, parse_config, read_config
 
 SEED = 20261128
@@ -167,6 +168,25 @@ def test_a_bomb_of_zeros_is_not_unpacked_whole() -> None:
     bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(300)) + packer.flush()
     with pytest.raises(ConfigError):
         read_config(bomb)
+
+
+def test_what_comes_out_of_broken_payloads_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = gzip.compress(bytes(1 << 20))[:-8] + bytes(8)
+    whole = bz2.compress(payload(config(*STOCK)))
+    assert read_config(zimage(broken * 3 + whole)).has("MMU")
+    monkeypatch.setattr(kernel_config, "UNPACKED_MAX", 3 << 20)
+    with pytest.raises(ConfigError):
+        read_config(zimage(broken * 4 + whole))
+
+
+def test_a_head_that_never_ends_is_no_version() -> None:
+    for head in (
+        "# Linux/" + "a" * 65,
+        "# Linux/arm " + "1." * 500_000,
+        "# Linux/arm 6.1" + "x" * 65,
+    ):
+        assert parse_config(f"{head} Kernel Configuration\n".encode()).version is None
+    assert parse_config(b"# Linux/x 6.1.0-rc1+ Kernel Configuration\n").version == (6, 1, 0)
 
 
 def test_cut_and_changed_kernels_end_in_an_error_or_in_options() -> None:

@@ -154,6 +154,20 @@ def test_a_wrong_rate_names_rates_to_try(doctor: Doctor, say: Say) -> None:
     assert "--baud 57600" in answer.text("line")
 
 
+@pytest.mark.parametrize(("corrupt", "state"), [(1, "ok"), (2, "look"), (9, "look")])
+def test_a_line_that_spoils_more_than_the_frame_it_was_joined_in_is_to_look_at(
+    doctor: Doctor, say: Say, hello: Hello, corrupt: int, state: str
+) -> None:
+    spoilt = b"".join(
+        encode_message(Pages(0, 1, 5, (seq,), b"\0"), seq).rstrip(b"\0")[:-1] + b"\xff\0"
+        for seq in range(corrupt)
+    )
+    answer = doctor(*LISTEN, say(spoilt + encode_message(hello, corrupt)))
+    assert answer.states("line") == [state]
+    assert answer.code == (0 if state == "ok" else 3)
+    assert (f"{corrupt} corrupt frames" in answer.text("line")) is (state == "look")
+
+
 def test_a_console_alone_is_no_target(doctor: Doctor, say: Say) -> None:
     answer = doctor(*LISTEN, say(b"Welcome to Buildroot\r\n\x1b[31mbuildroot login: "))
     assert answer.code == 3

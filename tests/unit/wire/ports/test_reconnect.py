@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 
 import pytest
 from serial.tools.list_ports_common import ListPortInfo
 
 from tinyprof.wire.ports.link import Link, LinkError, NoSuchPortError
+from tinyprof.wire.ports.opening import open_link
 from tinyprof.wire.ports.reconnect import (
     REFUSED_SECONDS,
     LastingLink,
@@ -80,6 +83,41 @@ def test_a_port_that_goes_away_is_opened_again(tmp_path: Path) -> None:
     assert [link.read(1.0) for _ in range(4)] == [b"one", b"", b"", b"two"]
     assert (first.closed, link.gaps) == (True, 1)
     link.write(b"still there")
+
+
+def read_all(link: LastingLink) -> bytes:
+    """What a line says until it ends."""
+    said = b""
+    while (data := link.read(1.0)) is not None:
+        said += data
+    return said
+
+
+def test_a_file_is_read_once_whether_it_was_there_or_was_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "line"
+    waited = LastingLink(str(path), SerialSettings(), sleep=lambda seconds: None)
+    assert waited.read(0.0) == b""
+    path.write_bytes(b"all of it")
+    there = LastingLink(str(path), SerialSettings(), open_link(str(path)))
+    for link in (waited, there):
+        with contextlib.closing(link):
+            assert read_all(link) == b"all of it"
+            assert (link.gaps, link.away) == (0, False)
+
+
+def test_a_pty_ends_with_its_name_and_a_link_to_it_may_lead_to_another(tmp_path: Path) -> None:
+    for by_name in (True, False):
+        master, slave = os.openpty()
+        name, port = os.ttyname(slave), tmp_path / "port"
+        port.symlink_to(name)
+        port = Path(name) if by_name else port
+        os.close(slave)
+        link = LastingLink(str(port), SerialSettings(), open_link(str(port)))
+        with contextlib.closing(link):
+            os.close(master)
+            assert link.read(1.0) == (None if by_name else b"")
+            assert link.away is not by_name
+        (tmp_path / "port").unlink()
 
 
 def test_bytes_that_the_host_lost_stay_counted_when_the_port_goes_away(tmp_path: Path) -> None:
