@@ -16,12 +16,13 @@ import pytest
 from tinyprof.capture.index import stored_sizes
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.plan.what_if import what_if
+from tinyprof.plan.what_if import Step, WhatIf, what_if
 from tinyprof.profile.model import FileUse, NamedRange
 from tinyprof.profile.resolve import make_profile
 from tinyprof.record.sim import RECORDED
 from tinyprof.report.html.files import FIGURES, count_of_large
 from tinyprof.report.html.functions import functions_by_worth
+from tinyprof.report.html.headline import headline
 from tinyprof.report.html.page import Programs, html_report
 from tinyprof.report.html.timeline import columns
 from tinyprof.report.origin import Origin, Recorded
@@ -89,10 +90,26 @@ def test_the_saving_and_the_cost_come_before_all_else_as_the_live_view_reckons_t
     base = base_of(file_rows(PROFILE, STORED), INDEX.size)
     saved, cost = saved_words(most, base), cost_words(most, base, exact=True)
     size, share = saved.split(", ")
-    assert f"RAM, steady state −{size} −{share} before" in text
+    assert f"RAM, steady state · patched kernel −{size} −{share} before" in text
+    assert "flash · patched kernel +" in text
     assert f"takes {saved} less RAM, for {cost} more flash" in text
     assert text.index("RAM, steady state") < text.index("Nothing was lost")
     assert text.index("Nothing was lost") < text.index("Flash against RAM") < text.index("Files")
+
+
+def test_the_advice_tells_the_saving_of_a_mainline_kernel_where_all_files_are_at_hand() -> None:
+    size = INDEX.size
+    curves = {"patched": WhatIf([Step(9000, 8192, "/a", (0, 1), 2, 0)])}
+    rows, base = file_rows(PROFILE, STORED), base_of(file_rows(PROFILE, STORED), size)
+
+    def told(mainline: WhatIf) -> str:
+        return text_of("".join(headline(PROFILE, rows, base, {**curves, "mainline": mainline})))
+
+    known = WhatIf([Step(2048, 4096, "/a", (0,), 1, 0)])
+    assert "On a mainline kernel: 4 KiB less RAM for 2 KiB more flash." in told(known)
+    assert "On a mainline kernel no page pays." in told(WhatIf([]))
+    assert "mainline" not in told(WhatIf([], unknown=1))
+    assert "mainline" not in text_of("".join(headline(PROFILE, rows, base, curves)))
 
 
 def test_it_says_where_it_comes_from() -> None:

@@ -19,10 +19,13 @@ from tinyprof.tables.verdict import (
     cost_words,
     has_settled,
     saved_words,
+    size_words,
     verdict_of,
 )
 from tinyprof.text import counted
 
+MAINLINE = "mainline"
+"""Name of the kernel that the advice compares with."""
 KNEE = f"{100 * KNEE_SHARE:.0f} %"
 
 
@@ -30,15 +33,17 @@ def headline(
     profile: Profile, rows: Sequence[FileRow], base: Base, curves: Mapping[str, WhatIf]
 ) -> Iterator[str]:
     """The tiles and the recommendation, for a kernel that maps any page, then the other facts."""
-    first = next(iter(curves.values()))
+    kernel, first = next(iter(curves.items()))
     it = verdict_of(first)
     saved = min(it.most.saves, base.ram)
     yield '<div class="tiles">'
-    yield _big("RAM, steady state", -saved, base.ram, "page cache of the used pages")
-    name = "flash" if it.exact else "flash, at most"
+    name = f"RAM, steady state · {kernel} kernel"
+    yield _big(name, -saved, base.ram, "page cache of the used pages")
+    name = f"{'flash' if it.exact else 'flash, at most'} · {kernel} kernel"
     yield _big(name, it.most.cost, base.image, "size of the image")
     yield "</div>"
-    yield f'<p class="advice">{recommendation(it.most, it.knee, base, exact=it.exact)}</p>'
+    advice = recommendation(it.most, it.knee, base, exact=it.exact)
+    yield f'<p class="advice">{advice}{_on_mainline(curves) if it.most.pages else ""}</p>'
     yield from _certainty(profile)
     yield '<div class="tiles small">'
     yield from _facts(profile, rows)
@@ -65,6 +70,21 @@ def recommendation(most: Point, knee: Point, base: Base, *, exact: bool) -> str:
         f"<strong>{cost_words(most, base, exact=exact)}</strong> more flash. If flash is short, "
         f"{counted(knee.pages, 'page')} for {cost_words(knee, base, exact=exact)} give {KNEE} of "
         "that saving."
+    )
+
+
+def _on_mainline(curves: Mapping[str, WhatIf]) -> str:
+    """The saving on a mainline kernel in a sentence; empty where some files cannot be reckoned."""
+    curve = curves.get(MAINLINE)
+    if curve is None or curve.unknown:
+        return ""
+    most = curve.everything
+    if not most.pages:
+        return f" On a {MAINLINE} kernel no page pays."
+    bound = "" if curve.exact else "at most "
+    return (
+        f" On a {MAINLINE} kernel: {size_words(most.saves)} less RAM for {bound}"
+        f"{size_words(most.cost)} more flash."
     )
 
 
