@@ -46,7 +46,7 @@ def test_a_silent_port_has_a_checklist_that_stays(news: News, capture: Path) -> 
         for _ in range(3):
             text = text_of(app, "files")
             assert "[x] /dev/ttyACM0 is open at 115200 baud" in text
-            assert "[ ] nothing arrived" in text
+            assert "[ ] bytes from the target: none in 12 s" in text
             for word in ("cable:", "agent:", "kernel:", "rate:"):
                 assert word in text
             feed.post(News(Snapshot(line=SILENT)))
@@ -57,6 +57,15 @@ def test_a_silent_port_has_a_checklist_that_stays(news: News, capture: Path) -> 
         assert "/lib/libc.so" in text_of(app, "files")
 
     drive(app, act, (80, 24))
+
+
+def test_before_the_first_epoch_there_is_no_verdict_to_give(capture: Path) -> None:
+    app = LiveApp(waiting(capture, SILENT), write)
+
+    async def act(pilot: Pilot[None]) -> None:
+        assert text_of(app, "whatif").split("\n")[1] == " no verdict yet"
+
+    drive(app, act, (200, 60))
 
 
 def test_text_before_any_frame_is_in_sight(capture: Path) -> None:

@@ -126,14 +126,24 @@ class WhatIfPane(Widget, can_focus=True):
         if y == 0:
             segments = self._who(base)
         elif curve is None or not curve.everything.pages:
-            why = self._told if curve is None and not self.kernel.maps_any_page else ""
-            text = f" {why or 'no page is worth its flash yet'}" if y == 1 else ""
+            text = f" {self._why_none}" if y == 1 else ""
             segments = [Segment(text, base + Style(dim=True))]
         elif y < TEXT_LINES:
             segments = [Segment(self._text(curve)[y - 1], base + Style(bold=True))]
         else:
             segments = self._bars(curve, y - TEXT_LINES, base)
         return Strip(segments).adjust_cell_length(self.size.width, base)
+
+    @property
+    def _why_none(self) -> str:
+        it = self._snapshot
+        if self.curve is None and not self.kernel.maps_any_page and isinstance(self._told, str):
+            why = self._told
+        elif it.unresolved:
+            why = "no verdict: the pages have no names"
+        else:
+            why = "" if it.curve and it.epoch else "no verdict yet"
+        return why or "no page is worth its flash yet"
 
     def _who(self, base: Style) -> list[Segment]:
         """Return the kernels, the chosen one marked."""
