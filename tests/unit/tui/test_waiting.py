@@ -68,6 +68,24 @@ def test_before_the_first_epoch_there_is_no_verdict_to_give(capture: Path) -> No
     drive(app, act, (200, 60))
 
 
+def test_the_footer_has_the_key_that_types_until_an_agent_is_heard(
+    news: News, capture: Path
+) -> None:
+    feed = waiting(capture, TEXT, "login: ")
+    app = LiveApp(feed, write)
+
+    def is_shown() -> bool:
+        return app.screen.active_bindings["i"].binding.show
+
+    async def act(pilot: Pilot[None]) -> None:
+        assert is_shown()
+        feed.post(replace(news, over=False))
+        await pilot.pause()
+        assert not is_shown()
+
+    drive(app, act, (80, 24))
+
+
 def test_text_before_any_frame_is_in_sight(capture: Path) -> None:
     app = LiveApp(waiting(capture, TEXT, "Starting kernel", open_line="login: "), write)
 

@@ -30,6 +30,10 @@ LEFT = 9
 """Cells to the left of the curve."""
 TEXT_LINES = 4
 """Lines of text above the curve."""
+KEYS = " ←→ less, more flash   x kernel   w write the plan"
+"""The last line."""
+KEYS_FROM = 9
+"""Lines of the pane from which the keys have room."""
 LABELS = 8
 """Labels of the axis at most."""
 
@@ -118,6 +122,10 @@ class WhatIfPane(Widget, can_focus=True):
             self.action_budget(round(STEPS * (at.x - LEFT) / (columns - 1)) - self._share)
 
     @property
+    def _has_keys(self) -> bool:
+        return self.size.height >= KEYS_FROM
+
+    @property
     def _columns(self) -> int:
         return max(2, self.size.width - LEFT - 2)
 
@@ -125,6 +133,8 @@ class WhatIfPane(Widget, can_focus=True):
         base, curve = self.rich_style, self.curve
         if y == 0:
             segments = self._who(base)
+        elif self._has_keys and y == self.size.height - 1:
+            segments = [Segment(KEYS, base + Style(dim=True))]
         elif curve is None or not curve.everything.pages:
             text = f" {self._why_none}" if y == 1 else ""
             segments = [Segment(text, base + Style(dim=True))]
@@ -173,7 +183,7 @@ class WhatIfPane(Widget, can_focus=True):
 
     def _bars(self, curve: WhatIf, y: int, base: Style) -> list[Segment]:
         """Return one line of the plot: the saving at each budget, in eighths of a line."""
-        height = max(1, self.size.height - TEXT_LINES - 2)
+        height = max(1, self.size.height - TEXT_LINES - 2 - self._has_keys)
         marked = round((self._columns - 1) * self._share / STEPS)
         if y == height:
             # The budget must be visible without colours, too.
