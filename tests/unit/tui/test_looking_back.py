@@ -14,8 +14,11 @@ from textual.pilot import Pilot
 from tinyprof.live.news import News
 from tinyprof.live.playback import snapshot_at
 from tinyprof.live.snapshot import Snapshot
+from tinyprof.live.timeline import TimeColumn
 from tinyprof.plan.what_if import Step, WhatIf
+from tinyprof.profile.temperature import Temperature
 from tinyprof.tui.app import LiveApp, NewsArrived
+from tinyprof.tui.panes.timeline import stack
 from unit.tui.conftest import Told, write
 from unit.tui.driving import drive
 
@@ -142,3 +145,28 @@ def test_the_header_says_which_share_of_the_used_pages_is_hot(news: News, captur
         assert any(line.startswith(words) for line in lines)
 
     drive(app, act, (80, 24))
+
+
+@pytest.mark.parametrize(
+    ("counts", "cells"),
+    [
+        ((1000, 0, 0), "HHHHHHHH"),
+        ((500, 250, 250), "HHHHWWOO"),
+        ((998, 1, 1), "HHHHHHWO"),
+        ((1, 0, 999), "HOOOOOOO"),
+        ((1, 1, 1), "HWO"),
+        ((0, 0, 1), "O"),
+        ((0, 0, 0), ""),
+    ],
+)
+def test_every_class_of_an_epoch_has_a_cell_of_the_timeline(
+    counts: tuple[int, int, int], cells: str
+) -> None:
+    letters = {"H": Temperature.HOT, "W": Temperature.WARM, "O": Temperature.ONCE}
+    column = TimeColumn(1, *counts, fresh=0, lost=0, boot=1)
+    assert list(stack(column, 1000, 8)) == [letters[it] for it in cells]
+
+
+def test_a_timeline_of_one_line_shows_the_hottest_class() -> None:
+    column = TimeColumn(1, 1, 1, 1, fresh=0, lost=0, boot=1)
+    assert list(stack(column, 3, 1)) == [Temperature.HOT]
