@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyprof.text import counted, shown
+from tinyprof.text import shown
 
 NO_TARGET = "no target heard yet"
 TEXT_ONLY = "text arrives, but no agent yet"
+HELLO = "ten seconds"
+"""The longest time between two hellos: HELLO_MS of the agent."""
 TEXT_LEAST = 2
 """Bytes of text that are more than a glitch."""
 
@@ -55,23 +57,23 @@ def checks(line: LineState) -> list[ChecklistItem]:
     """The checks, in the order in which they come true."""
     rate = f" at {line.baud} baud" if line.baud else ""
     opened = f"{shown(line.port)} is {'AWAY, and is waited for' if line.away else 'open'}{rate}"
-    arrived = counted(line.received, "byte") + " arrived" if line.received else "nothing arrived"
+    arrived = f"{line.received or 'none'} in {line.seconds:.0f} s"
     if line.has_text:
-        arrived += f", {counted(line.text, 'byte')} of them text"
+        arrived += f", {line.text} of them text"
     elif line.received:
         arrived += ", no text and no frame among them"
     return [
         ChecklistItem(not line.away, opened),
-        ChecklistItem(line.has_text, f"{arrived}, in {line.seconds:.0f} s"),
-        ChecklistItem(False, "no hello of an agent: it sends one every two seconds at least"),
+        ChecklistItem(line.has_text, f"bytes from the target: {arrived}"),
+        ChecklistItem(False, f"hello of the agent: none yet; one is due every {HELLO}"),
     ]
 
 
 def tries(line: LineState) -> list[str]:
     """Things to try, the likeliest first."""
     agent = "agent: boot with init=/sbin/tinyprof-agent, or log in (key i), start it"
-    kernel = "kernel: its command line names this port: TINYPROF_TTY=/dev/ttyS0"
-    cable = "cable: receive and transmit crossed, ground connected, target on"
+    kernel = "kernel: its command line names the target's port: TINYPROF_TTY=/dev/ttyS0"
+    cable = "cable: cross receive and transmit, connect ground; is the target on?"
     rate = "rate: end this, and record again with --baud 9600, 57600 or 921600"
     if line.away:
         return ["cable: plug the port in again; the recording goes on by itself"]

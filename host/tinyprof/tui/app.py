@@ -114,6 +114,8 @@ class LiveApp(QuietApp):
             return action == "stop_typing"
         if action in LIVE_ONLY and not self._feed.live:
             return False
+        if action == "log_in" and not self.waiting.is_shown:
+            return False
         return action == "quit" or not (action in TYPED and isinstance(self.focused, Input))
 
     def compose(self) -> ComposeResult:
@@ -261,6 +263,10 @@ class LiveApp(QuietApp):
             self.action_pane(PANES.index("console"))
             self.query_one(Board).choose("console", alone=True)
             self.query_one(ConsolePane).begin_typing()
+
+    def action_log_in(self) -> None:
+        """As action_type(). While no agent is heard the footer has its key."""
+        self.action_type()
 
     def on_console_pane_typing_changed(self, message: ConsolePane.TypingChanged) -> None:
         """Tell the recorder, which sends no frames meanwhile."""

@@ -13,6 +13,7 @@ KEYS: list[BindingType] = [
     Binding("3", "pane(2)", "Console", priority=True),
     Binding("4", "pane(3)", "Log", priority=True),
     Binding("5", "pane(4)", "Timeline", priority=True),
+    Binding("i", "log_in", "Type", priority=True),
     Binding("i", "type", "Type", show=False, priority=True),
     Binding("slash", "filter", "Filter", priority=True),
     Binding("a", "whole_image", "Whole image", show=False),
@@ -29,10 +30,10 @@ KEYS: list[BindingType] = [
 ]
 """Keys that work wherever the focus is. Panes have more."""
 
-LIVE_ONLY = {"mark", "trace", "epoch_length", "rearm", "type", "hold"}
+LIVE_ONLY = {"mark", "trace", "epoch_length", "rearm", "type", "log_in", "hold"}
 """Actions that a finished recording does not offer."""
 
-TYPED = {"pane", "filter", "type", "mark", "trace", "epoch_length", "rearm"}
+TYPED = {"pane", "filter", "type", "log_in", "mark", "trace", "epoch_length", "rearm"}
 """Actions whose keys are letters of a text while one is typed."""
 
 HELP = """\
@@ -55,7 +56,7 @@ once ░  seen in one stretch, as in start-up         cold  ·  never
 ▁▂▃▄▅▆▇█  share of the steady state's epochs that used the page
 
 touched  pages used, of all
-RAM      page cache that they take while nothing is dropped
+RAM now  page cache that they take while nothing is dropped
 flash    cost of all pages that pay, if they were in place
 saves    page cache in the steady state, if they were in place
 """

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tinyprof.live.checklist import NO_TARGET, TEXT_ONLY, LineState, checklist, checks, tries
@@ -14,7 +17,7 @@ def test_a_silent_port_names_the_port_its_rate_and_what_arrived() -> None:
     lines = checklist(LineState(PORT, 115_200, seconds=12.3))
     assert lines[0] == NO_TARGET
     assert lines[1] == " [x] /dev/ttyACM0 is open at 115200 baud"
-    assert lines[2] == " [ ] nothing arrived, in 12 s"
+    assert lines[2] == " [ ] bytes from the target: none in 12 s"
     assert all(len(line) <= 78 for line in lines)
 
 
@@ -36,7 +39,13 @@ def test_text_without_an_agent_is_said_so() -> None:
     line = LineState(PORT, 115_200, received=400, text=390)
     assert checklist(line)[0] == TEXT_ONLY
     assert [it.is_so for it in checks(line)] == [True, True, False]
-    assert "400 bytes arrived, 390 bytes of them text" in checks(line)[1].words
+    assert "bytes from the target: 400 in 0 s, 390 of them text" in checks(line)[1].words
+
+
+def test_the_agent_says_hello_as_often_as_the_list_says() -> None:
+    agent = (Path(__file__).parents[3] / "agent/agent.c").read_text()
+    assert re.search(r"#define HELLO_MS\s+10000\b", agent)
+    assert checks(LineState(PORT))[2].words.endswith("one is due every ten seconds")
 
 
 def test_a_port_that_is_away_is_no_open_port() -> None:

@@ -16,12 +16,13 @@ import pytest
 from tinyprof.capture.index import stored_sizes
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.plan.what_if import what_if
+from tinyprof.plan.what_if import Step, WhatIf, what_if
 from tinyprof.profile.model import FileUse, NamedRange
 from tinyprof.profile.resolve import make_profile
 from tinyprof.record.sim import RECORDED
 from tinyprof.report.html.files import FIGURES, count_of_large
 from tinyprof.report.html.functions import functions_by_worth
+from tinyprof.report.html.headline import headline
 from tinyprof.report.html.page import Programs, html_report
 from tinyprof.report.html.timeline import columns
 from tinyprof.report.origin import Origin, Recorded
@@ -89,10 +90,69 @@ def test_the_saving_and_the_cost_come_before_all_else_as_the_live_view_reckons_t
     base = base_of(file_rows(PROFILE, STORED), INDEX.size)
     saved, cost = saved_words(most, base), cost_words(most, base, exact=True)
     size, share = saved.split(", ")
-    assert f"RAM, steady state −{size} −{share} before" in text
+    assert f"RAM, steady state · patched kernel −{size} −{share} before" in text
+    assert "flash · patched kernel +" in text
     assert f"takes {saved} less RAM, for {cost} more flash" in text
     assert text.index("RAM, steady state") < text.index("Nothing was lost")
     assert text.index("Nothing was lost") < text.index("Flash against RAM") < text.index("Files")
+
+
+def test_the_advice_tells_the_saving_of_a_mainline_kernel_where_all_files_are_at_hand() -> None:
+    size = INDEX.size
+    curves = {"patched": WhatIf([Step(9000, 8192, "/a", (0, 1), 2, 0)])}
+    rows, base = file_rows(PROFILE, STORED), base_of(file_rows(PROFILE, STORED), size)
+
+    def told(mainline: WhatIf) -> str:
+        return text_of(
+            "".join(
+                headline(PROFILE, rows, [{}] * len(rows), base, {**curves, "mainline": mainline})
+            )
+        )
+
+    known = WhatIf([Step(2048, 4096, "/a", (0,), 1, 0)])
+    assert "On a mainline kernel: 4 KiB less RAM for 2 KiB more flash." in told(known)
+    assert "On a mainline kernel no page pays." in told(WhatIf([]))
+    assert "mainline" not in told(WhatIf([], unknown=1))
+    parts = headline(PROFILE, rows, [{}] * len(rows), base, curves)
+    assert "mainline" not in text_of("".join(parts))
+
+
+def test_the_first_screen_names_the_files_that_hold_most_of_the_saving() -> None:
+    page, text = report(), text_of(report())
+    rows = sorted(file_rows(PROFILE, STORED), key=lambda row: -row.saves)
+    found = re.search(r"(\d) files? of (\d+) holds? (\d+) % of the saving: (.*?) All files", text)
+    assert found
+    number, whole = int(found[1]), sum(row.saves for row in rows)
+    share = sum(row.saves for row in rows[:number]) / whole
+    assert number <= 5
+    assert (int(found[2]), int(found[3])) == (len(rows), round(100 * share))
+    assert number == 5 or share >= 2 / 3 > share - rows[number - 1].saves / whole
+    for row in rows[:number]:
+        assert f"{row.path.rpartition('/')[2]} {row.saves / 1024:,.0f} KiB" in found[4]
+    assert '<a href="#files-head">All files</a>' in page
+    assert '<h2 id="files-head">' in page
+    assert text.index("All files") < text.index("Nothing was lost")
+    assert page.index('id="files-head"') < page.index("Boots, phases and losses")
+
+
+def test_long_names_on_the_first_screen_are_cut_and_escaped() -> None:
+    row = max(file_rows(PROFILE, STORED), key=lambda row: row.saves)
+    rows = [replace(row, path=f"/lib/{'<b>' * 100}")]
+    values = [dict.fromkeys(row.use.pages, PAGE_SIZE)]
+    point = Step(row.cost, row.saves, row.path, tuple(row.use.pages), len(row.use.pages), 0)
+    page = "".join(headline(PROFILE, rows, values, base_of(rows, 0), {"patched": WhatIf([point])}))
+    assert "<b><b>" not in page
+    assert f"{('<b>' * 100)[:31]}…" in unescape(page)
+
+
+def test_it_says_why_the_pages_to_store_are_not_the_hot_pages() -> None:
+    text, rows = text_of(report()), file_rows(PROFILE, STORED)
+    found = re.search(r"(\d+) pages pay: (\d+) hot and (\d+) seldom used\.", text)
+    assert found
+    most = what_if(PROFILE, STORED).everything
+    assert int(found[1]) == most.pages == int(found[2]) + int(found[3])
+    idle = sum(row.hot for row in rows) - int(found[2])
+    assert (f"{idle} hot page" in text) == bool(idle)
 
 
 def test_it_says_where_it_comes_from() -> None:

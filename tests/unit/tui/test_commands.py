@@ -249,12 +249,13 @@ def test_the_axis_can_be_read_under_the_marker(app: LiveApp, presses: int) -> No
         await pilot.press("2", "home", *["right"] * presses)
         await pilot.pause()
         pane = app.query_one("#whatif", WhatIfPane)
-        marker, axis = (pane.render_line(pane.size.height - n).text for n in (2, 1))
+        marker, axis, keys = (pane.render_line(pane.size.height - n).text for n in (3, 2, 1))
         assert "▲" in marker
         assert size_text(pane.budget) in marker
         assert axis.split()[0] == "0"
         assert axis.strip().endswith("K")
         assert "▲" not in axis
+        assert keys.rstrip() == " ←→ less, more flash   x kernel   w write the plan"
 
     drive(app, act)
 

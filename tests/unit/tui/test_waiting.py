@@ -46,7 +46,7 @@ def test_a_silent_port_has_a_checklist_that_stays(news: News, capture: Path) -> 
         for _ in range(3):
             text = text_of(app, "files")
             assert "[x] /dev/ttyACM0 is open at 115200 baud" in text
-            assert "[ ] nothing arrived" in text
+            assert "[ ] bytes from the target: none in 12 s" in text
             for word in ("cable:", "agent:", "kernel:", "rate:"):
                 assert word in text
             feed.post(News(Snapshot(line=SILENT)))
@@ -55,6 +55,33 @@ def test_a_silent_port_has_a_checklist_that_stays(news: News, capture: Path) -> 
         feed.post(replace(news, over=False))
         await pilot.pause()
         assert "/lib/libc.so" in text_of(app, "files")
+
+    drive(app, act, (80, 24))
+
+
+def test_before_the_first_epoch_there_is_no_verdict_to_give(capture: Path) -> None:
+    app = LiveApp(waiting(capture, SILENT), write)
+
+    async def act(pilot: Pilot[None]) -> None:
+        assert text_of(app, "whatif").split("\n")[1] == " no verdict yet"
+
+    drive(app, act, (200, 60))
+
+
+def test_the_footer_has_the_key_that_types_until_an_agent_is_heard(
+    news: News, capture: Path
+) -> None:
+    feed = waiting(capture, TEXT, "login: ")
+    app = LiveApp(feed, write)
+
+    def is_shown() -> bool:
+        return app.screen.active_bindings["i"].binding.show
+
+    async def act(pilot: Pilot[None]) -> None:
+        assert is_shown()
+        feed.post(replace(news, over=False))
+        await pilot.pause()
+        assert not is_shown()
 
     drive(app, act, (80, 24))
 

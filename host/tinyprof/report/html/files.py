@@ -27,8 +27,8 @@ LARGE_LEAST = 10
 
 FIGURES = (
     ("pages", True),
-    ("used", False),
-    ("hot", True),
+    ("used", True),
+    ("hot", False),
     ("warm", True),
     ("once", True),
     ("hot share", True),

@@ -6,12 +6,15 @@ kernel matters. Rows and curves in, HTML out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 
 from tinyprof.plan.what_if import KERNELS, Point, WhatIf
 from tinyprof.profile.model import Profile
 from tinyprof.profile.temperature import Temperature
-from tinyprof.report.html.frame import change, heads, section, signed_size, size, table
+from tinyprof.report.html.frame import change, heads, safe, section, signed_size, size, table
+from tinyprof.report.html.functions import Values
 from tinyprof.report.html.svg import LETTERS, before_after_svg, curves_svg
+from tinyprof.tables.columns import kib, percent
 from tinyprof.tables.rows import FileRow
 from tinyprof.tables.verdict import (
     KNEE_SHARE,
@@ -19,26 +22,45 @@ from tinyprof.tables.verdict import (
     cost_words,
     has_settled,
     saved_words,
+    size_words,
     verdict_of,
 )
 from tinyprof.text import counted
 
+MAINLINE = "mainline"
+"""Name of the kernel that the advice compares with."""
+SAVERS_SHARE = 2 / 3
+"""Share of the saving in the files that the first screen names."""
+SAVERS_MAX, NAME_MAX = 5, 32
+"""Files that the first screen names, and characters of a name there, at most."""
 KNEE = f"{100 * KNEE_SHARE:.0f} %"
 
 
 def headline(
-    profile: Profile, rows: Sequence[FileRow], base: Base, curves: Mapping[str, WhatIf]
+    profile: Profile,
+    rows: Sequence[FileRow],
+    values: Sequence[Values],
+    base: Base,
+    curves: Mapping[str, WhatIf],
 ) -> Iterator[str]:
-    """The tiles and the recommendation, for a kernel that maps any page, then the other facts."""
-    first = next(iter(curves.values()))
+    """The tiles and the recommendation, for a kernel that maps any page, then the other facts.
+
+    `rows`: the files that save most first. `values`: the values of their pages that pay.
+    """
+    kernel, first = next(iter(curves.items()))
     it = verdict_of(first)
     saved = min(it.most.saves, base.ram)
     yield '<div class="tiles">'
-    yield _big("RAM, steady state", -saved, base.ram, "page cache of the used pages")
-    name = "flash" if it.exact else "flash, at most"
+    name = f"RAM, steady state · {kernel} kernel"
+    yield _big(name, -saved, base.ram, "page cache of the used pages")
+    name = f"{'flash' if it.exact else 'flash, at most'} · {kernel} kernel"
     yield _big(name, it.most.cost, base.image, "size of the image")
     yield "</div>"
-    yield f'<p class="advice">{recommendation(it.most, it.knee, base, exact=it.exact)}</p>'
+    advice = recommendation(it.most, it.knee, base, exact=it.exact)
+    yield f'<p class="advice">{advice}{_on_mainline(curves) if it.most.pages else ""}</p>'
+    if 0 < it.most.pages == sum(map(len, values)):
+        yield f"<p>{_savers(rows)}</p>"
+        yield f"<p>{_pages_that_pay(rows, values)}</p>"
     yield from _certainty(profile)
     yield '<div class="tiles small">'
     yield from _facts(profile, rows)
@@ -66,6 +88,60 @@ def recommendation(most: Point, knee: Point, base: Base, *, exact: bool) -> str:
         f"{counted(knee.pages, 'page')} for {cost_words(knee, base, exact=exact)} give {KNEE} of "
         "that saving."
     )
+
+
+def _on_mainline(curves: Mapping[str, WhatIf]) -> str:
+    """The saving on a mainline kernel in a sentence; empty where some files cannot be reckoned."""
+    curve = curves.get(MAINLINE)
+    if curve is None or curve.unknown:
+        return ""
+    most = curve.everything
+    if not most.pages:
+        return f" On a {MAINLINE} kernel no page pays."
+    bound = "" if curve.exact else "at most "
+    return (
+        f" On a {MAINLINE} kernel: {size_words(most.saves)} less RAM for {bound}"
+        f"{size_words(most.cost)} more flash."
+    )
+
+
+def _savers(rows: Sequence[FileRow]) -> str:
+    """The files that hold most of the saving, in a sentence, and a link to all files."""
+    whole = sum(row.saves for row in rows)
+    enough = sum(saved < SAVERS_SHARE * whole for saved in accumulate(it.saves for it in rows))
+    found = rows[: min(SAVERS_MAX, enough + 1)]
+    saved = sum(row.saves for row in found)
+    named = ", ".join(
+        f'<span class="mono">{_short(row.path)}</span> {size(row.saves)}' for row in found
+    )
+    hold = "holds" if len(found) == 1 else "hold"
+    return (
+        f"{counted(len(found), 'file')} of {len(rows):,} {hold} {percent(saved, whole)} of the "
+        f"saving: {named} ({kib(saved)} of {size(whole)}). "
+        '<a href="#files-head">All files</a>'
+    )
+
+
+def _short(path: str) -> str:
+    name = path.rpartition("/")[2]
+    return safe(name if len(name) <= NAME_MAX else f"{name[: NAME_MAX - 1]}…")
+
+
+def _pages_that_pay(rows: Sequence[FileRow], values: Sequence[Values]) -> str:
+    """The reason why the number of pages to store is not that of hot pages, in a sentence."""
+    paying = sum(len(worth) for worth in values)
+    hot = sum(
+        row.classes[page] is Temperature.HOT
+        for row, worth in zip(rows, values, strict=True)
+        for page in worth
+    )
+    idle = sum(row.hot for row in rows) - hot
+    pay = "page pays" if paying == 1 else "pages pay"
+    text = f"{paying:,} {pay}: {hot:,} hot and {paying - hot:,} seldom used."
+    if idle:
+        do, them = ("page does", "it") if idle == 1 else ("pages do", "them")
+        text += f" {idle:,} hot {do} not count: read() or a private copy used {them}."
+    return text
 
 
 def _big(name: str, difference: int, before: int, what: str) -> str:

@@ -70,10 +70,10 @@ def html_report(
     body = [
         *_top(profile, origin),
         "<main>",
-        *headline(profile, rows, base, curves),
+        *headline(profile, rows, values, base, curves),
         *trade_off(curves, base),
-        *timeline(profile, rows),
         *file_table(rows),
+        *timeline(profile, rows),
         *function_list(rows, found),
         *file_tree(rows),
         *file_maps(rows),

@@ -47,7 +47,7 @@ COLUMNS = (
     Column(
         "hot", 11, lambda row: f"{row.hot}, {percent(row.hot, row.pages)}", lambda row: row.hot
     ),
-    Column("RAM", 8, lambda row: size_text(row.ram), lambda row: row.ram),
+    Column("RAM now", 9, lambda row: size_text(row.ram), lambda row: row.ram),
     Column(
         "flash",
         9,

@@ -8,6 +8,7 @@ then.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -28,6 +29,10 @@ LEFT = 7
 """Cells to the left of the bars."""
 CELL_MAX = 12
 """Cells of one column at most, where there are few."""
+CLASSES = (Temperature.HOT, Temperature.WARM, Temperature.ONCE)
+"""Classes of used pages, from the lowest cell of a column."""
+COLUMNS_KEPT = 1024
+"""Columns whose cells are remembered from one line to the next."""
 OTHER_LINES = 5
 """Lines beside the bars: words, phases, losses, new pages, the axis."""
 
@@ -148,12 +153,12 @@ class TimelinePane(Widget, can_focus=True):
         most = max(column.used for column in self._columns) or 1
         label = f"{most:,}" if y == 0 else ""
         segments = [Segment(label[: LEFT - 1].rjust(LEFT - 1) + " ", base + Style(dim=True))]
-        # The lowest line shows every epoch that used a page at all.
-        level = most * (height - y - 0.5) / height if y < height - 1 else 0.0
+        above = height - 1 - y
         for column in self._columns:
             style, glyph = base, " "
-            if level < column.used:
-                kind = _class_at(column, level)
+            kinds = stack(column, most, height)
+            if above < len(kinds):
+                kind = kinds[above]
                 style, glyph = base + style_of(kind), CELLS[kind]
             segments.append(Segment(glyph * self._width, style))
         return segments
@@ -178,6 +183,27 @@ class TimelinePane(Widget, can_focus=True):
         at = self.cursor * self._width
         line = line.ljust(at + 1)
         return "epoch".ljust(LEFT) + line[:at] + "▲" + line[at + 1 :]
+
+
+@lru_cache(maxsize=COLUMNS_KEPT)
+def stack(column: TimeColumn, most: int, height: int) -> Sequence[Temperature]:
+    """The classes of a column's cells, from the lowest. `most`: pages of a column of `height`.
+
+    1. A cell has the class of the page at half its height, and the lowest that of the first page.
+    2. A class with pages that has no cell then takes one from the class with most cells.
+    3. Where no class has two, the column grows by a cell, up to its height.
+    """
+    levels = [0.0, *(most * (cell + 0.5) / height for cell in range(1, height))]
+    kinds = [_class_at(column, level) for level in levels if level < column.used]
+    counts = (column.hot, column.warm, column.once)
+    for kind, count in zip(CLASSES, counts, strict=True):
+        if count and kind not in kinds:
+            commonest = max(CLASSES, key=kinds.count)
+            if kinds.count(commonest) > 1:
+                kinds.remove(commonest)
+            if len(kinds) < height:
+                kinds.append(kind)
+    return sorted(kinds, key=CLASSES.index)
 
 
 def _class_at(column: TimeColumn, level: float) -> Temperature:

@@ -30,6 +30,10 @@ LEFT = 9
 """Cells to the left of the curve."""
 TEXT_LINES = 4
 """Lines of text above the curve."""
+KEYS = " ←→ less, more flash   x kernel   w write the plan"
+"""The last line."""
+KEYS_FROM = 9
+"""Lines of the pane from which the keys have room."""
 LABELS = 8
 """Labels of the axis at most."""
 
@@ -118,6 +122,10 @@ class WhatIfPane(Widget, can_focus=True):
             self.action_budget(round(STEPS * (at.x - LEFT) / (columns - 1)) - self._share)
 
     @property
+    def _has_keys(self) -> bool:
+        return self.size.height >= KEYS_FROM
+
+    @property
     def _columns(self) -> int:
         return max(2, self.size.width - LEFT - 2)
 
@@ -125,15 +133,27 @@ class WhatIfPane(Widget, can_focus=True):
         base, curve = self.rich_style, self.curve
         if y == 0:
             segments = self._who(base)
+        elif self._has_keys and y == self.size.height - 1:
+            segments = [Segment(KEYS, base + Style(dim=True))]
         elif curve is None or not curve.everything.pages:
-            why = self._told if curve is None and not self.kernel.maps_any_page else ""
-            text = f" {why or 'no page is worth its flash yet'}" if y == 1 else ""
+            text = f" {self._why_none}" if y == 1 else ""
             segments = [Segment(text, base + Style(dim=True))]
         elif y < TEXT_LINES:
             segments = [Segment(self._text(curve)[y - 1], base + Style(bold=True))]
         else:
             segments = self._bars(curve, y - TEXT_LINES, base)
         return Strip(segments).adjust_cell_length(self.size.width, base)
+
+    @property
+    def _why_none(self) -> str:
+        it = self._snapshot
+        if self.curve is None and not self.kernel.maps_any_page and isinstance(self._told, str):
+            why = self._told
+        elif it.unresolved:
+            why = "no verdict: the pages have no names"
+        else:
+            why = "" if it.curve and it.epoch else "no verdict yet"
+        return why or "no page is worth its flash yet"
 
     def _who(self, base: Style) -> list[Segment]:
         """Return the kernels, the chosen one marked."""
@@ -163,7 +183,7 @@ class WhatIfPane(Widget, can_focus=True):
 
     def _bars(self, curve: WhatIf, y: int, base: Style) -> list[Segment]:
         """Return one line of the plot: the saving at each budget, in eighths of a line."""
-        height = max(1, self.size.height - TEXT_LINES - 2)
+        height = max(1, self.size.height - TEXT_LINES - 2 - self._has_keys)
         marked = round((self._columns - 1) * self._share / STEPS)
         if y == height:
             # The budget must be visible without colours, too.

@@ -22,8 +22,8 @@ from tinyprof.wire.source import other_source
 
 SPARK_WIDTH = 24
 """Cells of the bars that show records a second."""
-ROOMY = 100
-"""Columns from which cold pages, and the share of each figure, have room."""
+ROOMY = 110
+"""Columns from which cold pages have room beside a loss."""
 TITLE_LEAST = 20
 """Cells of the title at least."""
 WORRYING = ("gaps", "overruns")
@@ -149,21 +149,17 @@ class StatusHeader(Widget):
             return [*segments, Segment(shown(it.unresolved), base + alarm())]
         hot, warm, once, _ = it.counts
         used = hot + warm + once
-        segments.append(Segment(f"used {used:,}{self._share(used)}", base))
+        of = f" of {it.image_pages:,}" if it.image_pages else ""
+        segments.append(Segment(f"used {used:,}{of}", base))
         for temperature, count in zip(Temperature, it.counts, strict=True):
             is_hot = temperature is Temperature.HOT
             if temperature is Temperature.COLD and self.size.width < ROOMY:
                 continue
             segments.append(Segment(" · ", base))
             segments.append(Segment(CELLS[temperature], base + style_of(temperature)))
-            share = self._share(count) if is_hot else ""
+            share = f", {percent(count, used)} of them" if is_hot and used else ""
             segments.append(Segment(f" {count:,} {temperature.value}{share}", base))
         return segments
-
-    def _share(self, count: int) -> str:
-        """Return the share of all pages of the image, if their number is known."""
-        pages = self._snapshot.image_pages
-        return f", {percent(count, pages)}" if pages else ""
 
     def _line(self, base: Style) -> Segments:
         """Return what was lost, by cause, and what nearly was."""

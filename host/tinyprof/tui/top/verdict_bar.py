@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -98,12 +99,15 @@ class VerdictBar(Widget):
         name, saved, cost, knee = self._table[0]
         # The line above says whether the figures are final. Here it has no room.
         style = Style(bold=True) if has_settled(self._snapshot.profile) else WARN
-        knee = knee.partition(",")[0]
-        text = f" {name}: RAM −{saved} · flash +{cost} · {KNEE} of it: +{knee}"
+        saved, knee = saved.partition(", ")[0], knee.partition(", ")[0]
+        when = "stop now" if self._when == NOW else self._when
+        text = f" {when}, {name}: RAM −{saved} · flash +{cost} · {KNEE} for +{knee}"
+        if cell_len(text) > self.size.width:
+            text = f" {name}: RAM −{saved} · flash +{cost} · {KNEE} for +{knee}"
         return [Segment(text, base + style)]
 
     def _row(self, y: int, base: Style) -> list[Segment]:
-        labels = (f" {self._when}", " saves RAM", " costs flash", f" {KNEE} of it for")
+        labels = (f" {self._when}", " saves RAM", " costs flash", f" {KNEE} of RAM for")
         final = has_settled(self._snapshot.profile)
         # Of a moment that is over, the label is what matters. Its colour says the rest.
         label = " not final yet" if y == 0 and not final and self._when == NOW else labels[y]
