@@ -313,15 +313,35 @@ static void gather_events(void)
 enum look {
 	TOUCH_PRESENT,
 	TOUCH_ACCESSED,
-	MAKE_IDLE,
 };
 
+static bool was_touched(const struct file *f, uint32_t page_id)
+{
+	for (int kind = TINYPROF_EXEC; kind < TINYPROF_FILE; kind++)
+		if (touches_has(f->volume, page_id, kind))
+			return true;
+	return false;
+}
+
+/*
+ * The flag is of the page, not of a mapping, so a page counts for each mapping
+ * that has it. It is made idle at once: an access in between would be lost. The
+ * mappings that come later see that it was touched in this epoch.
+ */
 static void look_at_page(const struct mapping *m, unsigned long page, uint64_t frame,
 			 enum look look)
 {
-	if (look == MAKE_IDLE)
-		proc_make_idle(frame);
-	else if (look == TOUCH_PRESENT || proc_is_accessed(frame))
+	const struct file *f = files_at(m->file);
+	bool touched = look == TOUCH_PRESENT;
+
+	if (look == TOUCH_ACCESSED) {
+		touched = proc_is_accessed(frame);
+		if (touched)
+			proc_make_idle(frame);
+		else
+			touched = was_touched(f, f->page_id + page_in_file(m, page));
+	}
+	if (touched)
 		touch(m, page, kind_of(m));
 }
 
@@ -352,7 +372,7 @@ static void look_at_process(const struct process *p, enum look look)
 	for (struct mapping *m = process_mapping(p, NULL); m; m = process_mapping(p, m))
 		look_at_pages(pagemap, m, look);
 	sys_close(pagemap);
-	if (look == MAKE_IDLE)
+	if (look == TOUCH_ACCESSED)
 		proc_flush(p->pid);
 }
 
@@ -367,16 +387,6 @@ static void look_at_all(enum look look)
 {
 	for (struct process *p = processes_next(NULL); p; p = processes_next(p))
 		look_at_process(p, look);
-}
-
-/*
- * The flag is of the page, not of a mapping, so a page counts for each mapping
- * that has it. All are asked before the first is made idle.
- */
-static void read_back(void)
-{
-	look_at_all(TOUCH_ACCESSED);
-	look_at_all(MAKE_IDLE);
 }
 
 /* Residency */
@@ -483,7 +493,7 @@ static long rearm(struct tinyprof_epoch *end)
 		if (nameless_waiting())
 			find_names();
 		if (source.rearm == WIRE_READ_BACK && recording && !was_read_back)
-			read_back();
+			look_at_all(TOUCH_ACCESSED);
 		was_read_back = true;
 		if (touches_waiting())
 			return -EAGAIN;
@@ -506,7 +516,7 @@ static long record(bool on)
 		rings_tell_touches(on);
 	}
 	if (source.rearm == WIRE_READ_BACK)
-		read_back();
+		look_at_all(TOUCH_ACCESSED);
 	if (on)
 		make_all_old();
 	else
