@@ -48,6 +48,7 @@ bool nameless_waiting(void)
 	return runs_used;
 }
 
+/* A folder, which has no path here, has pages as well, and is no file. */
 static void compare(uint32_t device, uint64_t inode, const char *path)
 {
 	struct event e = {
@@ -63,7 +64,8 @@ static void compare(uint32_t device, uint64_t inode, const char *path)
 			continue;
 		e.offset = runs[i].offset;
 		e.pages = runs[i].pages;
-		take_found(&e);
+		if (path)
+			take_found(&e);
 		runs[i--] = runs[--runs_used];
 	}
 }
@@ -76,20 +78,12 @@ static bool is_wanted(uint32_t device)
 	return false;
 }
 
-/* A folder has pages as well, and is no file. */
-static void forget(uint32_t device, uint64_t inode)
-{
-	for (uint32_t i = 0; i < runs_used; i++)
-		if (runs[i].inode == inode && runs[i].device == device)
-			runs[i--] = runs[--runs_used];
-}
-
 uint32_t nameless_find(void (*take)(const struct event *e))
 {
 	uint32_t lost = 0;
 
 	take_found = take;
-	if (runs_used && !proc_walk(is_wanted, compare, forget))
+	if (runs_used && !proc_walk(is_wanted, compare))
 		for (uint32_t i = 0; i < runs_used; i++)
 			lost += runs[i].pages;
 	runs_used = 0;

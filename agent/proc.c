@@ -296,7 +296,6 @@ static char *path_to(const struct dirent *entry)
 static struct visitor {
 	bool (*wanted)(uint32_t device);
 	void (*take)(uint32_t device, uint64_t inode, const char *path);
-	void (*folder)(uint32_t device, uint64_t inode);
 } visitor;
 
 static void visit(const struct dirent *entry, const char *root)
@@ -304,12 +303,11 @@ static void visit(const struct dirent *entry, const char *root)
 	uint32_t device = walk.at[walk.depth - 1].device;
 	char *end = path_to(entry);
 
-	if (end && entry->type == REGULAR)
-		visitor.take(device, entry->inode, root);
-	if (!end || entry->type != DIRECTORY)
+	if (!end || (entry->type != REGULAR && entry->type != DIRECTORY))
 		return;
-	visitor.folder(device, entry->inode);
-	enter(end, visitor.wanted);
+	visitor.take(device, entry->inode, entry->type == REGULAR ? root : NULL);
+	if (entry->type == DIRECTORY)
+		enter(end, visitor.wanted);
 }
 
 /* A part of the last folder's list; true: that was all of it. */
@@ -338,14 +336,13 @@ static bool visit_some(const char *root)
 }
 
 bool proc_walk(bool (*wanted)(uint32_t device),
-	       void (*take)(uint32_t device, uint64_t inode, const char *path),
-	       void (*folder)(uint32_t device, uint64_t inode))
+	       void (*take)(uint32_t device, uint64_t inode, const char *path))
 {
 	uint32_t began = sys_now_ms();
 	bool whole = true;
 	char *root;
 
-	visitor = (struct visitor){ .wanted = wanted, .take = take, .folder = folder };
+	visitor = (struct visitor){ .wanted = wanted, .take = take };
 	/* What is behind the link, which is itself no folder. */
 	path_of(walk.path, 1, "/root", "/.");
 	for (root = walk.path; root[2];)

@@ -44,14 +44,13 @@ bool proc_file_size(uint32_t pid, const char *path, uint32_t *size);
 /*
  * Calls take for each regular file that process 1 sees on the device of its root, or
  * on one for which wanted is true. A folder on another device is not entered, nor
- * one PROC_DEPTH below the root. Calls folder for each folder. Returns false where it
- * ended after PROC_WALK_MS, since nobody empties a ring meanwhile.
+ * one PROC_DEPTH below the root. A folder itself is taken with path NULL. Returns
+ * false where it ended after PROC_WALK_MS, since nobody empties a ring meanwhile.
  */
 #define PROC_DEPTH	24
 #define PROC_WALK_MS	200
 bool proc_walk(bool (*wanted)(uint32_t device),
-	       void (*take)(uint32_t device, uint64_t inode, const char *path),
-	       void (*folder)(uint32_t device, uint64_t inode));
+	       void (*take)(uint32_t device, uint64_t inode, const char *path));
 
 /* Opens a process's "/maps", "/pagemap", "/root" and path. Negative: an errno. */
 int proc_open(uint32_t pid, const char *name, const char *path, int flags);

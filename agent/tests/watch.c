@@ -160,10 +160,8 @@ bool proc_file_size(uint32_t pid, const char *path, uint32_t *bytes)
 }
 
 bool proc_walk(bool (*wanted)(uint32_t device),
-	       void (*take)(uint32_t found_on, uint64_t inode, const char *path),
-	       void (*folder)(uint32_t found_on, uint64_t inode))
+	       void (*take)(uint32_t found_on, uint64_t inode, const char *path))
 {
-	(void)folder;
 	for (size_t i = 0; i < named_used; i++)
 		if (wanted(named[i].device))
 			take(named[i].device, named[i].inode, named[i].path);
