@@ -10,13 +10,12 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinyprof.wire.ports.lock import FOLDER, lock_owner, lock_path
+
 PROC = Path("/proc")
-LOCKS = Path("/var/lock")
 PROCESSES_MAX = 1 << 16
 LISTED_MAX = 8
 """Holders that are listed."""
-
-_LOCK_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +71,9 @@ def _name_of(process: Path) -> str:
     return "?"
 
 
-def lock_file_of(port: str, locks: Path = LOCKS) -> tuple[Path, int] | None:
-    """The lock file of another program for this port (LCK..ttyACM0), and the process that it
-    names. None: there is none, or its process has ended."""
-    path = locks / f"LCK..{Path(port).name}"
-    try:
-        with path.open("rb") as file:
-            pid = int(file.read(_LOCK_BYTES).split()[0])
-    except (OSError, ValueError, IndexError):
-        return None
-    alive = 0 < pid < 1 << 22 and (PROC / str(pid)).exists()
-    return (path, pid) if alive else None
+def lock_file_of(port: str, locks: Path = FOLDER) -> tuple[Path, int] | None:
+    """The lock file of a program for this port (LCK..ttyACM0), and the process that it names.
+    None: there is none, or its process has ended."""
+    path = lock_path(Path(port).name, locks)
+    pid = lock_owner(path)
+    return (path, pid) if pid else None

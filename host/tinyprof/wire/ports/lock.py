@@ -15,9 +15,28 @@ from pathlib import Path
 from tinyprof.text import shown
 from tinyprof.wire.ports.link import LinkError
 
-FOLDER = Path("/run/lock")
+FOLDER = Path("/var/lock")
 SIZE_MAX = 64
 """Bytes of a lock file that are read: it is anybody's file."""
+
+
+def lock_path(device: str, folder: Path = FOLDER) -> Path:
+    """The lock file of a device, by its name without a folder."""
+    return folder / f"LCK..{device}"
+
+
+def lock_owner(path: Path) -> int | None:
+    """The process that has a lock, if it still runs."""
+    pid = _written(path)
+    if not pid:
+        return None
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return None
+    except PermissionError:
+        pass
+    return pid
 
 
 class PortLock:
@@ -25,8 +44,9 @@ class PortLock:
     has it."""
 
     def __init__(self, device: str, folder: Path = FOLDER) -> None:
-        self._path: Path | None = folder / f"LCK..{device}"
-        if owner := _owner(self._path):
+        self._path: Path | None = lock_path(device, folder)
+        owner = lock_owner(self._path)
+        if owner and owner != os.getpid():
             raise LinkError(
                 f"{device} is locked by {_name(owner)} (process {owner})",
                 f"end that program first; its lock is {self._path}",
@@ -69,20 +89,6 @@ def _written(path: Path) -> int | None:
     # Some write their name and user behind it.
     pid = words[0] if words else b""
     return int(pid) if pid.isdigit() and len(pid) <= 10 else None
-
-
-def _owner(path: Path) -> int | None:
-    """The process that has the lock, if it still runs and is not this one."""
-    pid = _written(path)
-    if not pid or pid == os.getpid():
-        return None
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return None
-    except PermissionError:
-        pass
-    return pid
 
 
 def _name(pid: int) -> str:
