@@ -16,6 +16,13 @@ KEPT = 32
 """Added to the type of a frame that the target keeps."""
 
 
+def kinds_of(line: Line) -> list[int]:
+    """The type of each frame that arrived, repeated ones included."""
+    return [
+        msgpack.unpackb(cobs.decode(run)[:-4])[0] for run in line.arrived.split(b"\0")[:-1] if run
+    ]
+
+
 @pytest.fixture
 def running(target: Target, line: Line) -> Line:
     target.tracer.mount(0, Volume(1, recording=True))
@@ -33,11 +40,7 @@ def test_requests_that_waited_for_the_agent_are_answered_once(
     target.thaw()
     # The first may have been made before.
     running.until(lambda: len(running.of(Status)) >= 2)
-    kinds = [
-        msgpack.unpackb(cobs.decode(run)[:-4])[0]
-        for run in running.arrived.split(b"\0")[:-1]
-        if run
-    ]
+    kinds = kinds_of(running)
     assert kinds.count(MessageType.BEGIN) == 1
 
 
@@ -61,8 +64,6 @@ def test_a_target_that_waits_for_a_host_begins_by_itself_and_keeps_every_frame(
     target.tracer.appear()
     target.start(TINYPROF_WAIT="1")
     line.until(lambda: bool(line.of(Status)))
-    kinds = [
-        msgpack.unpackb(cobs.decode(run)[:-4])[0] for run in line.arrived.split(b"\0")[:-1] if run
-    ]
+    kinds = kinds_of(line)
     assert kinds[0] == MessageType.BEGIN
     assert all(kind >= KEPT for kind in kinds[1:])

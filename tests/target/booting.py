@@ -52,6 +52,14 @@ def board(*words: str | Path) -> str:
     return run.stdout.splitlines()[-1]
 
 
+def build_agent(folder: Path, cross: str) -> Path:
+    """The agent with all sources, built in a folder by the compiler of that prefix."""
+    nolibc = Path(board("source")) / "tools/include/nolibc"
+    words = [f"CROSS_COMPILE={cross}", f"NOLIBC={nolibc}", f"O={folder}"]
+    subprocess.run(["make", "-s", "-C", ROOT / "agent", "target", *words], check=True)
+    return folder / "tinyprof-agent"
+
+
 def boot(image: Path, *words: str) -> str:
     """Boot until the guest reboots; what it printed on its console."""
     run = subprocess.run(

@@ -8,12 +8,10 @@ import subprocess
 from pathlib import Path
 
 from support.debian_files import unpacked
-from target.booting import BOARD, ROOT, TIMEOUT, TINYPROF, board
+from target.booting import BOARD, TIMEOUT, TINYPROF, build_agent
 from target.test_arm64_patched import CROSS_GCC
-from target.witness import build_witness, touched_offsets
+from target.witness import build_witness, missed_and_wrong, touched_pages
 from tinyprof.cli.opening import open_profile
-from tinyprof.cramfs.format import EntryKind
-from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 
@@ -43,11 +41,8 @@ def root_of(folder: Path) -> Path:
         (top / name).mkdir(exist_ok=True)
     (top / "bin/sh").symlink_to("busybox")
     (top / "sbin/init").write_text(INIT)
-    nolibc = Path(board("source")) / "tools/include/nolibc"
-    cross = f"CROSS_COMPILE={CROSS_GCC.removesuffix('gcc')}"
-    made: list[str | Path] = ["make", "-s", "-C", ROOT / "agent", "target", cross]
-    subprocess.run([*made, f"NOLIBC={nolibc}", f"O={folder}"], check=True)
-    shutil.copy(folder / "tinyprof-agent", top / AGENT[1:])
+    agent = build_agent(folder, CROSS_GCC.removesuffix("gcc"))
+    shutil.copy(agent, top / AGENT[1:])
     for name in ("sbin/init", AGENT[1:]):
         (top / name).chmod(0o755)
     return top
@@ -71,23 +66,9 @@ def recorded_pages(top: Path, folder: Path) -> set[tuple[str, int]]:
 def test_what_a_boot_touches_is_recorded_on_a_stock_arm64_kernel(tmp_path: Path) -> None:
     top = root_of(tmp_path)
     recorded = {page for page in recorded_pages(top, tmp_path) if page[0] != AGENT}
-    tree = Tree.from_directory(top)
-    everything = {node.path: range(node.pages) for node in tree.files() if node.pages}
-    image = tmp_path / "uncompressed"
-    image.write_bytes(write_image(tree, everything, WriteOptions()).image)
     witness = build_witness(tmp_path / "witness", qemu="qemu-system-aarch64")
-    offsets = touched_offsets(witness, image, *STOCK)
-    names: dict[int, list[tuple[str, int]]] = {}
-    parsed = read_image(image.read_bytes())
-    for entry in parsed.entries:
-        if entry.kind is EntryKind.FILE:
-            for page, block in enumerate(parsed.blocks(entry)):
-                names.setdefault(block.offset, []).append((entry.path, page))
-    touched = [names[at] for at in offsets if at in names]
-    missed = [group[0] for group in touched if not recorded.intersection(group)]
-    wrong = recorded.difference(*touched)
-    print(f"touched {len(touched)}, recorded {len(recorded)}")
-    print(f"missed {len(missed)}: {sorted(missed)[:20]}")
-    print(f"wrong {len(wrong)}: {sorted(wrong)[:20]}")
+    tree = Tree.from_directory(top)
+    touched = touched_pages(witness, tree, tmp_path / "uncompressed", *STOCK)
+    missed, _ = missed_and_wrong(touched, recorded)
     assert len(touched) > 300
     assert len(missed) <= 0.01 * len(touched)

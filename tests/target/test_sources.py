@@ -16,12 +16,11 @@ from target.booting import (
     BOARD,
     KERNELS,
     PATTERN,
-    ROOT,
     TIMEOUT,
     TINYPROF,
     Demo,
     Recording,
-    board,
+    build_agent,
     pattern_image,
     record,
 )
@@ -189,17 +188,7 @@ def native_image(
     guest = folder / name
     flags = ["-Wall", "-Wextra", "-Werror", "-O2", "-static"]
     subprocess.run([compiler, *flags, "-o", guest, GUEST / f"{name}.c"], check=True)
-    nolibc = Path(board("source")) / "tools/include/nolibc"
-    made: list[str | Path] = [
-        "make",
-        "-s",
-        "-C",
-        ROOT / "agent",
-        "target",
-        f"CROSS_COMPILE={cross}",
-    ]
-    subprocess.run([*made, f"NOLIBC={nolibc}", f"O={folder}"], check=True)
-    agent = {"sbin/tinyprof-agent": folder / "tinyprof-agent"}
+    agent = {"sbin/tinyprof-agent": build_agent(folder, cross)}
     return pattern_image(folder, guest, [], agent, pattern)
 
 

@@ -13,9 +13,16 @@ import subprocess
 from pathlib import Path
 
 from target.booting import BOARD
+from tinyprof.cramfs.format import EntryKind
+from tinyprof.cramfs.reading.reader import read_image
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 
 SOURCE = Path(__file__).with_name("witness.c")
 QEMU = "qemu-system-arm"
+
+FilePage = tuple[str, int]
+"""A path, and the number of a page."""
 
 
 def build_witness(folder: Path, source: Path = SOURCE, qemu: str = QEMU) -> Path:
@@ -49,3 +56,31 @@ def watched(witness: Path, image: Path, *words: str) -> str:
     run = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert run.returncode == 0, run.stderr.decode(errors="replace")
     return (witness / "seen").read_text()
+
+
+def touched_pages(witness: Path, tree: Tree, image: Path, *words: str) -> list[set[FilePage]]:
+    """Boot a tree with every page stored in place; the pages that were touched, each under all of
+    its names. Pages of the same bytes are one in the image: which of them was meant, the witness
+    cannot tell."""
+    everything = {node.path: range(node.pages) for node in tree.files() if node.pages}
+    image.write_bytes(write_image(tree, everything, WriteOptions()).image)
+    offsets = touched_offsets(witness, image, *words)
+    names: dict[int, set[FilePage]] = {}
+    parsed = read_image(image.read_bytes())
+    for entry in parsed.entries:
+        if entry.kind is EntryKind.FILE:
+            for page, block in enumerate(parsed.blocks(entry)):
+                names.setdefault(block.offset, set()).add((entry.path, page))
+    return [names[at] for at in offsets if at in names]
+
+
+def missed_and_wrong(
+    touched: list[set[FilePage]], recorded: set[FilePage]
+) -> tuple[list[FilePage], list[FilePage]]:
+    """The touched pages that were not recorded, and the recorded ones that were not touched."""
+    missed = sorted(min(names) for names in touched if not recorded & names)
+    wrong = sorted(recorded.difference(*touched))
+    print(f"touched {len(touched)}, recorded {len(recorded)}")
+    print(f"missed {len(missed)}: {missed[:20]}")
+    print(f"wrong {len(wrong)}: {wrong[:20]}")
+    return missed, wrong
