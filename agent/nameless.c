@@ -10,6 +10,7 @@ static struct run {
 	uint64_t inode;
 	uint32_t device;
 	uint32_t offset, pages;
+	bool due;			/* it has waited for one look already */
 } runs[NAMELESS_MAX];
 static uint32_t runs_used;
 
@@ -60,7 +61,7 @@ static void compare(uint32_t device, uint64_t inode, const char *path)
 	};
 
 	for (uint32_t i = 0; i < runs_used; i++) {
-		if (runs[i].inode != inode || runs[i].device != device)
+		if (!runs[i].due || runs[i].inode != inode || runs[i].device != device)
 			continue;
 		e.offset = runs[i].offset;
 		e.pages = runs[i].pages;
@@ -73,19 +74,39 @@ static void compare(uint32_t device, uint64_t inode, const char *path)
 static bool is_wanted(uint32_t device)
 {
 	for (uint32_t i = 0; i < runs_used; i++)
-		if (runs[i].device == device)
+		if (runs[i].due && runs[i].device == device)
 			return true;
 	return false;
 }
 
-uint32_t nameless_find(void (*take)(const struct event *e))
+/* Forgets what is due. Returns its pages. */
+static uint32_t forget_due(void)
 {
-	uint32_t lost = 0;
+	uint32_t pages = 0;
 
+	for (uint32_t i = 0; i < runs_used; i++) {
+		if (!runs[i].due)
+			continue;
+		pages += runs[i].pages;
+		runs[i--] = runs[--runs_used];
+	}
+	return pages;
+}
+
+uint32_t nameless_find(void (*take)(const struct event *e), bool all)
+{
+	bool whole = true, any = false;
+	uint32_t left;
+
+	for (uint32_t i = 0; i < runs_used; i++) {
+		runs[i].due |= all;
+		any |= runs[i].due;
+	}
 	take_found = take;
-	if (runs_used && !proc_walk(is_wanted, compare))
-		for (uint32_t i = 0; i < runs_used; i++)
-			lost += runs[i].pages;
-	runs_used = 0;
-	return lost;
+	if (any)
+		whole = proc_walk(is_wanted, compare);
+	left = forget_due();
+	for (uint32_t i = 0; i < runs_used; i++)
+		runs[i].due = true;
+	return whole ? 0 : left;
 }

@@ -231,9 +231,9 @@ static void take_named(const struct event *e)
 		untraced += (uint32_t)e->pages;
 }
 
-static void find_names(void)
+static void find_names(bool all)
 {
-	uint32_t cut = nameless_find(take_named);
+	uint32_t cut = nameless_find(take_named, all);
 
 	untraced += cut;
 	/* A tree that is too large is not walked through all the time. */
@@ -489,9 +489,6 @@ static long rearm(struct tinyprof_epoch *end)
 		return -ENOENT;
 	}
 	if (!(has_ended & bit)) {
-		/* What was read in this epoch belongs to it. */
-		if (nameless_waiting())
-			find_names();
 		if (source.rearm == WIRE_READ_BACK && recording && !was_read_back)
 			look_at_all(TOUCH_ACCESSED);
 		was_read_back = true;
@@ -512,7 +509,7 @@ static long record(bool on)
 	/* What was touched until now belongs to what was wanted until now. */
 	if (source.tracer == WIRE_EVENTS) {
 		gather_events();
-		find_names();
+		find_names(true);
 		rings_tell_touches(on);
 	}
 	if (source.rearm == WIRE_READ_BACK)
@@ -620,7 +617,7 @@ static void look_for_processors(void)
 static void look_for_names(void)
 {
 	if (nameless_waiting() && sys_now_ms() - named >= names_pause && touches_room() > ROOM_MIN)
-		find_names();
+		find_names(false);
 }
 
 bool watch_gather(void)
