@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""Debian's source packages, as this machine's own suites have them: names in, folders out.
+
+A Debian machine need not list sources. So apt gets a list of its own, made of the machine's.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from qemu_board.errors import BoardError
+from qemu_board.packages import need
+
+INDEX = "$(REPO_URI) $(RELEASE) $(COMPONENT)"
+"""What `apt-get indextargets` prints of each list of the machine."""
+
+
+def fetch_sources(names: Sequence[str], folder: Path) -> dict[str, Path]:
+    """Fetch and unpack source packages; the folder of each by its name. Raises BoardError."""
+    need("apt", "dpkg-dev")
+    for part in ("lists/partial", "archives/partial"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    listed = folder / "sources.list"
+    listed.write_text("".join(f"deb-src {line}\n" for line in _suites()))
+    apt = [
+        "apt-get",
+        "-q",
+        f"-oDir::Etc::SourceList={listed}",
+        "-oDir::Etc::SourceParts=-",
+        f"-oDir::State::Lists={folder / 'lists'}",
+        f"-oDir::Cache={folder}",
+        "-oAcquire::Retries=3",
+        "-oAPT::Sandbox::User=root",
+    ]
+    _run([*apt, "update"], folder)
+    found = {}
+    for name in names:
+        package = folder / name
+        package.mkdir()
+        _run([*apt, "source", name], package)
+        found[name] = next(path for path in package.iterdir() if path.is_dir())
+    return found
+
+
+def _suites() -> list[str]:
+    """The machine's suites: URI, suite, component."""
+    lines = _run(["apt-get", "indextargets", "--format", INDEX], Path("/"))
+    return sorted({line for line in lines.splitlines() if line.endswith(" main")})
+
+
+def _run(command: list[str], folder: Path) -> str:
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if run.returncode:
+        said = [line for line in run.stderr.splitlines() if line.startswith("E:")]
+        raise BoardError(
+            f"cannot fetch sources: {said[0] if said else run.stderr.strip()[-200:]}",
+            "check the network, try again",
+        )
+    return run.stdout
