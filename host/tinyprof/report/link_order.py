@@ -11,7 +11,18 @@ from typing import Any
 from tinyprof.plan.ordering.bound import Bound
 from tinyprof.plan.ordering.order import CLASSES
 from tinyprof.plan.ordering.tree import LinkOrder
-from tinyprof.tables.columns import ROWS_SHOWN, more, pages_kib, percent, table, wrapped
+from tinyprof.plan.planner import Plan
+from tinyprof.tables.columns import (
+    ROWS_SHOWN,
+    kib,
+    more,
+    pages_kib,
+    percent,
+    signed_kib,
+    signed_percent,
+    table,
+    wrapped,
+)
 from tinyprof.text import counted
 
 GONE_SHOWN = 3
@@ -121,3 +132,36 @@ def bound_lines(bounds: Sequence[Bound], *, verbose: bool = False) -> Iterator[s
     yield from table(("at most", "used", "left", "file"), rows)
     if len(shown) < len(worth):
         yield more(len(worth) - len(shown), "file")
+
+
+def ordered_document(plan: Plan, ordered: Plan, denser: Sequence[Bound]) -> dict[str, Any]:
+    """The field `ordered` of `tinyprof plan --json`: a plan as it is, and as it would be."""
+    figures = {name: after for name, _, after in _ordered_figures(plan, ordered)}
+    programs = [{"path": it.path, "used": it.used, "left": it.least} for it in denser]
+    return {"ordered": {"programs": programs, **figures}}
+
+
+def ordered_lines(plan: Plan, ordered: Plan, denser: Sequence[Bound]) -> Iterator[str]:
+    """What would be if programs were ordered: their pages, and the figures of both plans."""
+    yield from wrapped("as if a linker order left these programs so many used pages:")
+    rows = [(f"{it.used:,}", f"{it.least:,}", it.path) for it in denser]
+    yield from table(("used", "ordered", "file"), rows)
+    words = {
+        "image": "image",
+        "page_cache_before": "page cache, nothing in place",
+        "page_cache": "page cache, planned",
+        "steady": "page cache, planned, steady state",
+    }
+    changes = [
+        (kib(old), kib(new), signed_kib(new - old), signed_percent(new - old, old), words[name])
+        for name, old, new in _ordered_figures(plan, ordered)
+    ]
+    yield from table(("as it is", "ordered", "change", "", "KiB"), changes)
+
+
+def _ordered_figures(plan: Plan, ordered: Plan) -> list[tuple[str, int, int]]:
+    """The name, the bytes as planned, and the bytes with ordered programs, of each figure."""
+    names = ("image", "page_cache_before", "page_cache", "steady")
+    return [
+        (name, getattr(plan.prediction, name), getattr(ordered.prediction, name)) for name in names
+    ]

@@ -435,3 +435,70 @@ def test_align_refuses_what_is_no_object(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "a.txt: no object file and no archive" in done.stderr
     assert (tmp_path / "a.txt").read_text() == "hello"
+
+
+def planned(tree: Path, profile: Path, *words: str) -> dict[str, Any]:
+    run = tinyprof("plan", tree, "-q", "-p", profile, "--kernel", "patched", "--json", *words)
+    assert run.returncode == 0, run.stderr
+    document: dict[str, Any] = json.loads(run.stdout)
+    return document
+
+
+def test_a_plan_tells_what_an_order_would_save_before_there_is_one(bench: Bench) -> None:
+    folder = bench.folder
+    orders = json.loads(bench.order("aligned", "ld", "--json").stdout)["programs"]
+    left = next(it["pages_ordered"] for it in orders if it["path"] == PATH)
+    said = planned(folder / "plain", folder / "plain.tprof", "--ordered", f"{PATH}={left}")
+    made = folder / f"whatif{PATH}"
+    made.parent.mkdir(parents=True)
+    link(bench.objects, made, "-fuse-ld=bfd", f"-Wl,-T,{bench.file('ld')}")
+    really = planned(
+        folder / "whatif", bench.profile("whatif", played_profile(made, PATH, SOURCE))
+    )
+    foretold = said["ordered"]["page_cache_before"]
+    # The order begins anywhere on a page.
+    assert abs(foretold - really["prediction"]["page_cache_before"]) <= 2 * 4096
+    assert foretold < 0.65 * said["prediction"]["page_cache_before"]
+    assert said["ordered"]["image"] < said["prediction"]["image"]
+
+
+def test_without_a_number_a_plan_takes_the_fewest_pages_that_symbols_allow(bench: Bench) -> None:
+    words = ("plan", bench.folder / "plain", "-q", "-p", bench.folder / "plain.tprof")
+    run = tinyprof(*words, "--ordered", PATH)
+    assert run.returncode == 0, run.stderr
+    said = planned(bench.folder / "plain", bench.folder / "plain.tprof", "--ordered", PATH)
+    programs = said["ordered"]["programs"]
+    assert f"{programs[0]['left']}  {PATH}" in run.stdout
+    assert 0 < programs[0]["left"] < programs[0]["used"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["--ordered", f"{PATH}=many"], 2, "many is no number of pages"),
+        (["--ordered", f"{PATH}=0"], 2, "0 is no number of pages"),
+        (["--ordered", PATH, "--curve"], 2, "exclude one another"),
+        (["--ordered", "/nothing"], 1, "no used pages of such a file"),
+    ],
+)
+def test_a_program_that_cannot_be_planned_as_ordered_is_one_line(
+    bench: Bench, words: list[str], code: int, told: str
+) -> None:
+    run = tinyprof(
+        "plan", bench.folder / "plain", "-q", "-p", bench.folder / "plain.tprof", *words
+    )
+    assert run.returncode == code
+    assert told in run.stderr
+
+
+def test_a_stripped_program_needs_a_number_of_pages(tmp_path: Path, bench: Bench) -> None:
+    program = tmp_path / f"tree{PATH}"
+    program.parent.mkdir(parents=True)
+    program.write_bytes(bench.plain.read_bytes())
+    profile = tmp_path / "it.tprof"
+    profile.write_text(json.dumps(played_profile(program, PATH, SOURCE)))
+    subprocess.run(["strip", program], check=True)
+    run = tinyprof("plan", tmp_path / "tree", "-q", "-p", profile, "--ordered", PATH)
+    assert run.returncode == 1
+    assert "no symbols of it are known" in run.stderr
+    assert "no used pages" not in run.stderr

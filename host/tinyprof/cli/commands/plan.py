@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -24,9 +24,13 @@ from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.compressor import CompressorName, default_compressor
 from tinyprof.cramfs.writing.writer import WriteOptions
 from tinyprof.disk import refuse_inputs, refuse_inside
+from tinyprof.errors import TinyprofError
+from tinyprof.plan.ordering.bound import Bound, as_if_ordered, bounds
 from tinyprof.plan.plan_file import dump_plan
 from tinyprof.plan.planner import Budget, BudgetError, Plan, Planner
+from tinyprof.profile.model import FileUse, NamedRange, Profile
 from tinyprof.report.html.svg import curve_picture
+from tinyprof.report.link_order import ordered_document, ordered_lines
 from tinyprof.report.plans import (
     KNEE,
     curve_document,
@@ -35,7 +39,8 @@ from tinyprof.report.plans import (
     plan_document,
     plan_lines,
 )
-from tinyprof.rootfs.match import Match, match
+from tinyprof.rootfs.landmarks import read_symbols
+from tinyprof.rootfs.match import FoundFile, Match, match
 from tinyprof.segments.split_tree import Prices, Splitting
 from tinyprof.text import shown
 
@@ -101,6 +106,13 @@ BYTES = Bytes()
     is_flag=True,
     help="Show the RAM that flash saves, for budgets from nothing to all.",
 )
+@click.option(
+    "--ordered",
+    metavar="PATH[=PAGES]",
+    multiple=True,
+    help="Tell too what would be if 'tinyprof order' had laid out this program on PAGES used "
+    "pages.  [default: the fewest that its symbols allow]",
+)
 @click.option("--svg", type=FILE, help="With --curve: write the curve to this file, as a picture.")
 @MAX_STALE
 @click.option(
@@ -131,6 +143,7 @@ def command(
     save_ram: int | None,
     today: int | None,
     curve: bool,
+    ordered: tuple[str, ...],
     svg: Path | None,
     max_stale: float | None,
     level: int,
@@ -144,40 +157,101 @@ def command(
     _check(limits, curve, output, svg)
     if today is not None and (curve or not today):
         raise click.UsageError("--compare-size takes the bytes of one image, and no --curve")
+    wanted = _ordered_programs(ordered, curve)
     how = _splitting(kernel, max_runs, processes, splitting)
     for path in filter(None, (output, svg)):
         refuse_inputs(path, profiles)
         refuse_inside(path, rootfs)
     tree = Tree.from_directory(rootfs, squash=squash)
-    found = _found(profiles, tree, processes)
+    profile = open_profile(profiles, tree=tree)
+    found = _found(profile, tree, processes)
     check_stale(found, max_stale)
+    denser = _denser(profile, found, wanted)
     options = WriteOptions(
         level=level,
         kernel=kernel or ("mainline" if splitting else "patched"),
         compressor=chosen_compressor(compressor),
     )
-    with contextlib.closing(open_cache(level, compressor=options.compressor)) as cache:
-        with contextlib.closing(Bar("packing")) as bar:
-            planner = Planner(tree, found, options, cache, splitting=how, progress=bar)
-        plans = _curve(planner) if curve else [planner.plan(Budget(*limits))]
-        cache.save()
+    plans = _plans(tree, found, options, how, None if curve else Budget(*limits), denser)
     if output:
         write_result(output, dump_plan(plans[0].pages, options.kernel).encode("ascii"))
     if svg:
         write_result(svg, curve_picture(curve_points(plans)).encode())
-    _show(plans, curve, today, options, verbose=verbose, as_json=as_json)
+    _show(plans, curve, today, options, denser, verbose=verbose, as_json=as_json)
     # A share of stale pages that the user allowed is nothing to look at.
     stale = found.counts.unmatched and max_stale is None
     return Exit.LOSS_OR_STALE if stale else Exit.OK
 
 
-def _found(profiles: Sequence[Path], tree: Tree, processes: int | None) -> Match:
+def _plans(
+    tree: Tree,
+    found: Match,
+    options: WriteOptions,
+    how: Splitting | None,
+    budget: Budget | None,
+    denser: Sequence[Bound],
+) -> list[Plan]:
+    """The plan for a budget, and behind it the one with `denser` programs if there are any; a
+    curve of plans without a budget."""
+    with contextlib.closing(open_cache(options.level, compressor=options.compressor)) as cache:
+        with contextlib.closing(Bar("packing")) as bar:
+            planner = Planner(tree, found, options, cache, splitting=how, progress=bar)
+        plans = [planner.plan(budget)] if budget else _curve(planner)
+        if budget and denser:
+            as_if = as_if_ordered(found, {it.path: it.least for it in denser})
+            planner = Planner(tree, as_if, options, cache, splitting=how)
+            plans.append(planner.plan_or_nothing(budget))
+        cache.save()
+    return plans
+
+
+def _found(profile: Profile, tree: Tree, processes: int | None) -> Match:
     """The profile's pages in the tree. Names on stderr the files that have changed."""
-    found = match(open_profile(profiles, tree=tree), tree)
+    found = match(profile, tree)
     if processes is not None:
         found = found.with_processes(processes)
     show_match(found)
     return found
+
+
+def _ordered_programs(words: Sequence[str], curve: bool) -> dict[str, int | None]:
+    """The paths and numbers of pages of --ordered. Raises click.UsageError."""
+    if words and curve:
+        raise click.UsageError("--ordered and --curve exclude one another")
+    programs: dict[str, int | None] = {}
+    for text in words:
+        path, equals, pages = text.partition("=")
+        if equals and not (pages.isdecimal() and len(pages) < 10 and int(pages)):
+            raise click.UsageError(f"--ordered {text}: {pages or 'nothing'} is no number of pages")
+        programs[path] = int(pages) if equals else None
+    return programs
+
+
+def _denser(profile: Profile, found: Match, wanted: Mapping[str, int | None]) -> list[Bound]:
+    """The programs that are to be planned as if they were ordered. Raises TinyprofError for one
+    that the profile does not have, or of which no symbols are known."""
+    nodes = {file.node.path: file for file in found.files}
+    known = {it.path: it for it in bounds(profile, lambda file: _symbols(file, nodes))}
+    denser = []
+    for path, pages in wanted.items():
+        if path not in nodes:
+            raise TinyprofError(f"--ordered {path}: no used pages of such a file", "see 'report'")
+        used = sum(use.mapped is not None for use in nodes[path].uses.values())
+        if pages is None and path not in known:
+            raise TinyprofError(
+                f"--ordered {path}: no symbols of it are known",
+                "name its pages, or keep its symbols with 'tinyprof profile --symbols'",
+            )
+        least = known[path].least if pages is None else pages
+        denser.append(Bound(path, used, min(least, used)))
+    return denser
+
+
+def _symbols(file: FileUse, nodes: Mapping[str, FoundFile]) -> Sequence[NamedRange]:
+    """The symbols that the profile keeps of a file, else those in the tree."""
+    if file.symbols or file.path not in nodes:
+        return file.symbols
+    return read_symbols(nodes[file.path].node.content())
 
 
 def _check(
@@ -235,15 +309,19 @@ def _show(
     curve: bool,
     today: int | None,
     options: WriteOptions,
+    denser: Sequence[Bound],
     *,
     verbose: bool,
     as_json: bool,
 ) -> None:
     if as_json:
         document = curve_document(plans) if curve else plan_document(plans[0], today)
+        document |= ordered_document(plans[0], plans[-1], denser) if denser else {}
         compressor = options.compressor or default_compressor()
         document["compressor"] = compressor_fields(compressor, options.level, options.zopfli)
         click.echo(json.dumps(document))
         return
     for line in curve_lines(plans) if curve else plan_lines(plans[0], today, verbose=verbose):
+        click.echo(shown(line))
+    for line in ordered_lines(plans[0], plans[-1], denser) if denser else ():
         click.echo(shown(line))

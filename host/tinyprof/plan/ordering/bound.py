@@ -9,12 +9,13 @@ page without a symbol stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from tinyprof.pages import PAGE_SIZE, pages_in
-from tinyprof.profile.model import FileUse, NamedRange, Profile
+from tinyprof.profile.model import FileUse, NamedRange, PageUse, Profile
 from tinyprof.rootfs.landmarks import LANDMARK
+from tinyprof.rootfs.match import FoundFile, Match
 
 SymbolsOf = Callable[[FileUse], Sequence[NamedRange]]
 
@@ -60,3 +61,26 @@ def least_pages(symbols: Iterable[NamedRange], pages: set[int]) -> int:
     # Between its ends a function fills its pages. A page without a symbol counts whole too.
     whole = len(pages - smallest.keys())
     return whole + pages_in(sum(smallest.values()))
+
+
+def as_if_ordered(match: Match, left: Mapping[str, int]) -> Match:
+    """The files of a tree as they would be used if programs were ordered: each program in `left`
+    keeps that many of its mapped pages, the hottest.
+
+    A page that was also read or written stays: an order of functions does not change that.
+    """
+    files = [
+        replace(file, uses=_densest(file, left[file.node.path]))
+        if file.node.path in left
+        else file
+        for file in match.files
+    ]
+    return replace(match, files=tuple(files))
+
+
+def _densest(file: FoundFile, left: int) -> dict[int, PageUse]:
+    code = [page for page, use in file.uses.items() if use.mapped and not use.cached]
+    stays = len(file.uses) - len(code)
+    code.sort(key=lambda page: (-file.uses[page].any.steady, page))
+    gone = set(code[max(0, left - stays) :])
+    return {page: use for page, use in file.uses.items() if page not in gone}
