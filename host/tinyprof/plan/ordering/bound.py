@@ -36,13 +36,15 @@ class Bound:
 
 def bounds(profile: Profile, symbols_of: SymbolsOf = lambda file: file.symbols) -> list[Bound]:
     """The files with symbols, by the pages that could be had."""
-    found = []
-    for file in profile.files:
-        symbols = [it for it in symbols_of(file) if not it.name.startswith(LANDMARK)]
-        pages = {page for page, use in file.pages.items() if use.mapped}
-        if symbols and pages:
-            found.append(Bound(file.path, len(pages), least_pages(symbols, pages)))
+    found = [it for file in profile.files if (it := bound_of(file, symbols_of(file)))]
     return sorted(found, key=lambda it: (-it.saved, -it.used, it.path))
+
+
+def bound_of(file: FileUse, symbols: Iterable[NamedRange]) -> Bound | None:
+    """The bound of a file with these symbols. None: none of it was mapped, or it has none."""
+    named = [it for it in symbols if not it.name.startswith(LANDMARK)]
+    pages = {page for page, use in file.pages.items() if use.mapped}
+    return Bound(file.path, len(pages), least_pages(named, pages)) if named and pages else None
 
 
 def least_pages(symbols: Iterable[NamedRange], pages: set[int]) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from heapq import nsmallest
 
 from tinyprof.pages import PAGE_SIZE
+from tinyprof.plan.ordering.bound import Bound
 from tinyprof.profile.model import NamedRange
 from tinyprof.report.html.frame import heads, safe, section, table
 from tinyprof.rootfs.elf_names import Names
@@ -20,6 +21,9 @@ from tinyprof.text import counted
 
 FUNCTIONS_SHOWN = 60
 """Functions in the list."""
+
+PROGRAMS_SHOWN = 20
+"""Programs in the list of those to order."""
 
 PLACES_MAX = 200_000
 """Pairs of a function and a page that are looked at for this list, the most valuable files
@@ -147,3 +151,25 @@ def function_list(rows: Sequence[FileRow], found: Sequence[FunctionRow]) -> Iter
     )
     parts = table("functions by worth", columns, lines, "functions")
     yield from section("functions-by-worth", "Functions by worth", parts, note)
+
+
+def order_list(denser: Sequence[Bound]) -> Iterator[str]:
+    """The programs that a linker order could make denser, as HTML; nothing where there is none."""
+    worth = [it for it in denser if it.saved][:PROGRAMS_SHOWN]
+    if not worth:
+        return
+    columns = [
+        '<th scope="col">program</th>',
+        *heads("pages saved, at most", "pages used", "pages left, at least"),
+    ]
+    lines = (
+        f'<tr><td class="path">{safe(it.path)}</td>'
+        f"<td>{it.saved:,}</td><td>{it.used:,}</td><td>{it.least:,}</td></tr>"
+        for it in worth
+    )
+    note = (
+        "A linker can lay used functions side by side (<code>tinyprof order</code>). That saves "
+        "RAM on any kernel, without XIP flash. The figures are bounds by the symbols."
+    )
+    parts = table("programs that an order makes denser", columns, lines, "orders")
+    yield from section("denser-programs", "Programs that an order makes denser", parts, note)

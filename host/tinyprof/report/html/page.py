@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tinyprof.capture.index import StoredSizes
+from tinyprof.plan.ordering.bound import bounds
 from tinyprof.plan.what_if import (
     KERNELS,
     HeadOf,
@@ -28,6 +29,7 @@ from tinyprof.report.html.functions import (
     Values,
     function_list,
     functions_by_worth,
+    order_list,
     searchable,
 )
 from tinyprof.report.html.headline import headline, trade_off
@@ -67,6 +69,8 @@ def html_report(
     base = base_of(rows, origin.image_size)
     curves = _curves(profile, stored, programs)
     found = functions_by_worth(rows, values, names)
+    functions = {row.use.sha256: it.functions for row, it in zip(rows, names, strict=True)}
+    denser = bounds(profile, lambda file: functions.get(file.sha256, ()))
     body = [
         *_top(profile, origin),
         "<main>",
@@ -75,6 +79,7 @@ def html_report(
         *file_table(rows),
         *timeline(profile, rows),
         *function_list(rows, found),
+        *order_list(denser),
         *file_tree(rows),
         *file_maps(rows),
         "</main>",

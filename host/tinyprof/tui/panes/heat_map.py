@@ -28,6 +28,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tinyprof.pages import PAGE_SIZE
+from tinyprof.plan.ordering.bound import bound_of
 from tinyprof.profile.model import FileUse
 from tinyprof.profile.temperature import Temperature
 from tinyprof.rootfs.elf_names import Names
@@ -273,6 +274,7 @@ class HeatMap(Vertical):
         self._subject: Subject | None = None
         self._named = ""
         self._names: Names | str = ""
+        self._dense: tuple[FileUse, str] | None = None
 
     def compose(self) -> ComposeResult:
         yield Caption()
@@ -307,7 +309,7 @@ class HeatMap(Vertical):
     def learn(self, file: FileUse, names: Names | str) -> None:
         """Take the names in a file, or why there are none."""
         if file.sha256 == self._named:
-            self._names = names
+            self._names, self._dense = names, None
             self._caption()
 
     def on_cell_grid_moved(self) -> None:
@@ -328,6 +330,18 @@ class HeatMap(Vertical):
             self.query_one(Caption).show(grid.look, scale, "", "", "")
             return
         row, page = found
+        scale += self._order_text(row.use)
         names = names_text(self._names, page) if isinstance(self._names, Names) else self._names
         text = subject.text(grid.cursor)
         self.query_one(Caption).show(grid.look, scale, text, row.path, shown(names))
+
+    def _order_text(self, file: FileUse) -> str:
+        """The used pages that a linker order of the file's functions could save."""
+        if not isinstance(self._names, Names):
+            return ""
+        if self._dense is None or self._dense[0] is not file:
+            bound = bound_of(file, self._names.functions)
+            saved = bound.saved if bound else 0
+            text = f" · an order could save {saved:,} of {bound.used:,}" if bound and saved else ""
+            self._dense = file, text
+        return self._dense[1]
