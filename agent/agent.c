@@ -448,6 +448,17 @@ static bool count_processes(struct agent *a, uint32_t index, struct tinyprof_pro
 	return true;
 }
 
+/* Before the end of the epoch that they were held in. */
+static void tell_mappings(struct agent *a, const struct tinyprof_epoch *end)
+{
+	size_t count;
+	const struct wire_mapping *mappings = tracer_mappings(end->volume, &count);
+
+	for (size_t done = 0; done < count; send(a))
+		done += wire_mappings(next_frame(a), end->volume, end->epoch, mappings + done,
+				      count - done);
+}
+
 /*
  * End the epoch of each volume whose queue is empty: every record of an epoch
  * is on the line before its end is. The others follow when they are drained.
@@ -472,6 +483,7 @@ static void end_epochs(struct agent *a)
 			continue;
 		for (int kind = 0; kind < TINYPROF_KINDS; kind++)
 			a->ended += end.records[kind];
+		tell_mappings(a, &end);
 		counted = count_processes(a, i, &processes);
 		wire_epoch_end(next_frame(a), &end, a->ended, counted ? &processes : NULL);
 		send(a);

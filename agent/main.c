@@ -3,6 +3,8 @@
  * tinyprof-agent: settings in, the agent out. As init (init=/sbin/tinyprof-agent)
  * it forks; the parent becomes the real init at once and the child records. The
  * real init finds its world as without us: descriptors, signals and mounts.
+ *
+ * Without an MMU nothing can fork. There the child is this program once more.
  */
 #include <asm/signal.h>
 
@@ -11,6 +13,11 @@
 #include "tracer.h"
 
 #define STDERR	2
+
+/* 1 in the program for machines without an MMU. */
+#ifndef SPAWNS
+#define SPAWNS	0
+#endif
 
 static void complain(const char *what, const char *subject)
 {
@@ -54,6 +61,25 @@ static void step_aside(struct agent *a, const int ready[2])
 		sys_mount("devtmpfs", "/dev");
 }
 
+/* The child gets its end of the pipe, a small number, as its only word. */
+static void spawn(char **argv, char **environment, const int ready[2])
+{
+	char end[] = { (char)('0' + ready[1]), 0 };
+	char *words[] = { argv[0], end, NULL };
+
+	sys_pass_on(ready[1]);
+	sys_spawn(argv[0], words, environment);
+}
+
+/* Whether this is the parent. */
+static bool fork_or_spawn(char **argv, char **environment, const int ready[2])
+{
+	if (!SPAWNS)
+		return sys_fork();
+	spawn(argv, environment, ready);
+	return true;
+}
+
 /* The child's source sees the real init's first instruction, if it has one. */
 static void wait_until_closed(const int ends[2])
 {
@@ -79,29 +105,31 @@ __attribute__((used)) int main(int argc, char **argv, char **environment)
 {
 	struct agent a = { .port = -1, .tracer = -1 };
 	bool init = sys_getpid() == 1;
+	bool spawned = SPAWNS && !init && argc == 2;
 	int ready[2];
 
-	(void)argc;
 	settings_read(&a.settings, environment);
 	tracer_choose(&a.settings, environment);
 	if (a.settings.refused)
 		complain("no number: TINYPROF_", a.settings.refused);
 
-	ready[0] = -1;
-	ready[1] = -1;
+	ready[0] = spawned ? argv[1][0] - '0' : -1;
+	ready[1] = ready[0];
 	if (init) {
 		/* Before the fork: the real init's first instruction counts. */
-		agent_find_tracer(&a);
+		if (!SPAWNS)
+			agent_find_tracer(&a);
 		if (a.tracer < 0 && tracer_has_others())
 			sys_pipe(ready);
-		if (sys_fork()) {
+		if (fork_or_spawn(argv, environment, ready)) {
 			wait_until_closed(ready);
 			become_init(a.settings.init, argv, environment);
 		}
-		step_aside(&a, ready);
 	}
+	if (init || spawned)
+		step_aside(&a, ready);
 	ignore_signals();
-	tracer_allow_others(init);
+	tracer_allow_others(init || spawned);
 	if (ready[0] >= 0) {
 		agent_find_tracer(&a);
 		sys_close(ready[0]);

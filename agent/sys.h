@@ -34,6 +34,9 @@ long sys_uname(struct new_utsname *to);
 long sys_getpid(void);
 long sys_fork(void);
 long sys_setsid(void);
+
+/* Runs a program beside this one, also where the kernel cannot fork. A negative errno for an error. */
+long sys_spawn(const char *path, char **argv, char **environment);
 long sys_execve(const char *path, char **argv, char **environment);
 void sys_exit(int status);
 long sys_ignore(int signal);
@@ -62,6 +65,9 @@ long sys_statx(const char *path, struct statx *to);
 long sys_kill(uint32_t pid, int signal);
 long sys_list(int folder, void *to, size_t size);
 long sys_pipe(int ends[2]);
+
+/* Programs that this one executes have that descriptor, too. */
+long sys_pass_on(int fd);
 long sys_perf_event(struct perf_event_attr *attributes, int cpu);
 long sys_epoll(void);
 long sys_epoll_add(int epoll, int fd);

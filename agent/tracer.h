@@ -9,6 +9,7 @@
 #define TRACER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <linux/cramfs_tinyprof.h>
@@ -58,6 +59,9 @@ bool tracer_gather(void);
 
 /* Events that the kernel dropped so far. */
 uint32_t tracer_lost(void);
+
+/* The mappings of the epoch of a volume that ended last, where the source sees mappings. */
+const struct wire_mapping *tracer_mappings(uint32_t volume, size_t *count);
 
 /* The next file that the host has to be told; false: there is none. */
 bool tracer_file(struct wire_file *file);

@@ -10,6 +10,7 @@ enum {
 	STATUS = 4,
 	BEGIN = 5,
 	FILE = 6,
+	MAPPINGS = 7,
 };
 
 /* The most that msgpack takes for each. */
@@ -299,6 +300,41 @@ uint32_t wire_file(struct wire_frame *f, const struct wire_file *file, uint32_t 
 	msgpack_bin(&w, file->path + offset, size);
 	finish(f, &w);
 	return size;
+}
+
+static bool put_mapping(struct msgpack_writer *w, const struct wire_mapping *m, uint32_t before)
+{
+	uint8_t *at = w->at;
+
+	if (msgpack_int(w, (int32_t)(m->page_id - before)) && msgpack_uint(w, m->pages) &&
+	    msgpack_uint(w, m->processes))
+		return true;
+	w->at = at;
+	return false;
+}
+
+size_t wire_mappings(struct wire_frame *f, uint32_t volume, uint32_t epoch,
+		     const struct wire_mapping *mappings, size_t count)
+{
+	struct msgpack_writer head = begin(f, MAPPINGS, 3);
+	struct msgpack_writer w;
+	uint32_t before = 0;
+	uint8_t *from;
+	size_t done;
+
+	msgpack_uint(&head, volume);
+	msgpack_uint(&head, epoch);
+	/* As in wire_pages(). */
+	w = head;
+	w.at += MSGPACK_ARRAY_SIZE;
+	from = w.at;
+	for (done = 0; done < count && put_mapping(&w, &mappings[done], before); done++)
+		before = mappings[done].page_id;
+	msgpack_array(&head, 3 * (uint32_t)done);
+	while (from < w.at)
+		*head.at++ = *from++;
+	finish(f, &head);
+	return done;
 }
 
 void wire_begin(struct wire_frame *f, uint32_t session)

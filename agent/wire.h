@@ -60,8 +60,8 @@ struct wire_source {
 	uint32_t tracer, rearm, around, kinds, late;
 };
 
-enum { WIRE_EVENTS = 1, WIRE_RESIDENCY = 2 };			/* tracer */
-enum { WIRE_NEVER, WIRE_CLEAR_REFS, WIRE_READ_BACK };		/* rearm */
+enum { WIRE_EVENTS = 1, WIRE_RESIDENCY, WIRE_MAPPINGS };	/* tracer */
+enum { WIRE_NEVER, WIRE_CLEAR_REFS, WIRE_READ_BACK, WIRE_LOOK_AGAIN };	/* rearm */
 
 struct wire_hello {
 	const char *agent;			/* versions; cut at 31 bytes */
@@ -117,6 +117,15 @@ struct wire_file {
 
 /* Sends the path from an offset on, as much of it as fits. Returns how many bytes that is. */
 uint32_t wire_file(struct wire_frame *f, const struct wire_file *file, uint32_t offset);
+
+/* A mapping of a file, and how many processes held it at the same time. */
+struct wire_mapping {
+	uint32_t page_id, pages, processes;
+};
+
+/* Sends the mappings of an epoch, as many as fit. Returns how many, from the first, are done. */
+size_t wire_mappings(struct wire_frame *f, uint32_t volume, uint32_t epoch,
+		     const struct wire_mapping *mappings, size_t count);
 
 /* Says that frames are repeated from number f->seq on, under that session. */
 void wire_begin(struct wire_frame *f, uint32_t session);

@@ -13,6 +13,7 @@
  *	S seq ms queued untraced write_errors repeats waited has_events, and if that
  *	  is not 0: lost
  *	F seq volume page_id pages size device inode path, in hexadecimal digits
+ *	M seq volume epoch count, then per mapping: page_id pages processes
  *	B seq session
  * In capitals a frame that is sent once, in small letters one that is repeated.
  */
@@ -192,6 +193,26 @@ static void status(void)
 	send();
 }
 
+static void mappings(void)
+{
+	uint32_t volume = number(), epoch = number(), count = number();
+	/* As large as the mappings, so that a sanitizer sees one step beyond. */
+	struct wire_mapping *all = count <= WORDS_MAX ? malloc(count * sizeof(*all)) : NULL;
+
+	if (!all)
+		exit(EXIT_FAILURE);
+	for (uint32_t i = 0; i < count; i++) {
+		all[i].page_id = number();
+		all[i].pages = number();
+		all[i].processes = number();
+	}
+	for (size_t done = 0; done < count;) {
+		done += wire_mappings(&frame, volume, epoch, all + done, count - done);
+		send();
+	}
+	free(all);
+}
+
 static void begin(void)
 {
 	wire_begin(&frame, number());
@@ -223,6 +244,9 @@ int main(void)
 			break;
 		case 'F':
 			file();
+			break;
+		case 'M':
+			mappings();
 			break;
 		default:
 			return EXIT_FAILURE;

@@ -139,6 +139,14 @@ def test_every_file_is_told_byte_for_byte(encode: Path, wire: dict[str, Any]) ->
         assert encoded(encode, [line]) == "".join(file["frames"]), file["name"]
 
 
+def test_all_mappings_are_told_byte_for_byte(encode: Path, wire: dict[str, Any]) -> None:
+    for case in wire["mappings"]:
+        held = [number for mapping in case["held"] for number in mapping]
+        head = [case["seq"], case["volume"], case["epoch"], len(case["held"])]
+        line = " ".join(["M", *map(str, [*head, *held])])
+        assert encoded(encode, [line]) == "".join(case["frames"]), case["name"]
+
+
 def test_every_batch_is_split_and_encoded_byte_for_byte(
     encode: Path, wire: dict[str, Any]
 ) -> None:

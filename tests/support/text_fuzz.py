@@ -73,6 +73,7 @@ def _file(number: int) -> dict[str, Any]:
         "sha256": f"{number:064x}",
         "images": list(IMAGES),
         "processes": 3,
+        "mappings": [[0, len(pages), 9, 7, 12, 8, 2]],
         "pages": [[page, f"{page:016x}", seen[page % 3]] for page in pages],
         "symbols": [["main", 0, size], ["~abc", 8, 1]],
     }

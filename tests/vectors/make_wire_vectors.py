@@ -107,6 +107,7 @@ def told_hellos() -> list[dict[str, Any]]:
             "page faults of both, windows of 64 KiB", 2, [root, files], source=[1, 2, 16, 15, 1]
         ),
         hello("residency, all one epoch", 3, [stopped], source=[2, 0, 0, 3, 1]),
+        hello("mappings, looked at again", 5, [root], source=[3, 3, 12, 3, 0]),
         hello(
             "as long as it can be, with a source",
             4,
@@ -163,6 +164,52 @@ def told_file(name: str, seq: int, numbers: list[int], path: bytes) -> dict[str,
     names = ("volume", "page_id", "pages", "size", "device", "inode")
     fields = dict(zip(names, numbers, strict=True))
     return {"name": name, "seq": seq, **fields, "path": path.hex(), "frames": frames}
+
+
+def told_mappings() -> list[dict[str, Any]]:
+    """Mappings of an epoch, each with all frames that they take, as full as they can be."""
+    cases: list[tuple[str, int, tuple[int, int], list[tuple[int, int, int]]]] = [
+        ("a mapping", 600, (0, 1), [(19, 147, 1)]),
+        ("mappings in any order", 601, (1, 300), [(9000, 1, 3), (19, 128, 255), (9000, 200, 1)]),
+        ("the largest numbers", 602, (U32, U32), [(LAST_ID, 1, 65_535), (0, LAST_ID, 65_535)]),
+        ("as many as fit a frame", 603, (0, 7), [(20 + 9 * n, 8, 1) for n in range(80)]),
+        ("one more than fits", 604, (0, 7), [(20 + 9 * n, 8, 1) for n in range(81)]),
+        (
+            "far apart",
+            0xFFFF,
+            (0, U32),
+            [(LAST_ID // 2 * (n % 2), 65_536, 65_535 - n) for n in range(60)],
+        ),
+    ]
+    return [mappings(*case) for case in cases]
+
+
+def mappings(
+    name: str, seq: int, place: tuple[int, int], held: list[tuple[int, int, int]]
+) -> dict[str, Any]:
+    frames: list[str] = []
+    at = 0
+    while at < len(held):
+        head = [7, (seq + len(frames)) % 65_536, *place]
+        n = max(
+            n
+            for n in range(1, len(held) - at + 1)
+            if len(packed([*head, distances(held[at : at + n])])) <= BODY_MAX
+        )
+        frames.append(framed(packed([*head, distances(held[at : at + n])])))
+        at += n
+    volume, epoch = place
+    fields = {"volume": volume, "epoch": epoch, "held": [list(mapping) for mapping in held]}
+    return {"name": name, "seq": seq, **fields, "frames": frames}
+
+
+def distances(held: list[tuple[int, int, int]]) -> Elements:
+    told: Elements = []
+    before = 0
+    for page_id, pages, processes in held:
+        told += [page_id - before, pages, processes]
+        before = page_id
+    return told
 
 
 def counters() -> list[dict[str, Any]]:
@@ -395,6 +442,7 @@ def vectors() -> dict[str, Any]:
         "sources": told_hellos(),
         "lost_events": told_losses(),
         "files": told_files(),
+        "mappings": told_mappings(),
         "commands": commands(),
         "ignored_by_target": ignored(),
     }

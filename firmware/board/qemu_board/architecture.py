@@ -1,13 +1,28 @@
 # SPDX-License-Identifier: MIT
 """The machines that the board can be: one description for each architecture.
 
-32-bit ARM is the reference. The others are QEMU's `virt` machines and a PC: they show what images
-and recordings do there.
+32-bit ARM is the reference. QEMU's `virt` machines and a PC show what images and recordings do on
+other architectures, and a Cortex-M3 what they do without an MMU.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """The start of a machine without a boot loader.
+
+    `source` is the name of our assembler source of the first instructions, which are linked to
+    address 0, and `words` are the compiler's words for it. `kernel` and `device_tree` are the
+    addresses that both are loaded to.
+    """
+
+    source: str
+    words: tuple[str, ...]
+    kernel: int
+    device_tree: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +33,9 @@ class Architecture:
     folder that it is compiled in, `configs` and `device_tree` the names of our sources; a PC has
     no device tree. `flash` are QEMU's words for a file in it. `agent_uart` is a serial port beside
     the console's. `cpus` is the most that it can have. `memory` is the RAM in MiB that QEMU gives
-    it where the kernel is told by a word how much of that it may use, else 0.
+    it where the kernel is told by a word how much of that it may use, else 0. `guest_memory` is
+    the RAM in MiB that a guest has where nobody asks for another size. `reset` describes a machine
+    without any boot loader.
     """
 
     name: str
@@ -38,6 +55,8 @@ class Architecture:
     agent_uart: bool
     cpus: int = 1
     memory: int = 0
+    guest_memory: int = 64
+    reset: Reset | None = None
 
     @property
     def compiler(self) -> str:
@@ -127,6 +146,35 @@ AMD64 = Architecture(
     memory=1152,
 )
 
+ARMV7M = Architecture(
+    name="armv7m",
+    linux="arm",
+    cross="arm-linux-gnueabihf-",
+    tools=("gcc-arm-linux-gnueabihf", "libc6-dev-armhf-cross"),
+    image="Image",
+    objects="build-armv7m",
+    configs=("kernel-armv7m",),
+    device_tree="mps2-an385",
+    qemu="qemu-system-arm",
+    qemu_packages=("qemu-system-arm",),
+    machine=("-M", "mps2-an385"),
+    # SSRAM 2 and 3. The program counter of a program in place lies there.
+    flash=("-device", "loader,addr=0x20000000,force-raw=on,file={}"),
+    flash_bytes=4 << 20,
+    console="ttyMPS0",
+    agent_uart=True,
+    memory=16,
+    guest_memory=16,
+    # SSRAM 1 has the first instructions and the device tree, so RAM has neither.
+    reset=Reset(
+        source="mps2-an385-reset",
+        words=("-mcpu=cortex-m3", "-mthumb", "-mfloat-abi=soft"),
+        kernel=0x21008000,
+        device_tree=0x00010000,
+    ),
+)
+"""A machine without an MMU."""
+
 ARCHITECTURES = {
-    machine.name: machine for machine in (ARMHF, ARMHF_SQUASHFS, ARM64, RISCV64, AMD64)
+    machine.name: machine for machine in (ARMHF, ARMHF_SQUASHFS, ARM64, RISCV64, AMD64, ARMV7M)
 }

@@ -18,7 +18,7 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from qemu_board.architecture import ARMHF, Architecture
+from qemu_board.architecture import ARMHF, Architecture, Reset
 from qemu_board.cache import appearing, cache_root, key_of, locked
 from qemu_board.errors import BoardError
 from qemu_board.packages import need, version_of
@@ -44,11 +44,15 @@ PROGRESS_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A built kernel: what QEMU is given, and the machine that it is for."""
+    """A built kernel: what QEMU is given, and the machine that it is for.
+
+    `reset` has the first instructions of a machine without a boot loader.
+    """
 
     image: Path
     device_tree: Path | None
     machine: Architecture
+    reset: Path | None = None
 
 
 def versions() -> list[str]:
@@ -71,12 +75,14 @@ def kernel(version: str, *, stock: bool, machine: Architecture = ARMHF) -> Kerne
     need(*packages(version, machine))
     inputs = [*_config_files(version, machine, stock)]
     inputs += [_board_dts(machine)] if machine.device_tree else []
+    inputs += [_reset_source(machine.reset)] if machine.reset else []
     inputs += [] if stock else _patches(version)
     words = [f"{package} {version_of(package)}", f"gcc {version_of(machine.compiler)}"]
     kind = "stock" if stock else "patched"
     folder = cache_root() / "kernel" / f"{version}-{kind}-{key_of(words, inputs)}"
     device_tree = folder / f"{machine.device_tree}.dtb" if machine.device_tree else None
-    built = Kernel(folder / machine.image, device_tree, machine)
+    reset = folder / "reset.elf" if machine.reset else None
+    built = Kernel(folder / machine.image, device_tree, machine, reset)
     with locked(f"kernel-{version}"):
         if not folder.exists():
             _build(version, built, stock=stock)
@@ -130,6 +136,10 @@ def _board_dts(machine: Architecture) -> Path:
     return FIRMWARE / "board/machines" / f"{machine.device_tree}.dts"
 
 
+def _reset_source(reset: Reset) -> Path:
+    return FIRMWARE / "board/machines" / f"{reset.source}.S"
+
+
 def _patches(version: str) -> list[Path]:
     """The series as it is shipped: what is tested is what is applied elsewhere."""
     return sorted((LINUX / "series" / version).glob("*.patch"))
@@ -149,6 +159,8 @@ def _build(version: str, wanted: Kernel, *, stock: bool) -> None:
         shutil.copy(tree.objects / ".config", filling / "config")
         if wanted.device_tree:
             _device_tree(tree, filling / wanted.device_tree.name)
+        if machine.reset and wanted.reset:
+            _reset(machine, machine.reset, filling / wanted.reset.name)
 
 
 def _take_anew(version: str, source: Path) -> None:
@@ -310,6 +322,17 @@ def _device_tree(tree: _Tree, output: Path) -> None:
         "-",
     ]
     subprocess.run(dtc, input=text, check=True)
+
+
+def _reset(machine: Architecture, reset: Reset, output: Path) -> None:
+    """Link the first instructions to address 0."""
+    places = (f"KERNEL={reset.kernel:#x}", f"DEVICE_TREE={reset.device_tree:#x}")
+    link = ("-nostdlib", "-static", "-no-pie", "-Wl,-Ttext=0,--build-id=none")
+    command = [f"{machine.cross}gcc", *reset.words, *link, *(f"-D{it}" for it in places)]
+    command += ["-o", str(output), str(_reset_source(reset))]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise BoardError(f"the first instructions do not compile:\n{run.stderr.strip()}")
 
 
 def _progress(line: str) -> None:

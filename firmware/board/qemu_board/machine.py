@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from qemu_board.architecture import Architecture
 from qemu_board.errors import BoardError
 from qemu_board.kernel import Kernel
 from qemu_board.line import Line, NoLine
@@ -31,6 +32,15 @@ SEED_PLACE = b"random bytes of each run go here"
 MEMORY_PLACE = b"mem size"
 """Placeholders in a device tree: for the seed, and for the bytes of RAM, which QEMU does not fill
 in there."""
+
+WORDS_PLACE = b"words of each run go here\0"
+"""Placeholder in a device tree: for the kernel's command line, where no boot loader adds it."""
+
+PROPERTY_HEAD = 12
+"""Bytes of a device tree's token, length and name before the value of a property."""
+
+TOTAL_SIZE, STRINGS_AT, STRUCTURE_SIZE = 4, 12, 36
+"""Places of numbers in a device tree's header that change when its structure grows."""
 
 TIMED_OUT = 124
 PANIC = b"Kernel panic - not syncing"
@@ -69,7 +79,8 @@ def run(image: Path, kernel: Kernel, line: Line, settings: Settings) -> int:
         listener = _listen(Path(folder) / "agent") if not isinstance(line, NoLine) else None
         device_tree = Path(folder) / "board.dtb" if kernel.device_tree else None
         if kernel.device_tree and device_tree:
-            device_tree.write_bytes(_completed(kernel.device_tree.read_bytes(), settings))
+            completed = _completed(kernel.device_tree.read_bytes(), machine, settings)
+            device_tree.write_bytes(completed)
         command = _command(kernel, device_tree, flash, listener, settings)
         # QEMU complains of sound that nobody wants: its words are shown where it fails.
         words = Path(folder) / "qemu.said"
@@ -101,14 +112,57 @@ def _flash(image: Path, folder: Path, capacity: int) -> Path:
     return flash
 
 
-def _completed(device_tree: bytes, settings: Settings) -> bytes:
-    """With the RAM's size, and a seed for each run: the board has no source of randomness."""
+def _completed(device_tree: bytes, machine: Architecture, settings: Settings) -> bytes:
+    """With the RAM's size, the kernel's command line where it has a place, and a seed for each
+    run: the board has no source of randomness."""
     if device_tree.count(SEED_PLACE) != 1:
         raise BoardError(
             "the device tree has no place for a random seed", "see firmware/board/machines"
         )
     size = (settings.mem << 20).to_bytes(len(MEMORY_PLACE), "big")
-    return device_tree.replace(SEED_PLACE, os.urandom(len(SEED_PLACE))).replace(MEMORY_PLACE, size)
+    filled = device_tree.replace(SEED_PLACE, os.urandom(len(SEED_PLACE)))
+    filled = filled.replace(MEMORY_PLACE, size)
+    if WORDS_PLACE not in filled:
+        return filled
+    return _with_words(filled, _kernel_words(machine, settings))
+
+
+def _with_words(device_tree: bytes, words: str) -> bytes:
+    """With the command line in the place of its placeholder.
+
+    The value of a property is padded to four bytes. A longer one moves all behind it, which the
+    header's sizes and offsets have to tell (struct fdt_header).
+    """
+    at = device_tree.index(WORDS_PLACE)
+    end = at - -len(WORDS_PLACE) // 4 * 4
+    value = words.encode() + b"\0"
+    padded = value + bytes(-len(value) % 4)
+    head = device_tree[: at - PROPERTY_HEAD + 4] + len(value).to_bytes(4, "big")
+    changed = bytearray(head + device_tree[at - 4 : at] + padded + device_tree[end:])
+    for place in (TOTAL_SIZE, STRINGS_AT, STRUCTURE_SIZE):
+        number = int.from_bytes(changed[place : place + 4], "big") + len(padded) - (end - at)
+        changed[place : place + 4] = number.to_bytes(4, "big")
+    return bytes(changed)
+
+
+def _kernel_words(machine: Architecture, settings: Settings) -> str:
+    """The kernel's command line. The user's own words come last: what stands behind their " -- "
+    is for init."""
+    words = f"root=mtd0 rootfstype=cramfs console={machine.console}"
+    words += f" mem={settings.mem}M" if machine.memory else ""
+    words += f" nr_cpus={settings.cpus}" if machine.cpus > 1 else ""
+    return f"{words} {settings.append}".strip()
+
+
+def _kernel_files(kernel: Kernel, device_tree: Path | None, settings: Settings) -> tuple[str, ...]:
+    """QEMU's words for the kernel and its device tree."""
+    machine = kernel.machine
+    if machine.reset and kernel.reset:
+        places = ((machine.reset.kernel, kernel.image), (machine.reset.device_tree, device_tree))
+        loaded = (f"loader,addr={at:#x},force-raw=on,file={file}" for at, file in places)
+        return ("-kernel", str(kernel.reset), *(w for it in loaded for w in ("-device", it)))
+    words = ("-kernel", str(kernel.image), "-append", _kernel_words(machine, settings))
+    return (*words, "-dtb", str(device_tree)) if device_tree else words
 
 
 def _command(
@@ -119,18 +173,12 @@ def _command(
     settings: Settings,
 ) -> list[str]:
     machine = kernel.machine
-    # The user's own words come last: what stands behind their " -- " is for init.
-    words = f"root=mtd0 rootfstype=cramfs console={machine.console}"
-    words += f" mem={settings.mem}M" if machine.memory else ""
-    words += f" nr_cpus={settings.cpus}" if machine.cpus > 1 else ""
-    words = f"{words} {settings.append}".strip()
     agent = f"socket,id=agent,path={listener.getsockname()}" if listener else "null,id=agent"
     return [
         machine.qemu,
         *(*machine.machine, "-m", str(machine.memory or settings.mem)),
         *("-display", "none", "-monitor", "none", "-nic", "none", "-no-reboot"),
-        *("-kernel", str(kernel.image), "-append", words),
-        *(("-dtb", str(device_tree)) if device_tree else ()),
+        *_kernel_files(kernel, device_tree, settings),
         *(("-smp", str(settings.cpus)) if settings.cpus > 1 else ()),
         *(word.format(flash) for word in machine.flash),
         *("-chardev", "stdio,id=console,signal=on", "-serial", "chardev:console"),

@@ -20,6 +20,7 @@ from tinyprof.wire.messages import (
     EpochEnd,
     FilePart,
     Hello,
+    Mappings,
     Mark,
     Message,
     Pages,
@@ -160,6 +161,8 @@ class BootOf(Generic[AVolume]):
                 volume = self._volume(message.volume)
                 if (volume is None or volume.end_epoch(message)) and self._lost_ends:
                     self._lost_ends.take(message)
+            case Mappings():
+                self._hold(message)
             case Mark():
                 self._mark(message.text)
             case Hello():
@@ -170,6 +173,12 @@ class BootOf(Generic[AVolume]):
                 self.told.take(message)
             case UnknownMessage() | UnknownProtocol():
                 self._note_unknown(message)
+
+    def _hold(self, message: Mappings) -> None:
+        if volume := self._volume(message.volume):
+            volume.hold(message)
+        else:
+            self._beyond_limits += len(message.held)
 
     def _note_unknown(self, message: UnknownMessage | UnknownProtocol) -> None:
         self.unknown_messages += 1

@@ -10,10 +10,11 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tinyprof.heat.holders import Held, HolderCounts, MappedRange
 from tinyprof.heat.page_heat import PageHeat
 from tinyprof.heat.volume_pages import PAGES_MAX, EpochPages, Room, VolumePages
 from tinyprof.pages import Kind
-from tinyprof.wire.messages import EpochEnd, Pages
+from tinyprof.wire.messages import EpochEnd, Mappings, Pages
 
 PHASES_MAX = 32
 """Phases of one boot. Further marks begin no phase."""
@@ -69,6 +70,7 @@ class VolumeHeat(VolumePages):
         super().__init__(room)
         self.phases = [Phase("", 1)]
         self.processes: dict[int, int] | None = None
+        self._holders = HolderCounts()
         self._heats: dict[int, PageHeat] = {}
         self._words: tuple[dict[int, int], ...] = ({}, {}, {}, {})
         self._window_start = 0
@@ -83,6 +85,12 @@ class VolumeHeat(VolumePages):
         """The pages of the epochs that are over."""
         self._count()
         return self._heats
+
+    @property
+    def mappings(self) -> Mapping[MappedRange, Held]:
+        """The mappings that processes held in the epochs that are over, where the source sees
+        mappings."""
+        return self._holders.mappings
 
     def release(self, page_ids: Iterable[int]) -> None:
         """Forget the heat of pages whose use is known elsewhere, once no more messages come."""
@@ -113,6 +121,13 @@ class VolumeHeat(VolumePages):
         """As in VolumePages; also notes the target's clock."""
         self._newest_ms = message.ms
         super().touch(message)
+
+    def hold(self, message: Mappings) -> None:
+        """Take the mappings of an epoch that is not over."""
+        if message.epoch > self._last_ended:
+            before = self._holders.beyond_limits
+            self._holders.take(message)
+            self.beyond_limits += self._holders.beyond_limits - before
 
     def finish(self) -> None:
         """No more messages will come. An epoch that the end cut off becomes a phase of its own.
@@ -162,6 +177,9 @@ class VolumeHeat(VolumePages):
         for words, page_ids in zip(self._words, pages.by_kind, strict=True):
             for page_id in page_ids:
                 words[page_id] = words.get(page_id, 0) | bit
+        before = self._holders.beyond_limits
+        self._holders.end_epoch(epoch, len(self.phases) - 1)
+        self.beyond_limits += self._holders.beyond_limits - before
         self._count_phase(epoch, pages, len(self.page_ids) - known)
 
     def _count(self) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Set
 from itertools import compress, islice
 
 from tinyprof.pages import Kind
-from tinyprof.wire.messages import EpochEnd, Pages
+from tinyprof.wire.messages import EpochEnd, Mappings, Pages
 
 OPEN_EPOCHS_MAX = 4
 """Epochs of one volume that may be open at the same time."""
@@ -134,6 +134,9 @@ class VolumePages:
         self._last_ended = message.epoch
         self._fold(message.epoch, pages)
         return True
+
+    def hold(self, message: Mappings) -> None:
+        """Processes held these mappings. Only VolumeHeat counts them."""
 
     def mark(self, name: str) -> None:
         """A mark was set here. Only VolumeHeat has phases."""

@@ -8,14 +8,18 @@ boot are its steady state, and that a source that sees no page twice has one epo
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
+from itertools import takewhile
 
 from tinyprof.capture.index import ImageIndex
 from tinyprof.heat.boots import Boot
+from tinyprof.heat.holders import Held
 from tinyprof.heat.page_heat import ANY, MAPPED, Sightings, keys_of
 from tinyprof.heat.volume_heat import Phase, VolumeHeat
 from tinyprof.pages import PAGE_SIZE, Content, pages_in
+from tinyprof.profile.mappings import MappingUse
 from tinyprof.profile.merge import either_file
 from tinyprof.profile.model import (
     AS_ANYTHING,
@@ -150,6 +154,8 @@ class _Epochs:
     def __init__(self, volume: VolumeHeat, weight: int) -> None:
         self._steady = steady_phases(volume.phases)
         self._heats, self._weight = volume.pages, weight
+        self._held = volume.mappings
+        self._places = sorted(self._held)
         self.phases = _phase_facts(volume.phases, self._steady)
         self.page_ids: Set[int] = self._heats.keys()
 
@@ -157,6 +163,28 @@ class _Epochs:
         """When a page was seen, by kind."""
         by_key = self._heats[page_id].by_key
         return PageUse(page_hash, {_KEY_OF[key]: self._seen(seen) for key, seen in by_key.items()})
+
+    def mappings(self, first: int, pages: int) -> tuple[MappingUse, ...]:
+        """The mappings of a file with so many pages, whose page 0 is `first`."""
+        places = self._places[bisect_left(self._places, (first, 0)) :]
+        return tuple(
+            self._mapping(page_id - first, size, self._held[page_id, size])
+            for page_id, size in takewhile(lambda place: place[0] < first + pages, places)
+            if page_id + size <= first + pages
+        )
+
+    def _mapping(self, page: int, pages: int, held: Held) -> MappingUse:
+        counts = [(*counts, self._steady[phase]) for phase, counts in held.phases.items()]
+        use = MappingUse(
+            page,
+            pages,
+            epochs=sum(epochs for epochs, _, _ in counts),
+            steady=sum(epochs for epochs, _, is_steady in counts if is_steady),
+            held=sum(total for _, total, _ in counts),
+            held_steady=sum(total for _, total, is_steady in counts if is_steady),
+            most=held.most,
+        )
+        return use.times(self._weight)
 
     def _seen(self, it: Sightings) -> Seen:
         steady = sum(
@@ -180,6 +208,10 @@ class _OneEpoch:
         self.phases: tuple[PhaseFacts, ...] = ()
         if self._kinds or volume.ended:
             self.phases = (PhaseFacts("", 1, 1, len(self._kinds), True),)
+
+    def mappings(self, first: int, pages: int) -> tuple[MappingUse, ...]:
+        """None: nobody can tell for how long a mapping was held."""
+        return ()
 
     def use(self, page_id: int, page_hash: str) -> PageUse:
         """The kinds of a page, each in the one epoch."""
@@ -220,18 +252,34 @@ def _files(
         if not uses:
             continue
         content = (before.sha256, before.size)
-        processes = _processes(volume, it.first, uses)
-        use = FileUse(it.file.path, before.size, before.sha256, uses, (fsid,), processes=processes)
+        mappings = used.mappings(it.first, pages_in(before.size))
+        use = FileUse(
+            it.file.path,
+            before.size,
+            before.sha256,
+            uses,
+            (fsid,),
+            processes=_processes(volume, it.first, uses, mappings),
+            mappings=mappings,
+        )
         found[content] = either_file(found[content], use) if content in found else use
     return tuple(found.values())
 
 
-def _processes(volume: VolumeHeat, first: int, uses: Mapping[int, PageUse]) -> int | None:
+def _processes(
+    volume: VolumeHeat,
+    first: int,
+    uses: Mapping[int, PageUse],
+    mappings: Sequence[MappingUse],
+) -> int | None:
     """The number of processes that map a file, whose page 0 is `first`; None where the target did
     not count.
 
-    A target names only the files that several processes map, so any other mapped file has 1.
+    1. A source that sees mappings counts each of them.
+    2. Any other names only the files that several processes map, so a further mapped file has 1.
     """
+    if mappings:
+        return max(use.most for use in mappings)
     if volume.processes is None or not any(use.mapped for use in uses.values()):
         return None
     return volume.processes.get(first, 1)

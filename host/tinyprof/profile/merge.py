@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import Any
 
 from tinyprof.pages import Content
+from tinyprof.profile.mappings import MappingUse, joined_mappings
 from tinyprof.profile.model import (
     AS_ANYTHING,
     COUNT_LIMIT,
@@ -52,7 +53,12 @@ def either_file(one: FileUse, other: FileUse) -> FileUse:
     They may have been seen in the same epochs, so the larger counts are taken.
     """
     pages = _joined(one.pages, other.pages, _either)
-    return replace(one, pages=pages, processes=_most(one.processes, other.processes))
+    return replace(
+        one,
+        pages=pages,
+        processes=_most(one.processes, other.processes),
+        mappings=joined_mappings(one.mappings, other.mappings, MappingUse.either),
+    )
 
 
 def _either(one: PageUse, other: PageUse) -> PageUse:
@@ -112,7 +118,11 @@ def weighted(profile: Profile, weight: int) -> Profile:
         return PageUse(use.hash, {key: _times(it, weight) for key, it in use.seen.items()})
 
     files = (
-        replace(f, pages={page: times(use) for page, use in f.pages.items()})
+        replace(
+            f,
+            pages={page: times(use) for page, use in f.pages.items()},
+            mappings=tuple(use.times(weight) for use in f.mappings),
+        )
         for f in profile.files
     )
     boots = (replace(boot, weight=boot.weight * weight) for boot in profile.boots)
@@ -189,7 +199,12 @@ def _countable(profile: Profile) -> Profile:
 
     No count of a page is greater than the epochs of all boots. Raises ProfileError.
     """
-    for count, noun in ((profile.epochs, "epochs"), (profile.unknown_pages, "unknown pages")):
+    held = max((use.held for file in profile.files for use in file.mappings), default=0)
+    for count, noun in (
+        (profile.epochs, "epochs"),
+        (profile.unknown_pages, "unknown pages"),
+        (held, "processes of a mapping"),
+    ):
         if count >= COUNT_LIMIT:
             raise ProfileError(
                 f"the {noun} add up to {count}; a profile holds at most {COUNT_LIMIT - 1}",
@@ -236,4 +251,5 @@ def _merged_file(one: FileUse, other: FileUse) -> FileUse:
         symbols=symbols,
         processes=_most(one.processes, other.processes),
         extra=_either_extra(one.extra, other.extra),
+        mappings=joined_mappings(one.mappings, other.mappings, MappingUse.__add__),
     )

@@ -14,6 +14,7 @@ from typing import Any
 from tinyprof.errors import TinyprofError
 from tinyprof.heat.losses import Losses
 from tinyprof.pages import Kind
+from tinyprof.profile.mappings import MappingUse
 from tinyprof.wire.source import TouchSource
 
 KIND_LETTERS = {Kind.EXEC: "x", Kind.READ: "r", Kind.WRITE: "w", Kind.FILE: "f"}
@@ -152,6 +153,7 @@ class FileUse:
     - `processes`: the largest number of processes seen to map it at once, in any boot; None where
       no target counted them.
     - `extra`: fields that a later version wrote.
+    - `mappings`: its mappings, sorted, where a source saw whole mappings.
     """
 
     path: str
@@ -162,6 +164,7 @@ class FileUse:
     symbols: tuple[NamedRange, ...] = ()
     processes: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    mappings: tuple[MappingUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

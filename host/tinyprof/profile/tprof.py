@@ -24,6 +24,7 @@ from tinyprof.json_text import (
     version_for,
 )
 from tinyprof.pages import PROCESSES_MAX, pages_in
+from tinyprof.profile.mappings import load_mappings, mappings_field
 from tinyprof.profile.model import (
     AS_ANYTHING,
     COUNT_LIMIT,
@@ -51,7 +52,6 @@ PROFILE_MAX = 32 << 20
 _FILE_SIZE_LIMIT = 1 << 24
 """Bytes. CramFS files are smaller than this."""
 
-
 _EPOCH_LIMIT = 1 << 32
 """Numbers of epochs are below this number: the target counts them in 32 bits."""
 
@@ -70,7 +70,7 @@ _TOP_NAMES = {"format", "tinyprof", "unknown_pages", "links", "runs", "files"}
 _RUN_NAMES = {"image", "kernel", "epochs", "weight", "phases", "lost", "source", "in_place"}
 _OPTIONAL_LOSSES = {"lost_events"}
 """Losses that a boot names only where there are some: older versions did not know them."""
-_FILE_NAMES = {"path", "size", "sha256", "images", "processes", "pages", "symbols"}
+_FILE_NAMES = {"path", "size", "sha256", "images", "processes", "mappings", "pages", "symbols"}
 
 
 def dump_profile(profile: Profile) -> str:
@@ -123,6 +123,7 @@ def _file_fields(file: FileUse) -> dict[str, Any]:
         "sha256": file.sha256,
         "images": file.images,
         **({} if file.processes is None else {"processes": file.processes}),
+        **mappings_field(file.mappings),
         "pages": [_page_row(page, use) for page, use in sorted(file.pages.items())],
         **({"symbols": symbols} if symbols else {}),
         **_sorted(file.extra),
@@ -303,9 +304,9 @@ def _load_file(fields: Any, where: str) -> FileUse:
     processes = None
     if "processes" in fields:
         processes = _whole(fields["processes"], 1, PROCESSES_MAX + 1, f"{where} processes")
-    return FileUse(
-        path, size, sha256, pages, images, symbols, processes, _extra(fields, _FILE_NAMES)
-    )
+    extra = _extra(fields, _FILE_NAMES)
+    mappings = load_mappings(fields, pages_in(size), COUNT_LIMIT, where)
+    return FileUse(path, size, sha256, pages, images, symbols, processes, extra, mappings)
 
 
 def _load_symbol(row: Any, size: int, where: str) -> NamedRange:
@@ -393,3 +394,5 @@ def _check_whole(profile: Profile) -> None:
         for page, use in file.pages.items():
             if use.any.epochs > epochs or use.any.steady > steady:
                 raise Broken(f"file {i} page {page} was seen in more epochs than there were")
+        if any(use.epochs > epochs or use.steady > steady for use in file.mappings):
+            raise Broken(f"file {i} has a mapping of more epochs than there were")

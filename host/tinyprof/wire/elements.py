@@ -24,8 +24,10 @@ from tinyprof.wire.messages import (
     EpochEnd,
     EpochLength,
     FilePart,
+    HeldMapping,
     Hello,
     HelloPlease,
+    Mappings,
     Mark,
     Message,
     MessageType,
@@ -199,6 +201,27 @@ _FILE_NUMBERS = (
 """The numbers of a file message in their order, each with its limit."""
 
 
+def _parse_mappings(fields: Sequence[Any]) -> Mappings:
+    volume, epoch = map(checked_uint, fields[:2], (_U32,) * 2, ("volume", "epoch"))
+    told = _array(fields[2], 0, "mappings")
+    if not epoch or len(told) % 3 or not all(type(distance) is int for distance in told[::3]):
+        raise MalformedMessage("mappings are no distances, pages and processes of an epoch")
+    return Mappings(
+        volume, epoch, tuple(map(_held, accumulate(told[::3]), told[1::3], told[2::3]))
+    )
+
+
+def _held(page_id: int, pages: Any, processes: Any) -> HeldMapping:
+    held = HeldMapping(
+        checked_uint(page_id, PAGE_ID_LIMIT, "page id"),
+        checked_uint(pages, PAGE_ID_LIMIT, "pages"),
+        checked_uint(processes, PROCESSES_MAX + 1, "number of processes"),
+    )
+    if not held.pages or not held.processes or held.page_id + held.pages > PAGE_ID_LIMIT:
+        raise MalformedMessage("a mapping has no page, no process, or pages beyond the last id")
+    return held
+
+
 def _parse_ack(fields: Sequence[Any]) -> Ack:
     return Ack(
         checked_uint(fields[0], _U32, "session"),
@@ -213,6 +236,7 @@ _PARSERS: dict[int, tuple[int, Any]] = {
     MessageType.EPOCH_END: (4, _parse_epoch_end),
     MessageType.STATUS: (4, _parse_status),
     MessageType.FILE: (9, _parse_file),
+    MessageType.MAPPINGS: (3, _parse_mappings),
     MessageType.HELLO_PLEASE: (0, lambda _: HelloPlease()),
     MessageType.EPOCH_LENGTH: (
         1,
@@ -264,6 +288,8 @@ def message_elements(message: Message) -> list[Any]:
             elements = [MARK_VOLUME, number, ms, join_records(spelled, bytes(len(spelled)))]
         case FilePart():
             elements = list(astuple(message))
+        case Mappings(volume, epoch, held):
+            elements = [volume, epoch, _mapping_elements(held)]
         case UnknownMessage():
             elements = []
         case _:
@@ -308,6 +334,15 @@ def _processes_elements(processes: Sequence[tuple[int, int]]) -> list[int]:
     return elements
 
 
+def _mapping_elements(held: Sequence[HeldMapping]) -> list[int]:
+    elements: list[int] = []
+    before = 0
+    for mapping in held:
+        elements += [mapping.page_id - before, mapping.pages, mapping.processes]
+        before = mapping.page_id
+    return elements
+
+
 def _volume_elements(volume: Volume) -> list[Any]:
     flags = _RECORDING * volume.recording | _IS_FILES * volume.is_files
     return [volume.index, *astuple(volume.fsid), volume.size, volume.name, flags]
@@ -324,6 +359,7 @@ _TYPES: dict[type, MessageType] = {
     Rearm: MessageType.REARM,
     Begin: MessageType.BEGIN,
     FilePart: MessageType.FILE,
+    Mappings: MessageType.MAPPINGS,
     Ack: MessageType.ACK,
     RepeatPlease: MessageType.REPEAT_PLEASE,
     Trace: MessageType.TRACE,

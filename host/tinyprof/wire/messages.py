@@ -44,6 +44,7 @@ class MessageType(IntEnum):
     STATUS = 4
     BEGIN = 5
     FILE = 6
+    MAPPINGS = 7
     HELLO_PLEASE = 16
     EPOCH_LENGTH = 17
     REARM = 18
@@ -192,6 +193,25 @@ class FilePart:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldMapping:
+    """A mapping of a file: the page id of its first page, how many pages it has, and how many
+    processes held it at the same time."""
+
+    page_id: int
+    pages: int
+    processes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mappings:
+    """Mappings that processes held in an epoch, from a source that sees whole mappings."""
+
+    volume: int
+    epoch: int
+    held: tuple[HeldMapping, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Begin:
     """From the number of this frame on, the target repeats each frame until it is acknowledged
     under `session`."""
@@ -275,6 +295,7 @@ Message = (
     | Mark
     | Begin
     | FilePart
+    | Mappings
     | HostMessage
     | UnknownMessage
     | UnknownProtocol

@@ -13,7 +13,7 @@ from typing import Any
 
 from tinyprof.pages import Kind
 
-KERNEL_PART, PAGE_FAULTS, RESIDENCY = 0, 1, 2
+KERNEL_PART, PAGE_FAULTS, RESIDENCY, MAPPINGS = 0, 1, 2, 3
 """Values of `TouchSource.tracer`."""
 
 ALONE = 12
@@ -32,6 +32,7 @@ _NAMES = {
     KERNEL_PART: "the kernel's own part",
     PAGE_FAULTS: "page-fault events",
     RESIDENCY: "residency checks (mincore)",
+    MAPPINGS: "mappings in /proc",
 }
 
 
@@ -39,9 +40,10 @@ _NAMES = {
 class TouchSource:
     """What saw the touches.
 
-    - `tracer`: KERNEL_PART, PAGE_FAULTS, RESIDENCY, or a number of a later agent.
+    - `tracer`: KERNEL_PART, PAGE_FAULTS, RESIDENCY, MAPPINGS, or a number of a later agent.
     - `rearm`: how a page is seen again in the next epoch. 0: not at all, so everything is one long
-      epoch; 1: it faults again (`clear_refs`); 2: its accessed flag is read back.
+      epoch; 1: it faults again (`clear_refs`); 2: its accessed flag is read back; 3: its mapping
+      is looked at again.
     - `around`: the kernel maps pages around a fault in windows of 2^`around` bytes; 0: unknown.
     - `kinds`: the kinds that can be told, a bit each (`Kind`).
     - `late`: programs ran before the agent, and their touches stand in the first epoch.
@@ -62,6 +64,11 @@ class TouchSource:
     def is_one_epoch(self) -> bool:
         """Whether no page is ever seen again, so that classes cannot be told."""
         return not self.is_kernel_part and self.rearm == 0
+
+    @property
+    def sees_mappings(self) -> bool:
+        """Whether it sees whole mappings and no single page."""
+        return self.tracer == MAPPINGS
 
     @property
     def name(self) -> str:
@@ -98,6 +105,9 @@ def blind_spots(source: TouchSource) -> Iterator[str]:
         )
     elif not source.around and source.rearm:
         yield "if the kernel maps pages around a fault, an epoch misses some: nobody knows"
+    if source.sees_mappings:
+        yield "a page counts as used while it is mapped"
+        yield "a program that ran between two looks is not seen"
     if source.late:
         yield "programs ran before the agent, and their pages stand in the first epoch"
 

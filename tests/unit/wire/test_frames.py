@@ -8,6 +8,7 @@ import json
 import random
 from dataclasses import astuple, replace
 from pathlib import Path
+from typing import Any
 
 import msgpack
 import pytest
@@ -15,7 +16,7 @@ from cobs import cobs
 
 from tinyprof.heat.told_files import ToldFiles
 from tinyprof.pages import Fsid, Kind
-from tinyprof.wire.elements import parse_message
+from tinyprof.wire.elements import MalformedMessage, parse_message
 from tinyprof.wire.frames import (
     FRAME_MAX,
     STRETCH_MAX,
@@ -31,8 +32,10 @@ from tinyprof.wire.messages import (
     EpochEnd,
     EpochLength,
     FilePart,
+    HeldMapping,
     Hello,
     HelloPlease,
+    Mappings,
     Mark,
     Message,
     Pages,
@@ -61,6 +64,8 @@ MESSAGES: tuple[Message, ...] = (
     replace(HELLO, volumes=(FILES,), source=TouchSource(1, 1, 16, 7, True)),
     FilePart(1, 500, 3, 9000, 8 << 20 | 1, 77, 12, 0, b"/usr/bin"),
     FilePart(1, 500, 3, 9000, 8 << 20 | 1, 77, 12, 8, b"/a\xff!"),
+    Mappings(0, 3, (HeldMapping(0x627A0, 147, 2), HeldMapping(0x1CE0B, 3, 1))),
+    Mappings(0, 4, ()),
     Mark(1, 1002, "boot done ü"),
     HelloPlease(),
     EpochLength(250),
@@ -120,6 +125,41 @@ def test_the_shared_files_come_back_whole_and_go_out_as_full_frames() -> None:
         assert [getattr(file, name) for name in names] == [vector[name] for name in names]
         assert file.path.encode("utf-8", "surrogateescape").hex() == vector["path"]
         assert not told.refused
+
+
+def test_the_shared_mappings_come_back_and_go_out_as_full_frames() -> None:
+    vectors = json.loads((Path(__file__).parents[2] / "vectors/wire.json").read_text())
+    for vector in vectors["mappings"]:
+        told = messages_in(FrameDecoder().feed(bytes.fromhex("".join(vector["frames"]))))
+        held = []
+        for at, message in enumerate(told):
+            assert isinstance(message, Mappings)
+            assert (message.volume, message.epoch) == (vector["volume"], vector["epoch"])
+            seq = (vector["seq"] + at) % 65_536
+            assert encode_message(message, seq).hex() == vector["frames"][at]
+            held += [list(astuple(mapping)) for mapping in message.held]
+        assert held == vector["held"], vector["name"]
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        [0, 1],
+        [0, 0, [19, 1, 1]],
+        [0, 1, 5],
+        [0, 1, [19, 1]],
+        [0, 1, [None, 1, 1]],
+        [0, 1, [-1, 1, 1]],
+        [0, 1, [19, 0, 1]],
+        [0, 1, [19, 1, 0]],
+        [0, 1, [19, 1, 65_536]],
+        [0, 1, [(1 << 27) - 1, 2, 1]],
+        [0, 1, [(1 << 27) - 1, 1, 1, 1, 1, 1]],
+    ],
+)
+def test_mappings_that_cannot_be_are_malformed(elements: list[Any]) -> None:
+    with pytest.raises(MalformedMessage):
+        parse_message(7, elements)
 
 
 def test_a_line_cut_anywhere_decodes_the_same() -> None:

@@ -10,6 +10,7 @@ import pytest
 from tinyprof.wire.source import (
     ALL_KINDS,
     KERNEL_PART,
+    MAPPINGS,
     PAGE_FAULTS,
     RESIDENCY,
     TouchSource,
@@ -47,6 +48,14 @@ def test_each_blind_spot_is_said_once(changed: dict[str, int], said: str) -> Non
     text = source_text(replace(EXACT, **changed))  # type: ignore[arg-type]
     assert text.count(said) == 1
     assert text.count(";") == (changed.get("tracer") != 9)
+
+
+def test_a_source_of_mappings_says_that_it_sees_no_single_page() -> None:
+    text = source_text(replace(EXACT, tracer=MAPPINGS, rearm=3))
+    assert text == (
+        "mappings in /proc; a page counts as used while it is mapped; "
+        "a program that ran between two looks is not seen"
+    )
 
 
 def test_only_the_kernels_own_part_is_no_other_source() -> None:
