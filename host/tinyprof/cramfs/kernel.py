@@ -28,6 +28,14 @@ KERNEL_WORDS: Mapping[KernelModel, str] = {
 }
 """The words for each model in a sentence."""
 
+MEMORY_WORDS: Mapping[KernelModel, str] = {
+    "patched": "page cache",
+    "mainline": "page cache",
+    "nommu": "copies in RAM",
+}
+"""The memory that pages take on each kernel where they are not in place. Without an MMU each
+process has a copy of its own."""
+
 BEYOND = "beyond the end of the file"
 NO_CODE_FROM_FLASH = "a RISC-V kernel that maps code from flash crashes (flush_icache_pte)"
 READS_ZEROS = (
@@ -67,8 +75,12 @@ def judge(kernel: KernelModel, head: bytes, size: int, wanted: Collection[int]) 
     parts = mapped_parts(head, size)
     if parts is None:
         parts = (Part(0, pages, False, False),)
-    choose = _leading_runs if kernel == "mainline" else _whole_parts
-    useful, reasons = choose([part for part in parts if not part.writable], legal)
+    readable = [part for part in parts if not part.writable]
+    if kernel == "mainline":
+        useful, reasons = _leading_runs(readable, legal)
+    else:
+        whole_last = -1 if size % PAGE_SIZE else pages - 1
+        useful, reasons = _whole_parts(readable, legal, whole_last)
     for page in legal - useful:
         refused[page] = reasons.get(page, "no read-only mapping of a program shows it")
     return Verdict(frozenset(useful), refused)
@@ -149,9 +161,12 @@ def _merged(parts: Iterable[Part], legal: Container[int]) -> list[Part]:
     return merged
 
 
-def _whole_parts(parts: Iterable[Part], legal: set[int]) -> tuple[set[int], dict[int, str]]:
+def _whole_parts(
+    parts: Iterable[Part], legal: set[int], whole_last: int
+) -> tuple[set[int], dict[int, str]]:
     """The pages that a kernel without an MMU maps: a mapping in one stretch of flash, or none of
-    it (cramfs_physmem_get_unmapped_area())."""
+    it (cramfs_physmem_get_unmapped_area()). `whole_last`: the file's last page if it is a whole
+    one, else −1."""
     useful: set[int] = set()
     reasons: dict[int, str] = {}
     for part in parts:
@@ -162,5 +177,7 @@ def _whole_parts(parts: Iterable[Part], legal: set[int]) -> tuple[set[int], dict
             f"without an MMU pages {part.first} to {part.end - 1} are mapped in place together "
             "or not at all"
         )
+        if whole_last in part.pages and legal.issuperset({*part.pages} - {whole_last}):
+            reason = f"{READS_ZEROS}; one byte more at the file's end would put it in place"
         reasons.update((page, reason) for page in part.pages)
     return useful, reasons

@@ -142,8 +142,7 @@ class Planner:
         before, compressed = write_both(tree, options, cache, progress)
         self.image_before = len(before)
         self._end = _compressed_end(read_image(compressed))
-        from_flash = options.kernel == "patched" and not splitting
-        self.candidates = candidates_in(match, self._sizes, from_flash=from_flash)
+        self.candidates = candidates_in(match, self._sizes, options.kernel)
         model = model or model_of(options.kernel, splitting)
         self._offered = offered_by(self.candidates, model)
 

@@ -22,7 +22,8 @@ class Prediction:
 
     - `image`: bytes of the image.
     - `pages`: number of pages in place.
-    - `page_cache`: bytes of page cache of all used pages, if nothing is ever dropped.
+    - `page_cache`: bytes of page cache of all used pages, if nothing is ever dropped. Without an
+      MMU: bytes of the copies of mapped pages, if each mapping had the most copies at once.
     - `steady`: bytes of page cache of the pages that the steady state uses, each times the share
       of the steady state in which it is used.
     - `links`: number of symbolic links that are followed. Each takes a page of page cache, which
@@ -62,12 +63,19 @@ def page_cache(
     candidates: Sequence[Candidate],
     links: Mapping[str, float],
 ) -> PageCache:
-    """The page cache with these pages in place, by path. The kernel is that of the candidates."""
+    """The page cache with these pages in place, by path. The kernel is that of the candidates.
+
+    Without an MMU the copies of mapped pages count in its place.
+    """
     pages = len(links)
     steady = round(PAGE_SIZE * sum(links.values()))
     for file in candidates:
         there = in_place.get(file.path, frozenset())
         for page, use in file.uses.items():
+            if copies := file.copies(page):
+                pages += copies.most if page not in there else 0
+                steady += round(PAGE_SIZE * copies.mean) if page not in there else 0
+                continue
             share = use.any.steady / file.steady if file.steady else 0.0
             once_cached = use.cached or not use.mapped
             pages += page not in there or bool(once_cached and not file.from_flash)
@@ -84,7 +92,7 @@ def reckon_kernels(
     counts = count_mapped(image, contents_in_place(image))
     for kernel in KERNEL_MODELS:
         mapped = mapped_by_path(image, kernel)
-        files = [replace(file, from_flash=kernel == "patched") for file in candidates]
+        files = [replace(file, kernel=kernel) for file in candidates]
         cache = page_cache(mapped, files, links)
         found[kernel] = OnKernel(counts[kernel], cache.used, cache.steady)
     return found

@@ -96,7 +96,7 @@ def choose_by_profile(
     """
     if splitting:
         return split_all(tree, match, sizes, splitting)
-    files = candidates_in(match, sizes, from_flash=kernel == "patched")
+    files = candidates_in(match, sizes, kernel)
     offered = offered_by(files, MODELS[kernel])
     return SplitTree(tree, select_all(offered).pages)
 

@@ -6,6 +6,9 @@ flash out.
    is no such page: it reads and copies blocks in place straight from flash.
 2. Any other page has the value of the page cache that it would take, times the share of the steady
    state in which it was mapped. On the patched kernel any use counts.
+3. Without an MMU each process that maps a page has a copy of its own, unless the page is in place
+   (do_mmap_private()). So the page has the value of the copies that the steady state holds on
+   average.
 
 Every command that chooses pages to store in place asks here.
 """
@@ -15,8 +18,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.cramfs.programs import head_of
 from tinyprof.pages import PAGE_SIZE
+from tinyprof.profile.mappings import MappingUse
 from tinyprof.profile.model import PageUse
 from tinyprof.rootfs.match import Match
 
@@ -52,6 +57,14 @@ def pages_that_pay(match: Match) -> dict[str, list[int]]:
 
 
 @dataclass(frozen=True, slots=True)
+class Copies:
+    """Copies of a page, without an MMU: the most at once, and the steady state's mean."""
+
+    most: int
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A file with pages that may go in place.
 
@@ -61,8 +74,8 @@ class Candidate:
     - `uses`: its used pages.
     - `steady`: number of epochs of the steady state in which the uses are counted.
     - `processes`: the number of processes that map it at once; None where it is not known.
-    - `from_flash`: the kernel reads and copies blocks in place straight from flash
-      (cramfs_xip_read_iter()), so every used page pays.
+    - `kernel`: the kernel that maps it.
+    - `mappings`: its mappings, where a source saw whole mappings.
     """
 
     path: str
@@ -72,11 +85,36 @@ class Candidate:
     uses: Mapping[int, PageUse]
     steady: int
     processes: int | None = None
-    from_flash: bool = False
+    kernel: KernelModel = "mainline"
+    mappings: Sequence[MappingUse] = ()
+
+    @property
+    def from_flash(self) -> bool:
+        """Whether the kernel reads and copies blocks in place straight from flash
+        (cramfs_xip_read_iter()), so that every used page pays."""
+        return self.kernel == "patched"
+
+    def copies(self, page: int) -> Copies | None:
+        """The copies of a page that is not in place. None: the page cache has it once.
+
+        Where no source saw the mappings, each process that maps the file has a copy.
+        """
+        use = self.uses.get(page)
+        if self.kernel != "nommu" or use is None or use.mapped is None:
+            return None
+        held = [it for it in self.mappings if it.page <= page < it.page + it.pages]
+        if held:
+            steady = sum(it.held_steady for it in held)
+            return Copies(sum(it.most for it in held), steady / max(1, self.steady))
+        processes = self.processes or 1
+        share = min(1.0, use.mapped.steady / self.steady) if self.steady else 0.0
+        return Copies(processes, processes * share)
 
     def value(self, page: int) -> int:
         """The RAM that the page saves in place, in bytes; 0 where it does not pay."""
         use = self.uses.get(page)
+        if copies := self.copies(page):
+            return round(PAGE_SIZE * max(copies.mean, ONCE_SHARE))
         if use is None or not (self.from_flash or pays(use)):
             return 0
         counted = use.any if self.from_flash or use.mapped is None else use.mapped
@@ -89,10 +127,9 @@ class Candidate:
 
 
 def candidates_in(
-    match: Match, stored_size: Callable[[bytes], int], *, from_flash: bool = False
+    match: Match, stored_size: Callable[[bytes], int], kernel: KernelModel = "mainline"
 ) -> list[Candidate]:
-    """The profiled files of a tree. `stored_size` gives the bytes that a page takes compressed,
-    `from_flash` is each candidate's.
+    """The profiled files of a tree. `stored_size` gives the bytes that a page takes compressed.
 
     Raises TreeError for a file that cannot be read.
     """
@@ -105,7 +142,8 @@ def candidates_in(
             file.uses,
             file.steady,
             file.processes,
-            from_flash,
+            kernel,
+            file.mappings,
         )
         for file in match.files
     ]

@@ -17,6 +17,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from tinyprof.capture.index import StoredSizes
+from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.pages import pages_in
 from tinyprof.plan.knapsack import Option, rising
 from tinyprof.plan.offers import (
@@ -103,6 +104,7 @@ def candidates_of(profile: Profile, stored: StoredSizes) -> list[Candidate]:
             file.pages,
             profile.steady_of(file),
             file.processes,
+            mappings=file.mappings,
         )
         for file in profile.files
     ]
@@ -190,7 +192,7 @@ def what_if_mapped_by(
     """
     heads = [head_of(file) for file in profile.files]
     known = [
-        replace(candidate, head=head or b"")
+        replace(candidate, head=head or b"", kernel=_model_of(kernel))
         for candidate, head in zip(candidates_of(profile, stored), heads, strict=True)
         if head is not None or kernel.maps_any_page
     ]
@@ -207,6 +209,12 @@ def what_if_mapped_by(
         )
         taken[group] = offer
     return WhatIf(steps, exact=_is_exact(profile, stored), unknown=len(heads) - len(known))
+
+
+def _model_of(kernel: Kernel) -> KernelModel:
+    """The kernel by which pages are valued: a screen's figures are those of a stock one, if it has
+    an MMU."""
+    return "nommu" if kernel.model is whole_parts else "mainline"
 
 
 def _is_exact(profile: Profile, stored: StoredSizes) -> bool:

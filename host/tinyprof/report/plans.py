@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tinyprof.cramfs.kernel import KERNEL_WORDS, KernelModel
+from tinyprof.cramfs.kernel import KERNEL_WORDS, MEMORY_WORDS, KernelModel
 from tinyprof.pages import page_ranges
 from tinyprof.plan.plan_file import plan_fields
 from tinyprof.plan.planner import Plan, PlannedFile
@@ -145,10 +145,12 @@ def plan_lines(plan: Plan, today: int | None = None, *, verbose: bool = False) -
     """The text of `tinyprof plan`. `today`: bytes of the image to compare with. `verbose`: all
     files, and the numbers of their pages."""
     it = plan.prediction
+    most = "the most at once" if plan.kernel == "nommu" else "if nothing is dropped"
+    memory = MEMORY_WORDS[plan.kernel]
     figures = (
         ("image", it.image, it.image_before),
-        ("page cache, if nothing is dropped", it.page_cache, it.page_cache_before),
-        ("page cache, steady state", it.steady, it.steady_before),
+        (f"{memory}, {most}", it.page_cache, it.page_cache_before),
+        (f"{memory}, steady state", it.steady, it.steady_before),
     )
     rows = [
         (
@@ -189,7 +191,7 @@ def kernel_lines(chosen: KernelModel, kernels: Mapping[KernelModel, OnKernel]) -
     """The lines about an image on the other kind of kernel with an MMU: on a stock one, if it is
     `chosen` for a patched one, and the other way round."""
     other: KernelModel = "patched" if chosen == "mainline" else "mainline"
-    if other not in kernels or not kernels[chosen].mapped:
+    if chosen == "nommu" or other not in kernels or not kernels[chosen].mapped:
         return
     here, there = kernels[chosen], kernels[other]
     advice = ""
@@ -224,18 +226,20 @@ def _file_lines(plan: Plan, verbose: bool) -> Iterator[str]:
     files = chosen if verbose else chosen[:ROWS_SHOWN]
     if not files:
         return
+    whole = plan.kernel == "nommu"
     rows = [
         (
             f"{len(file.chosen):,}",
             f"{file.pages:,}",
-            f"{file.filler:,}",
+            f"{file.processes or 1:,}" if whole else f"{file.filler:,}",
             kib(file.cost),
             kib(file.saves),
             file.path,
         )
         for file in files
     ]
-    head, *lines = table(("in place", "of pages", "filler", "flash KiB", "RAM KiB", "file"), rows)
+    third = "copies" if whole else "filler"
+    head, *lines = table(("in place", "of pages", third, "flash KiB", "RAM KiB", "file"), rows)
     yield head
     for file, line in zip(files, lines, strict=True):
         yield line

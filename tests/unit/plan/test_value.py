@@ -31,7 +31,7 @@ def test_a_page_that_is_in_the_page_cache_anyway_is_worth_nothing() -> None:
 
 def test_a_kernel_that_reads_from_flash_caches_no_page_in_place() -> None:
     uses = {0: use(f=10), 1: use(w=5), 2: use(x=10, f=3), 3: use(f=0), 4: use(x=5, w=5)}
-    file = replace(candidate(uses), from_flash=True)
+    file = replace(candidate(uses), kernel="patched")
     once = round(4096 * ONCE_SHARE)
     assert [file.value(page) for page in range(6)] == [4096, 2048, 4096, once, 2048, 0]
 

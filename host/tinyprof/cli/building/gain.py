@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tinyprof.cramfs.kernel import KERNEL_WORDS, KernelModel
+from tinyprof.cramfs.kernel import KERNEL_WORDS, MEMORY_WORDS, KernelModel
 from tinyprof.cramfs.mapped import contents_in_place, count_mapped
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.tables.columns import kib, signed_kib, signed_percent
@@ -57,6 +57,8 @@ class Gain:
             "pages in place"
         )
         yield f"for {KERNEL_WORDS[self.kernel]}, which maps {self._on(self.kernel)}"
+        if self.kernel == "nommu":
+            return
         other: KernelModel = "patched" if self.kernel == "mainline" else "mainline"
         if not self.chosen or self.mapped[other] < self.mapped[self.kernel]:
             less = other == "mainline" and self.mapped[other] < self.mapped[self.kernel]
@@ -71,7 +73,7 @@ class Gain:
             return mapped
         saved = found.page_cache - self.cache_before
         return (
-            f"{mapped}: page cache {kib(found.page_cache)} KiB "
+            f"{mapped}: {MEMORY_WORDS[kernel]} {kib(found.page_cache)} KiB "
             f"({signed_percent(saved, self.cache_before)}), predicted"
         )
 
@@ -88,7 +90,7 @@ def gain_of(
     from tinyprof.plan.prediction import page_cache, reckon_kernels  # noqa: PLC0415
     from tinyprof.plan.value import candidates_in  # noqa: PLC0415
 
-    files: list[Candidate] = candidates_in(found, len)
+    files: list[Candidate] = candidates_in(found, len, kernel)
     before = page_cache({}, files, found.links).used
     kernels = reckon_kernels(parsed, files, found.links)
     return Gain(kernel, chosen, size_before, mapped, before, kernels)

@@ -102,7 +102,7 @@ def account_of(
 def _use(image: Image, profile: Profile, kernel: KernelModel) -> UseAccount:
     found = match(profile, tree_of_image(image, profile))
     mapped = mapped_by_path(image, kernel)
-    files = candidates_in(found, len, from_flash=kernel == "patched")
+    files = candidates_in(found, len, kernel)
     cache = page_cache(mapped, files, found.links)
     counts = found.counts
     used = counts.same + counts.by_place + counts.by_content + counts.by_symbol + counts.unmatched
