@@ -7,7 +7,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from qemu_board.architecture import ARMHF
+from qemu_board.architecture import ARMHF, ARMV7M, Architecture
 from qemu_board.cache import appearing, cache_root, key_of, locked
 from qemu_board.errors import BoardError
 from qemu_board.kernel import FIRMWARE, LINUX, source_tree
@@ -15,27 +15,34 @@ from qemu_board.packages import need, version_of
 
 AGENT = FIRMWARE.parent / "agent"
 ABI = LINUX / "overlay/include/uapi/linux/cramfs_tinyprof.h"
+FLAT = (AGENT / "flat.ld", AGENT / "armv7m/arch.h", FIRMWARE / "board/qemu_board/flat.py")
+"""What a program without an MMU is made with beside the sources."""
 
 
-def agent(version: str) -> Path:
-    """The program, built if the cache has none of the same ingredients."""
+def agent(version: str, machine: Architecture = ARMHF) -> Path:
+    """The program, built if the cache has none of the same ingredients.
+
+    It is built for 32-bit ARM, or for a machine without an MMU.
+    """
     need(*ARMHF.tools, "make")
-    sources = sorted(
-        path for path in AGENT.iterdir() if path.suffix in (".c", ".h") or path.name == "Makefile"
-    )
+    sources = [path for path in AGENT.iterdir() if path.suffix in (".c", ".h")]
+    sources += [AGENT / "Makefile", *(FLAT if machine is ARMV7M else ())]
+    sources.sort()
     words = [version, str(version_of(ARMHF.compiler)), *(source.name for source in sources)]
     folder = cache_root() / "agent" / key_of(words, [*sources, ABI])
     with locked("agent"):
         if not folder.exists():
-            _build(version, folder)
-    return folder / "tinyprof-agent"
+            _build(version, folder, machine)
+    return folder / ("tinyprof-agent-nommu" if machine is ARMV7M else "tinyprof-agent")
 
 
-def _build(version: str, folder: Path) -> None:
-    nolibc = source_tree(version) / "tools/include/nolibc"
+def _build(version: str, folder: Path, machine: Architecture) -> None:
+    target = ["nommu"]
+    if machine is not ARMV7M:
+        target = ["target", f"NOLIBC={source_tree(version) / 'tools/include/nolibc'}"]
     with appearing(folder) as filling:
-        words = [f"CROSS_COMPILE={ARMHF.cross}", f"NOLIBC={nolibc}", f"O={filling}"]
-        command = ["make", "-s", "-C", str(AGENT), "target", *words]
+        words = [*target, f"CROSS_COMPILE={ARMHF.cross}", f"O={filling}"]
+        command = ["make", "-s", "-C", str(AGENT), *words]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         if run.returncode:
             raise BoardError(f"the agent does not compile:\n{run.stderr.strip()}")

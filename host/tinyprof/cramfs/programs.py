@@ -29,7 +29,7 @@ HEAD_SIZE = 4096
 """Bytes. Linkers put the program headers right after the ELF header, in a file's first page."""
 
 EM_RISCV = 243
-FLAT_LOADED = 1 | 2
+FLAT_LOADED = 1 | 4
 """FLAT_FLAG_RAM and FLAT_FLAG_GZIP of linux/flat.h. A loader copies such text to RAM."""
 
 

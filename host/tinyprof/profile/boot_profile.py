@@ -106,7 +106,7 @@ def resolved(
         used.phases,
         weight,
         source=source,
-        in_place=index.pages_in_place if source else 0,
+        in_place=index.pages_in_place if source and source.misses_pages_in_place else 0,
     )
     known: set[int] = set()
     told: ToldMatch | None = None

@@ -281,7 +281,8 @@ class LineWatch:
         if source := other_source(hello.source):
             text = source_text(source)
             yield from self._once(text, LineWarning(f"recorded by {text}"))
-            yield from self._look_at_pages_in_place(source)
+            if source.misses_pages_in_place:
+                yield from self._look_at_pages_in_place(source)
             if source.is_one_epoch and self._needs_epochs:
                 yield from self._once("one epoch", _ONE_EPOCH)
         if hello.protocol != PROTOCOL:

@@ -73,6 +73,12 @@ def _unknown(source: TouchSource, boots: Sequence[BootFacts]) -> Iterator[tuple[
             f"an epoch {misses} pages that the kernel mapped around others: some may be hotter "
             "than they seem",
         )
+    if source.sees_mappings:
+        yield (
+            "mappings",
+            "whole mappings were seen: each of their pages counts as used while a process held "
+            "it, and a program that ran between two looks is missing",
+        )
     if source.late:
         yield (
             "start",

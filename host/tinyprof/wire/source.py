@@ -71,6 +71,12 @@ class TouchSource:
         return self.tracer == MAPPINGS
 
     @property
+    def misses_pages_in_place(self) -> bool:
+        """Whether it does not see the pages that the kernel maps from flash: they never fault, and
+        are in no page cache."""
+        return not self.is_kernel_part and not self.sees_mappings
+
+    @property
     def name(self) -> str:
         """The source in two or three words."""
         return _NAMES.get(self.tracer, f"source {self.tracer}")

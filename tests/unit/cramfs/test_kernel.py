@@ -97,6 +97,15 @@ def test_the_text_of_a_flat_binary_is_one_segment() -> None:
     assert verdict("nommu", {0, 1, 2}, head, PROGRAM_SIZE) == {0, 1}
 
 
+@pytest.mark.parametrize(
+    ("flags", "mapped"), [(0, True), (1, False), (2, True), (4, False), (8, True), (16, True)]
+)
+def test_only_a_flat_binary_that_is_loaded_to_ram_has_no_mapping(flags: int, mapped: bool) -> None:
+    """FLAT_FLAG_RAM, GOTPIC, GZIP, GZDATA and KTRACE of linux/flat.h."""
+    head = b"bFLT" + struct.pack(">9I", 4, 64, 2 * PAGE_SIZE, 0, 0, 0, 0, 0, flags)
+    assert verdict("nommu", {0, 1}, head, PROGRAM_SIZE) == ({0, 1} if mapped else set())
+
+
 @pytest.mark.parametrize("cut", [4, 20, 51, 60, 100])
 def test_a_broken_program_has_no_segments(cut: int) -> None:
     assert mapped_parts(program()[:cut], PROGRAM_SIZE) == ()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tinyprof.capture.index import ImageIndex
+from tinyprof.capture.index import ImageIndex, PageFlag
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.profile.mappings import MappingUse
 from tinyprof.profile.merge import merge_profiles, weighted
@@ -63,6 +63,17 @@ def test_a_mapping_is_known_by_its_epochs_and_its_processes(profile: Profile) ->
     assert file.mappings == (MappingUse(0, 3, 3, 0, 6, 0, 3),)
     assert file.processes == 3
     assert profile.epochs == 5
+
+
+def test_mappings_in_place_are_seen_so_nothing_is_said_of_them(
+    capture_of: CaptureOf, index: ImageIndex
+) -> None:
+    first, *others = index.files
+    flags = bytes([PageFlag.IN_PLACE]) * len(first.flags)
+    stored = replace(index, files=(replace(first, flags=flags), *others))
+    assert stored.pages_in_place
+    profile = make_profile([capture_of(boot_of(stored, 1), stored)])
+    assert profile.boots[0].in_place == 0
 
 
 def test_weights_count_epochs_and_processes_again(profile: Profile) -> None:

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""A Cortex-M3 without an MMU: programs in place and copied, and a recording of their mappings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from target.booting import KERNELS, Recording, boot, messages, record
+from target.nommu import ARCH, Shown, image_of, lives, memory, root_of, shown_mappings
+from tinyprof.capture.reader import CaptureReader
+from tinyprof.cramfs.programs import program_pages
+from tinyprof.cramfs.tree import Tree
+from tinyprof.profile.model import Profile
+from tinyprof.profile.resolve import make_profile
+from tinyprof.profile.tprof import dump_profile
+from tinyprof.wire.messages import EpochEnd
+
+PLANNED = ("/sbin/init", "/bin/daemon")
+AGENT = "/sbin/tinyprof-agent"
+RECORDED = f"init={AGENT} TINYPROF_TTY=/dev/ttyMPS1"
+LOOK_MS = 200
+SURELY_MS = 300
+"""A process that lives for so long in an epoch is seen by one of its looks."""
+
+STOCK = (*ARCH, "--stock")
+SMALLEST = ("--mem", "4")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return root_of(tmp_path_factory.mktemp("nommu"))
+
+
+@pytest.fixture(scope="module")
+def image(root: Path) -> Path:
+    """An image with some of the programs in place."""
+    pages = program_pages(Tree.from_directory(root))
+    planned = {path: found for path, found in pages.items() if path in PLANNED}
+    assert planned.keys() == set(PLANNED)
+    return image_of(root, root.parent / "image", planned)
+
+
+@pytest.fixture(scope="module")
+def recording(image: Path) -> Recording:
+    return recorded(image, image.with_name("first.tpcap"))
+
+
+def recorded(image: Path, capture: Path) -> Recording:
+    return record(image, capture, *STOCK, "--append", RECORDED, options=("--image", image))
+
+
+def texts(shown: list[Shown]) -> dict[str, set[Shown]]:
+    found: dict[str, set[Shown]] = {}
+    for mapping in shown:
+        if mapping.path.startswith("/"):
+            found.setdefault(mapping.path, set()).add(mapping)
+    return found
+
+
+@pytest.mark.parametrize("version", KERNELS)
+def test_just_the_planned_programs_are_mapped_from_flash(version: str, image: Path) -> None:
+    console = boot(image, *STOCK, *SMALLEST, "--version", version)
+    found = texts(shown_mappings(console))
+    assert found.keys() == {*PLANNED, "/bin/worker"}
+    for path, mappings in found.items():
+        assert {it.in_flash for it in mappings} == {path in PLANNED}, path
+        assert {it.permissions for it in mappings} == {"r-xs"}, path
+
+
+@pytest.mark.parametrize("version", KERNELS)
+def test_the_memory_of_programs_is_that_of_their_copies(version: str, image: Path) -> None:
+    console = boot(image, *STOCK, *SMALLEST, "--version", version)
+    shown = shown_mappings(console)
+    # Three workers, but one copy of their text: the kernel shares what nobody may write.
+    assert len({it.pid for it in shown if it.path == "/bin/worker"}) == 3
+    assert len({it.first for it in shown if it.path == "/bin/worker"}) == 1
+    copies = {(it.first, it.end) for it in shown if not it.in_flash}
+    assert memory(console)["MmapCopy"] == sum(end - first for first, end in copies) >> 10
+
+
+def profile_of(capture: Path) -> Profile:
+    with capture.open("rb") as file:
+        return make_profile([CaptureReader(file)])
+
+
+def held_in(lives_of_one: list[tuple[int, int]], start: int, end: int) -> int:
+    """How many processes of one program a look of the epoch sees at most."""
+    inside = []
+    for first, last in lives_of_one:
+        overlap = min(last, end) - max(first, start)
+        assert not 0 < overlap < SURELY_MS, "the guest leaves it open whether a look sees this"
+        if overlap > 0:
+            inside.append((max(first, start), last))
+    return max((sum(a <= at < b for a, b in inside) for at, _ in inside), default=0)
+
+
+def truth(recording: Recording) -> Mapping[str, list[int]]:
+    """The processes of each program in each epoch that ended, as the guest says."""
+    ends = [it.ms for it in messages(recording.capture) if isinstance(it, EpochEnd)]
+    assert ends
+    lived = lives(recording.console)
+    (init,) = lived["/sbin/init"]
+    lived[AGENT] = [init]
+    pairs = list(zip([0, *ends], ends, strict=False))
+    return {path: [held_in(it, *pair) for pair in pairs] for path, it in lived.items()}
+
+
+def test_a_recording_of_mappings_is_the_truth(recording: Recording) -> None:
+    assert recording.code == 0, recording.said
+    assert "lost: nothing" in recording.said
+    profile = profile_of(recording.capture)
+    (facts,) = profile.boots
+    assert sum(vars_of(facts.losses)) == 0
+    steady = next(phase.first for phase in facts.phases if phase.name == "steady") - 1
+    expected = {
+        path: (
+            sum(map(bool, held)),
+            sum(map(bool, held[steady:])),
+            sum(held),
+            sum(held[steady:]),
+            max(held),
+        )
+        for path, held in truth(recording).items()
+    }
+    assert expected["/bin/worker"][4] == 3
+    found = {}
+    for file in profile.files:
+        (use,) = file.mappings
+        assert (use.page, use.pages) == (0, len(file.pages))
+        found[file.path] = (use.epochs, use.steady, use.held, use.held_steady, use.most)
+    assert found == expected
+
+
+def vars_of(losses: object) -> list[int]:
+    return [getattr(losses, name) for name in losses.__dataclass_fields__]  # type: ignore[attr-defined]
+
+
+def test_the_same_boot_gives_the_same_profile(recording: Recording, image: Path) -> None:
+    again = recorded(image, image.with_name("second.tpcap"))
+    assert again.code == 0, again.said
+    first, second = (dump_profile(profile_of(it.capture)) for it in (recording, again))
+    assert first == second
+
+
+def test_a_recording_says_what_saw_the_mappings(recording: Recording) -> None:
+    assert "mappings in /proc" in recording.said
+    assert "in place" not in recording.said
