@@ -31,7 +31,6 @@ LIBRARIES = "usr/lib/arm-linux-gnueabihf"
 TOOLS = ("gcc-arm-linux-gnueabihf", "libc6-dev-armhf-cross", "gcc", "libc6-dev", "make", "tcl")
 """Debian packages that the programs are built with. SQLite makes its sources with Tcl."""
 
-SOURCES = ("busybox", "sqlite3", "lua5.4", "lighttpd")
 HEADERS = ("libpcre2-dev",)
 """armhf packages of which the headers are needed."""
 
@@ -72,33 +71,31 @@ MODULES = ("mod_accesslog.so", "mod_cgi.so")
 """The modules of lighttpd that the workload loads. They are not ordered."""
 
 
-def build(folder: Path) -> None:
-    """Fetch the sources and compile all programs; a folder of objects each, and `modules`."""
-    sources = fetch_sources(SOURCES, folder / "sources")
-    recipes: dict[str, Callable[[Path, Path], None]] = {
-        "busybox": _busybox,
-        "sqlite3": _sqlite,
-        "lua5.4": _lua,
-        "lighttpd": _lighttpd,
-    }
-    for name, recipe in recipes.items():
-        print(f"board: compiling {name}", file=sys.stderr, flush=True)
-        recipe(sources[name], folder)
-    shutil.rmtree(folder / "sources")
-
-
 def objects_folder() -> Path:
-    """The folder with the objects of all programs, built if the cache has none of the same
-    compiler."""
+    """The folder with all programs' objects, a folder each, and `modules`. It is built if the
+    cache has none of the same compiler."""
     need(*TOOLS)
-    words = [*SOURCES, *FLAGS, f"gcc {version_of(TOOLS[0])}"]
+    words = [*FLAGS, f"gcc {version_of(TOOLS[0])}"]
     folder = cache_root() / "dense" / key_of(words, [Path(__file__)])
     with locked("dense"):
-        if not folder.exists():
-            with appearing(folder) as filling:
-                filling.mkdir(exist_ok=True)
-                build(filling)
+        for name, recipe in RECIPES.items():
+            if not (folder / f"{name}.done").exists():
+                _build(name, recipe, folder)
     return folder
+
+
+def _build(name: str, recipe: Recipe, folder: Path) -> None:
+    """Fetch the source of a package and compile it. Its folders appear whole."""
+    with appearing(folder / f"{name}.done") as filling:
+        source = fetch_sources((name,), filling / "sources")[name]
+        print(f"board: compiling {name}", file=sys.stderr, flush=True)
+        made = filling / "made"
+        made.mkdir()
+        recipe(source, made)
+        shutil.rmtree(filling / "sources")
+        for path in made.iterdir():
+            shutil.rmtree(folder / path.name, ignore_errors=True)
+            path.rename(folder / path.name)
 
 
 def _busybox(source: Path, into: Path) -> None:
@@ -151,7 +148,10 @@ def _lighttpd(source: Path, into: Path) -> None:
     configure += ["--prefix=/usr", "--libdir=/usr/lib/lighttpd", "--with-pcre2", *without, *pcre]
     _run([*configure, f"CFLAGS={' '.join(FLAGS)}"], source)
     modules = [name.replace(".so", ".la") for name in MODULES]
-    _run(["make", _jobs(), "-C", "src", "lighttpd", *modules], source)
+    make = ["make", _jobs(), "-C", "src"]
+    # Sources that make makes before everything else, and not for a single program.
+    _run([*make, "parsers", "versionstamp"], source)
+    _run([*make, "lighttpd", *modules], source)
     said = _run(["make", "-n", "-W", "server.c", "-C", "src", "lighttpd"], source)
     link = next(line for line in said.splitlines() if " -o lighttpd " in line)
     objects = [source / "src" / word for word in shlex.split(link) if word.endswith(".o")]
@@ -188,3 +188,15 @@ def _run(command: Sequence[str], folder: Path, said: str | None = None) -> str:
         last = "\n".join((run.stderr or run.stdout).splitlines()[-5:])
         raise BoardError(f"{shlex.join(command[:4])} … failed in {folder.name}: {last}")
     return run.stdout
+
+
+Recipe = Callable[[Path, Path], None]
+"""Compiles the source in one folder, and leaves folders of objects in another."""
+
+RECIPES: dict[str, Recipe] = {
+    "busybox": _busybox,
+    "sqlite3": _sqlite,
+    "lua5.4": _lua,
+    "lighttpd": _lighttpd,
+}
+"""By the name of Debian's source package."""

@@ -188,6 +188,8 @@ class LiveApp(QuietApp):
 
     def _draw(self, snapshot: Snapshot) -> None:
         self._shown = snapshot
+        if self.lookups.is_over:
+            return
         self._show_header()
         if snapshot.profile is not self._drawn_profile:
             self._drawn_profile = snapshot.profile
@@ -199,6 +201,8 @@ class LiveApp(QuietApp):
 
     def on_file_list_chosen(self, message: FileList.Chosen) -> None:
         """Show the map of the chosen row, or still that of the whole image."""
+        if self.lookups.is_over:
+            return
         self._show_map(message.row)
 
     def _show_map(self, row: Row | None) -> None:
@@ -319,7 +323,7 @@ class LiveApp(QuietApp):
 
     def on_names_arrived(self, message: NamesArrived) -> None:
         """Show the names of a file."""
-        self.query_one(HeatMap).learn(message.file, message.names)
+        self.lookups.take_names(message)
 
     def on_what_if_pane_curve_wanted(self) -> None:
         """Compute the curve for the chosen kernel."""
@@ -327,6 +331,8 @@ class LiveApp(QuietApp):
 
     def on_curve_arrived(self, message: CurveArrived) -> None:
         """Show the curve for the chosen kernel."""
+        if self.lookups.is_over:
+            return
         self.lookups.take_curve(message, self._shown)
         self.verdict.show(self._shown, self.lookups.curves)
         if self._plan_waits and not self.lookups.is_behind:

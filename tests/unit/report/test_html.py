@@ -153,6 +153,18 @@ def test_with_the_files_at_hand_it_names_functions_and_sections_and_compares_ker
     assert "1 file is not at hand" in html_report(profile, {}, programs=programs_of(None, None))
 
 
+def test_it_lists_the_programs_that_a_linker_order_makes_denser(
+    profile: Profile, index: ImageIndex
+) -> None:
+    functions = tuple(NamedRange(f"f{page}", page * 4096 + 8, 40) for page in range(8))
+    names, seen = Names((), functions), profile.files[0].pages[3]
+    (file, *_) = profile.files
+    used = replace(profile, files=(replace(file, pages=dict.fromkeys(range(8), seen)),))
+    text = Page(html_report(used, stored_sizes(index), programs=programs_of(names, None))).text
+    assert "Programs that an order makes denser" in text
+    assert "Programs that an order" not in html_report(profile, stored_sizes(index))
+
+
 def test_landmarks_of_a_profile_are_no_functions(profile: Profile, index: ImageIndex) -> None:
     marked = [
         replace(file, symbols=(NamedRange("~1a2b3c", 3 * 4096, 24),)) for file in profile.files

@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from tinyprof.cli.opening import open_profile
 from tinyprof.live.news import News
 from tinyprof.live.playback import FinishedCapture, snapshot_at
 from tinyprof.plan.plan_file import load_plan
 from tinyprof.rootfs.contents import contents_of_tree
 from tinyprof.tui.app import LiveApp
+from tinyprof.tui.behind.lookups import CurveArrived, NamesArrived
+from tinyprof.tui.panes.heat_map import HeatMap
 from tinyprof.tui.panes.what_if import WhatIfPane
 from unit.tui.conftest import Told, all_news, write
 from unit.tui.driving import drive
@@ -171,3 +174,23 @@ def test_without_the_files_the_verdict_says_how_to_reckon_the_others(app: LiveAp
         assert "mainline, split, nommu: give --image IMAGE or --rootfs DIR" in text
 
     drive(app, act)
+
+
+def test_answers_for_a_view_that_is_being_closed_go_nowhere(
+    program_app: LiveApp, capture_of_program: Path
+) -> None:
+    async def close_early(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        app, file = program_app, open_profile([capture_of_program]).files[0]
+        pane = app.query_one(WhatIfPane)
+        await app.query(HeatMap).remove()
+        for message in (
+            HeatMap.NamesWanted(file),
+            NamesArrived(file, "no names"),
+            CurveArrived(pane.kernel, None, "no curve"),
+        ):
+            app.post_message(message)
+        await pilot.pause()
+        assert app.is_running
+
+    drive(program_app, close_early)

@@ -68,6 +68,11 @@ class Lookups:
         self._known: dict[str, CurveArrived] = {}
 
     @property
+    def is_over(self) -> bool:
+        """Whether the panes are gone. A message that they left behind has nowhere to go."""
+        return not self._app.query(HeatMap)
+
+    @property
     def last_curve(self) -> CurveArrived | None:
         """The newest curve for the pane's kernel."""
         return self._known.get(self._app.query_one(WhatIfPane).kernel.name)
@@ -88,6 +93,8 @@ class Lookups:
     def find_names(self, file: FileUse) -> None:
         """Look for the names of a file. Reading it from an image takes a moment."""
         contents = self._contents
+        if self.is_over:
+            return
         if contents is None:
             self._app.query_one(HeatMap).learn(file, f"names: {NO_CONTENTS}")
             return
@@ -102,8 +109,15 @@ class Lookups:
             names = f"no names: {error}"
         self._app.post_message(NamesArrived(file, names))
 
+    def take_names(self, message: NamesArrived) -> None:
+        """Show the names of a file."""
+        if not self.is_over:
+            self._app.query_one(HeatMap).learn(message.file, message.names)
+
     def find_curves(self, snapshot: Snapshot) -> None:
         """Compute the curves of all kernels, or a moment later if they were just computed."""
+        if self.is_over:
+            return
         self._snapshot = snapshot
         pane, contents, last = self._app.query_one(WhatIfPane), self._contents, self.last_curve
         if contents is None:

@@ -330,12 +330,12 @@ class HeatMap(Vertical):
             self.query_one(Caption).show(grid.look, scale, "", "", "")
             return
         row, page = found
-        scale += self._order_text(row.use)
+        scale += self._density_text(row.use)
         names = names_text(self._names, page) if isinstance(self._names, Names) else self._names
         text = subject.text(grid.cursor)
         self.query_one(Caption).show(grid.look, scale, text, row.path, shown(names))
 
-    def _order_text(self, file: FileUse) -> str:
+    def _density_text(self, file: FileUse) -> str:
         """The used pages that a linker order of the file's functions could save."""
         if not isinstance(self._names, Names):
             return ""
