@@ -36,6 +36,7 @@ COMMANDS = {
     "record": "Record the page accesses of a target.",
     "view": "Look at a finished recording.",
     "capture": "Look into recordings, check and repair them.",
+    "import": "Make a recording of another tool's data.",
     "profile": "Resolve captures into a profile.",
     "plan": "Choose pages to store in place, under a budget.",
     "build": "Build a CramFS image with the hot pages in place.",
@@ -51,6 +52,10 @@ COMMANDS = {
 }
 
 
+MODULES = {"import": "importing"}
+"""The modules of commands whose names are words of Python."""
+
+
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -58,7 +63,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"tinyprof.cli.commands.{cmd_name}").command
+        module = MODULES.get(cmd_name, cmd_name)
+        command = importlib.import_module(f"tinyprof.cli.commands.{module}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -13,8 +13,11 @@ from typing import Any
 
 from tinyprof.pages import Kind
 
-KERNEL_PART, PAGE_FAULTS, RESIDENCY, MAPPINGS = 0, 1, 2, 3
-"""Values of `TouchSource.tracer`."""
+KERNEL_PART, PAGE_FAULTS, RESIDENCY, MAPPINGS, COUNTERS = 0, 1, 2, 3, 4
+"""Values of `TouchSource.tracer`. No agent sends the last: program counters are imported."""
+
+SAMPLED = 4
+"""Value of `TouchSource.rearm`: program counters are sampled all the time."""
 
 ALONE = 12
 """Value of `TouchSource.around`: the kernel maps no page but the one that faulted."""
@@ -33,6 +36,7 @@ _NAMES = {
     PAGE_FAULTS: "page-fault events",
     RESIDENCY: "residency checks (mincore)",
     MAPPINGS: "mappings in /proc",
+    COUNTERS: "program counters",
 }
 
 
@@ -40,10 +44,11 @@ _NAMES = {
 class TouchSource:
     """What saw the touches.
 
-    - `tracer`: KERNEL_PART, PAGE_FAULTS, RESIDENCY, MAPPINGS, or a number of a later agent.
+    - `tracer`: KERNEL_PART, PAGE_FAULTS, RESIDENCY, MAPPINGS, COUNTERS, or a number of a
+      later agent.
     - `rearm`: how a page is seen again in the next epoch. 0: not at all, so everything is one long
       epoch; 1: it faults again (`clear_refs`); 2: its accessed flag is read back; 3: its mapping
-      is looked at again.
+      is looked at again; 4: program counters are sampled again.
     - `around`: the kernel maps pages around a fault in windows of 2^`around` bytes; 0: unknown.
     - `kinds`: the kinds that can be told, a bit each (`Kind`).
     - `late`: programs ran before the agent, and their touches stand in the first epoch.
