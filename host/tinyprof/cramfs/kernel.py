@@ -33,8 +33,8 @@ MEMORY_WORDS: Mapping[KernelModel, str] = {
     "mainline": "page cache",
     "nommu": "copies in RAM",
 }
-"""The memory that pages take on each kernel where they are not in place. Without an MMU each
-process has a copy of its own."""
+"""The memory that pages take on each kernel where they are not in place. Without an MMU a mapping
+is copied to RAM."""
 
 BEYOND = "beyond the end of the file"
 NO_CODE_FROM_FLASH = "a RISC-V kernel that maps code from flash crashes (flush_icache_pte)"

@@ -23,7 +23,7 @@ class Prediction:
     - `image`: bytes of the image.
     - `pages`: number of pages in place.
     - `page_cache`: bytes of page cache of all used pages, if nothing is ever dropped. Without an
-      MMU: bytes of the copies of mapped pages, if each mapping had the most copies at once.
+      MMU: bytes of the copies of mapped pages, if all mappings were held at once.
     - `steady`: bytes of page cache of the pages that the steady state uses, each times the share
       of the steady state in which it is used.
     - `links`: number of symbolic links that are followed. Each takes a page of page cache, which
@@ -72,13 +72,9 @@ def page_cache(
     for file in candidates:
         there = in_place.get(file.path, frozenset())
         for page, use in file.uses.items():
-            if copies := file.copies(page):
-                pages += copies.most if page not in there else 0
-                steady += round(PAGE_SIZE * copies.mean) if page not in there else 0
-                continue
             share = use.any.steady / file.steady if file.steady else 0.0
-            once_cached = use.cached or not use.mapped
-            pages += page not in there or bool(once_cached and not file.from_flash)
+            cached = (use.cached or not use.mapped) and not file.from_flash
+            pages += page not in there or bool(cached and not file.is_copied(page))
             if page not in there or not file.value(page):
                 steady += round(PAGE_SIZE * min(1.0, share))
     return PageCache(pages * PAGE_SIZE, steady)

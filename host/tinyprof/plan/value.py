@@ -6,9 +6,10 @@ flash out.
    is no such page: it reads and copies blocks in place straight from flash.
 2. Any other page has the value of the page cache that it would take, times the share of the steady
    state in which it was mapped. On the patched kernel any use counts.
-3. Without an MMU each process that maps a page has a copy of its own, unless the page is in place
-   (do_mmap_private()). So the page has the value of the copies that the steady state holds on
-   average.
+3. Without an MMU a mapping that is not in place is copied to RAM when the first process maps it.
+   The copy goes with the last one (do_mmap_private()). Processes share a copy that none of them
+   may write to (VM_MAYSHARE). So any mapped page has the value of its copy, whatever else used it,
+   times the share of the steady state in which it was mapped.
 
 Every command that chooses pages to store in place asks here.
 """
@@ -21,7 +22,6 @@ from dataclasses import dataclass
 from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.cramfs.programs import head_of
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.profile.mappings import MappingUse
 from tinyprof.profile.model import PageUse
 from tinyprof.rootfs.match import Match
 
@@ -57,14 +57,6 @@ def pages_that_pay(match: Match) -> dict[str, list[int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Copies:
-    """Copies of a page, without an MMU: the most at once, and the steady state's mean."""
-
-    most: int
-    mean: float
-
-
-@dataclass(frozen=True, slots=True)
 class Candidate:
     """A file with pages that may go in place.
 
@@ -75,7 +67,6 @@ class Candidate:
     - `steady`: number of epochs of the steady state in which the uses are counted.
     - `processes`: the number of processes that map it at once; None where it is not known.
     - `kernel`: the kernel that maps it.
-    - `mappings`: its mappings, where a source saw whole mappings.
     """
 
     path: str
@@ -86,7 +77,6 @@ class Candidate:
     steady: int
     processes: int | None = None
     kernel: KernelModel = "mainline"
-    mappings: Sequence[MappingUse] = ()
 
     @property
     def from_flash(self) -> bool:
@@ -94,28 +84,15 @@ class Candidate:
         (cramfs_xip_read_iter()), so that every used page pays."""
         return self.kernel == "patched"
 
-    def copies(self, page: int) -> Copies | None:
-        """The copies of a page that is not in place. None: the page cache has it once.
-
-        Where no source saw the mappings, each process that maps the file has a copy.
-        """
+    def is_copied(self, page: int) -> bool:
+        """Whether the page has a copy of its own in RAM, beside the page cache."""
         use = self.uses.get(page)
-        if self.kernel != "nommu" or use is None or use.mapped is None:
-            return None
-        held = [it for it in self.mappings if it.page <= page < it.page + it.pages]
-        if held:
-            steady = sum(it.held_steady for it in held)
-            return Copies(sum(it.most for it in held), steady / max(1, self.steady))
-        processes = self.processes or 1
-        share = min(1.0, use.mapped.steady / self.steady) if self.steady else 0.0
-        return Copies(processes, processes * share)
+        return self.kernel == "nommu" and use is not None and use.mapped is not None
 
     def value(self, page: int) -> int:
         """The RAM that the page saves in place, in bytes; 0 where it does not pay."""
         use = self.uses.get(page)
-        if copies := self.copies(page):
-            return round(PAGE_SIZE * max(copies.mean, ONCE_SHARE))
-        if use is None or not (self.from_flash or pays(use)):
+        if use is None or not (self.from_flash or self.is_copied(page) or pays(use)):
             return 0
         counted = use.any if self.from_flash or use.mapped is None else use.mapped
         share = counted.steady / self.steady if self.steady else 0.0
@@ -143,7 +120,6 @@ def candidates_in(
             file.steady,
             file.processes,
             kernel,
-            file.mappings,
         )
         for file in match.files
     ]

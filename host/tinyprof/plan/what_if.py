@@ -104,7 +104,6 @@ def candidates_of(profile: Profile, stored: StoredSizes) -> list[Candidate]:
             file.pages,
             profile.steady_of(file),
             file.processes,
-            mappings=file.mappings,
         )
         for file in profile.files
     ]

@@ -145,7 +145,7 @@ def plan_lines(plan: Plan, today: int | None = None, *, verbose: bool = False) -
     """The text of `tinyprof plan`. `today`: bytes of the image to compare with. `verbose`: all
     files, and the numbers of their pages."""
     it = plan.prediction
-    most = "the most at once" if plan.kernel == "nommu" else "if nothing is dropped"
+    most = "all at once" if plan.kernel == "nommu" else "if nothing is dropped"
     memory = MEMORY_WORDS[plan.kernel]
     figures = (
         ("image", it.image, it.image_before),
@@ -238,7 +238,7 @@ def _file_lines(plan: Plan, verbose: bool) -> Iterator[str]:
         )
         for file in files
     ]
-    third = "copies" if whole else "filler"
+    third = "processes" if whole else "filler"
     head, *lines = table(("in place", "of pages", third, "flash KiB", "RAM KiB", "file"), rows)
     yield head
     for file, line in zip(files, lines, strict=True):

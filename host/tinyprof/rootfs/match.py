@@ -26,10 +26,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tinyprof.cramfs.programs import head_of, mapped_parts
 from tinyprof.cramfs.tree import Node, Tree
 from tinyprof.pages import PAGE_SIZE
-from tinyprof.profile.mappings import MappingUse
 from tinyprof.profile.model import BootFacts, FileUse, NamedRange, PageUse, Profile
 from tinyprof.rootfs.followed import followed_links
 from tinyprof.rootfs.indexing import page_hashes
@@ -80,7 +78,7 @@ class Counts:
 class FoundFile:
     """A file of the tree and its used pages.
 
-    `steady` as Profile.steady_of(); `processes` and `mappings` as in FileUse.
+    `steady` as Profile.steady_of(); `processes` as in FileUse.
     """
 
     node: Node
@@ -88,7 +86,6 @@ class FoundFile:
     steady: int
     counts: Counts
     processes: int | None = None
-    mappings: tuple[MappingUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +149,7 @@ def match(profile: Profile, tree: Tree) -> Match:
     same = _same_contents(profile, nodes)
     found = {
         node.path: FoundFile(
-            node,
-            file.pages,
-            profile.steady_of(file),
-            Counts(same=len(file.pages)),
-            file.processes,
-            file.mappings,
+            node, file.pages, profile.steady_of(file), Counts(same=len(file.pages)), file.processes
         )
         for file in profile.files
         if (node := same.get((file.sha256, file.size)))
@@ -251,17 +243,7 @@ def _carried(file: FileUse, node: Node, steady: int) -> FoundFile:
     counts["by_symbol"] = found
     # Another build of the profiler is no reason to record again.
     counts["unmatched"] = 0 if is_own(file.path) else len(left) - found
-    mappings = _carried_mappings(file, node)
-    return FoundFile(node, uses, steady, Counts(**counts), file.processes, mappings)
-
-
-def _carried_mappings(file: FileUse, node: Node) -> tuple[MappingUse, ...]:
-    """The mappings of a file's next version: those that begin at the same page, as long as they
-    are now."""
-    now = {part.first: part for part in mapped_parts(head_of(node), node.size) or ()}
-    return tuple(
-        replace(use, pages=len(now[use.page].pages)) for use in file.mappings if use.page in now
-    )
+    return FoundFile(node, uses, steady, Counts(**counts), file.processes)
 
 
 def _nearest(places: Sequence[int], page: int) -> int:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Plans for kernels without an MMU: whole mappings, weighed by their copies and their time."""
+"""Plans for kernels without an MMU: whole mappings, weighed by their size and their time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +16,6 @@ from tinyprof.cramfs.writing.writer import WriteOptions
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan.planner import Budget, Plan, Planner
 from tinyprof.plan.value import ONCE_SHARE, Candidate
-from tinyprof.profile.mappings import MappingUse
-from tinyprof.profile.model import PageUse
 from tinyprof.report.plans import plan_lines
 from tinyprof.rootfs.match import Counts, FoundFile, Match
 
@@ -25,44 +23,24 @@ PAGES = 4
 """Pages of each program's text."""
 
 
-def text(steady: int, held: int, most: int) -> MappingUse:
-    """The mapping of a program's text: in so many steady epochs, by so many processes in all."""
-    return MappingUse(0, PAGES, STEADY, steady, held, held, most)
+def candidate(**kinds: int) -> Candidate:
+    """A program whose text was used as these kinds, by the epochs of the steady state."""
+    size, head = PAGES * PAGE_SIZE + 100, program_head(PAGES)
+    uses = {page: use(**kinds) for page in range(PAGES)}
+    stored = [2000] * (PAGES + 1)
+    return Candidate("/f", size, head, stored, uses, STEADY, kernel="nommu")
 
 
-def candidate(mapping: MappingUse | None, processes: int | None = None) -> Candidate:
-    uses: Mapping[int, PageUse] = {page: use(x=10) for page in range(PAGES)}
-    size = PAGES * PAGE_SIZE + 100
-    return Candidate(
-        "/f",
-        size,
-        program_head(PAGES),
-        [2000] * (PAGES + 1),
-        uses,
-        STEADY,
-        processes,
-        "nommu",
-        (mapping,) if mapping else (),
-    )
+def test_a_mapping_is_worth_its_copy_for_as_long_as_it_is_held() -> None:
+    values = [candidate(x=5).value(page) for page in range(PAGES + 1)]
+    assert values == [PAGE_SIZE // 2] * PAGES + [0]
+    assert candidate(x=0).value(0) == round(PAGE_SIZE * ONCE_SHARE)
 
 
-def test_a_page_is_worth_the_copies_that_the_steady_state_holds() -> None:
-    file = candidate(text(steady=10, held=25, most=3))
-    assert [file.value(page) for page in range(PAGES + 1)] == [10240] * PAGES + [0]
-
-
-def test_a_mapping_of_the_start_is_worth_little() -> None:
-    assert candidate(text(steady=0, held=0, most=1)).value(0) == round(PAGE_SIZE * ONCE_SHARE)
-
-
-def test_where_no_mappings_were_seen_each_process_counts_as_a_copy() -> None:
-    assert candidate(None, processes=3).value(0) == 3 * PAGE_SIZE
-    assert candidate(None).value(0) == PAGE_SIZE
-
-
-def test_with_an_mmu_processes_share_a_page() -> None:
-    file = replace(candidate(text(steady=10, held=30, most=3)), kernel="mainline")
+def test_a_copy_lies_beside_the_page_cache() -> None:
+    file = candidate(x=10, f=10)
     assert file.value(0) == PAGE_SIZE
+    assert replace(file, kernel="mainline").value(0) == 0
 
 
 def test_one_byte_more_is_what_a_mapping_that_ends_the_file_needs() -> None:
@@ -100,37 +78,33 @@ def tree(tmp_path: Path) -> Tree:
     return Tree.from_directory(top, squash=True)
 
 
-def plan_of(tree: Tree, mappings: Sequence[MappingUse], budget: Budget) -> Plan:
+def plan_of(tree: Tree, steady: Sequence[int], budget: Budget) -> Plan:
+    """A plan for programs that are held in so many epochs of the steady state."""
     files = tuple(
         FoundFile(
-            node,
-            {page: use(x=10) for page in range(PAGES)},
-            STEADY,
-            Counts(same=PAGES),
-            mapping.most,
-            (mapping,),
+            node, {page: use(x=epochs) for page in range(PAGES)}, STEADY, Counts(same=PAGES), 3
         )
-        for node, mapping in zip(tree.files(), mappings, strict=True)
+        for node, epochs in zip(tree.files(), steady, strict=True)
     )
     options = WriteOptions(kernel="nommu")
     return Planner(tree, Match(files, {}), options, Memory()).plan(budget)
 
 
-def test_flash_goes_to_the_mapping_with_the_most_copies_for_the_longest_time(tree: Tree) -> None:
-    held = [text(10, 10, 1), text(10, 40, 4), text(2, 4, 2)]
-    plan = plan_of(tree, held, Budget(flash=(PAGES + 1) * PAGE_SIZE))
+def test_flash_goes_to_the_mapping_that_is_held_for_the_longest_time(tree: Tree) -> None:
+    plan = plan_of(tree, [4, 10, 2], Budget(flash=(PAGES + 1) * PAGE_SIZE))
     assert plan.pages == {"/p1": frozenset(range(PAGES))}
     size = PAGES * PAGE_SIZE
-    assert plan.prediction.page_cache_before == (1 + 4 + 2) * size
-    assert plan.prediction.page_cache == (1 + 2) * size
-    assert plan.prediction.steady_before == 5 * size + PAGES * round(0.4 * PAGE_SIZE)
-    assert plan.prediction.steady == size + PAGES * round(0.4 * PAGE_SIZE)
+    assert plan.prediction.page_cache_before == 3 * size
+    assert plan.prediction.page_cache == 2 * size
+    shares = [PAGES * round(share * PAGE_SIZE) for share in (0.4, 1, 0.2)]
+    assert plan.prediction.steady_before == sum(shares)
+    assert plan.prediction.steady == shares[0] + shares[2]
 
 
 def test_a_plan_speaks_of_copies_and_of_no_other_kernel(tree: Tree) -> None:
-    plan = plan_of(tree, [text(10, 10, 1), text(10, 40, 4), text(2, 4, 2)], Budget())
+    plan = plan_of(tree, [10, 10, 2], Budget())
     said = "\n".join(plan_lines(plan))
     assert "copies in RAM, steady state" in said
     assert "page cache" not in said
     assert "the same image on" not in said
-    assert "in place  of pages  copies" in said
+    assert "in place  of pages  processes" in said
