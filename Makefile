@@ -10,7 +10,7 @@ PACKAGES := python3 python3-venv gcc libc6-dev make util-linux-extra p7zip-full 
 	poppler-utils fakeroot
 
 # Machines whose stock kernels the tests boot beside the reference.
-MACHINES := arm64 riscv64 amd64
+MACHINES := arm64 riscv64 amd64 armv7m
 
 # Most tests wait for a guest, a line or a screen, so more of them than cores run side by side.
 WORKERS := $(shell echo $$(( $$(nproc) + 2 )))
@@ -103,7 +103,10 @@ kernels: later-kernels machines
 		{ $(BOARD) kernel --version $$version --stock && $(BOARD) kernel --version $$version; } >/dev/null || exit 1; \
 	done
 	@for machine in $(MACHINES); do $(BOARD) kernel --arch $$machine --stock >/dev/null || exit 1; done
-	@for machine in arm64 amd64; do $(BOARD) kernel --arch $$machine >/dev/null || exit 1; done
+	@for machine in arm64 amd64 armv7m; do $(BOARD) kernel --arch $$machine >/dev/null || exit 1; done
+	@[ -n "$$($(BOARD) packages --version 6.12 --missing)" ] || \
+		{ $(BOARD) kernel --version 6.12 --arch armv7m --stock && \
+		$(BOARD) kernel --version 6.12 --arch armv7m; } >/dev/null
 
 clean:
 	rm -rf build

@@ -2,11 +2,13 @@
 /*
  * In the place of nolibc's arch.h, for a Cortex-M in a program of the format bFLT:
  * system calls and _start, in Thumb instructions alone. The kernel gives argc, argv
- * and envp on the stack, and the address of the data in r10.
+ * and envp on the stack, and the address of the data in r10. A program of another
+ * format has a _start of its own.
  */
 #ifndef ARCH_H
 #define ARCH_H
 
+#ifndef __FDPIC__
 __asm__(".section .text\n"
 	".syntax unified\n"
 	".thumb\n"
@@ -20,6 +22,7 @@ __asm__(".section .text\n"
 	"	bl main\n"
 	"	movs r7, #1\n"		/* __NR_exit */
 	"	svc 0\n");
+#endif
 
 static inline long system_call(long number, long a, long b, long c, long d, long e, long f)
 {

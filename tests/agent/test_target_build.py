@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,12 @@ from tinyprof.wire.messages import Hello
 ROOT = Path(__file__).resolve().parents[2]
 SIZE_MAX = {"kernel": 5400, "all": 18_600}
 """Bytes of the program with the kernel's own part as its only source, and of that with all."""
+
+FLAT_SIZE_MAX = 12_500
+"""Bytes of the program for machines without an MMU."""
+
+FLAT_MEMORY_MAX = 50_000
+"""Bytes of its data and stack, which that program takes at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,19 @@ def test_the_whole_file_is_small_in_thumb(sources: str, nolibc: Path, tmp_path: 
     if not shutil.which(f"{machine.prefix}gcc"):
         pytest.skip(f"no {machine.prefix}gcc")
     assert build(machine, nolibc, tmp_path, sources).stat().st_size <= SIZE_MAX[sources]
+
+
+def test_the_program_without_an_mmu_is_small_and_takes_little_memory(tmp_path: Path) -> None:
+    prefix = MACHINES["thumb"].prefix
+    if not shutil.which(f"{prefix}gcc"):
+        pytest.skip(f"no {prefix}gcc")
+    words = ["nommu", f"CROSS_COMPILE={prefix}", f"O={tmp_path}"]
+    subprocess.run(["make", "-s", "-C", str(ROOT / "agent"), *words], check=True)
+    flat = (tmp_path / "tinyprof-agent-nommu").read_bytes()
+    magic, _, _, data, _, bss_end, stack = struct.unpack_from(">4s6I", flat)
+    assert magic == b"bFLT"
+    assert len(flat) <= FLAT_SIZE_MAX
+    assert bss_end - data + stack <= FLAT_MEMORY_MAX
 
 
 def test_it_says_hello_without_a_tracer(machine: Machine, nolibc: Path, tmp_path: Path) -> None:

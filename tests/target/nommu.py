@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from qemu_board.fdpic import EMULATION
 from qemu_board.flat import flat_program
 from target.booting import ROOT, board
+from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 
@@ -26,6 +28,9 @@ ALONE = ("-ffreestanding", "-fomit-frame-pointer", "-fno-tree-loop-distribute-pa
 FLAT = ("-fpic", "-msingle-pic-base", "-mpic-register=r10", "-mno-pic-data-is-text-relative")
 SCRIPT = AGENT / "flat.ld"
 LINK = ("-nostdlib", "-static", "-no-pie", "-Wl,--emit-relocs,--build-id=none", "-T", SCRIPT)
+
+FDPIC = ("-mfdpic", "-Wa,--fdpic")
+FDPIC_PROGRAMS = {"fdpic-one": 7_000, "fdpic-two": 3_000}
 
 PROGRAMS = {"init": 0, "daemon": 24_000, "setup": 9_000, "other": 1_500, "worker": 5_000}
 """Words of the text that each program has beside its code."""
@@ -44,24 +49,47 @@ def flat_guest(folder: Path, name: str, words: int) -> bytes:
     return flat_program(elf.read_bytes(), stack=4096)
 
 
-def root_of(folder: Path) -> Path:
-    """The root filesystem: the guest's programs, and the agent."""
+def fdpic_guest(folder: Path, linker: Path, name: str, words: int = 0) -> bytes:
+    """A program as FDPIC, or with the name "library" the shared library of such programs."""
+    parts = ["library.S", "library.c"] if name == "library" else ["fdpic.S", "fdpic.c"]
+    include = ("-I", AGENT / "armv7m", "-I", GUEST)
+    command: list[str | Path] = ["arm-linux-gnueabihf-gcc", *CODE, *ALONE, *FDPIC, *include]
+    command += [f'-DWORDS="{words}"'] if words else []
+    objects = [folder / f"{name}-{part}.o" for part in parts]
+    for part, made in zip(parts, objects, strict=True):
+        subprocess.run([*command, "-c", "-o", made, GUEST / part], check=True)
+    linked = folder / f"{name}.fdpic"
+    link: list[str | Path] = [linker, "-m", EMULATION, "-static", "-z", "stack-size=8192"]
+    subprocess.run([*link, "-o", linked, *objects], check=True)
+    return linked.read_bytes()
+
+
+def root_of(folder: Path, linker: Path | None = None) -> Path:
+    """The root filesystem: the guest's programs, and the agent. Without a linker for them there
+    are no FDPIC programs, and the guest goes on without them."""
     top = folder / "root"
-    for name in ("dev", "proc", "sbin", "bin"):
+    for name in ("dev", "proc", "sbin", "bin", "lib"):
         (top / name).mkdir(parents=True)
-    for name, words in PROGRAMS.items():
-        path = top / ("sbin" if name == "init" else "bin") / name
-        path.write_bytes(flat_guest(folder, name, words))
-        path.chmod(0o755)
-    agent = top / "sbin/tinyprof-agent"
-    agent.write_bytes(Path(board("agent", *ARCH)).read_bytes())
-    agent.chmod(0o755)
+    found = {
+        f"{'sbin' if name == 'init' else 'bin'}/{name}": flat_guest(folder, name, words)
+        for name, words in PROGRAMS.items()
+    }
+    found["sbin/tinyprof-agent"] = Path(board("agent", *ARCH)).read_bytes()
+    if linker:
+        found["lib/libguest.so"] = fdpic_guest(folder, linker, "library")
+        for name, words in FDPIC_PROGRAMS.items():
+            found[f"bin/{name}"] = fdpic_guest(folder, linker, name, words)
+    for path, data in found.items():
+        (top / path).write_bytes(data)
+        (top / path).chmod(0o755)
     return top
 
 
-def image_of(root: Path, image: Path, in_place: Mapping[str, Sequence[int]]) -> Path:
+def image_of(
+    root: Path, image: Path, in_place: Mapping[str, Sequence[int]], kernel: KernelModel = "nommu"
+) -> Path:
     """An image of the root filesystem with these pages in place."""
-    how = WriteOptions(kernel="nommu")
+    how = WriteOptions(kernel=kernel)
     image.write_bytes(write_image(Tree.from_directory(root), in_place, how).image)
     return image
 

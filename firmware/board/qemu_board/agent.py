@@ -7,7 +7,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from qemu_board.architecture import ARMHF, ARMV7M, Architecture
+from qemu_board.architecture import ARMHF, Architecture
 from qemu_board.cache import appearing, cache_root, key_of, locked
 from qemu_board.errors import BoardError
 from qemu_board.kernel import FIRMWARE, LINUX, source_tree
@@ -26,19 +26,19 @@ def agent(version: str, machine: Architecture = ARMHF) -> Path:
     """
     need(*ARMHF.tools, "make")
     sources = [path for path in AGENT.iterdir() if path.suffix in (".c", ".h")]
-    sources += [AGENT / "Makefile", *(FLAT if machine is ARMV7M else ())]
+    sources += [AGENT / "Makefile", *(() if machine.mmu else FLAT)]
     sources.sort()
     words = [version, str(version_of(ARMHF.compiler)), *(source.name for source in sources)]
     folder = cache_root() / "agent" / key_of(words, [*sources, ABI])
     with locked("agent"):
         if not folder.exists():
             _build(version, folder, machine)
-    return folder / ("tinyprof-agent-nommu" if machine is ARMV7M else "tinyprof-agent")
+    return folder / ("tinyprof-agent" if machine.mmu else "tinyprof-agent-nommu")
 
 
 def _build(version: str, folder: Path, machine: Architecture) -> None:
     target = ["nommu"]
-    if machine is not ARMV7M:
+    if machine.mmu:
         target = ["target", f"NOLIBC={source_tree(version) / 'tools/include/nolibc'}"]
     with appearing(folder) as filling:
         words = [*target, f"CROSS_COMPILE={ARMHF.cross}", f"O={filling}"]

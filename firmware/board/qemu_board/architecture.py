@@ -35,7 +35,8 @@ class Architecture:
     the console's. `cpus` is the most that it can have. `memory` is the RAM in MiB that QEMU gives
     it where the kernel is told by a word how much of that it may use, else 0. `guest_memory` is
     the RAM in MiB that a guest has where nobody asks for another size. `reset` describes a machine
-    without any boot loader.
+    without any boot loader. `mmu`: it has an MMU, which our kernel part needs to map and to
+    record. The faults of the kernel that our patches mend are mended without one, too.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Architecture:
     memory: int = 0
     guest_memory: int = 64
     reset: Reset | None = None
+    mmu: bool = True
 
     @property
     def compiler(self) -> str:
@@ -172,6 +174,7 @@ ARMV7M = Architecture(
         kernel=0x21008000,
         device_tree=0x00010000,
     ),
+    mmu=False,
 )
 """A machine without an MMU."""
 

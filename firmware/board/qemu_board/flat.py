@@ -27,8 +27,15 @@ STACK = 16 << 10
 SHF_ALLOC = 2
 SHT_NOBITS = 8
 SHT_REL = 9
-R_ARM_ABS32 = 2
-R_ARM_TARGET1 = 38
+WORD_ADDRESSES = (2, 38)
+"""R_ARM_ABS32 and R_ARM_TARGET1: a word is an address."""
+
+ADDRESSES = (*WORD_ADDRESSES, 43, 44, 47, 48)
+"""And R_ARM_MOVW_ABS_NC, R_ARM_MOVT_ABS, and both in Thumb: an instruction has half an address."""
+
+DISTANCES = (3, 25, 45, 46, 49, 50)
+"""R_ARM_REL32, R_ARM_BASE_PREL, and the four for halves of a distance in an instruction."""
+
 SECTIONS = (".text", ".data", ".bss")
 
 
@@ -40,6 +47,7 @@ class _Section:
     address: int
     data: bytes
     size: int
+    symbols: int
     target: int
 
 
@@ -55,7 +63,7 @@ def flat_program(elf: bytes, stack: int = STACK) -> bytes:
             f"sections that bFLT has no place for: {', '.join(sorted(others))}",
             "link the program with agent/flat.ld",
         )
-    empty = _Section("", 0, 0, 0, b"", 0, 0)
+    empty = _Section("", 0, 0, 0, b"", 0, 0, 0)
     text, data, bss = (found.get(name, empty) for name in SECTIONS)
     if text.address or not text.size or text.size != data.address:
         raise BoardError("text and data are not where agent/flat.ld puts them")
@@ -84,9 +92,10 @@ def _sections(elf: bytes) -> list[_Section]:
             address,
             b"" if kind == SHT_NOBITS else elf[offset : offset + length],
             length,
+            link,
             info,
         )
-        for name, kind, flags, address, offset, length, _, info, _, _ in rows
+        for name, kind, flags, address, offset, length, link, info, _, _ in rows
     ]
 
 
@@ -96,6 +105,7 @@ def _relocations(sections: list[_Section], data: _Section) -> list[int]:
     1. Those of the global offset table are not among them: ld makes its relocations relative to
        the table.
     2. An address in the text cannot be relocated in flash.
+    3. Nor can the text know how far it is from the data.
     """
     found = []
     for section in sections:
@@ -104,12 +114,18 @@ def _relocations(sections: list[_Section], data: _Section) -> list[int]:
         target = sections[section.target]
         for at in range(0, section.size, 8):
             offset, info = struct.unpack_from("<2I", section.data, at)
-            if info & 0xFF not in (R_ARM_ABS32, R_ARM_TARGET1):
-                continue
-            if target is not data:
-                raise BoardError(
-                    f"the {target.name} section has an address in it, at {offset:#x}",
-                    "compile it with -fpic -msingle-pic-base",
-                )
-            found.append(offset)
+            kind = info & 0xFF
+            symbol = struct.unpack_from("<4xI", sections[section.symbols].data, (info >> 8) * 16)
+            if target is data and kind in WORD_ADDRESSES:
+                found.append(offset)
+            elif kind in ADDRESSES:
+                raise _unfit(target, f"an address in it, at {offset:#x}")
+            elif kind in DISTANCES and target is not data and symbol[0] >= data.address:
+                raise _unfit(target, f"a distance to the data in it, at {offset:#x}")
     return sorted(found)
+
+
+def _unfit(section: _Section, fault: str) -> BoardError:
+    return BoardError(
+        f"the {section.name} section has {fault}", "compile it with -fpic -msingle-pic-base"
+    )

@@ -128,7 +128,7 @@ def _unpack(version: str, into: Path, *members: str) -> None:
 def _config_files(version: str, machine: Architecture, stock: bool) -> list[Path]:
     names = [*machine.configs, f"kernel-{version}"]
     files = [FIRMWARE / "board/machines" / f"{name}.config" for name in names]
-    files += [] if stock else [LINUX / "tinyprof.config"]
+    files += [LINUX / "tinyprof.config"] if machine.mmu and not stock else []
     return [file for file in files if file.exists()]
 
 

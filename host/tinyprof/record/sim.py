@@ -32,6 +32,7 @@ from tinyprof.wire.messages import (
     FilePart,
     Hello,
     HelloPlease,
+    Mappings,
     Mark,
     Message,
     Pages,
@@ -144,7 +145,7 @@ def told(reader: CaptureReader) -> Iterator[tuple[float, Message]]:
     """Yield what the target said, and when, in seconds since the recording began."""
     for event in reader.events():
         if isinstance(event, Frame) and isinstance(
-            event.message, Pages | EpochEnd | Mark | Hello | Status | FilePart
+            event.message, Pages | EpochEnd | Mark | Hello | Status | FilePart | Mappings
         ):
             message = event.message
             yield (

@@ -13,6 +13,8 @@ import pytest
 
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.cli.commands import capture as commands
+from tinyprof.wire.frames import encode_message
+from tinyprof.wire.messages import HeldMapping, Mappings
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "capture"]
 WHOLE = Path(__file__).parents[2] / "vectors/captures/v2.tpcap"
@@ -80,6 +82,15 @@ def test_cat_says_each_message_in_words() -> None:
     assert "1 frame missing before 4" in said
     assert "(" not in said.replace("bad checksum", "")
     assert "=" not in said
+
+
+def test_cat_says_which_mappings_were_held(tmp_path: Path) -> None:
+    path = tmp_path / "mappings.tpcap"
+    held = (HeldMapping(100, 24, 1), HeldMapping(200, 1, 3))
+    with path.open("xb", buffering=0) as file:
+        CaptureWriter(file).line(encode_message(Mappings(0, 7, held), 0), 0.0)
+    said = run("cat", path).stdout.decode()
+    assert "volume 0, epoch 7: held 2 mappings: 24 pages from 100 on by 1, 1 page from 200" in said
 
 
 def test_repair_writes_over_nothing(cut: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,9 @@ from tinyprof.wire.messages import (
     Begin,
     EpochEnd,
     FilePart,
+    HeldMapping,
     Hello,
+    Mappings,
     Mark,
     Message,
     Pages,
@@ -330,6 +332,8 @@ def _message_text(message: Message) -> str:
                 f"volume {volume}, file of {counted(pages, 'page')} from page {page_id} on, "
                 f"{size} bytes, inode {inode}: {'…' if offset else ''}{name}"
             )
+        case Mappings(volume, epoch, held):
+            text = f"volume {volume}, epoch {epoch}: held {_held_text(held)}"
         case Mark(number, ms, text):
             text = f"mark {number} of the target at {ms} ms: {text}"
         case Begin(session):
@@ -341,6 +345,15 @@ def _message_text(message: Message) -> str:
         case _:
             text = f"command of the host: {type(message).__name__}"
     return text
+
+
+def _held_text(held: Sequence[HeldMapping]) -> str:
+    shown_ones = [
+        f"{counted(it.pages, 'page')} from {it.page_id} on by {it.processes}"
+        for it in held[:TOUCHES_SHOWN]
+    ]
+    more = f" and {len(held) - TOUCHES_SHOWN} more" * (len(held) > TOUCHES_SHOWN)
+    return f"{counted(len(held), 'mapping')}: {', '.join(shown_ones)}{more}"
 
 
 def _status_text(status: Status) -> str:

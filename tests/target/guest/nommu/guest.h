@@ -75,6 +75,7 @@ static inline void wait_until_ms(uint32_t ms)
 	my_syscall4(__NR_clock_nanosleep_time64, CLOCK_MONOTONIC_ID, 0, &t, NULL);
 }
 
+#ifndef WITHOUT_DATA
 /* In one write, so that no other program's words come in between. */
 static inline void tell(const char *event, const char *name)
 {
@@ -90,6 +91,7 @@ static inline void tell(const char *event, const char *name)
 	line[used] = 0;
 	say(line);
 }
+#endif
 
 /*
  * Bytes of the text that no compressor makes smaller, so that a program has the size of a
@@ -97,6 +99,7 @@ static inline void tell(const char *event, const char *name)
  */
 #ifdef WORDS
 __asm__(".section .rodata.words, \"a\"\n"
+	".balign 4\n"
 	".globl guest_words\n"
 	"guest_words:\n"
 	".set guest_word, " WORDS "\n"

@@ -10,7 +10,6 @@
 #include "guest.h"
 
 #define PROCESSES	64
-#define WORKERS_MAX	3
 #define REBOOT_1	0xfee1dead
 #define REBOOT_2	672274793
 #define REBOOT_NOW	0x01234567
@@ -73,17 +72,22 @@ static void mark(const char *line)
 	my_syscall1(__NR_close, fd);
 }
 
-/* The moment of each step, how many workers begin then, and for how many milliseconds. */
+/* The moment of each step, how many processes begin then, and for how many milliseconds. */
 static const struct {
-	uint16_t ms, workers, lifetime;
+	const char *path;
+	uint16_t ms, processes, lifetime;
 } steps[] = {
-	{ 4300, 1, 2000 },
-	{ 5300, 1, 1000 },
-	{ 8300, WORKERS_MAX, 1000 },
+	{ "/bin/worker", 4300, 1, 2000 },
+	{ "/bin/worker", 5300, 1, 1000 },
+	{ "/bin/fdpic-one", 5300, 1, 4000 },
+	{ "/bin/fdpic-two", 6300, 2, 1000 },
+	{ "/bin/worker", 8300, 3, 1000 },
 };
 
 __attribute__((used)) int main(int argc, char **argv)
 {
+	int children = 0;
+
 	(void)argc;
 	my_syscall5(__NR_mount, "proc", "/proc", "proc", 0, NULL);
 	tell("begin", argv[0]);
@@ -97,13 +101,14 @@ __attribute__((used)) int main(int argc, char **argv)
 	mark("tinyprof: steady\n");
 	for (uint32_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		wait_until_ms(steps[i].ms);
-		for (uint16_t n = 0; n < steps[i].workers; n++)
-			spawn("/bin/worker", steps[i].ms + steps[i].lifetime);
+		for (uint16_t n = 0; n < steps[i].processes; n++)
+			spawn(steps[i].path, steps[i].ms + steps[i].lifetime);
+		children += steps[i].processes;
 	}
 	wait_until_ms(8700);
 	show_processes();
 	show("/proc/meminfo");
-	wait_for_children(2 + WORKERS_MAX);
+	wait_for_children(children);
 	wait_until_ms(10300);
 	tell("end", argv[0]);
 	my_syscall4(__NR_reboot, REBOOT_1, REBOOT_2, REBOOT_NOW, NULL);

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""A linker for FDPIC, the ELF programs whose segments are mapped apart from each other: Debian's
+binutils-source in, one program out.
+
+Debian's compiler writes FDPIC objects for ARM, and Debian's own linker does not link them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from qemu_board.cache import appearing, cache_root, key_of, locked
+from qemu_board.errors import BoardError
+from qemu_board.packages import download, need
+
+PACKAGE = "binutils-source"
+TARGET = "arm-uclinuxfdpiceabi"
+EMULATION = "armelf_linux_fdpiceabi"
+"""The word behind the linker's -m."""
+
+LEFT_OUT = (
+    *("gas", "binutils", "gold", "gprof", "gprofng", "gdb", "gdbserver", "sim", "libctf"),
+    *("plugins", "nls", "werror", "shared", "libdecnumber", "readline"),
+)
+"""Parts of binutils that a linker does without."""
+
+
+def linker() -> Path:
+    """The linker, built if the cache has none: that takes some minutes. Raises BoardError."""
+    need("gcc", "libc6-dev", "make", "flex", "bison", "xz-utils")
+    folder = cache_root() / "fdpic" / key_of([TARGET, *LEFT_OUT])
+    with locked("fdpic"):
+        if not folder.exists():
+            _build(folder)
+    return folder / "ld"
+
+
+def _build(folder: Path) -> None:
+    architecture = _run(["dpkg", "--print-architecture"], Path.cwd()).strip()
+    print("board: building a linker for FDPIC; this takes minutes", file=sys.stderr, flush=True)
+    with appearing(folder) as filling:
+        state = cache_root() / "apt" / architecture
+        (package,) = download([PACKAGE], architecture, state, filling)
+        _run(["dpkg-deb", "-x", str(package), "package"], filling)
+        (archive,) = (filling / "package/usr/src/binutils").glob("binutils-*.tar.*")
+        objects = filling / "objects"
+        for name in ("source", "objects"):
+            (filling / name).mkdir()
+        _run(["tar", "-x", "--strip-components=1", "-C", "source", "-f", str(archive)], filling)
+        words = [f"--disable-{name}" for name in LEFT_OUT]
+        words += [f"--target={TARGET}", "--without-zstd", "MAKEINFO=true", "CFLAGS=-O1"]
+        _run(["../source/configure", *words], objects)
+        jobs = len(os.sched_getaffinity(0))
+        _run(["make", f"-j{jobs}", "all-ld", "MAKEINFO=true"], objects)
+        (objects / "ld/ld-new").rename(filling / "ld")
+        _run(["rm", "-r", "source", "objects", "package", package.name], filling)
+
+
+def _run(command: list[str], folder: Path) -> str:
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if run.returncode:
+        last = "\n".join(run.stderr.splitlines()[-3:])
+        raise BoardError(f"{command[0]} failed while a linker for FDPIC was built: {last}")
+    return run.stdout
