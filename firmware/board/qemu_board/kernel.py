@@ -77,9 +77,11 @@ def kernel(version: str, *, stock: bool, machine: Architecture = ARMHF) -> Kerne
     folder = cache_root() / "kernel" / f"{version}-{kind}-{key_of(words, inputs)}"
     device_tree = folder / f"{machine.device_tree}.dtb" if machine.device_tree else None
     built = Kernel(folder / machine.image, device_tree, machine)
-    with locked(f"kernel-{version}"):
-        if not folder.exists():
-            _build(version, built, stock=stock)
+    # It appears whole, so nobody who has it waits for the build of another machine's.
+    if not folder.exists():
+        with locked(f"kernel-{version}"):
+            if not folder.exists():
+                _build(version, built, stock=stock)
     return built
 
 
