@@ -62,8 +62,10 @@ def aligned(objects: Path, into: Path, tinyprof: str) -> Path:
         run = subprocess.run(
             [tinyprof, "align", *files], capture_output=True, text=True, check=False
         )
-        if run.returncode:
-            raise DemoError(f"tinyprof align failed: {run.stderr.strip()}")
+        print(run.stderr.strip(), flush=True)
+        # Some objects hold data alone, which tinyprof tells.
+        if run.returncode not in (0, 3):
+            raise DemoError(f"tinyprof align ended with exit code {run.returncode}")
     return into
 
 

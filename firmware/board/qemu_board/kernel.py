@@ -83,9 +83,11 @@ def kernel(version: str, *, stock: bool, machine: Architecture = ARMHF) -> Kerne
     device_tree = folder / f"{machine.device_tree}.dtb" if machine.device_tree else None
     reset = folder / "reset.elf" if machine.reset else None
     built = Kernel(folder / machine.image, device_tree, machine, reset)
-    with locked(f"kernel-{version}"):
-        if not folder.exists():
-            _build(version, built, stock=stock)
+    # It appears whole, so nobody who has it waits for the build of another machine's.
+    if not folder.exists():
+        with locked(f"kernel-{version}"):
+            if not folder.exists():
+                _build(version, built, stock=stock)
     return built
 
 

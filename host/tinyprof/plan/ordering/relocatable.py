@@ -58,17 +58,19 @@ def align_functions(
                 continue
             raise OrderingError("no object file and no archive", "give what the linker is given")
         objects += 1
-        own = False
-        for at, section in _function_sections(data[start:end], *found, with_data):
-            own = own or bool(section[1].flags & SHF_EXECINSTR)
-            if not chosen(section[0]):
+        code, own = False, False
+        for at, name, section in _sections(data[start:end], *found):
+            is_code = bool(section.flags & SHF_EXECINSTR)
+            code = code or is_code
+            own = own or (is_code and name.startswith(CODE))
+            if not _is_single(name, section, with_data) or not chosen(name):
                 continue
             word, place = ("Q", 48) if found[0].wide else ("I", 32)
-            wanted = max(PAGE_SIZE, section[1].addralign)
+            wanted = max(PAGE_SIZE, section.addralign)
             struct.pack_into(found[0].prefix + word, result, start + at + place, wanted)
             sections += 1
-            size += pages_in(section[1].size) * PAGE_SIZE
-        plain += not own
+            size += pages_in(section.size) * PAGE_SIZE
+        plain += code and not own
     return Aligned(bytes(result), sections, size, objects, plain)
 
 
@@ -92,10 +94,10 @@ def _objects(data: bytes) -> Iterator[tuple[int, int]]:
         at = end + end % 2
 
 
-def _function_sections(
-    data: bytes, layout: HeaderLayout, header: Header, with_data: bool
-) -> Iterator[tuple[int, tuple[str, SectionHeader]]]:
-    """The sections of single functions and objects: where the header stands, name and header.
+def _sections(
+    data: bytes, layout: HeaderLayout, header: Header
+) -> Iterator[tuple[int, str, SectionHeader]]:
+    """The sections with bytes that a program loads: where the header stands, name and header.
 
     Objects of one C file may have more than SECTIONS_MAX sections.
     """
@@ -109,11 +111,14 @@ def _function_sections(
     strings = sections[number]
     names = data[strings.offset : strings.offset + strings.size]
     for place, it in enumerate(sections):
-        end = names.find(b"\0", it.name)
-        name = names[it.name : max(end, it.name)].decode("utf-8", "surrogateescape")
-        if it.type != SHT_PROGBITS or not it.flags & SHF_ALLOC or not it.size:
-            continue
-        is_code = it.flags & SHF_EXECINSTR and name.startswith(CODE)
-        is_data = with_data and name.startswith(DATA) and not it.flags & (SHF_WRITE | SHF_MERGE)
-        if is_code or is_data:
-            yield first + place * size, (name, it)
+        if it.type == SHT_PROGBITS and it.flags & SHF_ALLOC and it.size:
+            end = names.find(b"\0", it.name)
+            name = names[it.name : max(end, it.name)].decode("utf-8", "surrogateescape")
+            yield first + place * size, name, it
+
+
+def _is_single(name: str, section: SectionHeader, with_data: bool) -> bool:
+    """Whether a section holds a single function, or, `with_data`, a single read-only object."""
+    if section.flags & SHF_EXECINSTR:
+        return name.startswith(CODE)
+    return with_data and name.startswith(DATA) and not section.flags & (SHF_WRITE | SHF_MERGE)

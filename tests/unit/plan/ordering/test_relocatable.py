@@ -108,3 +108,12 @@ def test_a_broken_object_keeps_its_size(objects: list[Path]) -> None:
         for _ in range(rng.randrange(1, 30)):
             data[rng.randrange(18, rng.choice((64, len(data))))] = rng.randrange(256)
         assert len(align_functions(bytes(data)).data) == len(data)
+
+
+def test_an_object_without_code_lacks_no_sections_for_functions(tmp_path: Path) -> None:
+    for name, text in (("data", "int x = 1;"), ("code", "int f(void) { return 1; }")):
+        (tmp_path / f"{name}.c").write_text(text)
+        words = ["gcc", "-c", str(tmp_path / f"{name}.c"), "-o", str(tmp_path / f"{name}.o")]
+        subprocess.run(words, check=True)
+    assert align_functions((tmp_path / "data.o").read_bytes()).plain == 0
+    assert align_functions((tmp_path / "code.o").read_bytes()).plain == 1
