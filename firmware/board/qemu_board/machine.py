@@ -149,7 +149,9 @@ def _kernel_words(machine: Architecture, settings: Settings) -> str:
     """The kernel's command line. The user's own words come last: what stands behind their " -- "
     is for init."""
     words = f"root=mtd0 rootfstype=cramfs console={machine.console}"
-    words += f" mem={settings.mem}M" if machine.memory else ""
+    # The kernel adds up what several of these words say (early_mem()).
+    own = not any(word.startswith("mem=") for word in settings.append.split())
+    words += f" mem={settings.mem}M" if machine.memory and own else ""
     words += f" nr_cpus={settings.cpus}" if machine.cpus > 1 else ""
     return f"{words} {settings.append}".strip()
 

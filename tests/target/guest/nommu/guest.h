@@ -94,8 +94,8 @@ static inline void tell(const char *event, const char *name)
 #endif
 
 /*
- * Bytes of the text that no compressor makes smaller, so that a program has the size of a
- * real one. Each program has others.
+ * Bytes of the text that a compressor makes half as large, so that a program has the size of
+ * a real one. Each program has others.
  */
 #ifdef WORDS
 __asm__(".section .rodata.words, \"a\"\n"
@@ -105,7 +105,7 @@ __asm__(".section .rodata.words, \"a\"\n"
 	".set guest_word, " WORDS "\n"
 	".rept " WORDS "\n"
 	".set guest_word, (guest_word * 1103515245 + 12345) & 0xffffffff\n"
-	".long guest_word ^ (guest_word >> 15)\n"
+	".long (guest_word ^ (guest_word >> 15)) & 0xffff\n"
 	".endr\n"
 	".text\n");
 extern const uint32_t guest_words[];
