@@ -50,11 +50,11 @@ def properties(blob: bytes) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("words", ["", "x", "xy", "init=/bin/sh quiet", "a=b " * 60])
 def test_the_kernels_words_take_the_place_of_the_placeholder(words: str) -> None:
-    found = properties(_completed(tree(), ARMV7M, Settings(mem=4, append=words)))
+    found = properties(_completed(tree(), ARMV7M, Settings(mem=1900, append=words)))
     said = found["bootargs"]
     assert said.endswith(b"\0")
     assert said.rstrip(b"\0").decode() == (
-        f"root=mtd0 rootfstype=cramfs console=ttyMPS0 mem=4M {words}".strip()
+        f"root=mtd0 rootfstype=cramfs console=ttyMPS0 mem=1900K {words}".strip()
     )
     assert len(found["rng-seed"]) == len(SEED_PLACE) + 1
     assert SEED_PLACE not in found["rng-seed"]
