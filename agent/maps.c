@@ -34,6 +34,7 @@ static struct tinyprof_epoch ends[VOLUMES_MAX];		/* the one that ended last */
 static uint32_t has_ended;	/* volumes whose end was not asked for yet, a bit each */
 static uint32_t epoch, marks, untraced, self, looked;
 static bool recording, without_mmu, is_from_start, is_last_look_done;
+static int other_end;		/* of the pipe that poll() waits for in vain */
 
 /* The mark that waits to be read. */
 static char mark[TINYPROF_MARK_MAX];
@@ -376,7 +377,7 @@ long maps_command(unsigned int command, void *argument)
 int maps_open(bool from_start)
 {
 	struct proc_tracepoint point;
-	int ends_of_pipe[2];
+	int pipe[2];
 	long ret;
 
 	proc_mount(&point);
@@ -389,22 +390,23 @@ int maps_open(bool from_start)
 		.around = EVENT_PAGE_SHIFT,
 		.kinds = 1 << TINYPROF_EXEC | 1 << TINYPROF_READ,
 	};
-	/* poll() never wakes for it: its other end stays open. */
-	ret = sys_pipe(ends_of_pipe);
+	ret = sys_pipe(pipe);
 	if (ret)
 		return (int)ret;
+	other_end = pipe[1];
 	recording = true;
 	is_from_start = from_start;
 	epoch = 0;
 	look();
 	epoch = 1;
-	return ends_of_pipe[0];
+	return pipe[0];
 }
 
 void maps_close(int tracer)
 {
 	recording = false;
 	sys_close(tracer);
+	sys_close(other_end);
 }
 
 const struct wire_source *maps_source(void)

@@ -52,10 +52,10 @@ GRACE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to run: RAM in MiB, words for the kernel's command line, host seconds at most (0: no
+    """How to run: RAM in KiB, words for the kernel's command line, host seconds at most (0: no
     limit), processors, words for QEMU."""
 
-    mem: int = 64
+    mem: int = 64 << 10
     append: str = ""
     timeout: float = 0.0
     icount: bool = False
@@ -119,7 +119,7 @@ def _completed(device_tree: bytes, machine: Architecture, settings: Settings) ->
         raise BoardError(
             "the device tree has no place for a random seed", "see firmware/board/machines"
         )
-    size = (settings.mem << 20).to_bytes(len(MEMORY_PLACE), "big")
+    size = (settings.mem << 10).to_bytes(len(MEMORY_PLACE), "big")
     filled = device_tree.replace(SEED_PLACE, os.urandom(len(SEED_PLACE)))
     filled = filled.replace(MEMORY_PLACE, size)
     if WORDS_PLACE not in filled:
@@ -149,9 +149,7 @@ def _kernel_words(machine: Architecture, settings: Settings) -> str:
     """The kernel's command line. The user's own words come last: what stands behind their " -- "
     is for init."""
     words = f"root=mtd0 rootfstype=cramfs console={machine.console}"
-    # The kernel adds up what several of these words say (early_mem()).
-    own = not any(word.startswith("mem=") for word in settings.append.split())
-    words += f" mem={settings.mem}M" if machine.memory and own else ""
+    words += f" mem={settings.mem}K" if machine.memory else ""
     words += f" nr_cpus={settings.cpus}" if machine.cpus > 1 else ""
     return f"{words} {settings.append}".strip()
 
@@ -178,7 +176,7 @@ def _command(
     agent = f"socket,id=agent,path={listener.getsockname()}" if listener else "null,id=agent"
     return [
         machine.qemu,
-        *(*machine.machine, "-m", str(machine.memory or settings.mem)),
+        *(*machine.machine, "-m", f"{machine.memory << 10 or settings.mem}K"),
         *("-display", "none", "-monitor", "none", "-nic", "none", "-no-reboot"),
         *_kernel_files(kernel, device_tree, settings),
         *(("-smp", str(settings.cpus)) if settings.cpus > 1 else ()),
