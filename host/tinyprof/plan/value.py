@@ -63,6 +63,7 @@ class Candidate:
     - `processes`: the number of processes that map it at once; None where it is not known.
     - `from_flash`: the kernel reads and copies blocks in place straight from flash
       (cramfs_xip_read_iter()), so every used page pays.
+    - `riscv_code`: the kernel can map code of RISC-V programs too (cramfs.kernel.maps_no_code()).
     """
 
     path: str
@@ -73,6 +74,7 @@ class Candidate:
     steady: int
     processes: int | None = None
     from_flash: bool = False
+    riscv_code: bool = False
 
     def value(self, page: int) -> int:
         """The RAM that the page saves in place, in bytes; 0 where it does not pay."""
@@ -89,10 +91,14 @@ class Candidate:
 
 
 def candidates_in(
-    match: Match, stored_size: Callable[[bytes], int], *, from_flash: bool = False
+    match: Match,
+    stored_size: Callable[[bytes], int],
+    *,
+    from_flash: bool = False,
+    riscv_code: bool = False,
 ) -> list[Candidate]:
     """The profiled files of a tree. `stored_size` gives the bytes that a page takes compressed,
-    `from_flash` is each candidate's.
+    `from_flash` and `riscv_code` are each candidate's.
 
     Raises TreeError for a file that cannot be read.
     """
@@ -106,6 +112,7 @@ def candidates_in(
             file.steady,
             file.processes,
             from_flash,
+            riscv_code,
         )
         for file in match.files
     ]

@@ -14,6 +14,7 @@ from tinyprof.cli import Exit
 from tinyprof.cli.bar import Bar
 from tinyprof.cli.building.block_cache import open_cache
 from tinyprof.cli.building.compressing import COMPRESSOR, chosen_compressor, compressor_fields
+from tinyprof.cli.building.riscv_code import RISCV_CODE, refuse_split_riscv
 from tinyprof.cli.completion import PROFILES, files_ending
 from tinyprof.cli.opening import open_profile
 from tinyprof.cli.results import write_result
@@ -67,6 +68,7 @@ BYTES = Bytes()
     type=click.Choice(KERNEL_MODELS),
     help="Kernel that maps the pages.  [default: patched, or mainline with --split-segments]",
 )
+@RISCV_CODE
 @click.option(
     "--split-segments",
     "splitting",
@@ -123,6 +125,7 @@ def command(
     rootfs: Path,
     profiles: tuple[Path, ...],
     kernel: KernelModel | None,
+    riscv_code: bool,
     splitting: bool,
     processes: int | None,
     max_runs: int | None,
@@ -141,9 +144,8 @@ def command(
     as_json: bool,
 ) -> Exit:
     limits = (flash_budget, image_size, save_ram)
-    _check(limits, curve, output, svg)
-    if today is not None and (curve or not today):
-        raise click.UsageError("--compare-size takes the bytes of one image, and no --curve")
+    _check(limits, curve, output, svg, today)
+    refuse_split_riscv(riscv_code, splitting)
     how = _splitting(kernel, max_runs, processes, splitting)
     for path in filter(None, (output, svg)):
         refuse_inputs(path, profiles)
@@ -151,11 +153,9 @@ def command(
     tree = Tree.from_directory(rootfs, squash=squash)
     found = _found(profiles, tree, processes)
     check_stale(found, max_stale)
-    options = WriteOptions(
-        level=level,
-        kernel=kernel or ("mainline" if splitting else "patched"),
-        compressor=chosen_compressor(compressor),
-    )
+    model: KernelModel = kernel or ("mainline" if splitting else "patched")
+    packer = chosen_compressor(compressor)
+    options = WriteOptions(level=level, kernel=model, compressor=packer, riscv_code=riscv_code)
     with contextlib.closing(open_cache(level, compressor=options.compressor)) as cache:
         with contextlib.closing(Bar("packing")) as bar:
             planner = Planner(tree, found, options, cache, splitting=how, progress=bar)
@@ -181,7 +181,11 @@ def _found(profiles: Sequence[Path], tree: Tree, processes: int | None) -> Match
 
 
 def _check(
-    limits: Sequence[int | None], curve: bool, output: Path | None, svg: Path | None
+    limits: Sequence[int | None],
+    curve: bool,
+    output: Path | None,
+    svg: Path | None,
+    today: int | None,
 ) -> None:
     """Raise click.UsageError for options that contradict one another."""
     if sum(limit is not None for limit in limits) + curve > 1:
@@ -192,6 +196,8 @@ def _check(
         raise click.UsageError("--curve makes several plans; -o writes one")
     if svg and not curve:
         raise click.UsageError("--svg goes with --curve")
+    if today is not None and (curve or not today):
+        raise click.UsageError("--compare-size takes the bytes of one image, and no --curve")
 
 
 def _splitting(
