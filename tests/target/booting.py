@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from qemu_board.kernel import versions
+from qemu_board.kernel_source import archive_at_hand
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.directory import Entry
 from tinyprof.cramfs.reading.reader import read_image
@@ -34,15 +36,14 @@ PATTERN = b"".join(bytes([page + 1]) * PAGE_SIZE for page in range(PAGES))[: -PA
 
 
 def built_with(version: str) -> object:
-    """A kernel version as a test's parameter, skipped where its source is not installed."""
-    query = ["dpkg-query", "-W", f"linux-source-{version}"]
-    missing = subprocess.run(query, capture_output=True, check=False).returncode != 0
-    return pytest.param(
-        version, marks=pytest.mark.skipif(missing, reason=f"no linux-source-{version}")
-    )
+    """A kernel version as a test's parameter, skipped where its source is not at hand: not
+    installed, or not fetched by `make kernels-all`."""
+    missing = archive_at_hand(version) is None
+    reason = f"no source of Linux {version} here: make kernels-all"
+    return pytest.param(version, marks=pytest.mark.skipif(missing, reason=reason))
 
 
-KERNELS = [built_with(version) for version in ("6.1", "6.12")]
+KERNELS = [built_with(version) for version in versions()]
 
 
 def board(*words: str | Path) -> str:
