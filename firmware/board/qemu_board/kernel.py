@@ -22,7 +22,14 @@ from qemu_board import kernel_source as sources
 from qemu_board.architecture import ARMHF, Architecture
 from qemu_board.cache import appearing, cache_root, key_of, locked
 from qemu_board.errors import BoardError
-from qemu_board.kernel_source import Archive, archive, package_of, source_tree, unpack
+from qemu_board.kernel_source import (
+    Archive,
+    archive,
+    archive_at_hand,
+    package_of,
+    source_tree,
+    unpack,
+)
 from qemu_board.packages import need, version_of
 
 FIRMWARE = Path(__file__).resolve().parents[2]
@@ -75,6 +82,23 @@ def kernel(version: str, *, stock: bool, machine: Architecture = ARMHF) -> Kerne
         )
     need(*packages(version, machine))
     source = archive(version)
+    built = _kernel_of(source, stock, machine)
+    with locked(f"kernel-{version}"):
+        if not built.image.exists():
+            _build(source, built, stock=stock)
+    return built
+
+
+def kernel_at_hand(version: str, *, stock: bool, machine: Architecture = ARMHF) -> Kernel | None:
+    """The kernel of this version as kernel() gives it, None where it would have to be built."""
+    source = archive_at_hand(version)
+    found = _kernel_of(source, stock, machine) if source else None
+    return found if found and found.image.exists() else None
+
+
+def _kernel_of(source: Archive, stock: bool, machine: Architecture) -> Kernel:
+    """The place in the cache of a kernel, built or not, by all that goes into it."""
+    version = source.version
     inputs = [*_config_files(version, machine, stock)]
     inputs += [_board_dts(version, machine)] if machine.device_tree else []
     inputs += [] if stock else patches_for(source)
@@ -85,11 +109,7 @@ def kernel(version: str, *, stock: bool, machine: Architecture = ARMHF) -> Kerne
     kind = "stock" if stock else "patched"
     folder = cache_root() / "kernel" / f"{version}-{kind}-{key_of(words, inputs)}"
     device_tree = folder / f"{machine.device_tree}.dtb" if machine.device_tree else None
-    built = Kernel(folder / machine.image, device_tree, machine)
-    with locked(f"kernel-{version}"):
-        if not folder.exists():
-            _build(source, built, stock=stock)
-    return built
+    return Kernel(folder / machine.image, device_tree, machine)
 
 
 def _config_files(version: str, machine: Architecture, stock: bool) -> list[Path]:
