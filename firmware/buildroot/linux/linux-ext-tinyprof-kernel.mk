@@ -18,7 +18,7 @@ define TINYPROF_KERNEL_PREPARE_KERNEL
 	patches=; \
 	for patch in $$series/*.patch; do \
 		name=$${patch##*/}; \
-		from=`sed -n "s/^$$name .*\.//p" $$series/mended 2>/dev/null`; \
+		from=`cat $$series/mended 2>/dev/null | sed -n "s/^$$name .*\.//p"`; \
 		test "$$release" -ge "$${from:-1000000}" || patches="$$patches $$name"; \
 	done; \
 	$(APPLY_PATCHES) $(LINUX_DIR) $$series $$patches
