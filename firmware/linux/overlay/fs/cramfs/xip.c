@@ -309,11 +309,11 @@ int cramfs_xip_access(struct vm_area_struct *vma, unsigned long address,
 	return length;
 }
 
-CRAMFS_MAP_PAGES(map_pages, cramfs_xip_map_pages)
+CRAMFS_MAP_PAGES(cramfs_xip_map_pages)
 
 static const struct vm_operations_struct cramfs_xip_vm_ops = {
 	.fault		= cramfs_xip_fault,
-	.map_pages	= map_pages,
+	.map_pages	= cramfs_xip_map_pages_op,
 	.access		= cramfs_xip_access,
 };
 
