@@ -184,12 +184,12 @@ def test_the_kernel_part_is_applied_to_the_kernel_by_its_version(
     hook = found["TINYPROF_KERNEL_PREPARE_KERNEL"].strip().removeprefix("@")
     subprocess.run(["sh", "-ec", hook], cwd=buildroot, check=True, capture_output=True)
     assert (linux / "fs/cramfs/tinyprof.c").exists()
-    (linux / "Makefile").write_text("VERSION = 5\nPATCHLEVEL = 10\n")
+    (linux / "Makefile").write_text("VERSION = 4\nPATCHLEVEL = 19\n")
     refused = subprocess.run(
         ["sh", "-ec", hook], cwd=buildroot, check=False, capture_output=True, text=True
     )
     assert refused.returncode == 1
-    assert "not for Linux 5.10" in refused.stderr
+    assert "not for Linux 4.19" in refused.stderr
 
 
 @pytest.fixture

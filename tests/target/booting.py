@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from qemu_board.architecture import ARCHITECTURES
+from qemu_board.kernel import kernel_at_hand, versions
+from qemu_board.kernel_source import SUITES, archive_at_hand
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.directory import Entry
 from tinyprof.cramfs.reading.reader import read_image
@@ -34,15 +37,25 @@ PATTERN = b"".join(bytes([page + 1]) * PAGE_SIZE for page in range(PAGES))[: -PA
 
 
 def built_with(version: str) -> object:
-    """A kernel version as a test's parameter, skipped where its source is not installed."""
-    query = ["dpkg-query", "-W", f"linux-source-{version}"]
-    missing = subprocess.run(query, capture_output=True, check=False).returncode != 0
-    return pytest.param(
-        version, marks=pytest.mark.skipif(missing, reason=f"no linux-source-{version}")
-    )
+    """A kernel version as a test's parameter, skipped where its source is not installed, or, for
+    one that is fetched, its kernels are not in the cache."""
+    if version in SUITES:
+        return pytest.param(version, marks=at_hand(version))
+    missing = archive_at_hand(version) is None
+    reason = f"no linux-source-{version}"
+    return pytest.param(version, marks=pytest.mark.skipif(missing, reason=reason))
 
 
-KERNELS = [built_with(version) for version in ("6.1", "6.12")]
+def at_hand(version: str, arch: str = "armhf") -> pytest.MarkDecorator:
+    """Skips where the kernels of a version, of armhf the stock one too, would have to be built."""
+    kinds = (False, True) if arch == "armhf" else (False,)
+    machine = ARCHITECTURES[arch]
+    found = [kernel_at_hand(version, stock=stock, machine=machine) for stock in kinds]
+    reason = f"no Linux {version} for {arch} in the cache: make kernels-all"
+    return pytest.mark.skipif(None in found, reason=reason)
+
+
+KERNELS = [built_with(version) for version in versions()]
 
 
 def board(*words: str | Path) -> str:
@@ -62,8 +75,10 @@ def build_agent(folder: Path, cross: str) -> Path:
 
 def boot(image: Path, *words: str) -> str:
     """Boot until the guest reboots; what it printed on its console."""
+    # Guest time by instructions is for one processor.
+    time = () if "--cpus" in words else ("--icount",)
     run = subprocess.run(
-        [BOARD, "run", image, "--icount", *TIMEOUT, *words],
+        [BOARD, "run", image, *time, *TIMEOUT, *words],
         capture_output=True,
         text=True,
         errors="replace",

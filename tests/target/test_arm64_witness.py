@@ -9,7 +9,7 @@ from pathlib import Path
 
 from support.debian_files import unpacked
 from target.booting import BOARD, TIMEOUT, TINYPROF, build_agent
-from target.test_arm64_patched import CROSS_GCC
+from target.test_architectures import CROSS_GCC
 from target.witness import build_witness, missed_and_wrong, touched_pages
 from tinyprof.cli.opening import open_profile
 from tinyprof.cramfs.tree import Tree

@@ -68,11 +68,12 @@ def test_a_debugger_never_destroys_a_page_in_place(
     assert numbers(console, "switched") == [0, 0]
 
 
+@pytest.mark.parametrize("version", KERNELS)
 def test_a_debugger_destroys_a_page_in_place_on_a_stock_kernel(
-    tmp_path: Path, guest: Callable[[str], Path]
+    tmp_path: Path, guest: Callable[[str], Path], version: str
 ) -> None:
     image = pattern_image(tmp_path, guest("remote"), IN_PLACE_FIRST)
-    console = boot(image, *STOCK)
+    console = boot(image, "--version", version, *STOCK)
     error, wrong = numbers(console, "poke")
     assert error == 0
     assert wrong > PAGE_SIZE // 2

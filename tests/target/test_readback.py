@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.cramfs_cases import make_case
-from target.booting import TINYPROF, Demo
+from target.booting import KERNELS, TINYPROF, Demo
 from target.readback import PROGRAM, expected, expected_of_root, see
 from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.cramfs.tree import Tree
@@ -41,10 +41,11 @@ def tree(
     return top
 
 
+@pytest.mark.parametrize("version", KERNELS)
 @pytest.mark.parametrize("kernel", STOCK)
 @pytest.mark.parametrize("choice", CHOICES)
 def test_the_reference_filesystem_reads_back_in_the_guest(
-    tree: Path, demo: Demo, tmp_path: Path, choice: str, kernel: KernelModel
+    tree: Path, demo: Demo, tmp_path: Path, choice: str, kernel: KernelModel, version: str
 ) -> None:
     image = tmp_path / "image"
     command: list[str | Path] = [
@@ -57,7 +58,7 @@ def test_the_reference_filesystem_reads_back_in_the_guest(
         *CHOICES[choice],
     ]
     subprocess.run(command, cwd=demo.folder, check=True, capture_output=True)
-    (seen,) = see(image, (), *STOCK[kernel])
+    (seen,) = see(image, (), "--version", version, *STOCK[kernel])
     assert seen == expected_of_root(Tree.from_directory(tree), image.read_bytes(), kernel, seen)
 
 
@@ -106,22 +107,24 @@ def whole_last_page(folder: Path, program: Path) -> tuple[Path, Path]:
     return top, image
 
 
+@pytest.mark.parametrize("version", KERNELS)
 def test_a_whole_last_page_in_place_is_read_by_our_kernel(
-    tmp_path: Path, guest: Callable[[str], Path]
+    tmp_path: Path, guest: Callable[[str], Path], version: str
 ) -> None:
     top, image = whole_last_page(tmp_path, guest("readback"))
-    (seen,) = see(image)
+    (seen,) = see(image, (), "--version", version)
     assert seen == expected_of_root(Tree.from_directory(top), image.read_bytes(), "patched", seen)
     assert seen["/two-pages"].in_place == 2
 
 
+@pytest.mark.parametrize("version", KERNELS)
 def test_a_stock_kernel_reads_a_whole_last_page_in_place_as_zeros(
-    tmp_path: Path, guest: Callable[[str], Path]
+    tmp_path: Path, guest: Callable[[str], Path], version: str
 ) -> None:
     """Why the writer refuses it for mainline kernels: the day this fails, it need not any more."""
     top, image = whole_last_page(tmp_path, guest("readback"))
     content = (top / "two-pages").read_bytes()
-    (seen,) = see(image, (), "--stock")
+    (seen,) = see(image, (), "--version", version, "--stock")
     zeroed = content[:PAGE_SIZE] + bytes(PAGE_SIZE)
     assert (seen["/two-pages"].by_read, seen["/two-pages"].by_mmap) == (
         _crc(zeroed),

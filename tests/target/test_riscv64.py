@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Why code of RISC-V programs stays in RAM: a stock riscv64 kernel crashes when it maps it from
-flash.
+flash. Ours does not.
 
 If the second test is skipped, a kernel has learned it: tinyprof.cramfs.maps_no_code() has to be
 asked less.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from target.booting import BOARD, boot
+from target.booting import BOARD, at_hand, boot
 from target.splitting import GUEST
 from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.cramfs.programs import executable_pages
@@ -36,11 +36,13 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     return Tree.from_directory(top)
 
 
-def image_for(kernel: KernelModel, tree: Tree, folder: Path) -> tuple[Path, int]:
+def image_for(
+    kernel: KernelModel, tree: Tree, folder: Path, *, riscv_code: bool = False
+) -> tuple[Path, int]:
     """An image with all pages of programs in place that such a kernel takes, and how many these
     are."""
     plan = {node.path: executable_pages(node) for node in tree.files()}
-    written = write_image(tree, plan, WriteOptions(kernel=kernel))
+    written = write_image(tree, plan, WriteOptions(kernel=kernel, riscv_code=riscv_code))
     path = folder / "image"
     path.write_bytes(written.image)
     return path, written.xip_pages
@@ -66,3 +68,12 @@ def test_code_in_place_crashes_the_kernel(tree: Tree, tmp_path: Path) -> None:
     assert "the guest's kernel panicked" in run.stderr
     assert "Unable to handle kernel" in run.stdout
     assert "good " not in run.stdout
+
+
+@pytest.mark.parametrize("version", [pytest.param("6.1", marks=at_hand("6.1", "riscv64"))])
+def test_code_in_place_runs_on_our_kernel(tree: Tree, tmp_path: Path, version: str) -> None:
+    image, in_place = image_for("patched", tree, tmp_path, riscv_code=True)
+    assert in_place > 50
+    console = boot(image, "--arch", "riscv64", "--version", version)
+    assert "mappings done" in console
+    assert "\nbad " not in console

@@ -25,7 +25,7 @@ from target.booting import (
     record,
 )
 from target.conftest import GUEST
-from target.test_arm64_patched import CROSS_GCC
+from target.test_architectures import CROSS_GCC
 from target.test_trace import ROUNDS, touches_of, touches_told
 from tinyprof.cli.opening import open_profile
 from tinyprof.pages import PAGE_SIZE, Kind

@@ -10,7 +10,8 @@ from pathlib import Path
 from qemu_board.architecture import ARMHF, Architecture
 from qemu_board.cache import appearing, cache_root, key_of, locked
 from qemu_board.errors import BoardError
-from qemu_board.kernel import FIRMWARE, LINUX, source_tree
+from qemu_board.kernel import FIRMWARE, LINUX
+from qemu_board.kernel_source import source_tree
 from qemu_board.packages import need, version_of
 
 AGENT = FIRMWARE.parent / "agent"

@@ -18,9 +18,18 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
+from qemu_board import kernel_source as sources
 from qemu_board.architecture import ARMHF, Architecture, Reset
 from qemu_board.cache import appearing, cache_root, key_of, locked
 from qemu_board.errors import BoardError
+from qemu_board.kernel_source import (
+    Archive,
+    archive,
+    archive_at_hand,
+    package_of,
+    source_tree,
+    unpack,
+)
 from qemu_board.packages import need, version_of
 
 FIRMWARE = Path(__file__).resolve().parents[2]
@@ -38,6 +47,9 @@ TOOLS = (
 )
 TOUCHED = "touched"
 """A file beside a source tree: the names of the files that patches made or changed in it."""
+
+MENDED = "mended"
+"""A file of a series: the patches that a later release of its kernel has itself."""
 
 PROGRESS_SECONDS = 10
 
@@ -57,12 +69,13 @@ class Kernel:
 
 def versions() -> list[str]:
     """The kernel versions that there are patches for."""
-    return sorted(folder.name for folder in (LINUX / "series").iterdir())
+    folders = [folder.name for folder in (LINUX / "series").iterdir()]
+    return sorted(folders, key=lambda name: [int(word) for word in name.split(".")])
 
 
 def packages(version: str, machine: Architecture) -> tuple[str, ...]:
     """The Debian packages that a kernel is built with."""
-    return (f"linux-source-{version}", *machine.tools, *TOOLS)
+    return (*sources.packages(version), *machine.tools, *TOOLS)
 
 
 def kernel(version: str, *, stock: bool, machine: Architecture = ARMHF) -> Kernel:
@@ -71,60 +84,40 @@ def kernel(version: str, *, stock: bool, machine: Architecture = ARMHF) -> Kerne
         raise BoardError(
             f"no patches for kernel {version}", f"there are some for {', '.join(versions())}"
         )
-    package = f"linux-source-{version}"
     need(*packages(version, machine))
+    source = archive(version)
+    built = _kernel_of(source, stock, machine)
+    # It appears whole, so nobody who has it waits for the build of another machine's.
+    if not built.image.exists():
+        with locked(f"kernel-{version}"):
+            if not built.image.exists():
+                _build(source, built, stock=stock)
+    return built
+
+
+def kernel_at_hand(version: str, *, stock: bool, machine: Architecture = ARMHF) -> Kernel | None:
+    """The kernel of this version as kernel() gives it, None where it would have to be built."""
+    source = archive_at_hand(version)
+    found = _kernel_of(source, stock, machine) if source else None
+    return found if found and found.image.exists() else None
+
+
+def _kernel_of(source: Archive, stock: bool, machine: Architecture) -> Kernel:
+    """The place in the cache of a kernel, built or not, by all that goes into it."""
+    version = source.version
     inputs = [*_config_files(version, machine, stock)]
-    inputs += [_board_dts(machine)] if machine.device_tree else []
+    inputs += [_board_dts(version, machine)] if machine.device_tree else []
     inputs += [_reset_source(machine.reset)] if machine.reset else []
-    inputs += [] if stock else _patches(version)
-    words = [f"{package} {version_of(package)}", f"gcc {version_of(machine.compiler)}"]
+    inputs += [] if stock else patches_for(source)
+    words = [
+        f"{package_of(version)} {source.package_version}",
+        f"gcc {version_of(machine.compiler)}",
+    ]
     kind = "stock" if stock else "patched"
     folder = cache_root() / "kernel" / f"{version}-{kind}-{key_of(words, inputs)}"
     device_tree = folder / f"{machine.device_tree}.dtb" if machine.device_tree else None
     reset = folder / "reset.elf" if machine.reset else None
-    built = Kernel(folder / machine.image, device_tree, machine, reset)
-    # It appears whole, so nobody who has it waits for the build of another machine's.
-    if not folder.exists():
-        with locked(f"kernel-{version}"):
-            if not folder.exists():
-                _build(version, built, stock=stock)
-    return built
-
-
-def source_tree(version: str) -> Path:
-    """The unpacked source of a kernel version: for its headers, and for scripts/checkpatch.pl."""
-    package = f"linux-source-{version}"
-    need(package, "xz-utils")
-    tree = cache_root() / "kernel-source" / f"{version}-{key_of([str(version_of(package))])}"
-    if not tree.exists():
-        _say(f"kernel {version}: unpacking the source")
-        with appearing(tree) as filling:
-            _unpack(version, filling / "source")
-    return tree / "source"
-
-
-def _unpack(version: str, into: Path, *members: str) -> None:
-    """Unpack members of Debian's tarball, all without any, as if they had been written just
-    now."""
-    archive = f"/usr/src/linux-source-{version}.tar.xz"
-    into.mkdir(exist_ok=True)
-    top = f"linux-source-{version}"
-    wanted = [f"{top}/{member}" for member in members]
-    # make must see a file that came back as newer than its object.
-    command = [
-        "tar",
-        "-x",
-        "--touch",
-        "--strip-components=1",
-        "-C",
-        str(into),
-        "-f",
-        archive,
-        *wanted,
-    ]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if run.returncode:
-        raise BoardError(f"cannot unpack {archive}: {run.stderr.strip()}", "reinstall its package")
+    return Kernel(folder / machine.image, device_tree, machine, reset)
 
 
 def _config_files(version: str, machine: Architecture, stock: bool) -> list[Path]:
@@ -134,25 +127,44 @@ def _config_files(version: str, machine: Architecture, stock: bool) -> list[Path
     return [file for file in files if file.exists()]
 
 
-def _board_dts(machine: Architecture) -> Path:
-    return FIRMWARE / "board/machines" / f"{machine.device_tree}.dts"
+def _board_dts(version: str, machine: Architecture) -> Path:
+    """Our device tree, of which a version whose nodes have other names has its own."""
+    folder = FIRMWARE / "board/machines"
+    own = folder / f"{machine.device_tree}-{version}.dts"
+    return own if own.exists() else folder / f"{machine.device_tree}.dts"
 
 
 def _reset_source(reset: Reset) -> Path:
     return FIRMWARE / "board/machines" / f"{reset.source}.S"
 
 
-def _patches(version: str) -> list[Path]:
-    """The series as it is shipped: what is tested is what is applied elsewhere."""
-    return sorted((LINUX / "series" / version).glob("*.patch"))
+def patches_for(source: Archive) -> list[Path]:
+    """The series as it is shipped: what is tested is what is applied elsewhere. A patch that the
+    kernel's release has already is left out."""
+    series = LINUX / "series" / source.version
+    mended = mended_from(series)
+    return [
+        patch
+        for patch in sorted(series.glob("*.patch"))
+        if patch.name not in mended or source.release < mended[patch.name]
+    ]
 
 
-def _build(version: str, wanted: Kernel, *, stock: bool) -> None:
-    machine = wanted.machine
+def mended_from(series: Path) -> dict[str, tuple[int, ...]]:
+    """The patches of a series that a later release of its kernel needs no more, and from which
+    release on. They stand in the file MENDED, a line "PATCH RELEASE" for each."""
+    path = series / MENDED
+    lines = path.read_text().splitlines() if path.exists() else []
+    pairs = [line.split() for line in lines if not line.startswith("#")]
+    return {patch: tuple(int(word) for word in release.split(".")) for patch, release in pairs}
+
+
+def _build(package: Archive, wanted: Kernel, *, stock: bool) -> None:
+    machine, version = wanted.machine, package.version
     source = source_tree(version)
-    _take_anew(version, source)
+    _take_anew(package, source)
     if not stock:
-        _apply(version, source)
+        _apply(package, source)
     tree = _Tree(source, source.parent / machine.objects, machine)
     _configure(tree, _config_files(version, machine, stock))
     _compile(tree, f"kernel {version} ({machine.name}, {'stock' if stock else 'patched'})")
@@ -160,12 +172,12 @@ def _build(version: str, wanted: Kernel, *, stock: bool) -> None:
         shutil.copy(tree.objects / "arch" / machine.linux / "boot" / machine.image, filling)
         shutil.copy(tree.objects / ".config", filling / "config")
         if wanted.device_tree:
-            _device_tree(tree, filling / wanted.device_tree.name)
+            _device_tree(tree, _board_dts(version, machine), filling / wanted.device_tree.name)
         if machine.reset and wanted.reset:
             _reset(machine, machine.reset, filling / wanted.reset.name)
 
 
-def _take_anew(version: str, source: Path) -> None:
+def _take_anew(package: Archive, source: Path) -> None:
     """Undo the last build's patches: files of theirs go, changed ones come from the package."""
     record = source.parent / TOUCHED
     if not record.exists():
@@ -174,7 +186,7 @@ def _take_anew(version: str, source: Path) -> None:
     for name in names:
         (source / name.removeprefix("new ")).unlink(missing_ok=True)
     if changed := [name for name in names if not name.startswith("new ")]:
-        _unpack(version, source, *changed)
+        unpack(package, source, *changed)
     record.unlink()
 
 
@@ -214,8 +226,8 @@ def check_hunks(patch: Path) -> None:
         raise BoardError(f"{patch.name}: its last hunk is {old or new} lines short")
 
 
-def _apply(version: str, source: Path) -> None:
-    patches = _patches(version)
+def _apply(package: Archive, source: Path) -> None:
+    patches = patches_for(package)
     (source.parent / TOUCHED).write_text("\n".join(touched_by(patches)))
     for patch in patches:
         check_hunks(patch)
@@ -230,7 +242,9 @@ def _apply(version: str, source: Path) -> None:
         ]
         run = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
         if run.returncode:
-            raise BoardError(f"{patch.name} does not apply to {version}: {run.stdout.strip()}")
+            raise BoardError(
+                f"{patch.name} does not apply to {package.package_version}: {run.stdout.strip()}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +308,7 @@ def _compile(tree: _Tree, name: str) -> None:
     _say(f"{name}: {count} steps in {time.monotonic() - began:.0f} s")
 
 
-def _device_tree(tree: _Tree, output: Path) -> None:
+def _device_tree(tree: _Tree, ours: Path, output: Path) -> None:
     """Compile our device tree, which may include the kernel's, with the kernel's own dtc."""
     # Later kernels sort the device trees by vendor.
     folders = ["arch/arm/boot/dts", "arch/arm/boot/dts/arm", "include"]
@@ -309,9 +323,7 @@ def _device_tree(tree: _Tree, output: Path) -> None:
         "-x",
         "assembler-with-cpp",
     ]
-    text = subprocess.run(
-        [*preprocess, _board_dts(tree.machine)], capture_output=True, check=True
-    ).stdout
+    text = subprocess.run([*preprocess, ours], capture_output=True, check=True).stdout
     dtc = [
         str(tree.objects / "scripts/dtc/dtc"),
         "-q",

@@ -11,12 +11,24 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from qemu_board.errors import BoardError
 
 PAUSES = (2, 10, 30)
 """Seconds between tries: mirrors are sometimes caught in the middle of an update."""
+
+
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A suite of Debian's that this machine does not take packages from."""
+
+    url: str
+    name: str
 
 
 def version_of(package: str) -> str | None:
@@ -43,8 +55,11 @@ def need(*packages: str) -> None:
         )
 
 
-def download(packages: Sequence[str], architecture: str, state: Path, into: Path) -> list[Path]:
+def download(
+    packages: Sequence[str], architecture: str, state: Path, into: Path, suite: Suite | None = None
+) -> list[Path]:
     """Fetch packages of an architecture into a folder; `state` holds apt's lists between runs.
+    They come from the suite, or without one from those that this machine has.
 
     Returns their files in the order of their names. Raises BoardError with apt's own words.
     """
@@ -59,6 +74,7 @@ def download(packages: Sequence[str], architecture: str, state: Path, into: Path
         f"-oDir::Cache={state}",
         "-oAcquire::Retries=3",
         "-oAPT::Sandbox::User=root",
+        *(_only(suite, state) if suite else ()),
     ]
     for pause in (*PAUSES, 0):
         # If one of several lists cannot be had, the others may still hold all packages.
@@ -71,6 +87,13 @@ def download(packages: Sequence[str], architecture: str, state: Path, into: Path
         f"cannot download {architecture} packages: {update or said}",
         "check the network, try again",
     )
+
+
+def _only(suite: Suite, state: Path) -> list[str]:
+    """Words for apt that show it one suite, and none of the machine's own."""
+    sources = state / "sources.list"
+    sources.write_text(f"deb [signed-by={KEYRING}] {suite.url} {suite.name} main\n")
+    return [f"-oDir::Etc::SourceList={sources}", "-oDir::Etc::SourceParts=/dev/null"]
 
 
 def _run(command: list[str], folder: Path) -> str:

@@ -52,13 +52,20 @@ class Verdict:
     refused: Mapping[int, str]
 
 
-def judge(kernel: KernelModel, head: bytes, size: int, wanted: Collection[int]) -> Verdict:
+def judge(
+    kernel: KernelModel,
+    head: bytes,
+    size: int,
+    wanted: Collection[int],
+    *,
+    riscv_code: bool = False,
+) -> Verdict:
     """Decide over the pages `wanted` of a file of `size` bytes that begins with `head`
-    (programs.head_of())."""
+    (programs.head_of()). `riscv_code`: see maps_no_code()."""
     pages = pages_in(size)
     refused = {page: BEYOND for page in wanted if not 0 <= page < pages}
     legal = set(wanted) - refused.keys()
-    if maps_no_code(kernel, head):
+    if maps_no_code(kernel, head, riscv_code=riscv_code):
         code = {
             page
             for part in mapped_parts(head, size) or ()
@@ -87,7 +94,12 @@ def judge(kernel: KernelModel, head: bytes, size: int, wanted: Collection[int]) 
 
 
 def mapped_pages(
-    kernel: KernelModel, head: bytes, size: int, places: Mapping[int, int]
+    kernel: KernelModel,
+    head: bytes,
+    size: int,
+    places: Mapping[int, int],
+    *,
+    riscv_code: bool = False,
 ) -> frozenset[int]:
     """The pages that a kernel maps from flash, of a file of `size` bytes that begins with `head`.
 
@@ -96,7 +108,7 @@ def mapped_pages(
     are those of judge(), but for a whole last page: it is mapped, though read() gives zeros.
     """
     parts = mapped_parts(head, size) or (Part(0, pages_in(size), False, False),)
-    if maps_no_code(kernel, head):
+    if maps_no_code(kernel, head, riscv_code=riscv_code):
         code = {page for part in parts if part.executable for page in part.pages}
         places = {page: at for page, at in places.items() if page not in code}
     if kernel == "patched":
@@ -118,15 +130,16 @@ def _neighbours(part: Part, places: Mapping[int, int]) -> range:
     return range(part.first, end)
 
 
-def maps_no_code(kernel: KernelModel, head: bytes) -> bool:
+def maps_no_code(kernel: KernelModel, head: bytes, *, riscv_code: bool = False) -> bool:
     """Whether a program that begins with `head` is for a machine whose kernel must not map its
     code from flash.
 
     On RISC-V, flush_icache_pte() marks the struct page of all code that is mapped. Flash has no
     struct page, so the kernel oopses or changes other RAM. Seen on 6.1 and 6.12
-    (tests/target/test_riscv64.py).
+    (tests/target/test_riscv64.py). `riscv_code`: this kernel leaves such pages out (patch 0007 of
+    docs/kernel.md).
     """
-    return kernel != "nommu" and machine_of(head) == EM_RISCV
+    return kernel != "nommu" and not riscv_code and machine_of(head) == EM_RISCV
 
 
 def _leading_runs(parts: Iterable[Part], legal: set[int]) -> tuple[set[int], dict[int, str]]:

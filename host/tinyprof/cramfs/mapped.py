@@ -46,7 +46,12 @@ def head_of_entry(image: Image, entry: Entry) -> bytes:
 
 
 def mapped_of(
-    image: Image, entry: Entry, places: Mapping[int, int], kernel: KernelModel
+    image: Image,
+    entry: Entry,
+    places: Mapping[int, int],
+    kernel: KernelModel,
+    *,
+    riscv_code: bool = False,
 ) -> frozenset[int]:
     """The pages of a file that a kernel maps. `places` are those of its pages in place.
 
@@ -58,24 +63,30 @@ def mapped_of(
         head = head_of_entry(image, entry)
     except ImageError:
         return frozenset()
-    return mapped_pages(kernel, head, entry.size, places)
+    return mapped_pages(kernel, head, entry.size, places, riscv_code=riscv_code)
 
 
-def count_mapped(image: Image, contents: Iterable[tuple[Entry, Mapping[int, int]]]) -> Mapped:
+def count_mapped(
+    image: Image, contents: Iterable[tuple[Entry, Mapping[int, int]]], *, riscv_code: bool = False
+) -> Mapped:
     """Number of pages that each kernel maps of `contents`, each with the places of its pages.
 
-    Without the flag for extended block pointers no kernel maps anything (Rule.FLAGS).
+    `riscv_code`: see kernel.maps_no_code(). Without the flag for extended block pointers no kernel
+    maps anything (Rule.FLAGS).
     """
     if not maps_in_place(image):
         return dict.fromkeys(KERNEL_MODELS, 0)
     found: dict[KernelModel, set[int]] = {kernel: set() for kernel in KERNEL_MODELS}
     for entry, places in contents:
         for kernel, seen in found.items():
-            seen.update(places[page] for page in mapped_of(image, entry, places, kernel))
+            pages = mapped_of(image, entry, places, kernel, riscv_code=riscv_code)
+            seen.update(places[page] for page in pages)
     return {kernel: len(seen) for kernel, seen in found.items()}
 
 
-def mapped_by_path(image: Image, kernel: KernelModel) -> dict[str, frozenset[int]]:
+def mapped_by_path(
+    image: Image, kernel: KernelModel, *, riscv_code: bool = False
+) -> dict[str, frozenset[int]]:
     """The pages that a kernel maps from flash, by path. Files without any are left out.
 
     Raises ImageError for block pointers that are broken.
@@ -89,7 +100,8 @@ def mapped_by_path(image: Image, kernel: KernelModel) -> dict[str, frozenset[int
             continue
         content = entry.ino, entry.size
         if content not in known:
-            known[content] = mapped_of(image, entry, places_of(image.blocks(entry)), kernel)
+            places = places_of(image.blocks(entry))
+            known[content] = mapped_of(image, entry, places, kernel, riscv_code=riscv_code)
         if known[content]:
             found[entry.path] = known[content]
     return found

@@ -8,7 +8,7 @@ Nothing is chosen here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from heapq import heappop, heappush
@@ -41,7 +41,7 @@ Model = Callable[[Candidate], Sequence[Offers]]
 
 def any_page(file: Candidate) -> list[Offers]:
     """An offer for each page: a kernel with tinyprof's fault handler maps each by itself."""
-    useful = judge("patched", file.head, file.size, file.uses).in_place
+    useful = _judged(file, "patched", file.uses)
     pages = [page for page in file.uses if page in useful and file.value(page)]
     return [(Offer((page,), file.cost(page), file.value(page)),) for page in pages]
 
@@ -247,10 +247,15 @@ def whole_parts(file: Candidate) -> list[Offers]:
     return groups
 
 
+def _judged(file: Candidate, kernel: KernelModel, pages: Collection[int]) -> frozenset[int]:
+    judged = judge(kernel, file.head, file.size, pages, riscv_code=file.riscv_code)
+    return judged.in_place
+
+
 def _parts(file: Candidate, kernel: KernelModel) -> list[Sequence[int]]:
     """The pages of each mapping of a file that a kernel can have in place."""
     pages = range(len(file.stored))
-    useful = judge(kernel, file.head, file.size, pages).in_place
+    useful = _judged(file, kernel, pages)
     parts = mapped_parts(file.head, file.size)
     if parts is None:
         return [_as_range([page for page in pages if page in useful])]

@@ -142,7 +142,9 @@ class Planner:
         before, compressed = write_both(tree, options, cache, progress)
         self.image_before = len(before)
         self._end = _compressed_end(read_image(compressed))
-        self.candidates = candidates_in(match, self._sizes, options.kernel)
+        self.candidates = candidates_in(
+            match, self._sizes, options.kernel, riscv_code=options.riscv_code
+        )
         model = model or model_of(options.kernel, splitting)
         self._offered = offered_by(self.candidates, model)
 
@@ -271,7 +273,12 @@ class Planner:
             selection.of_bound if self._splitting else selection.of_best,
             self._match,
             self._splitting is not None,
-            reckon_kernels(read_image(written.image), self.candidates, self._match.links),
+            reckon_kernels(
+                read_image(written.image),
+                self.candidates,
+                self._match.links,
+                riscv_code=self._options.riscv_code,
+            ),
         )
 
     def _prediction(self, written: Written) -> Prediction:

@@ -81,13 +81,20 @@ def page_cache(
 
 
 def reckon_kernels(
-    image: Image, candidates: Sequence[Candidate], links: Mapping[str, float]
+    image: Image,
+    candidates: Sequence[Candidate],
+    links: Mapping[str, float],
+    *,
+    riscv_code: bool = False,
 ) -> dict[KernelModel, OnKernel]:
-    """An image on each kind of kernel. Raises ImageError for broken block pointers."""
+    """An image on each kind of kernel. `riscv_code`: see cramfs.kernel.maps_no_code().
+
+    Raises ImageError for broken block pointers.
+    """
     found: dict[KernelModel, OnKernel] = {}
-    counts = count_mapped(image, contents_in_place(image))
+    counts = count_mapped(image, contents_in_place(image), riscv_code=riscv_code)
     for kernel in KERNEL_MODELS:
-        mapped = mapped_by_path(image, kernel)
+        mapped = mapped_by_path(image, kernel, riscv_code=riscv_code)
         files = [replace(file, kernel=kernel) for file in candidates]
         cache = page_cache(mapped, files, links)
         found[kernel] = OnKernel(counts[kernel], cache.used, cache.steady)

@@ -86,17 +86,20 @@ def choose_by_profile(
     sizes: StoredSize,
     kernel: KernelModel,
     splitting: Splitting | None = None,
+    *,
+    riscv_code: bool = False,
 ) -> SplitTree:
     """The pages to store in place without a budget, and the tree to build: split or as it is.
 
     1. Without `splitting`: all offers that pay at RAM_PRICE (select_all()).
     2. With `splitting`: all runs of pages that pay at its prices (split_all()).
 
-    `tinyprof plan` and `tinyprof build --profile` choose by these two rules. Raises TreeError.
+    `tinyprof plan` and `tinyprof build --profile` choose by these two rules. `riscv_code` is that
+    of WriteOptions. Raises TreeError.
     """
     if splitting:
         return split_all(tree, match, sizes, splitting)
-    files = candidates_in(match, sizes, kernel)
+    files = candidates_in(match, sizes, kernel, riscv_code=riscv_code)
     offered = offered_by(files, MODELS[kernel])
     return SplitTree(tree, select_all(offered).pages)
 

@@ -67,6 +67,7 @@ class Candidate:
     - `steady`: number of epochs of the steady state in which the uses are counted.
     - `processes`: the number of processes that map it at once; None where it is not known.
     - `kernel`: the kernel that maps it.
+    - `riscv_code`: the kernel can map code of RISC-V programs too (cramfs.kernel.maps_no_code()).
     """
 
     path: str
@@ -77,6 +78,7 @@ class Candidate:
     steady: int
     processes: int | None = None
     kernel: KernelModel = "mainline"
+    riscv_code: bool = False
 
     @property
     def from_flash(self) -> bool:
@@ -104,7 +106,11 @@ class Candidate:
 
 
 def candidates_in(
-    match: Match, stored_size: Callable[[bytes], int], kernel: KernelModel = "mainline"
+    match: Match,
+    stored_size: Callable[[bytes], int],
+    kernel: KernelModel = "mainline",
+    *,
+    riscv_code: bool = False,
 ) -> list[Candidate]:
     """The profiled files of a tree. `stored_size` gives the bytes that a page takes compressed.
 
@@ -120,6 +126,7 @@ def candidates_in(
             file.steady,
             file.processes,
             kernel,
+            riscv_code,
         )
         for file in match.files
     ]

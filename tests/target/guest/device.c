@@ -130,19 +130,28 @@ static void a_mark_is_never_cut(int reader)
 	close(writer);
 }
 
-/* How many records of /pattern's pages are waiting, drained through the file. */
-static size_t drain_pattern(int reader)
+/* How many records of /pattern's pages are waiting. The file does not block. */
+static size_t take_pattern(int reader)
 {
 	uint32_t batch[1024];
 	struct stat facts;
 	size_t found = 0;
 
 	stat("/pattern", &facts);
-	fcntl(reader, F_SETFL, O_NONBLOCK);
 	while (read(reader, batch, sizeof(batch)) > 0)
 		for (uint32_t n = 0; n < batch[3]; n++)
 			found += (batch[4 + n] & TINYPROF_PAGE_ID_MASK) - (facts.st_ino >> 2) <
 				 PATTERN_PAGES;
+	return found;
+}
+
+/* The same through a file that blocks, and that nobody else has open. */
+static size_t drain_pattern(int reader)
+{
+	size_t found;
+
+	fcntl(reader, F_SETFL, O_NONBLOCK);
+	found = take_pattern(reader);
 	fcntl(reader, F_SETFL, 0);
 	return found;
 }
@@ -169,12 +178,14 @@ static void two_readers_share_a_file(int reader)
 
 	drain_pattern(reader);
 	end_epoch(reader);
+	/* O_NONBLOCK is the open file's, so neither process may change it for the other. */
+	fcntl(reader, F_SETFL, O_NONBLOCK);
 	pipe(told);
 	for (int n = 0; n < 2; n++)
 		if (!fork()) {
 			one = 0;
 			for (int round = 0; round < 100; round++) {
-				one += drain_pattern(reader);
+				one += take_pattern(reader);
 				usleep(1000);
 			}
 			write(told[1], &one, sizeof(one));
@@ -186,6 +197,7 @@ static void two_readers_share_a_file(int reader)
 		found += one;
 		wait(NULL);
 	}
+	fcntl(reader, F_SETFL, 0);
 	say(found == PATTERN_PAGES, "two readers of one file get each record once");
 }
 

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from qemu_board.errors import BoardError
-from qemu_board.kernel import LINUX, check_hunks
+from qemu_board.kernel import LINUX, check_hunks, patches_for
+from qemu_board.kernel_source import Archive
+
+MENDED = "0004-mm-refuse-a-remote-copy-of-a-pfn-mapping.patch"
 
 GOOD = """Subject: words
 - a list in the words
@@ -26,8 +29,32 @@ GOOD = """Subject: words
 
 
 def test_our_patches_are_whole() -> None:
-    for patch in (LINUX / "patches").rglob("*.patch"):
+    patches = list((LINUX / "series").rglob("*.patch"))
+    assert patches
+    for patch in patches:
         check_hunks(patch)
+
+
+def test_each_version_has_the_same_patches() -> None:
+    names = {
+        folder.name: sorted(patch.name for patch in folder.glob("*.patch"))
+        for folder in (LINUX / "series").iterdir()
+    }
+    assert set(map(tuple, names.values())) == {tuple(names["6.1"])}
+
+
+@pytest.mark.parametrize(
+    ("release", "left_out"),
+    [((6, 12, 117), set()), ((6, 12, 118), {MENDED}), ((6, 12, 120), {MENDED})],
+)
+def test_a_patch_that_a_release_has_itself_is_left_out(
+    release: tuple[int, ...], left_out: set[str]
+) -> None:
+    words = ".".join(map(str, release))
+    source = Archive("6.12", Path("/none"), f"{words}-1~deb12u1")
+    assert source.release == release
+    names = {patch.name for patch in (LINUX / "series/6.12").glob("*.patch")}
+    assert names - {patch.name for patch in patches_for(source)} == left_out
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from support.elf_cases import Shape, for_riscv, link
 from tinyprof.cramfs.format import SuperFlag
+from tinyprof.cramfs.programs import mapped_parts
 from tinyprof.cramfs.reading.reader import Image, read_image
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "build"]
@@ -38,6 +40,30 @@ def built(top: Path, *words: str | Path) -> Image:
     run = build(*words, top, image)
     assert run.returncode == 0, run.stderr
     return read_image(image.read_bytes())
+
+
+@pytest.mark.parametrize(("words", "more"), [([], False), (["--riscv-code"], True)])
+def test_code_of_riscv_programs_goes_in_place_for_a_mended_kernel_alone(
+    top: Path, words: list[str], more: bool
+) -> None:
+    program = for_riscv(link(Shape()))
+    (top / "bin" / "tool").write_bytes(program)
+    image = built(top, "-X", "-X", *words)
+    (tool,) = (entry for entry in image.entries if entry.path == "/bin/tool")
+    in_place = sum(block.in_place for block in image.blocks(tool))
+    code = {
+        page
+        for part in mapped_parts(program, len(program)) or ()
+        if part.executable
+        for page in part.pages
+    }
+    assert (in_place >= len(code) > 1) == more
+
+
+def test_riscv_programs_are_not_split(top: Path) -> None:
+    run = build("--riscv-code", "--split-segments", "--profile", "p", top, top.parent / "image")
+    assert run.returncode == 2
+    assert "--riscv-code is not for --split-segments" in run.stderr
 
 
 def test_names_edition_and_byte_order_are_what_was_asked_for(top: Path) -> None:

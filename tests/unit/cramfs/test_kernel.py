@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.elf_cases import Shape, for_riscv, link
-from tinyprof.cramfs.kernel import KernelModel, judge
+from tinyprof.cramfs.kernel import KERNEL_MODELS, KernelModel, judge
 from tinyprof.cramfs.programs import executable_pages, head_of, mapped_parts
 from tinyprof.cramfs.tree import Tree
 from tinyprof.pages import PAGE_SIZE
@@ -121,6 +121,15 @@ def test_a_risc_v_kernel_has_no_code_in_place(kernel: KernelModel, useful: set[i
     judged = judge(kernel, data, len(data), range(9))
     assert set(judged.in_place) == useful
     assert all("flush_icache_pte" in reason for reason in judged.refused.values())
+
+
+@pytest.mark.parametrize("kernel", KERNEL_MODELS)
+def test_a_mended_risc_v_kernel_has_the_code_in_place_that_others_have(
+    kernel: KernelModel,
+) -> None:
+    data = link(Shape())
+    judged = judge(kernel, for_riscv(data), len(data), range(9), riscv_code=True)
+    assert judged == judge(kernel, data, len(data), range(9))
 
 
 def test_a_piece_of_a_split_segment_is_a_mapping_of_its_own_if_its_first_page_is_in_place() -> (

@@ -50,6 +50,13 @@ def test_code_of_risc_v_programs_is_offered_to_no_kernel_that_would_crash_on_it(
     assert len(whole_parts(file)) == 1
 
 
+def test_code_of_risc_v_programs_is_offered_to_a_mended_kernel() -> None:
+    file = candidate({2: use(x=10), 5: use(x=10), 11: use(r=10)})
+    mended = replace(file, head=for_riscv(file.head), riscv_code=True)
+    assert any_page(mended) == any_page(file)
+    assert leading_runs(mended) == leading_runs(file)
+
+
 def test_a_model_of_ones_own_joins_in() -> None:
     """As for split segments: a model is a function from a file to offers."""
     file = candidate({2: use(x=10), 5: use(x=10)})

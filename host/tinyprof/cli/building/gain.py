@@ -79,11 +79,18 @@ class Gain:
 
 
 def gain_of(
-    image: bytes, size_before: int, kernel: KernelModel, chosen: bool, found: Match | None
+    image: bytes,
+    size_before: int,
+    kernel: KernelModel,
+    chosen: bool,
+    found: Match | None,
+    *,
+    riscv_code: bool = False,
 ) -> Gain:
-    """The gain of an image. `found`: the profile's pages in its tree, if there is a profile."""
+    """The gain of an image. `found`: the profile's pages in its tree, if there is a profile.
+    `riscv_code`: see WriteOptions."""
     parsed = read_image(image)
-    mapped = count_mapped(parsed, contents_in_place(parsed))
+    mapped = count_mapped(parsed, contents_in_place(parsed), riscv_code=riscv_code)
     if found is None:
         return Gain(kernel, chosen, size_before, mapped)
     # A build without a profile does not wait for these.
@@ -92,5 +99,5 @@ def gain_of(
 
     files: list[Candidate] = candidates_in(found, len, kernel)
     before = page_cache({}, files, found.links).used
-    kernels = reckon_kernels(parsed, files, found.links)
+    kernels = reckon_kernels(parsed, files, found.links, riscv_code=riscv_code)
     return Gain(kernel, chosen, size_before, mapped, before, kernels)

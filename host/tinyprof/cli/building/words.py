@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from tinyprof.cli.building.riscv_code import refuse_split_riscv
 from tinyprof.cramfs.format import ByteOrder
 from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.cramfs.writing.compressor import CompressorName
@@ -33,6 +34,7 @@ class Words:
     plan_file: Path | None
     programs: int
     kernel: KernelModel | None
+    riscv_code: bool
     splitting: bool
     max_runs: int | None
     processes: int | None
@@ -75,6 +77,7 @@ def refuse_contradictions(image: Path, words: Words) -> None:
         )
     if (words.max_runs is not None or words.processes is not None) and not words.splitting:
         raise click.UsageError("--max-runs and --processes say how to --split-segments")
+    refuse_split_riscv(words.riscv_code, words.splitting)
     if words.order and words.endian:
         raise click.UsageError("-N and -B or -L exclude one another")
     if words.block_size != PAGE_SIZE:

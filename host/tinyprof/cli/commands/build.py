@@ -26,6 +26,7 @@ from tinyprof.cli.building.result import (
     show_complaints,
     show_nodes,
 )
+from tinyprof.cli.building.riscv_code import RISCV_CODE
 from tinyprof.cli.building.words import (
     BYTE_ORDERS,
     EDITION_MAX,
@@ -88,6 +89,7 @@ TABLE_MAX = 4 << 20
     help="Kernel that will map the pages: patched has tinyprof's fault handler, mainline is a "
     "stock kernel, nommu a stock one without an MMU.  [default: patched]",
 )
+@RISCV_CODE
 @click.option(
     "--split-segments",
     "splitting",
@@ -230,6 +232,7 @@ def _write_options(words: Words, splitting: Splitting | None) -> WriteOptions:
         edition=words.edition,
         byte_order=BYTE_ORDERS[words.order or words.endian or "L"],
         kernel=words.kernel or ("mainline" if splitting else without_mmu),
+        riscv_code=words.riscv_code,
         extended=words.extended or words.programs > 0,
         holes=words.holes,
         pad=words.pad,
@@ -292,7 +295,7 @@ def _profiled(
     check_stale(found, words.max_stale)
     if words.processes is not None:
         found = found.with_processes(words.processes)
-    made = choose_by_profile(tree, found, sizes, kernel, splitting)
+    made = choose_by_profile(tree, found, sizes, kernel, splitting, riscv_code=words.riscv_code)
     another = nothing_found(len(found.missing), "ROOTFS") if found.is_of_another_tree else ""
     allowed = words.max_stale is not None
     return Wanted(made, found.stale, another, allowed, "the profile", found=found)
@@ -314,7 +317,14 @@ def _build(
     gain = Gain(options.kernel, chosen, len(written.image))
     if sizes and written.xip_pages:
         before = image_size_of(tree, options, sizes)
-        gain = gain_of(written.image, before, options.kernel, chosen, wanted.found)
+        gain = gain_of(
+            written.image,
+            before,
+            options.kernel,
+            chosen,
+            wanted.found,
+            riscv_code=options.riscv_code,
+        )
     if cache:
         cache.save()
     return Built(wanted, written, splitting, gain, options)

@@ -8,12 +8,14 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from tinyprof.capture.format import MAGIC
 from tinyprof.cli import Exit
+from tinyprof.cli.building.riscv_code import RISCV_CODE
 from tinyprof.cli.completion import ports
 from tinyprof.cli.doctor.images import fsid_of, image_checks, tree_checks
 from tinyprof.cli.doctor.installation import installation_checks
@@ -43,6 +45,17 @@ HEAD_BYTES = 1 << 16
 
 MARKS = {State.OK: "[ok]", State.NOTE: "[--]", State.LOOK: "[!!]", State.BROKEN: "[no]"}
 """Begins of lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """The options of the command line."""
+
+    baud: int
+    seconds: float
+    one_way: bool
+    kernel: KernelModel | None
+    riscv_code: bool
 
 
 @dataclass
@@ -100,18 +113,13 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     type=click.Choice(KERNEL_MODELS),
     help="Kernel that the images are for: patched, mainline (stock), or nommu.",
 )
+@RISCV_CODE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def command(
-    inputs: tuple[str, ...],
-    baud: int,
-    seconds: float,
-    one_way: bool,
-    kernel: KernelModel | None,
-    as_json: bool,
-) -> Exit:
+def command(inputs: tuple[str, ...], as_json: bool, **options: Any) -> Exit:
+    words = _Words(**options)
     checks: list[Check] = []
     found = _sorted_inputs(inputs)
-    for check in _checks(found, baud, seconds, kernel, one_way=one_way):
+    for check in _checks(found, words):
         if not as_json:
             _show(check, checks[-1].subject if checks else "")
         checks.append(check)
@@ -170,21 +178,19 @@ def _sort_file(found: _Inputs, path: Path) -> None:
         )
 
 
-def _checks(
-    inputs: _Inputs, baud: int, seconds: float, kernel: KernelModel | None, *, one_way: bool
-) -> Iterator[Check]:
+def _checks(inputs: _Inputs, words: _Words) -> Iterator[Check]:
     yield from inputs.unknown
     if inputs == _Inputs():
         yield from installation_checks(comports())
         return
     configs: list[KernelConfig] = []
     for path in inputs.kernels:
-        yield from _kernel_checks(path, configs)
+        yield from _kernel_checks(path, configs, riscv_code=words.riscv_code)
     config = configs[0] if len(configs) == 1 else None
     for path in inputs.images:
-        yield from image_checks(path, kernel, config)
+        yield from image_checks(path, words.kernel, config, riscv_code=words.riscv_code)
     for path in inputs.trees:
-        yield from tree_checks(path)
+        yield from tree_checks(path, riscv_code=words.riscv_code)
     fsids = [fsid for path in inputs.images if (fsid := fsid_of(path))]
     for path in inputs.captures:
         yield from capture_checks(path, fsids)
@@ -192,18 +198,22 @@ def _checks(
         yield from profile_checks(path, inputs.trees)
     for port in inputs.ports:
         lines: list[LineRecord] = []
-        yield from port_checks(port, baud, seconds, one_way=one_way, received=lines.append)
+        yield from port_checks(
+            port, words.baud, words.seconds, one_way=words.one_way, received=lines.append
+        )
         yield from _image_on_line(lines, fsids)
 
 
-def _kernel_checks(path: Path, configs: list[KernelConfig]) -> Iterator[Check]:
+def _kernel_checks(
+    path: Path, configs: list[KernelConfig], *, riscv_code: bool
+) -> Iterator[Check]:
     try:
         config = read_config(read_limited(path, KERNEL_MAX))
     except (TinyprofError, OSError) as error:
         yield broken_by(str(path), "kernel", error)
         return
     configs.append(config)
-    yield from kernel_checks(str(path), config)
+    yield from kernel_checks(str(path), config, riscv_code=riscv_code)
 
 
 def _image_on_line(lines: Sequence[LineRecord], images: Sequence[Fsid]) -> Iterator[Check]:

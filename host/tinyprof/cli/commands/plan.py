@@ -14,6 +14,7 @@ from tinyprof.cli import Exit
 from tinyprof.cli.bar import Bar
 from tinyprof.cli.building.block_cache import open_cache
 from tinyprof.cli.building.compressing import COMPRESSOR, chosen_compressor, compressor_fields
+from tinyprof.cli.building.riscv_code import RISCV_CODE, refuse_split_riscv
 from tinyprof.cli.completion import PROFILES, files_ending
 from tinyprof.cli.opening import open_profile
 from tinyprof.cli.results import write_result
@@ -72,6 +73,7 @@ BYTES = Bytes()
     type=click.Choice(KERNEL_MODELS),
     help="Kernel that maps the pages.  [default: patched, or mainline with --split-segments]",
 )
+@RISCV_CODE
 @click.option(
     "--split-segments",
     "splitting",
@@ -135,6 +137,7 @@ def command(
     rootfs: Path,
     profiles: tuple[Path, ...],
     kernel: KernelModel | None,
+    riscv_code: bool,
     splitting: bool,
     processes: int | None,
     max_runs: int | None,
@@ -154,9 +157,8 @@ def command(
     as_json: bool,
 ) -> Exit:
     limits = (flash_budget, image_size, save_ram)
-    _check(limits, curve, output, svg)
-    if today is not None and (curve or not today):
-        raise click.UsageError("--compare-size takes the bytes of one image, and no --curve")
+    _check(limits, curve, output, svg, today)
+    refuse_split_riscv(riscv_code, splitting)
     wanted = _ordered_programs(ordered, curve)
     how = _splitting(kernel, max_runs, processes, splitting)
     for path in filter(None, (output, svg)):
@@ -167,11 +169,9 @@ def command(
     found = _found(profile, tree, processes)
     check_stale(found, max_stale)
     denser = _denser(profile, found, wanted)
-    options = WriteOptions(
-        level=level,
-        kernel=kernel or ("mainline" if splitting else "patched"),
-        compressor=chosen_compressor(compressor),
-    )
+    model: KernelModel = kernel or ("mainline" if splitting else "patched")
+    packer = chosen_compressor(compressor)
+    options = WriteOptions(level=level, kernel=model, compressor=packer, riscv_code=riscv_code)
     plans = _plans(tree, found, options, how, None if curve else Budget(*limits), denser)
     if output:
         write_result(output, dump_plan(plans[0].pages, options.kernel).encode("ascii"))
@@ -255,7 +255,11 @@ def _symbols(file: FileUse, nodes: Mapping[str, FoundFile]) -> Sequence[NamedRan
 
 
 def _check(
-    limits: Sequence[int | None], curve: bool, output: Path | None, svg: Path | None
+    limits: Sequence[int | None],
+    curve: bool,
+    output: Path | None,
+    svg: Path | None,
+    today: int | None,
 ) -> None:
     """Raise click.UsageError for options that contradict one another."""
     if sum(limit is not None for limit in limits) + curve > 1:
@@ -266,6 +270,8 @@ def _check(
         raise click.UsageError("--curve makes several plans; -o writes one")
     if svg and not curve:
         raise click.UsageError("--svg goes with --curve")
+    if today is not None and (curve or not today):
+        raise click.UsageError("--compare-size takes the bytes of one image, and no --curve")
 
 
 def _splitting(

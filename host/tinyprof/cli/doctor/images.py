@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from tinyprof.cli.doctor.kernel_config import KernelConfig
-from tinyprof.cli.doctor.kernel_needs import has_handler
+from tinyprof.cli.doctor.kernel_needs import WITH_PATCH, has_handler
 from tinyprof.cli.doctor.verdict import Check, State, broken_by
 from tinyprof.cramfs.elf import read_header
 from tinyprof.cramfs.format import EntryKind, ImageError, TreeError
@@ -45,7 +45,7 @@ class Mapped:
         return self.by[kernel] / self.in_place if self.in_place else 1.0
 
 
-def mapped_pages(image: Image) -> Mapped:
+def mapped_pages(image: Image, *, riscv_code: bool = False) -> Mapped:
     """Count the pages in place, as `tinyprof image info` counts them: pages of files that share a
     page of the image are one. A file that cannot be read has none."""
     in_place: set[int] = set()
@@ -61,8 +61,8 @@ def mapped_pages(image: Image) -> Mapped:
             continue
         in_place.update(wanted.values())
         for kernel, mapped in by.items():
-            judged = judge(kernel, head, entry.size, wanted).in_place
-            mapped.update(wanted[page] for page in judged)
+            judged = judge(kernel, head, entry.size, wanted, riscv_code=riscv_code)
+            mapped.update(wanted[page] for page in judged.in_place)
     return Mapped(len(in_place), {kernel: len(mapped) for kernel, mapped in by.items()})
 
 
@@ -90,9 +90,14 @@ def _first_bytes(image: Image, entry: Entry, pages: int) -> bytes:
 
 
 def image_checks(
-    path: Path, kernel: KernelModel | None, config: KernelConfig | None
+    path: Path,
+    kernel: KernelModel | None,
+    config: KernelConfig | None,
+    *,
+    riscv_code: bool = False,
 ) -> Iterator[Check]:
-    """Check an image. `kernel` or `config`: the kernel that it is meant for, if that is known."""
+    """Check an image. `kernel` or `config`: the kernel that it is meant for, if that is known.
+    `riscv_code`: see cramfs.kernel.maps_no_code()."""
     subject = str(path)
     try:
         data = read_image_bytes(path)
@@ -103,7 +108,7 @@ def image_checks(
     superblock = image.superblock
     text = f"{counted(superblock.size, 'byte')}, {counted(len(image.entries), 'name')}"
     yield Check(subject, "image", State.OK, f"{text}, fsid {superblock.fsid}")
-    mapped = mapped_pages(image)
+    mapped = mapped_pages(image, riscv_code=riscv_code)
     meant = kernel or _model_of(config)
     yield from _structure(subject, data, meant or "mainline")
     yield _eligible(subject, mapped, meant, "--kernel" if kernel else "its configuration")
@@ -180,18 +185,18 @@ def _remedy(kernel: KernelModel) -> str:
         return "for a stock kernel plan and build with --kernel mainline --split-segments"
     if kernel == "nommu":
         return "for a kernel without an MMU plan and build with --kernel nommu"
-    return "RISC-V kernels map no code from flash (docs/kernel.md, Traps)"
+    return f"RISC-V kernels map no code from flash; {WITH_PATCH}"
 
 
-def tree_checks(path: Path) -> Iterator[Check]:
-    """Check the folder of a root filesystem."""
+def tree_checks(path: Path, *, riscv_code: bool = False) -> Iterator[Check]:
+    """Check the folder of a root filesystem. `riscv_code`: see cramfs.kernel.maps_no_code()."""
     subject = str(path)
     try:
         tree = Tree.from_directory(path, any_owner=True)
         yield _contents(subject, tree)
         yield from _owners(subject, tree)
         yield from _attributes(subject, tree)
-        yield from _programs(subject, tree)
+        yield from _programs(subject, tree, riscv_code=riscv_code)
     except (TreeError, OSError) as error:
         yield broken_by(subject, "folder", error)
 
@@ -231,18 +236,18 @@ def _attributes(subject: str, tree: Tree) -> Iterator[Check]:
         )
 
 
-def _programs(subject: str, tree: Tree) -> Iterator[Check]:
+def _programs(subject: str, tree: Tree, *, riscv_code: bool) -> Iterator[Check]:
     heads = [head for node in tree.files() if (head := head_of(node)).startswith(b"\x7fELF")]
     machines = {machine_of(head) for head in heads}
     if not heads:
         yield Check(subject, "programs", State.LOOK, "no ELF program: is it a root filesystem?")
-    elif EM_RISCV in machines:
+    elif EM_RISCV in machines and not riscv_code:
         yield Check(
             subject,
             "programs",
             State.LOOK,
             f"{counted(len(heads), 'program')} for RISC-V, whose kernels map no code from flash",
-            ("only data can be in place there (docs/split-segments.md)",),
+            ("only data can be in place there (docs/split-segments.md)", WITH_PATCH),
         )
     elif len(machines) > 1:
         numbers = ", ".join(map(str, sorted(machines)))

@@ -82,6 +82,7 @@ def survey(
     *,
     keyed: bool,
     keys_of: Callable[[Node], list[bytes]] = keys_in,
+    riscv_code: bool = False,
 ) -> Survey:
     """Find the distinct contents. Raises TreeError for a file that cannot be read or has changed.
 
@@ -102,7 +103,8 @@ def survey(
         content = of_path[node.path] = distinct.setdefault(identity, content)
         wanted = plan.get(node.path)
         if wanted and node.kind is EntryKind.FILE:
-            verdict = judge(kernel, head_of(node), node.size, wanted)
+            head = head_of(node)
+            verdict = judge(kernel, head, node.size, wanted, riscv_code=riscv_code)
             content.in_place |= verdict.in_place
             refused += (
                 Refusal(node.path, page, reason, not 0 <= page < node.pages)

@@ -66,6 +66,7 @@ class WriteOptions:
     """The way to write an image.
 
     - `kernel` decides over the pages that may be in place.
+    - `riscv_code`: the kernel can map code of RISC-V programs too (kernel.maps_no_code()).
     - `level` is the effort of compression, 1 to 12; `zopfli` is more than 12
       (choose_compressor()).
     - `extended` permits block pointers of Linux 4.15 even where no page is in place. Then equal
@@ -90,6 +91,7 @@ class WriteOptions:
     zopfli: bool = False
     threads: int = 0
     compressor: CompressorName | None = None
+    riscv_code: bool = False
 
     def compress(self) -> Compress:
         """The compressor. Raises CompressorError."""
@@ -124,7 +126,14 @@ def write_image(
     """
     nodes = _nodes_of(tree, options)
     extended = options.extended or any(plan.values())
-    found = survey(nodes, plan, options.kernel, keyed=extended, keys_of=_keys_of(cache))
+    found = survey(
+        nodes,
+        plan,
+        options.kernel,
+        keyed=extended,
+        keys_of=_keys_of(cache),
+        riscv_code=options.riscv_code,
+    )
     extended = options.extended or any(content.in_place for content in found.contents)
     image = _Image(nodes, found, options, extended)
     for packed in _packed(found, options, extended, progress, cache):

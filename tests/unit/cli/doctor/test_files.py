@@ -137,6 +137,28 @@ def test_programs_for_riscv_are_told(doctor: Doctor, programs: Path) -> None:
     assert "RISC-V" in doctor(programs).text("programs")
 
 
+def test_programs_for_a_mended_riscv_kernel_are_well(doctor: Doctor, programs: Path) -> None:
+    path = programs / "program"
+    path.write_bytes(for_riscv(path.read_bytes()))
+    assert doctor("--riscv-code", programs).code == 0
+
+
+def test_code_in_place_is_for_a_mended_riscv_kernel_alone(
+    doctor: Doctor, programs: Path, tmp_path: Path
+) -> None:
+    path = programs / "program"
+    path.write_bytes(for_riscv(path.read_bytes()))
+    options = WriteOptions(riscv_code=True)
+    image = tmp_path / "riscv.cramfs"
+    image.write_bytes(
+        write_image(Tree.from_directory(programs), {"/program": [2, 5]}, options).image
+    )
+    answer = doctor("--kernel", "patched", image)
+    assert answer.code == 1
+    assert "--riscv-code" in answer.text("in place")
+    assert doctor("--kernel", "patched", "--riscv-code", image).code == 0
+
+
 def test_the_agent_in_a_folder_is_worth_knowing(doctor: Doctor, programs: Path) -> None:
     (programs / "sbin").mkdir()
     shutil.copy(programs / "program", programs / "sbin/tinyprof-agent")

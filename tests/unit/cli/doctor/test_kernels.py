@@ -111,6 +111,12 @@ def test_a_trap_of_a_kernel_is_told(
     assert len(answer.states(step)) == 1
 
 
+def test_a_mended_riscv_kernel_is_no_trap(doctor: Doctor, kernel: Write) -> None:
+    path = kernel(config(*STOCK, "RISCV"))
+    assert "--riscv-code" in doctor(path).text("code in flash")
+    assert doctor("--riscv-code", path).states("code in flash") == []
+
+
 def test_a_kernel_without_an_mmu_is_told(doctor: Doctor, kernel: Write) -> None:
     answer = doctor(kernel(config(*(name for name in STOCK if name != "MMU"))))
     assert "--kernel nommu" in answer.text("MMU")

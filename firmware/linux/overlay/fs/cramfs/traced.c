@@ -66,9 +66,11 @@ static vm_fault_t traced_map_pages(struct vm_fault *vmf, pgoff_t first,
 	return ret;
 }
 
+CRAMFS_MAP_PAGES(traced_map_pages)
+
 static const struct vm_operations_struct traced_vm_ops = {
 	.fault		= traced_fault,
-	.map_pages	= traced_map_pages,
+	.map_pages	= traced_map_pages_op,
 	.access		= cramfs_xip_access,
 };
 

@@ -283,13 +283,13 @@ vm_fault_t cramfs_xip_map_pages(struct vm_fault *vmf, pgoff_t first,
 	pgoff_t end;
 
 	if (!(vmf->vma->vm_flags & VM_MIXEDMAP))
-		return filemap_map_pages(vmf, first, last);
+		return cramfs_map_cached(vmf, first, last);
 	if (!has_page_table(vmf))
 		return 0;
 	for (; first <= last; first = end) {
 		end = next_in_place(inode, first, last + 1);
 		if (!block_in_place(inode, first, &place))
-			ret |= filemap_map_pages(vmf, first, end - 1);
+			ret |= cramfs_map_cached(vmf, first, end - 1);
 	}
 	return ret;
 }
@@ -309,9 +309,11 @@ int cramfs_xip_access(struct vm_area_struct *vma, unsigned long address,
 	return length;
 }
 
+CRAMFS_MAP_PAGES(cramfs_xip_map_pages)
+
 static const struct vm_operations_struct cramfs_xip_vm_ops = {
 	.fault		= cramfs_xip_fault,
-	.map_pages	= cramfs_xip_map_pages,
+	.map_pages	= cramfs_xip_map_pages_op,
 	.access		= cramfs_xip_access,
 };
 
