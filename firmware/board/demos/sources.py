@@ -11,10 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qemu_board.errors import BoardError
-from qemu_board.packages import need
-
-INDEX = "$(REPO_URI) $(RELEASE) $(COMPONENT)"
-"""What `apt-get indextargets` prints of each list of the machine."""
+from qemu_board.packages import listed_suites, need
 
 
 def fetch_sources(names: Sequence[str], folder: Path) -> dict[str, Path]:
@@ -23,7 +20,7 @@ def fetch_sources(names: Sequence[str], folder: Path) -> dict[str, Path]:
     for part in ("lists/partial", "archives/partial"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     listed = folder / "sources.list"
-    listed.write_text("".join(f"deb-src {line}\n" for line in _suites()))
+    listed.write_text("".join(f"deb-src {line}\n" for line in listed_suites()))
     apt = [
         "apt-get",
         "-q",
@@ -42,12 +39,6 @@ def fetch_sources(names: Sequence[str], folder: Path) -> dict[str, Path]:
         _run([*apt, "source", name], package)
         found[name] = next(path for path in package.iterdir() if path.is_dir())
     return found
-
-
-def _suites() -> list[str]:
-    """The machine's suites: URI, suite, component."""
-    lines = _run(["apt-get", "indextargets", "--format", INDEX], Path("/"))
-    return sorted({line for line in lines.splitlines() if line.endswith(" main")})
 
 
 def _run(command: list[str], folder: Path) -> str:

@@ -18,12 +18,10 @@ from qemu_board.cache import appearing, cache_root, key_of, locked
 from qemu_board.errors import BoardError
 from qemu_board.packages import Suite, download, need, version_of
 
-DEBIAN = "http://deb.debian.org/debian"
-SECURITY = "http://deb.debian.org/debian-security"
 SUITES = {
-    "5.10": Suite(SECURITY, "bullseye-security"),
-    "7.2": Suite(DEBIAN, "forky"),
-    "7.3": Suite(DEBIAN, "experimental"),
+    "5.10": Suite("bullseye-security"),
+    "7.2": Suite("forky"),
+    "7.3": Suite("experimental"),
 }
 """The suites of versions that Debian 12 does not have."""
 

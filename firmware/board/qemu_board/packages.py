@@ -23,12 +23,31 @@ PAUSES = (2, 10, 30)
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
+INDEX = "$(REPO_URI) $(RELEASE) $(COMPONENT)"
+"""What `apt-get indextargets` is to print of each list of this machine."""
+
+
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A suite of Debian's that this machine does not take packages from."""
+    """A suite of Debian's that this machine does not take packages from. It is where the machine's
+    own suites are: `name` says whether with those for security."""
 
-    url: str
     name: str
+
+    @property
+    def url(self) -> str:
+        """The place of the suite. Raises BoardError where this machine names none."""
+        for url, name, _ in map(str.split, listed_suites()):
+            if name.endswith("-security") == self.name.endswith("-security"):
+                return url
+        raise BoardError("apt has no lists of Debian's packages", "run: apt-get update")
+
+
+def listed_suites() -> list[str]:
+    """The suites that this machine takes packages from, as lines: URL, name, component."""
+    command = ["apt-get", "indextargets", "--format", INDEX]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    return sorted({line for line in run.stdout.splitlines() if line.endswith(" main")})
 
 
 def version_of(package: str) -> str | None:
