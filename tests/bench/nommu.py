@@ -57,21 +57,9 @@ def tinyprof(*words: str | Path) -> str:
 
 def boot(image: Path, kib: int) -> str:
     """Boot with so much memory; what the guest said, whether it came to its end or not."""
-    words: list[str | Path] = [
-        BOARD,
-        "run",
-        image,
-        "--icount",
-        *STOCK,
-        "--mem",
-        "4",
-        "--timeout",
-        "120",
-    ]
-    run = subprocess.run(
-        [*words, "--append", f"mem={kib}K"], capture_output=True, text=True, check=False
-    )
-    return run.stdout
+    words = [str(BOARD), "run", str(image), "--icount", *STOCK, "--timeout", "120"]
+    command = [*words, "--mem", f"{kib}K"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def smallest_memory(image: Path) -> int:
