@@ -45,6 +45,8 @@ def test_kernels_come_from_the_cache_and_differ_by_our_patch() -> None:
             ["run", "/dev/null", "--arch", "arm64", "--stock", "--serial", "pty"],
             "no other serial port",
         ),
+        (["run", "/dev/null", "--arch", "armv7m", "--mem", "17"], "at most 16 MiB"),
+        (["agent", "--arch", "riscv64"], "no agent of its own for riscv64"),
     ],
 )
 def test_a_mistake_is_told_in_one_line(words: list[str], said: str) -> None:

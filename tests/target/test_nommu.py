@@ -60,11 +60,14 @@ def image(root: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def recording(image: Path) -> Recording:
-    return recorded(image, image.with_name("first.tpcap"))
+    """A recording whose guest waits for nobody: its time goes by instructions, and that of a host
+    that acknowledges does not."""
+    return recorded(image, image.with_name("first.tpcap"), "--one-way")
 
 
-def recorded(image: Path, capture: Path) -> Recording:
-    return record(image, capture, *STOCK, "--append", RECORDED, options=("--image", image))
+def recorded(image: Path, capture: Path, *options: str) -> Recording:
+    wanted: tuple[str | Path, ...] = ("--image", image, *options)
+    return record(image, capture, *STOCK, "--append", RECORDED, options=wanted)
 
 
 def texts(shown: list[Shown]) -> dict[str, set[Shown]]:
@@ -172,10 +175,18 @@ def test_a_recording_of_mappings_is_the_truth(recording: Recording) -> None:
 
 
 def test_the_same_boot_gives_the_same_profile(recording: Recording, image: Path) -> None:
-    again = recorded(image, image.with_name("second.tpcap"))
+    again = recorded(image, image.with_name("second.tpcap"), "--one-way")
     assert again.code == 0, again.said
     first, second = (dump_profile(profile_of(it.capture)) for it in (recording, again))
     assert first == second
+
+
+def test_a_recording_that_is_acknowledged_loses_nothing(recording: Recording, image: Path) -> None:
+    acknowledged = recorded(image, image.with_name("third.tpcap"))
+    assert acknowledged.code == 0, acknowledged.said
+    one, other = (profile_of(it.capture) for it in (recording, acknowledged))
+    assert other.boots[0].losses == NO_LOSSES
+    assert {file.path for file in one.files} == {file.path for file in other.files}
 
 
 def test_a_recording_says_what_saw_the_mappings(recording: Recording) -> None:

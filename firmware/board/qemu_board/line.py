@@ -149,11 +149,14 @@ class PtyLine(_Kept):
     def _in_pty(self) -> int:
         """Bytes that wait in the pty itself, which closing it would throw away."""
         # Bytes that were just written may still be on their way to the slave. FIONREAD does not
-        # see them yet; n_tty_poll() waits for that (tty_buffer_flush_work()).
-        select.select([self._slave], [], [], 0)
+        # see them. n_tty_poll() waits for them (tty_buffer_flush_work()), but only where it finds
+        # nothing to read: else a listener may read that much before FIONREAD looks.
         count = bytearray(4)
-        ioctl(self._slave, termios.FIONREAD, count)
-        return int.from_bytes(count, "little")
+        while True:
+            readable, _, _ = select.select([self._slave], [], [], 0)
+            ioctl(self._slave, termios.FIONREAD, count)
+            if any(count) or not readable:
+                return int.from_bytes(count, "little")
 
     def _push(self) -> None:
         # No more than the slave's own buffer takes: the rest would wait where it cannot be

@@ -46,8 +46,9 @@ TIMED_OUT = 124
 PANIC = b"Kernel panic - not syncing"
 CHUNK = 1 << 16
 POLL_SECONDS = 0.5
-GRACE_SECONDS = 5.0
-"""How long a listener may take to fetch the last bytes after the guest has ended."""
+GRACE_SECONDS = 30.0
+"""How long a listener may take to fetch the next bytes after the guest has ended. A busy machine
+may take seconds until it has started a listener."""
 
 
 @dataclass(frozen=True, slots=True)
