@@ -19,7 +19,7 @@ MACHINES := arm64 riscv64 amd64 armv7m
 WORKERS := $(shell echo $$(( $$(nproc) + 2 )))
 PYTEST   = $(PY) -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: check demo demo-order compare test bench dist lint style packages browser later-kernels machines kernels kernels-all venv man clean
+.PHONY: check demo demo-order demo-nommu compare test bench dist lint style packages browser later-kernels machines kernels kernels-all venv man clean
 
 check: style
 	$(PYTEST) tests/unit
@@ -32,6 +32,10 @@ demo-order: SHELL := bash
 demo-order: venv
 	@$(install) $(call missing,$(ORDER_PACKAGES))
 	firmware/board/demo-order build/demo-order --tinyprof $(VENV)/bin/tinyprof
+
+# The loop on a Cortex-M3 without an MMU: some minutes, beside a linker for FDPIC that is built once.
+demo-nommu: venv machines
+	$(PY) tests/bench/nommu.py build/demo-nommu
 
 # The same root filesystems on squashfs, EROFS and CramFS. An hour; a second run goes on where the first one ended.
 compare: SHELL := bash

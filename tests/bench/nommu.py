@@ -28,8 +28,12 @@ from target.nommu import ARCH, memory, root_of, shown_mappings  # noqa: E402
 STOCK = (*ARCH, "--stock")
 RECORDED = "init=/sbin/tinyprof-agent TINYPROF_TTY=/dev/ttyMPS1"
 BUDGETS = ("16K", "48K", "64K")
-MOST_KIB, STEP_KIB = 4096, 16
-"""The memory of a boot, and the steps in which the smallest one is sought."""
+MOST_KIB, LEAST_KIB, STEP_KIB = 4096, 1600, 32
+"""KiB of memory of a boot; with which none comes far; and the steps in which the smallest memory is
+sought."""
+
+TIMEOUT = "60"
+"""Seconds after which a boot counts as not done. One that is done takes two."""
 
 DONE = "truth: end /sbin/init"
 
@@ -57,14 +61,14 @@ def tinyprof(*words: str | Path) -> str:
 
 def boot(image: Path, kib: int) -> str:
     """Boot with so much memory; what the guest said, whether it came to its end or not."""
-    words = [str(BOARD), "run", str(image), "--icount", *STOCK, "--timeout", "120"]
+    words = [str(BOARD), "run", str(image), "--icount", *STOCK, "--timeout", TIMEOUT]
     command = [*words, "--mem", f"{kib}K"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def smallest_memory(image: Path) -> int:
     """The KiB with which the workload is just done."""
-    low, high = 0, MOST_KIB // STEP_KIB
+    low, high = LEAST_KIB // STEP_KIB, MOST_KIB // STEP_KIB
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if DONE in boot(image, middle * STEP_KIB) else (middle, high)
