@@ -29,8 +29,8 @@ STOCK = (*ARCH, "--stock")
 RECORDED = "init=/sbin/tinyprof-agent TINYPROF_TTY=/dev/ttyMPS1"
 BUDGETS = ("16K", "48K", "64K")
 MOST_KIB, LEAST_KIB, STEP_KIB = 4096, 1600, 32
-"""KiB of memory of a boot; with which none comes far; and the steps in which the smallest memory is
-sought."""
+"""KiB of memory of a boot, of one that never comes far, and of the steps in which the smallest
+memory is sought."""
 
 TIMEOUT = "60"
 """Seconds after which a boot counts as not done. One that is done takes two."""
