@@ -109,7 +109,7 @@ machines: SHELL := bash
 machines: packages
 	@$(install) $$(for machine in $(MACHINES); do $(BOARD) packages --arch $$machine --missing; done)
 
-# The kernels that this Debian has no source of, from suites of Debian's that have it. An hour and 10 GB. The target
+# The kernels that this Debian has no source of, from suites of Debian's that have it. An hour and 6 GB. The target
 # tests run on them wherever they are in the cache; make test neither fetches nor waits for them.
 OTHER_KERNELS := 5.10 7.2
 
