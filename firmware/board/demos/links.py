@@ -60,7 +60,7 @@ def aligned(objects: Path, into: Path, tinyprof: str) -> Path:
         files = sorted(str(path) for path in (into / folder).glob("*.o"))
         print(f"$ tinyprof align {shlex.quote(folder)}/*.o", flush=True)
         run = subprocess.run(
-            [tinyprof, "align", *files], capture_output=True, text=True, check=False
+            [tinyprof, "align", "--data", *files], capture_output=True, text=True, check=False
         )
         print(run.stderr.strip(), flush=True)
         # Some objects hold data alone, which tinyprof tells.

@@ -24,6 +24,7 @@ from tinyprof.cli.results import write_result
 from tinyprof.disk import refuse_inputs, refuse_inside
 from tinyprof.plan.ordering.bound import SymbolsOf, bounds
 from tinyprof.profile.model import FileUse, NamedRange
+from tinyprof.report.held import mapping_lines, mapping_rows
 from tinyprof.report.html.page import Programs, html_report
 from tinyprof.report.link_order import bound_lines, bound_rows
 from tinyprof.report.summary import summarize, summary_fields, summary_lines
@@ -83,11 +84,14 @@ def command(
         write_result(html, page.encode())
     denser = bounds(found, _symbols_of(contents_of(image, rootfs)))
     if as_json:
-        click.echo(json.dumps({**summary_fields(summary), "orders": bound_rows(denser)}))
+        more = {"orders": bound_rows(denser), "mappings": mapping_rows(found)}
+        click.echo(json.dumps({**summary_fields(summary), **more}))
         return
     if html:
         return
     for line in summary_lines(summary, verbose=verbose):
+        click.echo(shown(line))
+    for line in mapping_lines(found, verbose=verbose):
         click.echo(shown(line))
     for line in bound_lines(denser, verbose=verbose):
         click.echo(shown(line))
