@@ -3,13 +3,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from tinyprof.capture.index import ImageIndex
+from tinyprof.capture.reader import CaptureReader
 from tinyprof.profile.mappings import MappingUse
 from tinyprof.profile.model import Profile
+from tinyprof.profile.resolve import make_profile
 from tinyprof.report.held import mapping_lines, mapping_rows
+from tinyprof.wire.messages import Message
+
+
+@pytest.fixture
+def profile(
+    story: list[Message], index: ImageIndex, capture_of: Callable[..., CaptureReader]
+) -> Profile:
+    return make_profile([capture_of(story, index)])
 
 
 @pytest.fixture
