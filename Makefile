@@ -16,7 +16,11 @@ MACHINES := arm64 riscv64 amd64
 WORKERS := $(shell echo $$(( $$(nproc) + 2 )))
 PYTEST   = $(PY) -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: check demo compare test bench dist lint style packages browser later-kernels machines kernels venv man clean
+# How long, in seconds of the guest, a soak stresses each kernel that checks itself.
+SECONDS := 1800
+
+.PHONY: check demo compare test soak bench dist lint style packages browser later-kernels machines kernels venv man \
+	clean
 
 check: style
 	$(PYTEST) tests/unit
@@ -34,6 +38,12 @@ compare: venv
 
 test: lint browser kernels
 	$(PYTEST)
+
+# An hour and a half, and more where `make soak SECONDS=` says so.
+soak: machines
+	@for family in lockdep kasan; do \
+		PYTHONPATH=host:tests $(PY) -m target.stress $$family --seconds $(SECONDS) || exit 1; \
+	done
 
 # The manual pages, from the help of the commands and from README.
 man: $(VENV)/.ready
@@ -103,7 +113,9 @@ kernels: later-kernels machines
 		{ $(BOARD) kernel --version $$version --stock && $(BOARD) kernel --version $$version; } >/dev/null || exit 1; \
 	done
 	@for machine in $(MACHINES); do $(BOARD) kernel --arch $$machine --stock >/dev/null || exit 1; done
-	@for machine in arm64 amd64; do $(BOARD) kernel --arch $$machine >/dev/null || exit 1; done
+	@for machine in arm64 amd64 arm64-lockdep arm64-kasan; do \
+		$(BOARD) kernel --arch $$machine >/dev/null || exit 1; \
+	done
 
 clean:
 	rm -rf build
