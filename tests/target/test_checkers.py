@@ -6,14 +6,32 @@ A run here is short. `make soak` stresses each for half an hour.
 
 from __future__ import annotations
 
+import re
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from target.stress import FAMILIES, look_through, stress
+from target.booting import PAGES, boot, pattern_image
+from target.conftest import GUEST
+from target.stress import CROSS_GCC, FAMILIES, look_through, stress
+from tinyprof.pages import PAGE_SIZE
 
 SECONDS = 20
 SEED = 1
 PERHAPS_NEVER = {"killed", "huge_page"}
 """Counts that may be 0: children killed where memory was short, and huge pages in a short run."""
+
+
+FOUR_PROCESSORS = ("--cpus", "4", "--mem", "160")
+HUGE_PAGES = (2 << 20) // PAGE_SIZE
+
+
+def program(folder: Path, name: str) -> Path:
+    """A program of tests/target/guest, static, for arm64, with threads."""
+    flags = ["-Wall", "-Wextra", "-Werror", "-O2", "-static", "-pthread"]
+    subprocess.run([CROSS_GCC, *flags, "-o", folder / name, GUEST / f"{name}.c"], check=True)
+    return folder / name
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -24,6 +42,31 @@ def test_a_kernel_that_checks_itself_finds_nothing_under_stress(family: str) -> 
     assert result.ended, result.console[-2000:]
     assert {name for name, times in result.counts.items() if not times} <= PERHAPS_NEVER
     assert ("kmemleak scanned" in result.console) == (family == "lockdep")
+
+
+def test_blocks_in_place_that_became_a_huge_page_are_mapped_one_by_one(tmp_path: Path) -> None:
+    """Without a page table of their own the second thread's frame would be put into the huge
+    page."""
+    pattern = b"".join(
+        page.to_bytes(4, "little") * (PAGE_SIZE // 4) for page in range(2 * HUGE_PAGES)
+    )
+    in_place = range(HUGE_PAGES, 2 * HUGE_PAGES, 5)
+    image = pattern_image(tmp_path, program(tmp_path, "huge"), in_place, pattern=pattern)
+    result = look_through(boot(image, "--arch", FAMILIES["kasan"], *FOUR_PROCESSORS))
+    assert result.found == ()
+    assert len(re.findall(r"^good ", result.console, re.MULTILINE)) == 4
+    assert "huge done" in result.console
+
+
+@pytest.mark.parametrize("in_place", [range(0, PAGES, 4), range(0)])
+def test_no_page_is_missed_while_four_processors_touch_and_a_reader_re_arms(
+    tmp_path: Path, in_place: range
+) -> None:
+    image = pattern_image(tmp_path, program(tmp_path, "rearms"), in_place)
+    console = boot(image, "--arch", "arm64", *FOUR_PROCESSORS)
+    assert "rearms done" in console
+    assert re.search(r"^touches [1-9]", console, re.MULTILINE)
+    assert re.search(r"^missed 0\b", console, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@
 
 #include "stress.h"
 
-#define HANG_MS		120000
+#define HANG_MS		300000
 #define WORK_PROCESSES	3
 #define OTHER_ID	16u
 #define SLOW_ID		32u
@@ -83,19 +83,21 @@ void begin(struct worker *worker, enum counted what)
 	count(what, 1);
 }
 
-/* A child has to end well, unless memory was short. */
-void wait_for(int pid, const char *what)
+/* A process has to end well, unless memory was short. */
+static void ended(int status, const char *what)
 {
-	int status = 0;
-
-	if (pid < 0)
-		return;
-	if (waitpid(pid, &status, 0) != pid || !status)
-		return;
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
 		count(EVENT_killed, 1);
-	else
+	else if (status)
 		wrong(what, NULL, (size_t)status);
+}
+
+void wait_for(int pid, const char *what)
+{
+	int status;
+
+	if (pid > 0 && waitpid(pid, &status, 0) == pid)
+		ended(status, what);
 }
 
 static long from_environment(const char *name, long otherwise)
@@ -161,18 +163,26 @@ static int hangs(void)
 	return found;
 }
 
+/* Whether no process is left. None may end before it is told to. */
+static int all_ended(void)
+{
+	int status, pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		ended(status, "process");
+	return pid < 0;
+}
+
 /* 0 where everybody has ended by itself. */
 static int watch(long seconds)
 {
 	long end = now() + seconds * 1000;
 
-	for (;;) {
+	while (!hangs()) {
 		if (now() >= end)
 			shared->stop = 1;
-		if (shared->stop && waitpid(-1, NULL, WNOHANG) < 0)
+		if (all_ended())
 			return 0;
-		if (hangs())
-			break;
 		usleep(200000);
 	}
 	fflush(stdout);

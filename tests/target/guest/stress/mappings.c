@@ -143,19 +143,28 @@ void op_move(struct worker *worker)
 }
 
 static const int advices[] = {
-	MADV_NORMAL,	MADV_RANDOM,	 MADV_SEQUENTIAL, MADV_WILLNEED,      MADV_DONTNEED,
-	MADV_FREE,	MADV_DONTFORK,	 MADV_DOFORK,	  MADV_MERGEABLE,     MADV_HUGEPAGE,
-	MADV_NOHUGEPAGE, MADV_DONTDUMP,	 MADV_DODUMP,	  MADV_COLD,	      MADV_PAGEOUT,
-	MADV_REMOVE,	MADV_COLLAPSE, MADV_POPULATE_READ, MADV_POPULATE_WRITE,
+	MADV_NORMAL,	MADV_RANDOM,   MADV_SEQUENTIAL,	   MADV_WILLNEED,	MADV_DONTNEED,
+	MADV_FREE,	MADV_DONTFORK, MADV_DOFORK,	   MADV_MERGEABLE,	MADV_HUGEPAGE,
+	MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP,	   MADV_REMOVE,		MADV_COLLAPSE,
+	MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_COLD, MADV_PAGEOUT,
 };
 
+#define ADVICES		(sizeof(advices) / sizeof(*advices))
+
+/* MADV_COLD and what follows it split huge pages. */
+#define SPLITS		2
+
+/*
+ * A small kernel (CONFIG_BASE_SMALL) cannot split a huge page of a file, and
+ * warns when asked to (xas_split_alloc()).
+ */
 static void advise(struct worker *worker, const struct mapping *mapping)
 {
 	size_t first = pick(worker, (uint32_t)mapping->pages);
 	size_t pages = 1 + pick(worker, (uint32_t)(mapping->pages - first));
+	uint32_t possible = ADVICES - (mapping->pages < HUGE / PAGE ? 0 : SPLITS);
 
-	madvise(mapping->at + first * PAGE, pages * PAGE,
-		advices[pick(worker, sizeof(advices) / sizeof(*advices))]);
+	madvise(mapping->at + first * PAGE, pages * PAGE, advices[pick(worker, possible)]);
 }
 
 void op_advise(struct worker *worker)

@@ -21,7 +21,7 @@ void operate(struct worker *worker)
 {
 	uint32_t what = pick(worker, OPERATIONS_END);
 
-	if (is_slow(what) && pick(worker, 4))
+	if (is_slow(what) && pick(worker, 8))
 		what = OP_touch;
 	begin(worker, (enum counted)what);
 	operations[what](worker);

@@ -85,7 +85,7 @@ void drop_caches(void)
 	while (!shared->stop) {
 		begin(&worker, EVENT_drop);
 		write_to("/proc/sys/vm/drop_caches", what[pick(&worker, 3)]);
-		if (!pick(&worker, 4))
+		if (!pick(&worker, 16))
 			write_to("/proc/sys/vm/compact_memory", "1");
 		usleep(1000 * pick(&worker, 1000));
 	}
@@ -107,14 +107,16 @@ static long available_kib(void)
 }
 
 /* Fill memory nearly up, so that pages of files have to go. */
-static void fill(void)
+static void fill(struct worker *worker)
 {
 	long size = (available_kib() - SPARED_KIB) * 1024;
 
 	write_to("/proc/self/oom_score_adj", "1000");
-	for (long at = 0; at < size && !shared->stop; at += CHUNK)
+	for (long at = 0; at < size && !shared->stop; at += CHUNK) {
+		worker->beat->since = now();
 		mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1,
 		     0);
+	}
 	usleep(100000);
 	_exit(0);
 }
@@ -129,7 +131,7 @@ void press(void)
 		begin(&worker, EVENT_press);
 		child = fork();
 		if (!child)
-			fill();
+			fill(&worker);
 		wait_for(child, "press");
 		usleep(1000 * pick(&worker, 4000));
 	}
