@@ -15,6 +15,8 @@ import pytest
 from target.booting import PAGES, boot, pattern_image
 from target.conftest import GUEST
 from target.stress import CROSS_GCC, FAMILIES, look_through, stress
+from tinyprof.cramfs.tree import Tree
+from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.pages import PAGE_SIZE
 
 SECONDS = 20
@@ -56,6 +58,25 @@ def test_blocks_in_place_that_became_a_huge_page_are_mapped_one_by_one(tmp_path:
     assert result.found == ()
     assert len(re.findall(r"^good ", result.console, re.MULTILINE)) == 4
     assert "huge done" in result.console
+
+
+def test_a_core_dump_holds_the_pages_in_place(tmp_path: Path) -> None:
+    """The ELF header, and data that nobody wrote. Where they were left out they read as zeros."""
+    init = program(tmp_path, "cores")
+    top = tmp_path / "root"
+    for name in ("dev", "proc", "sbin", "tmp"):
+        (top / name).mkdir(parents=True)
+    (top / "sbin/init").write_bytes(init.read_bytes())
+    (top / "sbin/init").chmod(0o755)
+    in_place = range(init.stat().st_size // PAGE_SIZE)
+    image = tmp_path / "image"
+    tree = Tree.from_directory(top)
+    image.write_bytes(write_image(tree, {"/sbin/init": in_place}, WriteOptions()).image)
+    console = boot(image, "--arch", FAMILIES["kasan"], "--mem", "160")
+    found = re.search(r"^core (\d+) (\d+)", console, re.MULTILINE)
+    assert found, console[-2000:]
+    assert int(found[1]) >= 9
+    assert int(found[2]) == 0
 
 
 @pytest.mark.parametrize("in_place", [range(0, PAGES, 4), range(0)])
