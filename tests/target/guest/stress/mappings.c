@@ -162,7 +162,7 @@ static void advise(struct worker *worker, const struct mapping *mapping)
 {
 	size_t first = pick(worker, (uint32_t)mapping->pages);
 	size_t pages = 1 + pick(worker, (uint32_t)(mapping->pages - first));
-	uint32_t possible = ADVICES - (mapping->pages < HUGE / PAGE ? 0 : SPLITS);
+	uint32_t possible = ADVICES - (mapping->file->pages < HUGE / PAGE ? 0 : SPLITS);
 
 	madvise(mapping->at + first * PAGE, pages * PAGE, advices[pick(worker, possible)]);
 }
