@@ -19,7 +19,11 @@ MACHINES := arm64 riscv64 amd64 armv7m
 WORKERS := $(shell echo $$(( $$(nproc) + 2 )))
 PYTEST   = $(PY) -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: check demo demo-order demo-nommu compare test bench dist lint style packages browser later-kernels machines kernels kernels-all venv man clean
+# How long, in seconds of the guest, a soak stresses each kernel that checks itself.
+SECONDS := 1800
+
+.PHONY: check demo demo-order demo-nommu compare test soak bench dist lint style packages browser later-kernels machines \
+	kernels kernels-all venv man clean
 
 check: style
 	$(PYTEST) tests/unit
@@ -47,6 +51,12 @@ compare: venv
 
 test: lint browser kernels
 	$(PYTEST)
+
+# An hour and a half, and more where `make soak SECONDS=` says so.
+soak: machines
+	@for family in lockdep kasan; do \
+		PYTHONPATH=host:tests $(PY) -m target.stress $$family --seconds $(SECONDS) || exit 1; \
+	done
 
 # The manual pages, from the help of the commands and from README.
 man: $(VENV)/.ready
@@ -127,7 +137,9 @@ kernels: later-kernels machines
 		{ $(BOARD) kernel --version $$version --stock && $(BOARD) kernel --version $$version; } >/dev/null || exit 1; \
 	done
 	@for machine in $(MACHINES); do $(BOARD) kernel --arch $$machine --stock >/dev/null || exit 1; done
-	@for machine in arm64 amd64 armv7m; do $(BOARD) kernel --arch $$machine >/dev/null || exit 1; done
+	@for machine in arm64 amd64 armv7m arm64-lockdep arm64-kasan; do \
+		$(BOARD) kernel --arch $$machine >/dev/null || exit 1; \
+	done
 	@[ -n "$$($(BOARD) packages --version 6.12 --missing)" ] || \
 		{ $(BOARD) kernel --version 6.12 --arch armv7m --stock && \
 		$(BOARD) kernel --version 6.12 --arch armv7m; } >/dev/null

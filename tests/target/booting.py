@@ -73,12 +73,15 @@ def build_agent(folder: Path, cross: str) -> Path:
     return folder / "tinyprof-agent"
 
 
+def _time(words: Sequence[str]) -> tuple[str, ...]:
+    """Guest time by instructions, which is for one processor."""
+    return () if "--cpus" in words else ("--icount",)
+
+
 def boot(image: Path, *words: str) -> str:
     """Boot until the guest reboots; what it printed on its console."""
-    # Guest time by instructions is for one processor.
-    time = () if "--cpus" in words else ("--icount",)
     run = subprocess.run(
-        [BOARD, "run", image, *time, *TIMEOUT, *words],
+        [BOARD, "run", image, *_time(words), *TIMEOUT, *words],
         capture_output=True,
         text=True,
         errors="replace",
@@ -102,9 +105,7 @@ def record(
     image: Path, capture: Path, *words: str, options: tuple[str | Path, ...] = ()
 ) -> Recording:
     """Boot an image and record it over a pty; `words` go to the board, `options` to tinyprof."""
-    # Guest time by instructions is for one processor.
-    time = () if "--cpus" in words else ("--icount",)
-    command: list[str | Path] = [BOARD, "run", image, *time, *TIMEOUT, "--serial", "pty"]
+    command: list[str | Path] = [BOARD, "run", image, *_time(words), *TIMEOUT, "--serial", "pty"]
     command += words
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"

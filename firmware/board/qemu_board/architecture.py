@@ -108,6 +108,22 @@ ARM64 = Architecture(
     cpus=4,
 )
 
+ARM64_LOCKDEP = replace(
+    ARM64,
+    name="arm64-lockdep",
+    objects="build-arm64-lockdep",
+    configs=(*ARM64.configs, "kernel-checkers", "kernel-lockdep"),
+)
+"""The arm64 board with a kernel that checks its locks, its sleeping and its leaks."""
+
+ARM64_KASAN = replace(
+    ARM64,
+    name="arm64-kasan",
+    objects="build-arm64-kasan",
+    configs=(*ARM64.configs, "kernel-checkers", "kernel-kasan"),
+)
+"""The arm64 board with a kernel that checks its accesses to memory and its arithmetic."""
+
 RISCV64 = Architecture(
     name="riscv64",
     linux="riscv",
@@ -179,5 +195,15 @@ ARMV7M = Architecture(
 """A machine without an MMU."""
 
 ARCHITECTURES = {
-    machine.name: machine for machine in (ARMHF, ARMHF_SQUASHFS, ARM64, RISCV64, AMD64, ARMV7M)
+    machine.name: machine
+    for machine in (
+        ARMHF,
+        ARMHF_SQUASHFS,
+        ARM64,
+        ARM64_LOCKDEP,
+        ARM64_KASAN,
+        RISCV64,
+        AMD64,
+        ARMV7M,
+    )
 }
