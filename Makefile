@@ -137,7 +137,7 @@ kernels: later-kernels machines
 		{ $(BOARD) kernel --version $$version --stock && $(BOARD) kernel --version $$version; } >/dev/null || exit 1; \
 	done
 	@for machine in $(MACHINES); do $(BOARD) kernel --arch $$machine --stock >/dev/null || exit 1; done
-	@for machine in arm64 amd64 armv7m arm64-lockdep arm64-kasan; do \
+	@for machine in arm64 amd64 armv7m; do \
 		$(BOARD) kernel --arch $$machine >/dev/null || exit 1; \
 	done
 	@[ -n "$$($(BOARD) packages --version 6.12 --missing)" ] || \

@@ -46,12 +46,14 @@ def built_with(version: str) -> object:
     return pytest.param(version, marks=pytest.mark.skipif(missing, reason=reason))
 
 
-def at_hand(version: str, arch: str = "armhf") -> pytest.MarkDecorator:
+def at_hand(
+    version: str, arch: str = "armhf", command: str = "make kernels-all"
+) -> pytest.MarkDecorator:
     """Skips where the kernels of a version, of armhf the stock one too, would have to be built."""
     kinds = (False, True) if arch == "armhf" else (False,)
     machine = ARCHITECTURES[arch]
     found = [kernel_at_hand(version, stock=stock, machine=machine) for stock in kinds]
-    reason = f"no Linux {version} for {arch} in the cache: make kernels-all"
+    reason = f"no Linux {version} for {arch} in the cache: {command}"
     return pytest.mark.skipif(None in found, reason=reason)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from target.booting import PAGES, boot, pattern_image
+from target.booting import PAGES, at_hand, boot, pattern_image
 from target.conftest import GUEST
 from target.stress import CROSS_GCC, FAMILIES, look_through, stress
 from tinyprof.cramfs.tree import Tree
@@ -29,6 +29,9 @@ FOUR_PROCESSORS = ("--cpus", "4", "--mem", "160")
 HUGE_PAGES = (2 << 20) // PAGE_SIZE
 
 
+CHECKED = {family: at_hand("6.1", arch, "make soak") for family, arch in FAMILIES.items()}
+
+
 def program(folder: Path, name: str) -> Path:
     """A program of tests/target/guest, static, for arm64, with threads."""
     flags = ["-Wall", "-Wextra", "-Werror", "-O2", "-static", "-pthread"]
@@ -36,7 +39,9 @@ def program(folder: Path, name: str) -> Path:
     return folder / name
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family", [pytest.param(family, marks=CHECKED[family]) for family in FAMILIES]
+)
 def test_a_kernel_that_checks_itself_finds_nothing_under_stress(family: str) -> None:
     print(f"seed {SEED}")
     result = stress(family, SECONDS, SEED)
@@ -46,6 +51,7 @@ def test_a_kernel_that_checks_itself_finds_nothing_under_stress(family: str) -> 
     assert ("kmemleak scanned" in result.console) == (family == "lockdep")
 
 
+@CHECKED["kasan"]
 def test_blocks_in_place_that_became_a_huge_page_are_mapped_one_by_one(tmp_path: Path) -> None:
     """Without a page table of their own the second thread's frame would be put into the huge
     page."""
@@ -60,6 +66,7 @@ def test_blocks_in_place_that_became_a_huge_page_are_mapped_one_by_one(tmp_path:
     assert "huge done" in result.console
 
 
+@CHECKED["kasan"]
 def test_a_core_dump_holds_the_pages_in_place(tmp_path: Path) -> None:
     """The ELF header, and data that nobody wrote. Where they were left out they read as zeros."""
     init = program(tmp_path, "cores")
