@@ -4,8 +4,8 @@ bytes that are executed of each used page.
 
     .venv/bin/python tests/bench/ordering_witness.py build/demo-order
 
-FOLDER is what `make demo-order` left. A plugin of QEMU tells the bytes that are executed, with
-everything in place.
+FOLDER is what `make demo-order` left. A plugin of QEMU tells the bytes that are executed, with the
+programs in place.
 """
 
 from __future__ import annotations
@@ -38,9 +38,11 @@ PICTURES = 6
 
 
 def executed_of(folder: Path, tree: Tree, words: tuple[str, ...]) -> dict[str, bytearray]:
-    """A flag for each byte of each file: it was executed."""
-    everything = {node.path: range(node.pages) for node in tree.files() if node.pages}
-    image = write_image(tree, everything, WriteOptions()).image
+    """A flag for each byte of each program that was linked: it was executed. All others stay
+    compressed, or the recording links would not fit into the flash."""
+    linked = {f"/{it.path}" for it in LINKED}
+    in_place = {node.path: range(node.pages) for node in tree.files() if node.path in linked}
+    image = write_image(tree, in_place, WriteOptions()).image
     (folder / "image").write_bytes(image)
     witness = build_witness(folder / "witness", SOURCE.with_name("executed.c"))
     flags = bytearray(len(image))
@@ -52,7 +54,7 @@ def executed_of(folder: Path, tree: Tree, words: tuple[str, ...]) -> dict[str, b
 
 def _by_file(image: Image, flags: bytearray) -> Iterator[tuple[str, bytearray]]:
     for entry in image.entries:
-        if entry.kind is EntryKind.FILE:
+        if entry.kind is EntryKind.FILE and any(block.in_place for block in image.blocks(entry)):
             found = bytearray()
             for block in image.blocks(entry):
                 found += flags[block.offset : block.offset + PAGE_SIZE]
