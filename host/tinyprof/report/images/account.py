@@ -103,7 +103,7 @@ def _use(image: Image, profile: Profile, kernel: KernelModel) -> UseAccount:
     found = match(profile, tree_of_image(image, profile))
     mapped = mapped_by_path(image, kernel)
     files = candidates_in(found, len, kernel)
-    cache = page_cache(mapped, files, found.links)
+    cache = page_cache(mapped, files, found.links, kernel)
     counts = found.counts
     used = counts.same + counts.by_place + counts.by_content + counts.by_symbol + counts.unmatched
     digest = hashlib.sha256(dump_profile(profile).encode("utf-8", "surrogateescape")).hexdigest()
