@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import mmap
 import os
 import stat
 import threading
@@ -88,8 +89,10 @@ def refuse_inside(output: Path, folder: Path) -> None:
             )
 
 
-def replace_file(path: Path, data: bytes) -> str:
+def replace_file(path: Path, data: bytes | mmap.mmap) -> str:
     """Put data at path in one step. On any error, what was there stays as it was.
+
+    Data that may be larger than memory comes as the mapping of a file.
 
     1. A regular file is replaced by a new one of the same mode and, where the system lets us,
        owner. A link keeps pointing to it.
@@ -125,8 +128,8 @@ def _status(path: Path) -> os.stat_result | None:
         return None
 
 
-def _refuse_recording(path: Path, data: bytes) -> None:
-    if data.startswith(RECORDING_MAGIC):
+def _refuse_recording(path: Path, data: bytes | mmap.mmap) -> None:
+    if data[: len(RECORDING_MAGIC)] == RECORDING_MAGIC:
         return
     with contextlib.suppress(PermissionError), path.open("rb") as file:
         if file.read(len(RECORDING_MAGIC)) == RECORDING_MAGIC:
@@ -136,7 +139,7 @@ def _refuse_recording(path: Path, data: bytes) -> None:
             )
 
 
-def _swap(path: Path, data: bytes, there: os.stat_result | None) -> None:
+def _swap(path: Path, data: bytes | mmap.mmap, there: os.stat_result | None) -> None:
     """Write a new file beside `path`, then give it its name."""
     beside = path.with_name(f".tinyprof.{os.getpid()}-{os.urandom(4).hex()}")
     try:
@@ -157,7 +160,7 @@ def _swap(path: Path, data: bytes, there: os.stat_result | None) -> None:
         raise
 
 
-def _write_in_place(path: Path, data: bytes, there: os.stat_result) -> None:
+def _write_in_place(path: Path, data: bytes | mmap.mmap, there: os.stat_result) -> None:
     """Overwrite a file that cannot be replaced, if what is missing of its room is free."""
     with path.open("r+b", buffering=0) as file:
         room = os.fstatvfs(file.fileno())
@@ -168,7 +171,7 @@ def _write_in_place(path: Path, data: bytes, there: os.stat_result) -> None:
         _keep(file.fileno(), path)
 
 
-def _write_to_device(path: Path, data: bytes) -> None:
+def _write_to_device(path: Path, data: bytes | mmap.mmap) -> None:
     """Write to a partition, a device or a pipe. Raises DiskError if a partition is too small."""
     with path.open("wb", buffering=0) as device:
         size = _size_of_device(device.fileno())
@@ -204,10 +207,13 @@ def _keep(handle: int, path: Path) -> None:
             raise OSError(error.errno, error.strerror, str(path)) from None
 
 
-def _write_all(handle: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]
+def _write_all(handle: int, data: bytes | mmap.mmap) -> None:
+    # A mapping cannot be closed while views of it are left, so none outlives this.
+    at = 0
+    with memoryview(data) as view:
+        while at < len(view):
+            with view[at:] as rest:
+                at += os.write(handle, rest)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.reading.directory import Entry, distinct_contents
 from tinyprof.cramfs.reading.reader import Image
+from tinyprof.errors import TinyprofError
 from tinyprof.pages import PAGE_SIZE, Kind
 from tinyprof.wire.messages import PROTOCOL, EpochEnd, Hello, Message, Pages, Volume
 from tinyprof.wire.source import ALONE, COUNTERS, SAMPLED, TouchSource
@@ -34,23 +35,27 @@ _FORMATS = (
 )
 
 
+class CounterError(TinyprofError):
+    """Samples that cannot become epochs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """An address of the processor, and how many times it was seen."""
+    """An address of the processor, and the number of times that it was seen. It may be 0."""
 
     address: int
     count: int
 
 
 def samples_in(lines: Iterable[bytes]) -> Iterator[Sample | None]:
-    """The sample of each line; None for a line that is none."""
+    """The sample of each line; None for a line without an address."""
     for line in lines:
         found = next((it for form in _FORMATS if (it := form.match(line))), None)
         if found is None:
             yield None
             continue
         count = int(found[2]) if found.re is _FORMATS[2] and found[2] else 1
-        yield Sample(int(found[1], 16), min(count, COUNT_MAX)) if count else None
+        yield Sample(int(found[1], 16), min(count, COUNT_MAX))
 
 
 class Places:
@@ -112,14 +117,25 @@ class CounterTarget:
         self._total = 0
 
     def messages(self, samples: Iterable[Sample | None]) -> Iterator[Message]:
-        """The messages: a hello, and the pages and the end of each epoch."""
+        """The messages: a hello, and the pages and the end of each epoch.
+
+        `samples` has one for each line. Raises CounterError for a count above 1 where an epoch has
+        a number of samples: a count does not tell when its samples were taken.
+        """
         yield self._hello()
         pages: dict[int, None] = {}
         taken = 0
-        for sample in samples:
+        for line, sample in enumerate(samples, start=1):
             if sample is None:
                 self.tally.lines += 1
                 continue
+            if not sample.count:
+                continue
+            if self._length and sample.count > 1:
+                raise CounterError(
+                    f"line {line}: a count of {sample.count:,} cannot be divided into epochs",
+                    "leave out --epoch, or give each sample a line of its own",
+                )
             if (page_id := self._page_id(sample)) is not None:
                 pages.setdefault(page_id)
             taken += sample.count

@@ -120,16 +120,19 @@ def contents_in_place(image: Image) -> Iterator[tuple[Entry, dict[int, int]]]:
             yield entry, places
 
 
-def with_mapped(report: Report, image: Image, kernel: KernelModel) -> Report:
+def with_mapped(
+    report: Report, image: Image, kernel: KernelModel, *, riscv_code: bool = False
+) -> Report:
     """A report with the number of pages in place and of those that a kernel maps.
 
-    If the kernel maps only a part of them, that is a warning.
+    If the kernel maps only a part of them, that is a warning. `riscv_code`: see
+    kernel.maps_no_code().
     """
     if not maps_in_place(image):
         return report
     contents = list(contents_in_place(image))
     in_place = len({at for _, places in contents for at in places.values()})
-    mapped = count_mapped(image, contents)[kernel]
+    mapped = count_mapped(image, contents, riscv_code=riscv_code)[kernel]
     findings = report.findings
     if mapped < in_place:
         message = (

@@ -70,7 +70,7 @@ class VolumeHeat(VolumePages):
         super().__init__(room)
         self.phases = [Phase("", 1)]
         self.processes: dict[int, int] | None = None
-        self._holders = HolderCounts()
+        self._holders = HolderCounts(self._room)
         self._heats: dict[int, PageHeat] = {}
         self._words: tuple[dict[int, int], ...] = ({}, {}, {}, {})
         self._window_start = 0

@@ -66,13 +66,14 @@ class EpochPages:
 
 
 class Room:
-    """What the volumes of one boot have of the limits: pages, records of open epochs, and counters
-    of pages (VolumeHeat)."""
+    """What the volumes of one boot have of the limits: pages, records of open epochs, counters of
+    pages (VolumeHeat), mappings of open epochs, and counters of mappings (HolderCounts)."""
 
-    __slots__ = ("counters", "open_records", "pages")
+    __slots__ = ("counters", "mapping_counters", "open_mappings", "open_records", "pages")
 
     def __init__(self) -> None:
         self.pages = self.open_records = self.counters = 0
+        self.open_mappings = self.mapping_counters = 0
 
 
 class VolumePages:

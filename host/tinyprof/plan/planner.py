@@ -282,9 +282,9 @@ class Planner:
         )
 
     def _prediction(self, written: Written) -> Prediction:
-        links = self._match.links
-        before = page_cache({}, self.candidates, links)
-        after = page_cache(written.in_place, self.candidates, links)
+        links, kernel = self._match.links, self._options.kernel
+        before = page_cache({}, self.candidates, links, kernel)
+        after = page_cache(written.in_place, self.candidates, links, kernel)
         return Prediction(
             len(written.image),
             self.image_before,
@@ -293,7 +293,7 @@ class Planner:
             before.used,
             after.steady,
             before.steady,
-            len(links),
+            0 if kernel == "nommu" else len(links),
         )
 
 

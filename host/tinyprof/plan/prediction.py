@@ -27,7 +27,7 @@ class Prediction:
     - `steady`: bytes of page cache of the pages that the steady state uses, each times the share
       of the steady state in which it is used.
     - `links`: number of symbolic links that are followed. Each takes a page of page cache, which
-      is in these figures.
+      is in these figures. Without an MMU no link is, so the number is 0.
     """
 
     image: int
@@ -62,11 +62,14 @@ def page_cache(
     in_place: Mapping[str, Collection[int]],
     candidates: Sequence[Candidate],
     links: Mapping[str, float],
+    kernel: KernelModel,
 ) -> PageCache:
-    """The page cache with these pages in place, by path. The kernel is that of the candidates.
+    """The page cache with these pages in place, by path. The candidates are for `kernel`.
 
-    Without an MMU the copies of mapped pages count in its place.
+    Without an MMU the copies of mapped pages count in its place, and nothing else.
     """
+    if kernel == "nommu":
+        return _copies(in_place, candidates)
     pages = len(links)
     steady = round(PAGE_SIZE * sum(links.values()))
     for file in candidates:
@@ -74,9 +77,23 @@ def page_cache(
         for page, use in file.uses.items():
             share = use.any.steady / file.steady if file.steady else 0.0
             cached = (use.cached or not use.mapped) and not file.from_flash
-            pages += page not in there or bool(cached and not file.is_copied(page))
+            pages += page not in there or bool(cached)
             if page not in there or not file.value(page):
                 steady += round(PAGE_SIZE * min(1.0, share))
+    return PageCache(pages * PAGE_SIZE, steady)
+
+
+def _copies(in_place: Mapping[str, Collection[int]], candidates: Sequence[Candidate]) -> PageCache:
+    """The copies in RAM of the mapped pages that are not in place (rule 3 of plan.value)."""
+    pages = steady = 0
+    for file in candidates:
+        there = in_place.get(file.path, frozenset())
+        for page, use in file.uses.items():
+            if use.mapped is None or page in there:
+                continue
+            share = use.mapped.steady / file.steady if file.steady else 0.0
+            pages += 1
+            steady += round(PAGE_SIZE * min(1.0, share))
     return PageCache(pages * PAGE_SIZE, steady)
 
 
@@ -96,6 +113,6 @@ def reckon_kernels(
     for kernel in KERNEL_MODELS:
         mapped = mapped_by_path(image, kernel, riscv_code=riscv_code)
         files = [replace(file, kernel=kernel) for file in candidates]
-        cache = page_cache(mapped, files, links)
+        cache = page_cache(mapped, files, links, kernel)
         found[kernel] = OnKernel(counts[kernel], cache.used, cache.steady)
     return found

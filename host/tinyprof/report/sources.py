@@ -47,19 +47,7 @@ def _by_source(boots: Sequence[BootFacts]) -> Iterator[tuple[TouchSource, list[B
 
 def _unknown(source: TouchSource, boots: Sequence[BootFacts]) -> Iterator[tuple[str, str]]:
     """What a source leaves unknown: its name for programs, and a sentence for people."""
-    if not source.tells(Kind.FILE):
-        how = "was not seen" if source.kinds else "looked like any other use"
-        yield (
-            "file",
-            f"read() {how}: a page that read() uses too is in the page cache wherever it is "
-            "stored, and saves nothing",
-        )
-    if not source.tells(Kind.WRITE):
-        yield (
-            "write",
-            "copies for writes were not seen: a copied page is in the page cache wherever it is "
-            "stored, and saves nothing",
-        )
+    yield from _unseen(source)
     if source.is_one_epoch:
         yield (
             "classes",
@@ -89,4 +77,27 @@ def _unknown(source: TouchSource, boots: Sequence[BootFacts]) -> Iterator[tuple[
             "in_place",
             f"the recorded image had {counted(in_place, 'page')} in place: those that its kernel "
             "mapped are not in the profile",
+        )
+
+
+def _unseen(source: TouchSource) -> Iterator[tuple[str, str]]:
+    """The uses of pages that a source does not see."""
+    if not source.tells(Kind.FILE):
+        how = "was not seen" if source.kinds else "looked like any other use"
+        yield (
+            "file",
+            f"read() {how}: a page that read() uses too is in the page cache wherever it is "
+            "stored, and saves nothing",
+        )
+    if not source.tells(Kind.WRITE):
+        yield (
+            "write",
+            "copies for writes were not seen: a copied page is in the page cache wherever it is "
+            "stored, and saves nothing",
+        )
+    if source.sees_code_in_place:
+        yield (
+            "elsewhere",
+            "only code that is executed in place was seen: pages that are only read, and pages "
+            "that are not in place, are not in the profile",
         )

@@ -76,10 +76,15 @@ class TouchSource:
         return self.tracer == MAPPINGS
 
     @property
+    def sees_code_in_place(self) -> bool:
+        """Whether it sees code that is executed in place, and nothing else."""
+        return self.tracer == COUNTERS
+
+    @property
     def misses_pages_in_place(self) -> bool:
         """Whether it does not see the pages that the kernel maps from flash: they never fault, and
         are in no page cache."""
-        return not self.is_kernel_part and not self.sees_mappings
+        return not (self.is_kernel_part or self.sees_mappings or self.sees_code_in_place)
 
     @property
     def name(self) -> str:
@@ -105,6 +110,9 @@ def blind_spots(source: TouchSource) -> Iterator[str]:
     """What a source cannot see or tell, a phrase for each."""
     if not source.kinds:
         yield "kinds are not told, so that a mapped page and one that read() used look the same"
+    elif source.sees_code_in_place:
+        yield "only code that is executed in place is seen"
+        yield "pages that are only read, and pages that are not in place, are not seen"
     else:
         yield from _unseen_kinds(source)
     if source.is_one_epoch:

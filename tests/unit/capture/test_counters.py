@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.capture.counters import CounterTarget, Sample, samples_in
+from tinyprof.capture.counters import CounterError, CounterTarget, Sample, samples_in
 from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
@@ -40,7 +40,7 @@ def address_of(image: Image, page: int, byte: int = 0) -> int:
         (b"Trace 0: 0x7f1c [00000000/90001234/00000110/ff020000] main\n", Sample(0x90001234, 1)),
         (b'0, 0x90001234, 0xe12fff1e, "bx lr"\n', Sample(0x90001234, 1)),
         (b"IN: main\n", None),
-        (b"90001234 0\n", None),
+        (b"90001234 0\n", Sample(0x90001234, 0)),
         (b"\n", None),
         (b"12345678901234567\n", None),
     ],
@@ -58,7 +58,7 @@ def test_no_bytes_make_anything_but_samples_in_bounds() -> None:
     words = b"0123456789abcdefx, []/:Trace\n\0\xff"
     lines = (bytes(rng.choices(words, k=rng.randrange(60))) for _ in range(20_000))
     for sample in samples_in(lines):
-        assert sample is None or (0 <= sample.address < 1 << 64 and sample.count > 0)
+        assert sample is None or (0 <= sample.address < 1 << 64 and sample.count >= 0)
 
 
 def test_the_pages_of_an_epoch_are_told_once_in_their_order(in_place: Image) -> None:
@@ -86,6 +86,23 @@ def test_addresses_that_are_no_page_in_place_are_counted(in_place: Image) -> Non
     list(target.messages(samples))
     tally = target.tally
     assert (tally.in_place, tally.elsewhere, tally.outside, tally.lines) == (0, 3, 3, 1)
+
+
+def test_an_address_that_was_seen_no_time_is_neither_a_sample_nor_a_line_without_one(
+    in_place: Image,
+) -> None:
+    target = CounterTarget(in_place, BASE, b"8 bytes!", epoch=1)
+    _, *told = target.messages([Sample(address_of(in_place, 1), 0)])
+    assert (told, target.tally.samples, target.tally.lines) == ([], 0, 0)
+
+
+def test_a_count_is_refused_where_epochs_have_a_number_of_samples(in_place: Image) -> None:
+    address = address_of(in_place, 1)
+    samples = [Sample(address, 1), None, Sample(address, 250)]
+    with pytest.raises(CounterError, match=r"^line 3: a count of 250 "):
+        list(CounterTarget(in_place, BASE, b"8 bytes!", epoch=100).messages(samples))
+    *_, end = CounterTarget(in_place, BASE, b"8 bytes!").messages(samples)
+    assert end == EpochEnd(0, 1, 1, (1, 0, 0, 0), 1)
 
 
 def test_every_message_fits_a_frame(in_place: Image) -> None:

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from support.cramfs_cases import Case, File
+from support.elf_cases import Shape, for_riscv, link
 from support.hostile_images import holes_under_many_names
 from tinyprof.cramfs.reading.reader import read_image
+from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "image"]
@@ -46,6 +48,19 @@ def damaged(tmp_path: Path, data: bytearray) -> Path:
     data[at : at + 4] = b"a/cd"
     (tmp_path / "damaged").write_bytes(data)
     return tmp_path / "damaged"
+
+
+def test_code_in_place_is_mapped_by_a_mended_riscv_kernel_alone(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/program").write_bytes(for_riscv(link(Shape())))
+    tree, image = Tree.from_directory(tmp_path / "tree"), tmp_path / "riscv"
+    image.write_bytes(write_image(tree, {"/program": [2, 5]}, WriteOptions(riscv_code=True)).image)
+    for words, mapped in (((), 0), (("--riscv-code",), 2)):
+        facts = json.loads(run("info", "--json", *words, image).stdout)
+        assert (facts["pages_in_place"], facts["mapped"]["patched"]) == (2, mapped)
+        checked = json.loads(run("check", "--json", "--kernel", "patched", *words, image).stdout)
+        assert (checked["in_place"], checked["mapped"]) == (2, mapped)
+        assert len(checked["findings"]) == (not mapped)
 
 
 def test_a_sound_image_is_shown_listed_and_checked(image: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from support.elf_cases import for_riscv
 from support.profile_cases import program_head
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile.model import LOSSES
@@ -46,6 +47,27 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert tinyprof("build", "-q", top / "tree", top / "new").returncode == 0
     (top / "packages.csv").write_text("File name,Package name\nprogram,main\nmore,extra\n")
     return top
+
+
+def test_a_mended_riscv_kernel_maps_the_hot_code_of_both_images(
+    folder: Path, tmp_path: Path
+) -> None:
+    profile = json.loads((folder / "it.tprof").read_text())
+    program = for_riscv((folder / "tree/program").read_bytes())
+    profile["files"][0]["sha256"] = hashlib.sha256(program).hexdigest()
+    (tmp_path / "it.tprof").write_text(json.dumps(profile))
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/program").write_bytes(program)
+    build = ("build", "-q", tmp_path / "tree", tmp_path / "image", "--riscv-code")
+    run = tinyprof(*build, "--profile", tmp_path / "it.tprof")
+    assert run.returncode == 0, run.stderr
+    words = (tmp_path / "image", tmp_path / "image", "-p", tmp_path / "it.tprof")
+    for more, mapped in (((), 0), (("--riscv-code",), 4)):
+        said = json.loads(tinyprof("image", "diff", *words, "--format", "json", *more).stdout)
+        for name in ("old", "new"):
+            account = said[name]
+            assert (account["pages_in_place"], account["mapped"]["patched"]) == (4, mapped)
+            assert account["page_cache"] == (4 - mapped) * PAGE_SIZE
 
 
 def diff(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:

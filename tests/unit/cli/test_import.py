@@ -5,13 +5,19 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
+import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from tinyprof.cli.commands import importing
+from tinyprof.cramfs.format import ImageError
 from tinyprof.cramfs.reading.reader import Image, open_image
 from tinyprof.plan.ordering.program import read_program
 
@@ -75,7 +81,14 @@ def test_addresses_become_a_recording_of_pages_and_functions(
     (file,) = json.loads(profile.read_text())["files"]
     assert file["path"] == "/bin/it"
     assert len(file["pages"]) == 1
-    assert "program counters" in tinyprof("report", profile).stdout
+    told = " ".join(tinyprof("report", profile).stdout.split())
+    assert (
+        "recorded by program counters; only code that is executed in place is seen; "
+        "pages that are only read, and pages that are not in place, are not seen "
+    ) in told + " "
+    assert "executable mappings" not in told
+    assert "in place that it does not see" not in told
+    assert "in_place" not in json.loads(profile.read_text())["runs"][0]
 
 
 def test_the_same_addresses_give_the_same_capture(tmp_path: Path, flashed: Path) -> None:
@@ -109,6 +122,68 @@ def test_addresses_that_tell_nothing_leave_no_capture(
     assert run.returncode == code
     assert told in run.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_count_with_epochs_is_refused_by_its_line(tmp_path: Path, flashed: Path) -> None:
+    (tmp_path / "pcs").write_text("9000" * 2000 + "\n90001000\n90001000 7\n")
+    words = ("--image", flashed, "--base", hex(BASE), "--epoch", "5", "-o", tmp_path / "out")
+    run = tinyprof("import", "pcs", tmp_path / "pcs", *words)
+    assert run.returncode == 1
+    assert "pcs: line 3: a count of 7 cannot be divided into epochs" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_addresses_come_from_a_pipe_as_from_a_file(tmp_path: Path, flashed: Path) -> None:
+    program = (tmp_path / "tree/bin/it").read_bytes()
+    line = f"{addresses_of(open_image(flashed), program, 'main')[0]:x}\n".encode()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_bytes(line)
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(line,), daemon=True)
+    writer.start()
+    for name in ("pipe", "file"):
+        words = ("--image", flashed, "--base", hex(BASE), "-o", tmp_path / f"{name}.tpcap")
+        run = tinyprof("import", "pcs", tmp_path / name, *words)
+        assert run.returncode == 0, run.stderr
+    writer.join()
+    assert (tmp_path / "pipe.tpcap").read_bytes() == (tmp_path / "file.tpcap").read_bytes()
+
+
+def test_functions_that_cannot_be_told_leave_no_capture(
+    tmp_path: Path, flashed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(data: bytes) -> None:
+        raise ImageError("broken names", "")
+
+    monkeypatch.setattr(importing, "read_names", broken)
+    program = (tmp_path / "tree/bin/it").read_bytes()
+    (address,) = addresses_of(open_image(flashed), program, "main")
+    (tmp_path / "pcs").write_text(f"{address:x}\n")
+    before = sorted(tmp_path.iterdir())
+    words = ["pcs", tmp_path / "pcs", "--image", flashed, "--base", hex(BASE)]
+    words += ["--functions", tmp_path / "csv", "-o", tmp_path / "out"]
+    run = CliRunner().invoke(importing.command, list(map(str, words)))
+    assert isinstance(run.exception, ImageError)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_capture_is_never_in_memory_as_a_whole(
+    tmp_path: Path, flashed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = (tmp_path / "tree/bin/it").read_bytes()
+    (address,) = addresses_of(open_image(flashed), program, "main")
+    (tmp_path / "pcs").write_text(f"{address:x}\n" * 20_000)
+    before = {it.name for it in tmp_path.iterdir()}
+    words = ["pcs", tmp_path / "pcs", "--image", flashed, "--base", hex(BASE)]
+    words += ["--epoch", "1", "-o", tmp_path / "out"]
+    monkeypatch.setattr(importing, "PIECE", 1 << 14)
+    tracemalloc.start()
+    run = CliRunner().invoke(importing.command, list(map(str, words)), standalone_mode=False)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert run.exception is None
+    assert most < (tmp_path / "out").stat().st_size / 2
+    assert {it.name for it in tmp_path.iterdir()} == {*before, "out"}
 
 
 def test_the_image_is_never_replaced(tmp_path: Path, flashed: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from support.dense_program import (
     ARM,
@@ -23,6 +24,9 @@ from support.dense_program import (
     pages_with,
     played_profile,
 )
+from tinyprof.cli.commands import plan
+from tinyprof.profile.model import NamedRange
+from tinyprof.rootfs.landmarks import read_symbols
 
 pytestmark = pytest.mark.skipif(not have("gcc", "objcopy", "strip"), reason="needs gcc")
 RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
@@ -477,6 +481,8 @@ def test_without_a_number_a_plan_takes_the_fewest_pages_that_symbols_allow(bench
     [
         (["--ordered", f"{PATH}=many"], 2, "many is no number of pages"),
         (["--ordered", f"{PATH}=0"], 2, "0 is no number of pages"),
+        (["--ordered", f"{PATH}="], 2, "nothing is no number of pages"),
+        (["--ordered", f"{PATH}=3=x"], 2, "x is no number of pages"),
         (["--ordered", PATH, "--curve"], 2, "exclude one another"),
         (["--ordered", "/nothing"], 1, "no used pages of such a file"),
     ],
@@ -489,6 +495,47 @@ def test_a_program_that_cannot_be_planned_as_ordered_is_one_line(
     )
     assert run.returncode == code
     assert told in run.stderr
+
+
+def renamed(bench: Bench, folder: Path, *paths: str) -> Path:
+    """A tree with the program at each of these paths, all different, and a profile beside it."""
+    files = []
+    for number, path in enumerate(paths):
+        program = folder / f"tree{path}"
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_bytes(bench.plain.read_bytes() + bytes([number]))
+        fields = played_profile(program, path, SOURCE)
+        files += fields["files"]
+    (folder / "it.tprof").write_text(json.dumps(fields | {"files": files}))
+    return folder / "tree"
+
+
+def test_a_path_may_have_an_equals_sign(bench: Bench, tmp_path: Path) -> None:
+    tree = renamed(bench, tmp_path, "/bin/a=b", "/bin/c")
+    for word, left in (("/bin/a=b", None), ("/bin/a=b=3", 3), ("/bin/c=4", 4)):
+        (program,) = planned(tree, tmp_path / "it.tprof", "--ordered", word)["ordered"]["programs"]
+        assert program["path"] == word.removesuffix(f"={left}")
+        assert left in (None, program["left"])
+
+
+@pytest.mark.parametrize(
+    ("words", "reads"), [([], 0), (["--ordered", "/bin/a=3"], 0), (["--ordered", "/bin/a"], 1)]
+)
+def test_a_plan_reads_the_symbols_of_no_other_program(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], reads: int
+) -> None:
+    read: list[bytes] = []
+
+    def reading(data: bytes) -> tuple[NamedRange, ...]:
+        read.append(data)
+        return read_symbols(data)
+
+    monkeypatch.setattr(plan, "read_symbols", reading)
+    tree = renamed(bench, tmp_path, "/bin/a", "/bin/b")
+    words = [str(tree), "-q", "-p", str(tmp_path / "it.tprof"), "--json", *words]
+    run = CliRunner().invoke(plan.command, words, standalone_mode=False)
+    assert run.exception is None
+    assert read == [(tree / "bin/a").read_bytes()] * reads
 
 
 def test_a_stripped_program_needs_a_number_of_pages(tmp_path: Path, bench: Bench) -> None:

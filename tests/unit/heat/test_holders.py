@@ -5,7 +5,7 @@ targets."""
 from __future__ import annotations
 
 from tinyprof.heat.boots import Boot, split_boots
-from tinyprof.heat.holders import MAPPINGS_MAX
+from tinyprof.heat.holders import MAPPING_COUNTERS_MAX, MAPPINGS_MAX, OPEN_MAPPINGS_MAX
 from tinyprof.heat.volume_pages import OPEN_EPOCHS_MAX
 from tinyprof.wire.messages import EpochEnd, HeldMapping, Mappings, Mark, Message
 from tinyprof.wire.sequence import Frame
@@ -72,3 +72,28 @@ def test_mappings_beyond_the_limits_are_counted_as_dropped() -> None:
 def test_mappings_of_too_many_open_epochs_are_counted_as_dropped() -> None:
     boot = boot_of([held(epoch, (7, 4, 1)) for epoch in range(1, OPEN_EPOCHS_MAX + 3)])
     assert boot.losses.beyond_limits == 2
+
+
+def test_the_counters_of_all_volumes_and_phases_have_one_limit() -> None:
+    pages = range(MAPPINGS_MAX)
+    volumes, phases = 3, 6
+    messages: list[Message] = []
+    for epoch in range(1, phases + 1):
+        # The next epoch begins a phase.
+        messages.append(Mark(epoch, epoch, f"phase {epoch}"))
+        for volume in range(volumes):
+            mappings = tuple(HeldMapping(page_id, 1, 1) for page_id in pages)
+            messages += [Mappings(volume, epoch, mappings), EpochEnd(volume, epoch, 0, NONE)]
+    boot = boot_of(messages)
+    counters = sum(
+        len(it.phases) for volume in boot.volumes.values() for it in volume.mappings.values()
+    )
+    assert counters == MAPPING_COUNTERS_MAX
+    assert boot.losses.beyond_limits == volumes * phases * MAPPINGS_MAX - MAPPING_COUNTERS_MAX
+
+
+def test_the_open_epochs_of_all_volumes_have_one_limit() -> None:
+    mappings = tuple(HeldMapping(page_id, 1, 1) for page_id in range(MAPPINGS_MAX))
+    volumes = OPEN_EPOCHS_MAX + 2
+    boot = boot_of([Mappings(volume, 1, mappings) for volume in range(volumes)])
+    assert boot.losses.beyond_limits == volumes * MAPPINGS_MAX - OPEN_MAPPINGS_MAX

@@ -15,6 +15,7 @@ from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.plan.planner import Budget, Plan, Planner
+from tinyprof.plan.prediction import PageCache, page_cache
 from tinyprof.plan.value import ONCE_SHARE, Candidate
 from tinyprof.report.plans import plan_lines
 from tinyprof.rootfs.match import Counts, FoundFile, Match
@@ -41,6 +42,16 @@ def test_a_copy_lies_beside_the_page_cache() -> None:
     file = candidate(x=10, f=10)
     assert file.value(0) == PAGE_SIZE
     assert replace(file, kernel="mainline").value(0) == 0
+
+
+def test_a_prediction_counts_copies_of_mapped_pages_alone() -> None:
+    uses = {0: use(x=5, f=10), 1: use(f=10), 2: use(x=4), 3: use(w=10)}
+    file, links = replace(candidate(x=5), uses=uses), {"/lib/libc.so": 1.0}
+    before = page_cache({}, [file], links, "nommu")
+    assert before == PageCache(2 * PAGE_SIZE, PAGE_SIZE // 2 + round(0.4 * PAGE_SIZE))
+    after = page_cache({"/f": {0}}, [file], links, "nommu")
+    assert before.steady - after.steady == file.value(0)
+    assert before.used - after.used == PAGE_SIZE
 
 
 def test_one_byte_more_is_what_a_mapping_that_ends_the_file_needs() -> None:
@@ -99,6 +110,18 @@ def test_flash_goes_to_the_mapping_that_is_held_for_the_longest_time(tree: Tree)
     shares = [PAGES * round(share * PAGE_SIZE) for share in (0.4, 1, 0.2)]
     assert plan.prediction.steady_before == sum(shares)
     assert plan.prediction.steady == shares[0] + shares[2]
+
+
+def test_no_plan_counts_a_symbolic_link(tree: Tree) -> None:
+    files = tuple(
+        FoundFile(node, {0: use(x=10)}, STEADY, Counts(same=1), 3) for node in tree.files()
+    )
+    found = Match(files, {}, {"/lib/libc.so": 1.0})
+    planner = Planner(tree, found, WriteOptions(kernel="nommu"), Memory())
+    plan = planner.plan(Budget())
+    assert plan.prediction.page_cache_before == 3 * PAGE_SIZE
+    assert plan.prediction.links == 0
+    assert "symbolic link" not in "\n".join(plan_lines(plan))
 
 
 def test_a_plan_speaks_of_copies_and_of_no_other_kernel(tree: Tree) -> None:

@@ -11,7 +11,7 @@ from support.stock_target import LONG, SOURCE
 from tinyprof.heat.losses import NO_LOSSES
 from tinyprof.profile.model import BootFacts
 from tinyprof.report.sources import source_lines, source_rows
-from tinyprof.wire.source import ALL_KINDS, MAPPINGS, RESIDENCY, TouchSource
+from tinyprof.wire.source import ALL_KINDS, COUNTERS, MAPPINGS, RESIDENCY, TouchSource
 
 EXACT = BootFacts("0000000a/1/2/3", "6.1", 1, NO_LOSSES)
 
@@ -45,6 +45,7 @@ def test_each_source_is_named_once_with_its_boots() -> None:
         ({"around": 0}, ["epochs"]),
         ({"late": True}, ["start"]),
         ({"tracer": MAPPINGS, "rearm": 3}, ["mappings"]),
+        ({"tracer": COUNTERS, "rearm": 4, "kinds": 1}, ["file", "write", "elsewhere"]),
     ],
 )
 def test_a_program_is_told_what_is_unknown(changed: dict[str, int], unknown: list[str]) -> None:

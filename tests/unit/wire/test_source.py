@@ -7,12 +7,16 @@ from dataclasses import replace
 
 import pytest
 
+from tinyprof.pages import Kind
 from tinyprof.wire.source import (
     ALL_KINDS,
+    ALONE,
+    COUNTERS,
     KERNEL_PART,
     MAPPINGS,
     PAGE_FAULTS,
     RESIDENCY,
+    SAMPLED,
     TouchSource,
     other_source,
     source_fields,
@@ -55,6 +59,15 @@ def test_a_source_of_mappings_says_that_it_sees_no_single_page() -> None:
     assert text == (
         "mappings in /proc; a page counts as used while it is mapped; "
         "a program that ran between two looks is not seen"
+    )
+
+
+def test_program_counters_tell_only_the_code_that_is_executed_in_place() -> None:
+    source = TouchSource(COUNTERS, SAMPLED, ALONE, 1 << Kind.EXEC, False)
+    assert not source.misses_pages_in_place
+    assert source_text(source) == (
+        "program counters; only code that is executed in place is seen; "
+        "pages that are only read, and pages that are not in place, are not seen"
     )
 
 

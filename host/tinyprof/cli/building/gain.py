@@ -98,6 +98,6 @@ def gain_of(
     from tinyprof.plan.value import candidates_in  # noqa: PLC0415
 
     files: list[Candidate] = candidates_in(found, len, kernel)
-    before = page_cache({}, files, found.links).used
+    before = page_cache({}, files, found.links, kernel).used
     kernels = reckon_kernels(parsed, files, found.links, riscv_code=riscv_code)
     return Gain(kernel, chosen, size_before, mapped, before, kernels)

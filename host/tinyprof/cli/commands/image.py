@@ -15,6 +15,7 @@ import click
 
 from tinyprof.cli import Exit
 from tinyprof.cli.bar import Bar
+from tinyprof.cli.building.riscv_code import RISCV_CODE
 from tinyprof.cli.types import Bytes
 from tinyprof.cramfs.format import EntryKind, ImageError, SuperFlag, name_text
 from tinyprof.cramfs.kernel import KERNEL_MODELS, KERNEL_WORDS, KernelModel
@@ -24,7 +25,7 @@ from tinyprof.cramfs.reading.directory import Entry
 from tinyprof.cramfs.reading.dump import read_image_bytes
 from tinyprof.cramfs.reading.extractor import extract_image
 from tinyprof.cramfs.reading.findings import Finding, Report, no_image
-from tinyprof.cramfs.reading.measure import measure
+from tinyprof.cramfs.reading.measure import Share, measure
 from tinyprof.cramfs.reading.reader import Image, open_image, read_image
 from tinyprof.tables.columns import share as fraction
 from tinyprof.tables.image_facts import image_lines
@@ -80,10 +81,14 @@ def command() -> None:
     type=click.Choice(KERNEL_MODELS),
     help="Kernel whose pages mapped from flash are of interest.  [default: all]",
 )
+@RISCV_CODE
 @json_option
-def info(image: Path, offset: int, kernel: KernelModel | None, as_json: bool) -> Exit:
+def info(
+    image: Path, offset: int, kernel: KernelModel | None, riscv_code: bool, as_json: bool
+) -> Exit:
     parsed = open_image(image, offset, salvage=True)
-    facts = _facts(parsed, [kernel] if kernel else KERNEL_MODELS)
+    share = measure(parsed, riscv_code=riscv_code)
+    facts = _facts(parsed, share, [kernel] if kernel else KERNEL_MODELS)
     if as_json:
         click.echo(json.dumps(facts))
     else:
@@ -103,10 +108,9 @@ def _show_damages(image: Image) -> None:
         click.echo(f"tinyprof: and {counted(more, 'fault')} more", err=True)
 
 
-def _facts(image: Image, kernels: Sequence[KernelModel]) -> dict[str, Any]:
+def _facts(image: Image, share: Share, kernels: Sequence[KernelModel]) -> dict[str, Any]:
     superblock = image.superblock
     files = [entry for entry in image.entries if entry.kind is EntryKind.FILE]
-    share = measure(image)
     return {
         "name": superblock.name,
         "fsid": str(superblock.fsid),
@@ -313,18 +317,25 @@ def extract(image: Path, directory: Path, offset: int, owners: bool, devices: bo
     help="Kernel that the image is for: patched has tinyprof's fault handler, mainline is a "
     "stock kernel, nommu a stock one without an MMU.",
 )
+@RISCV_CODE
 @click.option("--quick", is_flag=True, help="Leave pages compressed; the CRC vouches for them.")
 @click.option("--strict", is_flag=True, help="End with 1 for warnings too.")
 @json_option
 def check(
-    image: Path, offset: int, kernel: KernelModel, quick: bool, strict: bool, as_json: bool
+    image: Path,
+    offset: int,
+    kernel: KernelModel,
+    riscv_code: bool,
+    quick: bool,
+    strict: bool,
+    as_json: bool,
 ) -> Exit:
     try:
         with contextlib.closing(Bar("checking")) as bar:
             data = read_image_bytes(image, offset)
             report = check_image(data, kernel, contents=not quick, progress=bar)
         if not report.errors:
-            report = with_mapped(report, read_image(data), kernel)
+            report = with_mapped(report, read_image(data), kernel, riscv_code=riscv_code)
     except ImageError as error:
         report = no_image(error, offset)
     if as_json:

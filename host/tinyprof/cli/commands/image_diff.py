@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 import click
 
 from tinyprof.cli import Exit
+from tinyprof.cli.building.riscv_code import RISCV_CODE
 from tinyprof.cli.results import write_result
 from tinyprof.cli.stale import MAX_STALE, StaleProfileError
 from tinyprof.cli.types import LIMIT
@@ -74,6 +76,7 @@ FILE = click.Path(path_type=Path)
     show_default=True,
     help="Kernel for which the page cache is predicted.",
 )
+@RISCV_CODE
 @click.option(
     "--max-growth",
     type=LIMIT,
@@ -108,6 +111,7 @@ def command(
     images: Sequence[Path],
     profiles: Sequence[Path],
     kernel: KernelModel,
+    riscv_code: bool,
     max_growth: Sequence[Limit],
     max_ram_growth: Sequence[Limit],
     budget: Path | None,
@@ -126,11 +130,12 @@ def command(
     if budget:
         rules += _budget(budget)
     profile = _profile(profiles)
-    new = _account(images[-1], profile, kernel)
+    account = functools.partial(_account, profile=profile, kernel=kernel, riscv_code=riscv_code)
+    new = account(images[-1])
     _check_stale(new, max_stale)
     found = None
     if against or len(images) == 2:
-        old = _saved(against) if against else _account(images[0], profile, kernel)
+        old = _saved(against) if against else account(images[0])
         found = compare(old, new, _packages(packages))
     exceeded = breaches(found, rules) if found else []
     if found:
@@ -160,10 +165,12 @@ def _profile(paths: Sequence[Path]) -> Profile | None:
     return open_profile(paths)
 
 
-def _account(path: Path, profile: Profile | None, kernel: KernelModel) -> ImageAccount:
+def _account(
+    path: Path, profile: Profile | None, kernel: KernelModel, riscv_code: bool
+) -> ImageAccount:
     image = open_image(path)
     with about(shown(str(path))):
-        return account_of(image, path.name, profile, kernel)
+        return account_of(image, path.name, profile, kernel, riscv_code=riscv_code)
 
 
 def _saved(path: Path) -> ImageAccount:

@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
@@ -23,11 +23,11 @@ from tinyprof.capture.counters import CounterTarget, SampleTally, samples_in
 from tinyprof.capture.format import Ending, Meta
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.cli import Exit
-from tinyprof.cli.results import write_result
+from tinyprof.cli.results import unnamed_beside, write_from, write_result
 from tinyprof.cramfs.reading.directory import Entry
 from tinyprof.cramfs.reading.reader import Image, open_image
 from tinyprof.disk import refuse_inputs
-from tinyprof.errors import TinyprofError
+from tinyprof.errors import TinyprofError, about
 from tinyprof.rootfs.elf_names import read_names
 from tinyprof.rootfs.indexing import index_image
 from tinyprof.tables.columns import percent
@@ -39,7 +39,7 @@ PIECE = 1 << 20
 """Bytes that are read at once."""
 
 LINE_MAX = 1 << 12
-"""Bytes of a line, at most. The rest of a longer one is a line of its own."""
+"""Bytes of a line, at most. The rest of a longer line is left out."""
 
 
 class Address(click.ParamType[int]):
@@ -90,7 +90,8 @@ def command() -> None:
     "--epoch",
     type=click.IntRange(1),
     metavar="SAMPLES",
-    help="Begin an epoch after so many samples.  [default: all are one epoch]",
+    help="Begin an epoch after this number of samples. Each sample needs a line of its own then: "
+    "a count above 1 is refused.  [default: all are one epoch]",
 )
 @click.option(
     "--functions",
@@ -113,11 +114,15 @@ def pcs(
     with _opened(addresses) as file:
         boot_id = _hash_of(file)[:8]
         target = CounterTarget(flashed, base, boot_id, epoch)
-        capture = _captured(target, file, flashed)
-    _check(target.tally, addresses, base)
-    write_result(output, capture)
+        with unnamed_beside(output) as capture:
+            with about(shown(str(addresses))):
+                _capture(target, file, flashed, capture)
+            _check(target.tally, addresses, base)
+            # If this fails, nothing has been written.
+            rows = _functions(target.tally, flashed) if functions else b""
+            write_from(output, capture)
     if functions:
-        write_result(functions, _functions(target.tally, flashed))
+        write_result(functions, rows)
     for line in _lines(target.tally):
         click.echo(line, err=True)
     return Exit.OK
@@ -125,13 +130,24 @@ def pcs(
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """The addresses. Stdin is kept in a file, because it is read twice."""
-    if str(path) != "-":
-        with path.open("rb") as file:
-            yield file
+    """The addresses. Stdin and a pipe are kept in a file, because they are read twice."""
+    if str(path) == "-":
+        with _kept(sys.stdin.buffer) as kept:
+            yield kept
         return
+    with path.open("rb") as file:
+        if file.seekable():
+            yield file
+            return
+        with _kept(file) as kept:
+            yield kept
+
+
+@contextlib.contextmanager
+def _kept(stream: IO[bytes]) -> Iterator[IO[bytes]]:
+    """A file with all that comes from a stream, at its begin."""
     with tempfile.TemporaryFile() as kept:
-        shutil.copyfileobj(sys.stdin.buffer, kept)
+        shutil.copyfileobj(stream, kept)
         kept.seek(0)
         yield kept
 
@@ -145,15 +161,21 @@ def _hash_of(file: IO[bytes]) -> bytes:
     return digest.digest()
 
 
-def _captured(target: CounterTarget, file: IO[bytes], image: Image) -> bytes:
-    """The capture of a played target."""
-    made = io.BytesIO()
-    writer = CaptureWriter(made, Meta(__version__, "program counters"), index_image(image))
-    lines: Iterable[bytes] = iter(lambda: file.readline(LINE_MAX), b"")
-    for seq, message in enumerate(target.messages(samples_in(lines))):
+def _lines_of(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a file, each cut after LINE_MAX bytes."""
+    begins = True
+    while piece := file.readline(LINE_MAX):
+        if begins:
+            yield piece
+        begins = piece.endswith(b"\n")
+
+
+def _capture(target: CounterTarget, file: IO[bytes], image: Image, output: IO[bytes]) -> None:
+    """Write the capture of a played target."""
+    writer = CaptureWriter(output, Meta(__version__, "program counters"), index_image(image))
+    for seq, message in enumerate(target.messages(samples_in(_lines_of(file)))):
         writer.line(encode_message(message, seq))
     writer.end(Ending.LINE_ENDED)
-    return made.getvalue()
 
 
 def _check(tally: SampleTally, path: Path, base: int) -> None:
@@ -188,8 +210,11 @@ def _functions(tally: SampleTally, image: Image) -> bytes:
     """The executed functions as CSV, the most samples first."""
     seen: Counter[tuple[str, str]] = Counter()
     first: dict[tuple[str, str], int] = {}
-    for entry in {it.ino: it for it, _ in tally.bytes_seen}.values():
-        for at, name in _named(entry, image, tally):
+    executed: defaultdict[Entry, list[int]] = defaultdict(list)
+    for entry, at in tally.bytes_seen:
+        executed[entry].append(at)
+    for entry, places in executed.items():
+        for at, name in _named(image.read(entry), places):
             key = entry.path, name
             seen[key] += tally.bytes_seen[entry, at]
             first[key] = min(tally.first_seen[entry, at], first.get(key, 1 << 62))
@@ -201,12 +226,11 @@ def _functions(tally: SampleTally, image: Image) -> bytes:
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
-def _named(entry: Entry, image: Image, tally: SampleTally) -> Iterable[tuple[int, str]]:
+def _named(content: bytes, places: Iterable[int]) -> Iterator[tuple[int, str]]:
     """The executed bytes of a file and the function of each; an empty name where there is none."""
-    functions = read_names(image.read(entry)).functions
+    functions = read_names(content).functions
     starts = [it.offset for it in functions]
-    for it, at in tally.bytes_seen:
-        if it.ino == entry.ino:
-            number = bisect_right(starts, at) - 1
-            inside = number >= 0 and at < functions[number].offset + max(1, functions[number].size)
-            yield at, functions[number].name if inside else ""
+    for at in places:
+        number = bisect_right(starts, at) - 1
+        inside = number >= 0 and at < functions[number].offset + max(1, functions[number].size)
+        yield at, functions[number].name if inside else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -113,7 +113,8 @@ BYTES = Bytes()
     metavar="PATH[=PAGES]",
     multiple=True,
     help="Tell too what would be if 'tinyprof order' had laid out this program on PAGES used "
-    "pages.  [default: the fewest that its symbols allow]",
+    "pages. A PATH may have '=' in it if no digits are behind the last one.  [default: the fewest "
+    "that its symbols allow]",
 )
 @click.option("--svg", type=FILE, help="With --curve: write the curve to this file, as a picture.")
 @MAX_STALE
@@ -159,7 +160,8 @@ def command(
     limits = (flash_budget, image_size, save_ram)
     _check(limits, curve, output, svg, today)
     refuse_split_riscv(riscv_code, splitting)
-    wanted = _ordered_programs(ordered, curve)
+    if ordered and curve:
+        raise click.UsageError("--ordered and --curve exclude one another")
     how = _splitting(kernel, max_runs, processes, splitting)
     for path in filter(None, (output, svg)):
         refuse_inputs(path, profiles)
@@ -168,7 +170,7 @@ def command(
     profile = open_profile(profiles, tree=tree)
     found = _found(profile, tree, processes)
     check_stale(found, max_stale)
-    denser = _denser(profile, found, wanted)
+    denser = _denser(profile, found, ordered)
     model: KernelModel = kernel or ("mainline" if splitting else "patched")
     packer = chosen_compressor(compressor)
     options = WriteOptions(level=level, kernel=model, compressor=packer, riscv_code=riscv_code)
@@ -214,24 +216,43 @@ def _found(profile: Profile, tree: Tree, processes: int | None) -> Match:
     return found
 
 
-def _ordered_programs(words: Sequence[str], curve: bool) -> dict[str, int | None]:
-    """The paths and numbers of pages of --ordered. Raises click.UsageError."""
-    if words and curve:
-        raise click.UsageError("--ordered and --curve exclude one another")
+def _ordered_programs(words: Sequence[str], paths: Container[str]) -> dict[str, int | None]:
+    """The paths and numbers of pages of --ordered. `paths` are those of the profiled files.
+
+    1. A word without "=" is a path.
+    2. If the last "=" has digits behind it, these are the number of pages.
+    3. Any other word is a path too, if the profile has a file of that name.
+    4. Else it is a mistake. Raises click.UsageError.
+    """
     programs: dict[str, int | None] = {}
     for text in words:
-        path, equals, pages = text.partition("=")
-        if equals and not (pages.isdecimal() and len(pages) < 10 and int(pages)):
+        path, equals, pages = text.rpartition("=")
+        if not equals or (not pages.isdecimal() and text in paths):
+            programs[text] = None
+        elif pages.isdecimal() and len(pages) < 10 and int(pages):
+            programs[path] = int(pages)
+        else:
             raise click.UsageError(f"--ordered {text}: {pages or 'nothing'} is no number of pages")
-        programs[path] = int(pages) if equals else None
     return programs
 
 
-def _denser(profile: Profile, found: Match, wanted: Mapping[str, int | None]) -> list[Bound]:
-    """The programs that are to be planned as if they were ordered. Raises TinyprofError for one
-    that the profile does not have, or of which no symbols are known."""
+def _denser(profile: Profile, found: Match, ordered: Sequence[str]) -> list[Bound]:
+    """The programs that are to be planned as if they were ordered.
+
+    Raises TinyprofError for one that the profile does not have, or of which no symbols are known,
+    and click.UsageError for a wrong number of pages.
+    """
+    if not ordered:
+        return []
     nodes = {file.node.path: file for file in found.files}
-    known = {it.path: it for it in bounds(profile, lambda file: _symbols(file, nodes))}
+    wanted = _ordered_programs(ordered, nodes)
+
+    def symbols_of(file: FileUse) -> Sequence[NamedRange]:
+        # Symbols are slow to read, and a number of pages makes them needless.
+        needed = wanted.get(file.path, 0) is None
+        return _symbols(file, nodes) if needed else ()
+
+    known = {it.path: it for it in bounds(profile, symbols_of)}
     denser = []
     for path, pages in wanted.items():
         if path not in nodes:

@@ -51,12 +51,15 @@ class FileShare:
     in_place: int
 
 
-def measure(image: Image) -> Share:
-    """Look at every block once. Files with broken block pointers are passed over and counted."""
-    return measure_files(image)[0]
+def measure(image: Image, *, riscv_code: bool = False) -> Share:
+    """Look at every block once. Files with broken block pointers are passed over and counted.
+
+    `riscv_code`: see kernel.maps_no_code().
+    """
+    return measure_files(image, riscv_code=riscv_code)[0]
 
 
-def measure_files(image: Image) -> tuple[Share, dict[str, FileShare]]:
+def measure_files(image: Image, *, riscv_code: bool = False) -> tuple[Share, dict[str, FileShare]]:
     """The same, and the share of each file and symbolic link by its path."""
     blocks = _Blocks()
     found: dict[tuple[int, int], FileShare] = {}
@@ -69,7 +72,8 @@ def measure_files(image: Image) -> tuple[Share, dict[str, FileShare]]:
             share = FileShare(entry.size, 0, 0)
         found[entry.ino, entry.size] = share
     names = sum(entry.size for entry in image.entries if entry.kind is EntryKind.DIRECTORY)
-    return blocks.total(image, names, unreadable), _by_path(image, found)
+    mapped = count_mapped(image, blocks.placed, riscv_code=riscv_code)
+    return blocks.total(names, unreadable, mapped), _by_path(image, found)
 
 
 def _by_path(image: Image, found: dict[tuple[int, int], FileShare]) -> dict[str, FileShare]:
@@ -89,13 +93,14 @@ def _by_path(image: Image, found: dict[tuple[int, int], FileShare]) -> dict[str,
 
 
 class _Blocks:
-    """Sums over the blocks of an image, each counted once."""
+    """Sums over the blocks of an image, each counted once. `placed` has the files with pages in
+    place, and the places of these pages."""
 
     def __init__(self) -> None:
         self._in_place: set[int] = set()
         self._compressed: dict[int, int] = {}
         self._uncompressed: dict[int, int] = {}
-        self._placed: list[tuple[Entry, dict[int, int]]] = []
+        self.placed: list[tuple[Entry, dict[int, int]]] = []
         self._pointers = self._holes = 0
 
     def add(self, entry: Entry, blocks: Sequence[Block]) -> FileShare:
@@ -115,10 +120,10 @@ class _Blocks:
                 kind[block.offset] = block.stored
         places = places_of(blocks)
         if places and entry.kind is EntryKind.FILE:
-            self._placed.append((entry, places))
+            self.placed.append((entry, places))
         return FileShare(entry.size, table + new, len(places))
 
-    def total(self, image: Image, names: int, unreadable: int) -> Share:
+    def total(self, names: int, unreadable: int, mapped: Mapped) -> Share:
         """The shares of the whole image."""
         return Share(
             len(self._in_place) * PAGE_SIZE,
@@ -129,5 +134,5 @@ class _Blocks:
             names,
             self._holes,
             unreadable,
-            count_mapped(image, self._placed),
+            mapped,
         )

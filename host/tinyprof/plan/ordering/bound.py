@@ -82,7 +82,7 @@ def as_if_ordered(match: Match, left: Mapping[str, int]) -> Match:
 
 def _densest(file: FoundFile, left: int) -> dict[int, PageUse]:
     code = [page for page, use in file.uses.items() if use.mapped and not use.cached]
-    stays = len(file.uses) - len(code)
+    stays = sum(bool(use.mapped and use.cached) for use in file.uses.values())
     code.sort(key=lambda page: (-file.uses[page].any.steady, page))
     gone = set(code[max(0, left - stays) :])
     return {page: use for page, use in file.uses.items() if page not in gone}

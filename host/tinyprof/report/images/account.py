@@ -85,25 +85,37 @@ class ImageAccount:
 
 
 def account_of(
-    image: Image, name: str, profile: Profile | None = None, kernel: KernelModel = "patched"
+    image: Image,
+    name: str,
+    profile: Profile | None = None,
+    kernel: KernelModel = "patched",
+    *,
+    riscv_code: bool = False,
 ) -> ImageAccount:
-    """The account of an image. Raises ImageError for one that cannot be read as a whole."""
-    share, files = measure_files(image)
+    """The account of an image. `riscv_code`: see cramfs.kernel.maps_no_code().
+
+    Raises ImageError for an image that cannot be read as a whole.
+    """
+    share, files = measure_files(image, riscv_code=riscv_code)
     if share.unreadable:
         unread = counted(share.unreadable, "file")
         raise ImageError(f"{unread} cannot be read", "tinyprof image check names them")
     size = image.superblock.size
     causes = {cause: getattr(share, cause) for cause in CAUSES if cause != "rest"}
     causes["rest"] = size - sum(causes.values())
-    use = _use(image, profile, kernel) if profile else None
+    use = None
+    if profile:
+        use = _use(image, profile, kernel, mapped_by_path(image, kernel, riscv_code=riscv_code))
     return ImageAccount(name, size, causes, share.in_place_pages, dict(share.mapped), files, use)
 
 
-def _use(image: Image, profile: Profile, kernel: KernelModel) -> UseAccount:
+def _use(
+    image: Image, profile: Profile, kernel: KernelModel, mapped: Mapping[str, frozenset[int]]
+) -> UseAccount:
+    """The image under a profile. `mapped`: the pages that the kernel maps, by path."""
     found = match(profile, tree_of_image(image, profile))
-    mapped = mapped_by_path(image, kernel)
     files = candidates_in(found, len, kernel)
-    cache = page_cache(mapped, files, found.links)
+    cache = page_cache(mapped, files, found.links, kernel)
     counts = found.counts
     used = counts.same + counts.by_place + counts.by_content + counts.by_symbol + counts.unmatched
     digest = hashlib.sha256(dump_profile(profile).encode("utf-8", "surrogateescape")).hexdigest()
