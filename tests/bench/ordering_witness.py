@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,11 +54,17 @@ def executed_of(folder: Path, tree: Tree, words: tuple[str, ...]) -> dict[str, b
 
 
 def _by_file(image: Image, flags: bytearray) -> Iterator[tuple[str, bytearray]]:
-    for entry in image.entries:
-        if entry.kind is EntryKind.FILE and any(block.in_place for block in image.blocks(entry)):
+    """Pages of the same bytes, as those of functions that only return, are one in the image. Of
+    these nobody knows which was executed, so none was."""
+    files = [entry for entry in image.entries if entry.kind is EntryKind.FILE]
+    offsets = Counter(block.offset for it in files for block in image.blocks(it) if block.in_place)
+    for entry in files:
+        if any(block.in_place for block in image.blocks(entry)):
             found = bytearray()
             for block in image.blocks(entry):
-                found += flags[block.offset : block.offset + PAGE_SIZE]
+                alone = offsets[block.offset] == 1
+                known = flags[block.offset : block.offset + PAGE_SIZE]
+                found += known if alone else bytes(PAGE_SIZE)
             yield entry.path, found[: entry.size]
 
 
@@ -73,15 +80,22 @@ def check_functions(folder: Path, name: str, executed: dict[str, bytearray]) -> 
         code = {(it.offset, it.size): it.name for it in program.functions if it.code}
         ran = {place for place in code if any(flags[place[0] : place[0] + place[1]])}
         decision = decide(program, file.pages, profile.steady_of(file))
-        sure = (it.function for it in decision.judgements if it.sure and it.function.code)
-        found = {(function.offset, function.size) for function in sure}
+        judged = [it for it in decision.judgements if it.function.code]
+        found = {(it.function.offset, it.function.size) for it in judged if it.sure}
+        perhaps = {(it.function.offset, it.function.size) for it in judged} - found
+        seen = {place for place in ran if place[0] // PAGE_SIZE in file.pages}
         print(
-            f"{path}: executed {len(ran)}, found {len(ran & found)} "
-            f"(recall {len(ran & found) / len(ran):.1%}), too many {len(found - ran)} "
-            f"(precision {len(ran & found) / max(1, len(found)):.1%})"
+            f"{path}: executed {len(ran)}, found {len(ran & found)}, ambiguous "
+            f"{len(ran & perhaps)}, on pages that the recording does not hold {len(ran - seen)}; "
+            f"recall {len(ran & (found | perhaps)) / len(ran):.1%}, too many {len(found - ran)}, "
+            f"precision {len(ran & found) / max(1, len(found)):.1%}"
         )
-        for kind, places in (("missed", ran - found), ("too many", found - ran)):
-            print(f"  {kind}: {sorted(code[place] for place in places)[:12]}")
+        for kind, places in (
+            ("ambiguous", ran & perhaps),
+            ("not recorded", ran - seen),
+            ("too many", found - ran),
+        ):
+            print(f"  {kind}: {sorted(code[place] for place in places)}")
 
 
 def show_pages(executed: dict[str, bytearray]) -> None:
