@@ -310,8 +310,9 @@ static void end_epoch(void)
 		ends[i].epoch = epoch;
 		ends[i].ms = sys_now_ms();
 		epochs[i] = (struct tinyprof_epoch){ 0 };
-		has_ended |= 1u << i;
 	}
+	/* A volume that is found later begins with the epoch that runs then. */
+	has_ended = (1u << volumes_used) - 1;
 	epoch++;
 }
 

@@ -188,6 +188,20 @@ def test_pages_without_room_count_once_an_epoch(maps: Watch) -> None:
     assert maps.ask("untraced") == ["10"]
 
 
+def test_a_volume_that_is_found_later_ends_the_epochs_of_the_others(maps: Watch) -> None:
+    maps.ask("volume", OTHER_DEVICE)
+    (before,) = maps.ask("rearm", 0)
+    maps.ask("maps", 7, row(2, device="08:01"))
+    maps.ask("look")
+    # The agent asks for each volume's end, also while the first one's has to wait.
+    for volume in (0, 1):
+        assert maps.ask("rearm", volume) == ["Resource temporarily unavailable"]
+    assert read(maps) == [(ID, EXEC_BIT), (ID + 1, EXEC_BIT)]
+    number = int(before.split()[0]) + 1
+    assert maps.ask("rearm", 0) == [f"{number} 0 0"]
+    assert maps.ask("rearm", 1) == [f"{number} 2 0"]
+
+
 def test_a_mark_comes_after_the_pages_that_were_seen_before_it(maps: Watch) -> None:
     maps.ask("maps", 7, row(1))
     maps.ask("look")
