@@ -152,10 +152,11 @@ def patches_for(source: Archive) -> list[Path]:
 
 def mended_from(series: Path) -> dict[str, tuple[int, ...]]:
     """The patches of a series that a later release of its kernel needs no more, and from which
-    release on. They stand in the file MENDED, a line "PATCH RELEASE" for each."""
+    release on. They stand in the file MENDED, a line "PATCH RELEASE" for each. Empty lines and
+    those that begin with # are passed over."""
     path = series / MENDED
     lines = path.read_text().splitlines() if path.exists() else []
-    pairs = [line.split() for line in lines if not line.startswith("#")]
+    pairs = [line.split() for line in lines if line.strip() and not line.startswith("#")]
     return {patch: tuple(int(word) for word in release.split(".")) for patch, release in pairs}
 
 
