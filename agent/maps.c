@@ -13,6 +13,7 @@ struct mapping {
 	uint32_t told;			/* pages of it that were told in this epoch */
 	uint16_t processes, most;	/* that hold it at this look, and at most in this epoch */
 	uint8_t volume, kind;
+	bool taken;			/* the process that is looked at holds it */
 };
 
 static struct mapping mappings[MAPS_MAX];
@@ -32,7 +33,7 @@ static struct wire_source source;
 static struct tinyprof_epoch epochs[VOLUMES_MAX];	/* the one that runs */
 static struct tinyprof_epoch ends[VOLUMES_MAX];		/* the one that ended last */
 static uint32_t has_ended;	/* volumes whose end was not asked for yet, a bit each */
-static uint32_t epoch, marks, untraced, self, looked;
+static uint32_t epoch, marks, self, looked;
 static bool recording, without_mmu, is_from_start, is_last_look_done;
 static int other_end;		/* of the pipe that poll() waits for in vain */
 
@@ -40,12 +41,16 @@ static int other_end;		/* of the pipe that poll() waits for in vain */
 static char mark[TINYPROF_MARK_MAX];
 static size_t mark_size;
 
-/* One process at a look: the places of its mappings. */
+/* The process that is looked at. */
 static struct {
-	uint16_t mappings[MAPS_OF_ONE];
-	uint32_t count;
+	uint32_t untraced;		/* pages of its mappings that there is no room for */
 	unsigned long own;		/* page of its first private mapping that may be written */
 } one;
+
+/* Pages without room: of all epochs, of this look, and of the look of this epoch with the most. */
+static struct {
+	uint32_t all, look, most;
+} untraced;
 
 /* The private memory of the processes of a look. */
 static unsigned long owners[MAPS_PROCESSES];
@@ -80,23 +85,24 @@ static bool is_same(const struct mapping *one, const struct mapping *other)
 	       one->volume == other->volume && one->kind == other->kind;
 }
 
-/* The place of a mapping, a new one where nobody held it yet; MAPS_MAX: there is none. */
-static uint32_t place_of(const struct mapping *wanted)
+/* The place of a mapping, a new one where nobody held it yet; NULL: there is none. */
+static struct mapping *place_of(const struct mapping *wanted)
 {
 	uint32_t room = mappings_used;
 
 	for (uint32_t i = 0; i < mappings_used; i++) {
-		const struct mapping *m = &mappings[i];
+		struct mapping *m = &mappings[i];
 
 		if (is_same(m, wanted))
-			return i;
-		if (!m->processes && !m->most)
+			return m;
+		if (!m->processes && !m->most && !m->taken)
 			room = i;
 	}
-	if (room < MAPS_MAX)
-		mappings[room] = *wanted;
-	mappings_used += room == mappings_used && room < MAPS_MAX;
-	return room;
+	if (room == MAPS_MAX)
+		return NULL;
+	mappings_used += room == mappings_used;
+	mappings[room] = *wanted;
+	return &mappings[room];
 }
 
 static void take(struct event *e)
@@ -106,20 +112,17 @@ static void take(struct event *e)
 		.pages = (uint32_t)e->pages,
 		.kind = e->executable ? TINYPROF_EXEC : TINYPROF_READ,
 	};
-	uint32_t place;
+	struct mapping *place;
 
 	if (e->writable && !e->shared && !one.own)
 		one.own = e->page;
 	if (e->writable || !e->inode || !m.pages || !find_volume(e->device, &m.volume))
 		return;
 	place = place_of(&m);
-	for (uint32_t i = 0; i < one.count; i++)
-		if (one.mappings[i] == place)
-			return;
-	if (place == MAPS_MAX || one.count == MAPS_OF_ONE)
-		untraced += m.pages;
+	if (place)
+		place->taken = true;
 	else
-		one.mappings[one.count++] = (uint16_t)place;
+		one.untraced += m.pages;
 }
 
 /*
@@ -140,25 +143,41 @@ static bool has_memory_of_another(void)
 
 static void look_at(uint32_t pid)
 {
+	bool counts;
+
 	/* At the first look process 1 is this program, which waits to become the real init. */
 	if (!epoch && is_from_start && pid == 1)
 		return;
 	source.late |= !epoch && !is_from_start && pid != self && pid != 1;
-	one.count = 0;
+	one.untraced = 0;
 	one.own = 0;
 	proc_maps(pid, take);
-	if (has_memory_of_another())
+	counts = !has_memory_of_another();
+	for (uint32_t i = 0; i < mappings_used; i++) {
+		mappings[i].processes += counts && mappings[i].taken;
+		mappings[i].taken = false;
+	}
+	if (counts)
+		untraced.look += one.untraced;
+}
+
+/* A mapping without room is met again by each look, and counts once an epoch. */
+static void count_untraced(void)
+{
+	if (untraced.look <= untraced.most)
 		return;
-	for (uint32_t i = 0; i < one.count; i++)
-		mappings[one.mappings[i]].processes++;
+	untraced.all += untraced.look - untraced.most;
+	untraced.most = untraced.look;
 }
 
 static void look(void)
 {
 	owners_used = 0;
+	untraced.look = 0;
 	for (uint32_t i = 0; i < mappings_used; i++)
 		mappings[i].processes = 0;
 	proc_each(look_at);
+	count_untraced();
 	for (uint32_t i = 0; i < mappings_used; i++)
 		if (mappings[i].most < mappings[i].processes)
 			mappings[i].most = mappings[i].processes;
@@ -284,14 +303,16 @@ static void end_epoch(void)
 		m->most = 0;
 		m->told = 0;
 	}
+	untraced.most = 0;
 	for (uint32_t i = 0; i < VOLUMES_MAX; i++) {
 		ends[i] = epochs[i];
 		ends[i].volume = i;
 		ends[i].epoch = epoch;
 		ends[i].ms = sys_now_ms();
 		epochs[i] = (struct tinyprof_epoch){ 0 };
-		has_ended |= 1u << i;
 	}
+	/* A volume that is found later begins with the epoch that runs then. */
+	has_ended = (1u << volumes_used) - 1;
 	epoch++;
 }
 
@@ -341,17 +362,7 @@ static long describe(struct tinyprof_volume *to)
 	to->flags = recording ? TINYPROF_RECORDING : 0;
 	to->epoch = epoch;
 	to->queued = 0;
-	to->untraced = index ? 0 : untraced;
-	return 0;
-}
-
-static long inform(struct tinyprof_info *to)
-{
-	*to = (struct tinyprof_info){
-		.abi = TINYPROF_ABI,
-		.volumes = VOLUMES_MAX,
-		.boot_id = proc_boot_id(),
-	};
+	to->untraced = index ? 0 : untraced.all;
 	return 0;
 }
 
@@ -359,7 +370,8 @@ long maps_command(unsigned int command, void *argument)
 {
 	switch (command) {
 	case TINYPROF_IOC_INFO:
-		return inform(argument);
+		proc_inform(argument, VOLUMES_MAX);
+		return 0;
 	case TINYPROF_IOC_VOLUME:
 		return describe(argument);
 	case TINYPROF_IOC_START:

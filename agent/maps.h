@@ -23,9 +23,8 @@
 /* Between two looks. */
 #define MAPS_LOOK_MS	200
 
-/* Mappings of one epoch, mappings of one process, and processes at one look. */
+/* Mappings of one epoch, and processes at one look. */
 #define MAPS_MAX	256
-#define MAPS_OF_ONE	64
 #define MAPS_PROCESSES	64
 
 /* Returns a descriptor for poll() that never wakes it, or a negative errno. */

@@ -1,35 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * The best source of a small machine, mostly one without an MMU: the kernel's own part, or the
- * mappings in /proc.
+ * The best source of a small machine: the kernel's own part, which needs an MMU, or the mappings
+ * in /proc.
  */
 #include <asm/errno.h>
 
 #include "maps.h"
+#include "own.h"
 #include "settings.h"
 #include "sys.h"
 #include "tracer.h"
-
-#define DEVICE		"/dev/tinyprof"
 
 /* What TINYPROF_SOURCE does not want. */
 static bool refuses_own, refuses_maps;
 static bool may_look, looking, is_from_start;
 
-static int open_own(void)
-{
-	struct tinyprof_info info;
-	int tracer = (int)sys_open(DEVICE, O_RDONLY | O_NONBLOCK);
-
-	if (tracer < 0 || !sys_ioctl(tracer, TINYPROF_IOC_INFO, &info))
-		return tracer;
-	sys_close(tracer);
-	return -ENODEV;
-}
-
 int tracer_open(void)
 {
-	int tracer = refuses_own ? -ENODEV : open_own();
+	int tracer = refuses_own ? -ENODEV : own_open();
 
 	looking = tracer < 0 && may_look && !refuses_maps;
 	if (looking)

@@ -136,7 +136,7 @@ void proc_mount(struct proc_tracepoint *point)
 	sys_seek(log, 0, SEEK_FROM_END);
 }
 
-uint64_t proc_boot_id(void)
+static uint64_t boot_id(void)
 {
 	char text[UUID_SIZE + 1];
 	uint64_t id = 0;
@@ -145,6 +145,15 @@ uint64_t proc_boot_id(void)
 	for (long i = 0; i < size; i++)
 		id = (id << 4 | id >> 60) ^ (unsigned char)text[i];
 	return id;
+}
+
+void proc_inform(struct tinyprof_info *to, uint32_t volumes)
+{
+	*to = (struct tinyprof_info){
+		.abi = TINYPROF_ABI,
+		.volumes = volumes,
+		.boot_id = boot_id(),
+	};
 }
 
 uint32_t proc_fault_around(void)

@@ -23,8 +23,11 @@ struct proc_tracepoint {
 /* Mounts what is needed, the first time. Whatever fails is missed later. */
 void proc_mount(struct proc_tracepoint *point);
 
-/* A number that is the same until the next boot, and another after it. */
-uint64_t proc_boot_id(void);
+/*
+ * The answer to TINYPROF_IOC_INFO of a source in this program. Its boot id is the same until the
+ * next boot, and another after it.
+ */
+void proc_inform(struct tinyprof_info *to, uint32_t volumes);
 
 /* The window of pages that are mapped around a fault, as a power of 2; 0: it is not known. */
 uint32_t proc_fault_around(void);

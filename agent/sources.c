@@ -5,12 +5,12 @@
  */
 #include <asm/errno.h>
 
+#include "own.h"
 #include "settings.h"
 #include "sys.h"
 #include "tracer.h"
 #include "watch.h"
 
-#define DEVICE		"/dev/tinyprof"
 #define RING_KIB	256
 
 /* What TINYPROF_SOURCE does not want. */
@@ -19,20 +19,9 @@ static enum watch_choice choice;
 static uint32_t ring_kib;
 static bool may_watch, watching, is_from_start;
 
-static int open_own(void)
-{
-	struct tinyprof_info info;
-	int tracer = (int)sys_open(DEVICE, O_RDONLY | O_NONBLOCK);
-
-	if (tracer < 0 || !sys_ioctl(tracer, TINYPROF_IOC_INFO, &info))
-		return tracer;
-	sys_close(tracer);
-	return -ENODEV;
-}
-
 int tracer_open(void)
 {
-	int tracer = refuses_own ? -ENODEV : open_own();
+	int tracer = refuses_own ? -ENODEV : own_open();
 
 	watching = tracer < 0 && may_watch && !refuses_watch;
 	if (watching)

@@ -54,21 +54,8 @@ static void exit(int status)
 
 /* Some nolibc has no system call of six arguments for 32-bit ARM. */
 #if !defined(my_syscall6) && defined(__ARM_EABI__)
-static long my_syscall6(long number, long a, long b, long c, long d, long e, long f)
-{
-	register long r7 __asm__("r7") = number;
-	register long r0 __asm__("r0") = a;
-	register long r1 __asm__("r1") = b;
-	register long r2 __asm__("r2") = c;
-	register long r3 __asm__("r3") = d;
-	register long r4 __asm__("r4") = e;
-	register long r5 __asm__("r5") = f;
-
-	__asm__ volatile("svc 0" : "+r"(r0)
-			 : "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5), "r"(r7)
-			 : "memory");
-	return r0;
-}
+#include "arm.h"
+#define my_syscall6 arm_call
 #endif
 
 struct sys_time {

@@ -561,21 +561,12 @@ static long tell_processes(struct tinyprof_processes *to)
 	return 0;
 }
 
-static long inform(struct tinyprof_info *to)
-{
-	*to = (struct tinyprof_info){
-		.abi = TINYPROF_ABI,
-		.volumes = VOLUMES_MAX,
-		.boot_id = proc_boot_id(),
-	};
-	return 0;
-}
-
 long watch_command(unsigned int command, void *argument)
 {
 	switch (command) {
 	case TINYPROF_IOC_INFO:
-		return inform(argument);
+		proc_inform(argument, VOLUMES_MAX);
+		return 0;
 	case TINYPROF_IOC_VOLUME:
 		return describe(argument);
 	case TINYPROF_IOC_START:

@@ -8,6 +8,8 @@
 #ifndef ARCH_H
 #define ARCH_H
 
+#include "../arm.h"
+
 #ifndef __FDPIC__
 __asm__(".section .text\n"
 	".syntax unified\n"
@@ -24,25 +26,9 @@ __asm__(".section .text\n"
 	"	svc 0\n");
 #endif
 
-static inline long system_call(long number, long a, long b, long c, long d, long e, long f)
-{
-	register long r7 __asm__("r7") = number;
-	register long r0 __asm__("r0") = a;
-	register long r1 __asm__("r1") = b;
-	register long r2 __asm__("r2") = c;
-	register long r3 __asm__("r3") = d;
-	register long r4 __asm__("r4") = e;
-	register long r5 __asm__("r5") = f;
-
-	__asm__ volatile("svc 0" : "+r"(r0)
-			 : "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5), "r"(r7)
-			 : "memory");
-	return r0;
-}
-
 /* Arguments that a call does not have are whatever they are, so 0 costs a little. */
 #define my_syscall6(n, a, b, c, d, e, f) \
-	system_call((n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+	arm_call((n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 #define my_syscall5(n, a, b, c, d, e)	my_syscall6((n), (a), (b), (c), (d), (e), 0)
 #define my_syscall4(n, a, b, c, d)	my_syscall5((n), (a), (b), (c), (d), 0)
 #define my_syscall3(n, a, b, c)		my_syscall4((n), (a), (b), (c), 0)

@@ -56,13 +56,17 @@ def memory(at: int) -> str:
     return row(2, inode=0, permissions="rwxp", at=at, device="00:00")
 
 
+def read(maps: Watch) -> list[tuple[int, int]]:
+    """The records of a batch: page ids, and bits of kinds."""
+    pairs = (pair.split(":") for line in maps.ask("read") for pair in line.split()[2:])
+    return [(int(page), int(kinds)) for page, kinds in pairs]
+
+
 def epoch(maps: Watch) -> tuple[list[tuple[int, int]], list[list[int]]]:
     """End the epoch: its records, and its mappings."""
     records: list[tuple[int, int]] = []
     while maps.ask("rearm", 0) == ["Resource temporarily unavailable"]:
-        for line in maps.ask("read"):
-            pairs = (pair.split(":") for pair in line.split()[2:])
-            records += [(int(page), int(kinds)) for page, kinds in pairs]
+        records += read(maps)
     return records, [[int(number) for number in line.split()] for line in maps.ask("held", 0)]
 
 
@@ -96,6 +100,16 @@ def test_a_process_that_maps_pages_twice_holds_them_once(maps: Watch) -> None:
     maps.ask("maps", 7, row(1))
     maps.ask("maps", 7, row(1, at=0x2100_0000))
     assert epoch(maps)[1] == [[ID, 1, 1]]
+
+
+def test_new_mappings_of_one_process_at_one_look_are_all_told(maps: Watch) -> None:
+    inodes = (4 * ID, 8 * ID, 12 * ID)
+    for number, inode in enumerate(inodes):
+        maps.ask("maps", 7, row(1, inode=inode, at=0x2000_0000 + (number << 20)))
+    records, held = epoch(maps)
+    assert sorted(records) == [(inode // 4, EXEC_BIT) for inode in inodes]
+    assert sorted(held) == [[inode // 4, 1, 1] for inode in inodes]
+    assert sorted(epoch(maps)[0]) == sorted(records)
 
 
 def test_mappings_that_share_pages_tell_each_page_once(maps: Watch) -> None:
@@ -145,6 +159,47 @@ def test_pages_of_mappings_without_room_are_counted(maps: Watch) -> None:
     assert len(held) == MAPPINGS_MAX
     assert len(records) == 2 * MAPPINGS_MAX
     assert maps.ask("untraced") == [str(2 * 3)]
+
+
+def test_mappings_of_a_child_of_vfork_take_no_room(maps: Watch) -> None:
+    maps.ask("maps", 7, memory(0x2140_0000))
+    for number in range(2 * MAPPINGS_MAX):
+        maps.ask("maps", 8 + number, row(1, inode=4 * (ID + number)))
+        maps.ask("maps", 8 + number, memory(0x2140_0000))
+    maps.ask("look")
+    maps.ask("none")
+    maps.ask("maps", 7, row(1))
+    assert epoch(maps)[1] == [[ID, 1, 1]]
+    assert maps.ask("untraced") == ["0"]
+
+
+def test_pages_without_room_count_once_an_epoch(maps: Watch) -> None:
+    for pid in range(7, 7 + MAPPINGS_MAX):
+        maps.ask("maps", pid, row(1, inode=4 * (ID + pid)))
+    maps.ask("maps", 1000, row(2, inode=4))
+    for _ in range(2):
+        maps.ask("look")
+        assert maps.ask("untraced") == ["2"]
+    maps.ask("maps", 1001, row(3, inode=8))
+    maps.ask("look")
+    assert maps.ask("untraced") == ["5"]
+    epoch(maps)
+    maps.ask("look")
+    assert maps.ask("untraced") == ["10"]
+
+
+def test_a_volume_that_is_found_later_ends_the_epochs_of_the_others(maps: Watch) -> None:
+    maps.ask("volume", OTHER_DEVICE)
+    (before,) = maps.ask("rearm", 0)
+    maps.ask("maps", 7, row(2, device="08:01"))
+    maps.ask("look")
+    # The agent asks for each volume's end, also while the first one's has to wait.
+    for volume in (0, 1):
+        assert maps.ask("rearm", volume) == ["Resource temporarily unavailable"]
+    assert read(maps) == [(ID, EXEC_BIT), (ID + 1, EXEC_BIT)]
+    number = int(before.split()[0]) + 1
+    assert maps.ask("rearm", 0) == [f"{number} 0 0"]
+    assert maps.ask("rearm", 1) == [f"{number} 2 0"]
 
 
 def test_a_mark_comes_after_the_pages_that_were_seen_before_it(maps: Watch) -> None:

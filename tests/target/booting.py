@@ -47,13 +47,22 @@ def built_with(version: str) -> object:
 
 
 def at_hand(
-    version: str, arch: str = "armhf", command: str = "make kernels-all"
+    version: str,
+    arch: str = "armhf",
+    *,
+    kinds: Sequence[bool] | None = None,
+    target: str = "kernels-all",
 ) -> pytest.MarkDecorator:
-    """Skips where the kernels of a version, of armhf the stock one too, would have to be built."""
-    kinds = (False, True) if arch == "armhf" else (False,)
+    """Skips where kernels of a version would have to be built, which that target of make does.
+
+    The kinds are the stock kernel (True) and the patched one (False): without any, both of armhf,
+    and the patched one of another architecture.
+    """
+    if kinds is None:
+        kinds = (False, True) if arch == "armhf" else (False,)
     machine = ARCHITECTURES[arch]
     found = [kernel_at_hand(version, stock=stock, machine=machine) for stock in kinds]
-    reason = f"no Linux {version} for {arch} in the cache: {command}"
+    reason = f"no Linux {version} for {arch} in the cache: make {target}"
     return pytest.mark.skipif(None in found, reason=reason)
 
 

@@ -10,14 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from qemu_board.fdpic import EMULATION
 from qemu_board.flat import flat_program
+from target import booting
 from target.booting import ROOT, board
 from tinyprof.cramfs.kernel import KernelModel
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 
 ARCH = ("--arch", "armv7m")
+VERSIONS = ("6.1", "6.12")
+"""Kernels that are built for this machine: make kernels."""
+
 FLASH = range(0x2000_0000, 0x2040_0000)
 """Addresses of the board's flash."""
 
@@ -34,6 +40,11 @@ FDPIC_PROGRAMS = {"fdpic-one": 7_000, "fdpic-two": 3_000}
 
 PROGRAMS = {"init": 0, "daemon": 24_000, "setup": 9_000, "other": 1_500, "worker": 5_000}
 """Words of the text that each program has beside its code."""
+
+
+def at_hand(version: str, *, stock: bool) -> pytest.MarkDecorator:
+    """Skips where this machine's kernel of a version would have to be built."""
+    return booting.at_hand(version, ARCH[1], kinds=[stock], target="kernels")
 
 
 def flat_guest(folder: Path, name: str, words: int) -> bytes:

@@ -29,7 +29,7 @@ FOUR_PROCESSORS = ("--cpus", "4", "--mem", "160")
 HUGE_PAGES = (2 << 20) // PAGE_SIZE
 
 
-CHECKED = {family: at_hand("6.1", arch, "make soak") for family, arch in FAMILIES.items()}
+CHECKED = {family: at_hand("6.1", arch, target="soak") for family, arch in FAMILIES.items()}
 
 
 def program(folder: Path, name: str) -> Path:

@@ -11,8 +11,18 @@ import pytest
 
 from qemu_board.errors import BoardError
 from qemu_board.fdpic import linker
-from target.booting import KERNELS, Recording, boot, messages, record
-from target.nommu import ARCH, Shown, image_of, lives, memory, root_of, shown_mappings
+from target.booting import Recording, boot, messages, record
+from target.nommu import (
+    ARCH,
+    VERSIONS,
+    Shown,
+    at_hand,
+    image_of,
+    lives,
+    memory,
+    root_of,
+    shown_mappings,
+)
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.programs import program_pages
 from tinyprof.cramfs.tree import Tree
@@ -29,6 +39,9 @@ AGENT = "/sbin/tinyprof-agent"
 RECORDED = f"init={AGENT} TINYPROF_TTY=/dev/ttyMPS1"
 SURELY_MS = 300
 """A process that lives for so long in an epoch is seen by one of its looks."""
+
+KERNELS = [pytest.param(version, marks=at_hand(version, stock=True)) for version in VERSIONS]
+of_a_recording = at_hand(VERSIONS[0], stock=True)
 
 STOCK = (*ARCH, "--stock")
 SMALLEST = ("--mem", "4")
@@ -67,7 +80,8 @@ def recording(image: Path) -> Recording:
 
 def recorded(image: Path, capture: Path, *options: str) -> Recording:
     wanted: tuple[str | Path, ...] = ("--image", image, *options)
-    return record(image, capture, *STOCK, "--append", RECORDED, options=wanted)
+    words = (*STOCK, "--version", VERSIONS[0], "--append", RECORDED)
+    return record(image, capture, *words, options=wanted)
 
 
 def texts(shown: list[Shown]) -> dict[str, set[Shown]]:
@@ -148,6 +162,7 @@ def truth(recording: Recording) -> Mapping[str, list[int]]:
     return {path: [held_in(it, *pair) for pair in pairs] for path, it in lived.items()}
 
 
+@of_a_recording
 def test_a_recording_of_mappings_is_the_truth(recording: Recording) -> None:
     assert recording.code == 0, recording.said
     assert "lost: nothing" in recording.said
@@ -174,6 +189,7 @@ def test_a_recording_of_mappings_is_the_truth(recording: Recording) -> None:
     assert found == expected
 
 
+@of_a_recording
 def test_the_same_boot_gives_the_same_profile(recording: Recording, image: Path) -> None:
     again = recorded(image, image.with_name("second.tpcap"), "--one-way")
     assert again.code == 0, again.said
@@ -181,6 +197,7 @@ def test_the_same_boot_gives_the_same_profile(recording: Recording, image: Path)
     assert first == second
 
 
+@of_a_recording
 def test_a_recording_that_is_acknowledged_loses_nothing(recording: Recording, image: Path) -> None:
     acknowledged = recorded(image, image.with_name("third.tpcap"))
     assert acknowledged.code == 0, acknowledged.said
@@ -189,6 +206,7 @@ def test_a_recording_that_is_acknowledged_loses_nothing(recording: Recording, im
     assert {file.path for file in one.files} == {file.path for file in other.files}
 
 
+@of_a_recording
 def test_a_recording_says_what_saw_the_mappings(recording: Recording) -> None:
     assert "mappings in /proc" in recording.said
     assert "in place" not in recording.said

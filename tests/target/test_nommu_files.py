@@ -11,11 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from target.booting import KERNELS, boot
-from target.nommu import ARCH, flat_guest, image_of
+from target.booting import boot
+from target.nommu import ARCH, VERSIONS, at_hand, flat_guest, image_of
 from tinyprof.cramfs.kernel import KernelModel, judge
 from tinyprof.pages import PAGE_SIZE, pages_in
 
+KERNELS = [
+    pytest.param(version, kind, words, marks=at_hand(version, stock="--stock" in words))
+    for kind, words in (("nommu", ("--stock",)), ("patched", ()))
+    for version in VERSIONS
+]
 SEED = 20261129
 SIZES = (1, 4095, 4096, 4097, 3 * 4096, 3 * 4096 + 5, 20_000)
 
@@ -48,8 +53,7 @@ def placed(root: Path, kernel: KernelModel) -> dict[str, list[int]]:
     return found
 
 
-@pytest.mark.parametrize("version", KERNELS)
-@pytest.mark.parametrize(("kind", "words"), [("nommu", ("--stock",)), ("patched", ())])
+@pytest.mark.parametrize(("version", "kind", "words"), KERNELS)
 def test_every_file_reads_back(
     version: str, kind: KernelModel, words: tuple[str, ...], tmp_path: Path
 ) -> None:

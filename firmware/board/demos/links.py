@@ -12,6 +12,7 @@ from pathlib import Path
 
 from demos.programs import CC, CROSS, LINKED, MODULES, Linked
 from demos.steps import DemoError
+from qemu_board.tool import output_of
 
 LINKERS = {
     "gold": ("-fuse-ld=gold", "-Wl,--section-ordering-file={}"),
@@ -29,17 +30,18 @@ class Links:
 
     def into(self, tree: Path, orders: Path | None = None, *, strip: bool = True) -> None:
         """Link all programs into a root filesystem, which has other builds of them. `orders` is a
-        folder that `tinyprof order` wrote. Raises DemoError with the linker's words."""
+        folder that `tinyprof order` wrote. Raises DemoError with the linker's words, and
+        BoardError with those of strip."""
         for it in LINKED:
             objects = sorted((self.objects / it.objects).glob("*.o"))
             order = orders and orders / f"{it.path}.{self.linker}"
             self._link(it, objects, tree, order if order and order.exists() else None)
             if strip:
-                subprocess.run([f"{CROSS}strip", tree / it.path], check=True)
+                _strip(tree / it.path)
         for name in MODULES:
             module = tree / "usr/lib/lighttpd" / name
             shutil.copy(self.objects / "modules" / name, module)
-            subprocess.run([f"{CROSS}strip", module], check=True)
+            _strip(module)
 
     def _link(self, it: Linked, objects: Sequence[Path], tree: Path, order: Path | None) -> None:
         choose, ordering = LINKERS[self.linker]
@@ -51,6 +53,10 @@ class Links:
         if run.returncode:
             raise DemoError(f"cannot link {it.path}: {run.stderr.strip()[-400:]}")
         print(f"linked {it.path}{f' by {order.name}' if order else ''}", flush=True)
+
+
+def _strip(program: Path) -> None:
+    output_of([f"{CROSS}strip", program], f"cannot strip {program.name}")
 
 
 def aligned(objects: Path, into: Path, tinyprof: str) -> Path:

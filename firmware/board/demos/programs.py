@@ -21,7 +21,7 @@ from pathlib import Path
 from demos.sources import fetch_sources
 from qemu_board.cache import appearing, cache_root, key_of, locked
 from qemu_board.errors import BoardError
-from qemu_board.packages import download, need, version_of
+from qemu_board.packages import download, need, unpack_package, version_of
 
 CROSS = "arm-linux-gnueabihf-"
 CC = f"{CROSS}gcc"
@@ -138,7 +138,7 @@ def _lighttpd(source: Path, into: Path) -> None:
     with locked("packages"):
         packages = download((*HEADERS, "libpcre2-8-0"), "armhf", state, source / "debs")
     for package in packages:
-        subprocess.run(["dpkg-deb", "-x", package, root], check=True)
+        unpack_package(package, root)
     without = [f"--without-{name}" for name in ("zlib", "bzip2", "attr", "nettle", "xxhash")]
     pcre = [
         f"PCRE2_CFLAGS=-I{root}/usr/include",

@@ -16,8 +16,16 @@ from qemu_board.packages import need, version_of
 
 AGENT = FIRMWARE.parent / "agent"
 ABI = LINUX / "overlay/include/uapi/linux/cramfs_tinyprof.h"
-FLAT = (AGENT / "flat.ld", AGENT / "armv7m/arch.h", FIRMWARE / "board/qemu_board/flat.py")
-"""What a program without an MMU is made with beside the sources."""
+STRIP = AGENT / "drop-sections"
+"""The script that takes sections out of a program with an MMU."""
+
+FLAT = (
+    AGENT / "flat.ld",
+    AGENT / "armv7m/arch.h",
+    FIRMWARE / "board/flat",
+    FIRMWARE / "board/qemu_board/flat.py",
+)
+"""Files that a program without an MMU is made with, beside the sources."""
 
 
 def agent(version: str, machine: Architecture = ARMHF) -> Path:
@@ -26,15 +34,19 @@ def agent(version: str, machine: Architecture = ARMHF) -> Path:
     It is built for 32-bit ARM, or for a machine without an MMU.
     """
     need(*ARMHF.tools, "make")
-    sources = [path for path in AGENT.iterdir() if path.suffix in (".c", ".h")]
-    sources += [AGENT / "Makefile", *(() if machine.mmu else FLAT)]
-    sources.sort()
+    sources = ingredients(machine)
     words = [version, str(version_of(ARMHF.compiler)), *(source.name for source in sources)]
     folder = cache_root() / "agent" / key_of(words, [*sources, ABI])
     with locked("agent"):
         if not folder.exists():
             _build(version, folder, machine)
     return folder / ("tinyprof-agent" if machine.mmu else "tinyprof-agent-nommu")
+
+
+def ingredients(machine: Architecture) -> list[Path]:
+    """The files of this repository that the program is made with, beside the kernel's header."""
+    sources = [path for path in AGENT.iterdir() if path.suffix in (".c", ".h")]
+    return sorted([*sources, AGENT / "Makefile", *((STRIP,) if machine.mmu else FLAT)])
 
 
 def _build(version: str, folder: Path, machine: Architecture) -> None:

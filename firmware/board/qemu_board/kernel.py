@@ -31,6 +31,7 @@ from qemu_board.kernel_source import (
     unpack,
 )
 from qemu_board.packages import need, version_of
+from qemu_board.tool import output_of
 
 FIRMWARE = Path(__file__).resolve().parents[2]
 LINUX = FIRMWARE / "linux"
@@ -152,10 +153,11 @@ def patches_for(source: Archive) -> list[Path]:
 
 def mended_from(series: Path) -> dict[str, tuple[int, ...]]:
     """The patches of a series that a later release of its kernel needs no more, and from which
-    release on. They stand in the file MENDED, a line "PATCH RELEASE" for each."""
+    release on. They stand in the file MENDED, a line "PATCH RELEASE" for each. Empty lines and
+    those that begin with # are passed over."""
     path = series / MENDED
     lines = path.read_text().splitlines() if path.exists() else []
-    pairs = [line.split() for line in lines if not line.startswith("#")]
+    pairs = [line.split() for line in lines if line.strip() and not line.startswith("#")]
     return {patch: tuple(int(word) for word in release.split(".")) for patch, release in pairs}
 
 
@@ -323,7 +325,8 @@ def _device_tree(tree: _Tree, ours: Path, output: Path) -> None:
         "-x",
         "assembler-with-cpp",
     ]
-    text = subprocess.run([*preprocess, ours], capture_output=True, check=True).stdout
+    fault = f"the device tree {ours.name} does not compile"
+    text = output_of([*preprocess, ours], fault)
     dtc = [
         str(tree.objects / "scripts/dtc/dtc"),
         "-q",
@@ -335,7 +338,7 @@ def _device_tree(tree: _Tree, ours: Path, output: Path) -> None:
         str(output),
         "-",
     ]
-    subprocess.run(dtc, input=text, check=True)
+    output_of(dtc, fault, given=text)
 
 
 def _reset(machine: Architecture, reset: Reset, output: Path) -> None:
@@ -344,9 +347,7 @@ def _reset(machine: Architecture, reset: Reset, output: Path) -> None:
     link = ("-nostdlib", "-static", "-no-pie", "-Wl,-Ttext=0,--build-id=none")
     command = [f"{machine.cross}gcc", *reset.words, *link, *(f"-D{it}" for it in places)]
     command += ["-o", str(output), str(_reset_source(reset))]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if run.returncode:
-        raise BoardError(f"the first instructions do not compile:\n{run.stderr.strip()}")
+    output_of(command, "the first instructions do not compile")
 
 
 def _progress(line: str) -> None:

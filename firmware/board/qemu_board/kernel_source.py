@@ -8,15 +8,14 @@ suite that has it, into the cache, with apt lists of its own. It stays the same 
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from qemu_board.cache import appearing, cache_root, key_of, locked
-from qemu_board.errors import BoardError
-from qemu_board.packages import Suite, download, need, version_of
+from qemu_board.packages import Suite, download, need, unpack_package, version_of
+from qemu_board.tool import output_of
 
 SUITES = {
     "5.10": Suite("bullseye-security"),
@@ -90,14 +89,11 @@ def _fetch(version: str) -> None:
     state = cache_root() / "apt" / suite.name
     with tempfile.TemporaryDirectory(dir=cache_root(), prefix=f".{name}.") as folder:
         (deb,) = download([name], "amd64", state, Path(folder), suite)
-        found = _output("dpkg-deb", "-f", str(deb), "Version")
-        _output("dpkg-deb", "-x", str(deb), folder)
+        fault = f"cannot read the package {deb.name}"
+        found = output_of(["dpkg-deb", "-f", deb, "Version"], fault).strip()
+        unpack_package(deb, Path(folder))
         with appearing(_cache() / f"{version}_{found}") as filling:
             (Path(folder) / "usr/src" / f"{name}.tar.xz").rename(filling / f"{name}.tar.xz")
-
-
-def _output(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def source_tree(version: str) -> Path:
@@ -120,11 +116,7 @@ def unpack(package: Archive, into: Path, *members: str) -> None:
     # make must see a file that came back as newer than its object.
     command = ["tar", "-x", "--touch", "--strip-components=1", "-C", str(into)]
     command += ["-f", str(package.tarball), *wanted]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if run.returncode:
-        raise BoardError(
-            f"cannot unpack {package.tarball}: {run.stderr.strip()}", "reinstall its package"
-        )
+    output_of(command, f"cannot unpack {package.tarball}", "reinstall its package")
 
 
 def _say(line: str) -> None:

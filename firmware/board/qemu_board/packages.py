@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qemu_board.errors import BoardError
+from qemu_board.tool import output_of
 
 PAUSES = (2, 10, 30)
 """Seconds between tries: mirrors are sometimes caught in the middle of an update."""
@@ -105,6 +106,15 @@ def download(
     raise BoardError(
         f"cannot download {architecture} packages: {update or said}",
         "check the network, try again",
+    )
+
+
+def unpack_package(package: Path, into: Path) -> None:
+    """The files of a package, unpacked into a folder. Raises BoardError with dpkg's own words."""
+    output_of(
+        ["dpkg-deb", "-x", package, into],
+        f"cannot unpack the package {package.name}",
+        "free room on the disk, or fetch it again",
     )
 
 

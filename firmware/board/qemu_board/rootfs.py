@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from qemu_board.agent import agent
 from qemu_board.cache import appearing, cache_root, key_of, locked
 from qemu_board.errors import BoardError
 from qemu_board.kernel import FIRMWARE
-from qemu_board.packages import download, need
+from qemu_board.packages import download, need, unpack_package
 
 ARCHITECTURE = "armhf"
 HERE = FIRMWARE / "board"
@@ -93,7 +92,7 @@ def rootfs(into: Path, recipe: Recipe = RECIPES["reference"]) -> None:
     into.parent.mkdir(parents=True, exist_ok=True)
     with appearing(into) as filling:
         for package in packages:
-            subprocess.run(["dpkg-deb", "-x", package, filling], check=True)
+            unpack_package(package, filling)
         _leave_out(filling)
         _link_applets(filling)
         for name in FOLDERS:

@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 
 from qemu_board import kernel_source
+from qemu_board.errors import BoardError
 from qemu_board.kernel import versions
 from qemu_board.kernel_source import SUITES, archive_at_hand
 
 APT = """#!/bin/sh
+if [ "$1" = indextargets ]; then
+	echo http://deb.debian.org/debian bookworm main
+	exit
+fi
 echo "$@" >> "$0.told"
 for last; do :; done
 case " $* " in *" download "*) : > "${last}_1.deb" ;; esac
@@ -55,6 +60,15 @@ def test_apt_is_shown_no_suite_but_the_versions_own(machine: Path) -> None:
         assert str(machine) in words["Dir::State::Lists"]
         sources = Path(words["Dir::Etc::SourceList"]).read_text()
         assert [line.split()[-2:] for line in sources.splitlines()] == [["forky", "main"]]
+
+
+@pytest.mark.parametrize("option", ["-f", "-x"])
+def test_a_package_that_is_cut_off_is_told(machine: Path, option: str) -> None:
+    broken = DEB.replace("case $1 in", f'case $1 in\n{option}) echo "cut off" >&2; exit 2 ;;')
+    (machine / "dpkg-deb").write_text(broken)
+    with pytest.raises(BoardError, match=r"linux-source-7\.2_1\.deb: cut off"):
+        kernel_source.archive("7.2")
+    assert archive_at_hand("7.2") is None
 
 
 def test_versions_stand_in_the_order_of_their_numbers() -> None:

@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from qemu_board.errors import BoardError
-from qemu_board.kernel import LINUX, check_hunks, patches_for
+from qemu_board.kernel import LINUX, check_hunks, mended_from, patches_for
 from qemu_board.kernel_source import Archive
 
 MENDED = "0004-mm-refuse-a-remote-copy-of-a-pfn-mapping.patch"
+
+RECIPE = LINUX.parent / "meta-tinyprof/recipes-kernel/linux/linux-tinyprof.inc"
 
 GOOD = """Subject: words
 - a list in the words
@@ -61,6 +65,35 @@ def test_a_patch_that_a_release_has_itself_is_left_out(
     assert source.release == release
     names = {patch.name for patch in (LINUX / "series/6.12").glob("*.patch")}
     assert names - {patch.name for patch in patches_for(source)} == left_out
+
+
+class Variables(dict[str, str]):
+    """The variables of a recipe."""
+
+    def getVar(self, name: str) -> str | None:
+        return self.get(name)
+
+
+def series_of_recipe(variables: Variables) -> str:
+    """The patches that the recipe of the Yocto layer names."""
+    text = RECIPE.read_text()
+    begin = text.index("def tinyprof_series")
+    names: dict[str, Any] = {"os": os}
+    exec(text[begin : text.index("\n\n", begin)], names)
+    return str(names["tinyprof_series"](variables))
+
+
+def test_empty_lines_among_the_mended_patches_are_passed_over(tmp_path: Path) -> None:
+    series = tmp_path / "firmware/linux/series/6.12"
+    series.mkdir(parents=True)
+    (series / "mended").write_text(f"\n# words\n\n{MENDED} 6.12.118\n  \n")
+    for name in (MENDED, "0005-other.patch"):
+        (series / name).touch()
+    assert mended_from(series) == {MENDED: (6, 12, 118)}
+    recipe = Variables(
+        TINYPROF_KERNEL_PART="1", TINYPROF_SOURCE=str(tmp_path), LINUX_VERSION="6.12.118"
+    )
+    assert series_of_recipe(recipe) == "file://series/6.12/0005-other.patch"
 
 
 @pytest.mark.parametrize(
