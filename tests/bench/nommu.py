@@ -29,8 +29,8 @@ STOCK = (*ARCH, "--stock")
 RECORDED = "init=/sbin/tinyprof-agent TINYPROF_TTY=/dev/ttyMPS1"
 BUDGETS = ("16K", "48K", "64K")
 MOST_KIB, ENOUGH_KIB, STEP_KIB = 4096, 2304, 32
-"""KiB of memory of a boot, of one that is always done, and of the steps in which the smallest memory
-is sought."""
+"""KiB of memory of a boot, of one that is always done, and of the steps in which the smallest
+memory is sought."""
 
 TIMEOUT = "60"
 """Seconds after which a boot counts as not done. One that is done takes two."""
@@ -67,8 +67,8 @@ def boot(image: Path, kib: int) -> str:
 
 
 def smallest_memory(image: Path) -> int:
-    """The KiB down to which the workload is done. With less it may be done again, by chance: a copy
-    needs memory in one piece."""
+    """The KiB down to which the workload is done. With less it may be done again, by chance: a
+    copy needs memory in one piece."""
     kib = ENOUGH_KIB
     while DONE in boot(image, kib):
         kib -= STEP_KIB
