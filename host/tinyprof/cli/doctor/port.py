@@ -28,6 +28,9 @@ POLL_SECONDS = 0.1
 ASK_SECONDS = 1.0
 """Seconds between two requests for a hello."""
 
+MEMORY_MAJOR = 1
+"""Major number of /dev/null, /dev/zero, /dev/random and their like."""
+
 MTD_MAJOR = 90
 """Major number of /dev/mtd0 and the like. They hold images, and are no ports."""
 
@@ -74,6 +77,10 @@ def port_checks(
     if port.startswith("sim:"):
         yield Check(port, "port", State.OK, "a recorded target, which needs no port")
         return
+    if _is_memory(port):
+        hint = "name the target's line, such as /dev/ttyACM0"
+        yield Check(port, "port", State.BROKEN, "no port, but a device of memory", (hint,))
+        return
     if _is_path(port):
         yield from _access(port)
         yield from _use(port)
@@ -97,6 +104,15 @@ def port_checks(
 
 def _is_path(port: str) -> bool:
     return "://" not in port and not port.startswith("unix:")
+
+
+def _is_memory(port: str) -> bool:
+    """Whether a path is /dev/null or its like, which every second program has open."""
+    try:
+        status = os.stat(port)  # noqa: PTH116 - a path of any bytes
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISCHR(status.st_mode) and os.major(status.st_rdev) == MEMORY_MAJOR
 
 
 def _access(port: str) -> Iterator[Check]:

@@ -143,6 +143,12 @@ def test_a_missing_port_is_broken(doctor: Doctor) -> None:
     assert "no such port" in answer.text("open")
 
 
+def test_a_device_of_memory_is_no_port(doctor: Doctor) -> None:
+    answer = doctor("/dev/null")
+    assert answer.code == 1
+    assert "no port, but a device of memory" in answer.text("port")
+
+
 def test_a_wrong_rate_names_rates_to_try(doctor: Doctor, say: Say) -> None:
     print(f"seed {SEED}")
     rng = random.Random(SEED)
