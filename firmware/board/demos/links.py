@@ -6,7 +6,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,8 +73,3 @@ def aligned(objects: Path, into: Path, tinyprof: str) -> Path:
         if run.returncode not in (0, 3):
             raise DemoError(f"tinyprof align ended with exit code {run.returncode}")
     return into
-
-
-def names_of(tree: Path) -> Mapping[str, int]:
-    """Bytes of each program in a root filesystem, by path."""
-    return {it.path: (tree / it.path).stat().st_size for it in LINKED}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from qemu_board.errors import BoardError
-from qemu_board.kernel import LINUX, check_hunks, mended_from, patches_for
+from qemu_board.kernel import LINUX, check_hunks, mended_from, patches_for, versions
 from qemu_board.kernel_source import Archive
 
 MENDED = "0004-mm-refuse-a-remote-copy-of-a-pfn-mapping.patch"
@@ -37,6 +37,20 @@ def test_our_patches_are_whole() -> None:
     assert patches
     for patch in patches:
         check_hunks(patch)
+
+
+NAMING = (
+    "buildroot/linux/Config.ext.in",
+    "buildroot/package/tinyprof-agent/Config.in",
+    "meta-tinyprof/recipes-kernel/linux/linux-tinyprof.inc",
+)
+"""Files of build systems that name the versions."""
+
+
+@pytest.mark.parametrize("name", NAMING)
+def test_a_build_system_names_every_version(name: str) -> None:
+    text = (LINUX.parent / name).read_text()
+    assert all(version in text for version in versions())
 
 
 TRIED_ON = {"0008-coredump-dump-frames-without-struct-page.patch": {"6.1", "6.12"}}

@@ -19,7 +19,6 @@ from typing import IO
 import click
 
 from tinyprof import __version__
-from tinyprof.capture.counters import CounterTarget, SampleTally, samples_in
 from tinyprof.capture.format import Ending, Meta
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.cli import Exit
@@ -28,6 +27,7 @@ from tinyprof.cramfs.reading.directory import Entry
 from tinyprof.cramfs.reading.reader import Image, open_image
 from tinyprof.disk import refuse_inputs
 from tinyprof.errors import TinyprofError, about
+from tinyprof.rootfs.counters import CounterTarget, SampleTally, samples_in
 from tinyprof.rootfs.elf_names import read_names
 from tinyprof.rootfs.indexing import index_image
 from tinyprof.tables.columns import percent

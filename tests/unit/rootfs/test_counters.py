@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tinyprof.capture.counters import CounterError, CounterTarget, Sample, samples_in
 from tinyprof.cramfs.reading.reader import Image, read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 from tinyprof.pages import Kind
+from tinyprof.rootfs.counters import CounterError, CounterTarget, Sample, samples_in
 from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import EpochEnd, Hello, Pages
 
