@@ -95,7 +95,7 @@ def exit_codes() -> str:
 
 def page(name: str) -> str:
     """The page of a command; an empty name: that of the program."""
-    top = click.Context(cli, info_name="tinyprof")
+    top = click.Context(cli, info_name="tinyprof", **cli.context_settings)
     title = f"tinyprof-{name}" if name else "tinyprof"
     short = COMMANDS[name] if name else "find the pages of a CramFS root filesystem that are used"
     lines = [

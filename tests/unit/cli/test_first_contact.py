@@ -33,13 +33,13 @@ def line_of(messages: Sequence[Message]) -> bytes:
 
 
 def groups() -> list[tuple[str, ...]]:
-    context = click.Context(cli)
+    context = click.Context(cli, **cli.context_settings)
     found = [(name, cli.get_command(context, name)) for name in COMMANDS]
     return [(), *((name,) for name, command in found if isinstance(command, click.Group))]
 
 
 def every_command() -> list[tuple[str, ...]]:
-    context = click.Context(cli)
+    context = click.Context(cli, **cli.context_settings)
     found: list[tuple[str, ...]] = [()]
     for name in COMMANDS:
         command = cli.get_command(context, name)

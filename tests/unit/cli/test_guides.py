@@ -46,7 +46,7 @@ def test_the_guides_have_commands() -> None:
 
 @pytest.mark.parametrize("words", CASES)
 def test_a_command_of_a_guide_exists_with_its_options(words: list[str]) -> None:
-    context = click.Context(cli, info_name="tinyprof")
+    context = click.Context(cli, info_name="tinyprof", **cli.context_settings)
     command: click.Command = cli
     while isinstance(command, click.Group):
         name = words.pop(0)
