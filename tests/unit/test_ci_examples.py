@@ -50,7 +50,7 @@ def test_the_program_takes_each_command_of_an_example(path: Path) -> None:
     assert commands or path.name == "comment.yml"
     for words in commands:
         command: click.Command = cli
-        context = click.Context(cli)
+        context = click.Context(cli, **cli.context_settings)
         while isinstance(command, click.Group):
             name, *words = words  # noqa: PLW2901
             found = command.get_command(context, name)

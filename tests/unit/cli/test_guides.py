@@ -53,7 +53,7 @@ def test_a_command_of_a_guide_exists_with_its_options(words: list[str]) -> None:
         found = command.get_command(context, name)
         assert found, name
         command = found
-    command.make_context(command.name, words, resilient_parsing=True)
+    command.make_context(command.name, words, parent=context, resilient_parsing=True)
     known = {name for it in command.params for name in (*it.opts, *it.secondary_opts)}
     used = {word.partition("=")[0] for word in words if re.match("--?[a-z]", word)}
     assert used <= known

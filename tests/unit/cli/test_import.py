@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tinyprof.cli import cli
 from tinyprof.cli.commands import importing
 from tinyprof.cramfs.format import ImageError
 from tinyprof.cramfs.reading.reader import Image, open_image
@@ -160,9 +161,9 @@ def test_functions_that_cannot_be_told_leave_no_capture(
     (address,) = addresses_of(open_image(flashed), program, "main")
     (tmp_path / "pcs").write_text(f"{address:x}\n")
     before = sorted(tmp_path.iterdir())
-    words = ["pcs", tmp_path / "pcs", "--image", flashed, "--base", hex(BASE)]
+    words = ["import", "pcs", tmp_path / "pcs", "--image", flashed, "--base", hex(BASE)]
     words += ["--functions", tmp_path / "csv", "-o", tmp_path / "out"]
-    run = CliRunner().invoke(importing.command, list(map(str, words)))
+    run = CliRunner().invoke(cli, list(map(str, words)))
     assert isinstance(run.exception, ImageError)
     assert sorted(tmp_path.iterdir()) == before
 
@@ -174,11 +175,11 @@ def test_a_capture_is_never_in_memory_as_a_whole(
     (address,) = addresses_of(open_image(flashed), program, "main")
     (tmp_path / "pcs").write_text(f"{address:x}\n" * 20_000)
     before = {it.name for it in tmp_path.iterdir()}
-    words = ["pcs", tmp_path / "pcs", "--image", flashed, "--base", hex(BASE)]
+    words = ["import", "pcs", tmp_path / "pcs", "--image", flashed, "--base", hex(BASE)]
     words += ["--epoch", "1", "-o", tmp_path / "out"]
     monkeypatch.setattr(importing, "PIECE", 1 << 14)
     tracemalloc.start()
-    run = CliRunner().invoke(importing.command, list(map(str, words)), standalone_mode=False)
+    run = CliRunner().invoke(cli, list(map(str, words)), standalone_mode=False)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert run.exception is None
