@@ -15,7 +15,7 @@ from qemu_board.kernel_source import SUITES, archive_at_hand
 
 APT = """#!/bin/sh
 if [ "$1" = indextargets ]; then
-	echo http://deb.debian.org/debian bookworm main
+	echo http://mirror.invalid/debian bookworm main
 	exit
 fi
 echo "$@" >> "$0.told"
