@@ -5,7 +5,7 @@ JSON fields out."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import astuple
+from dataclasses import asdict
 from typing import Any
 
 from tinyprof.pages import page_ranges
@@ -16,11 +16,7 @@ from tinyprof.tables.columns import ROWS_SHOWN, more, pages_kib, percent, table,
 
 def mapping_rows(profile: Profile) -> list[dict[str, Any]]:
     """The field `mappings` of `tinyprof report --json`."""
-    names = MappingUse.__slots__
-    return [
-        {"path": file.path, **dict(zip(names, astuple(it), strict=True))}
-        for file, it in _held(profile)
-    ]
+    return [{"path": file.path, **asdict(it)} for file, it in _held(profile)]
 
 
 def mapping_lines(profile: Profile, *, verbose: bool = False) -> Iterator[str]:

@@ -76,18 +76,18 @@ def command(
             refuse_inside(html, rootfs)
     found = open_profile(profile, image, rootfs)
     summary = summarize(found, thresholds_of(hot))
+    contents = contents_of(image, rootfs)
     if html:
-        contents = contents_of(image, rootfs)
         programs = Programs(contents.names, contents.head) if contents else None
         stored, origin = stored_sizes_of(profile, image), origin_of(profile, image)
         page = html_report(found, stored, thresholds_of(hot), programs, origin)
         write_result(html, page.encode())
-    denser = bounds(found, _symbols_of(contents_of(image, rootfs)))
+        if not as_json:
+            return
+    denser = bounds(found, _symbols_of(contents))
     if as_json:
         more = {"orders": bound_rows(denser), "mappings": mapping_rows(found)}
         click.echo(json.dumps({**summary_fields(summary), **more}))
-        return
-    if html:
         return
     for line in summary_lines(summary, verbose=verbose):
         click.echo(shown(line))
