@@ -156,11 +156,12 @@ class CounterTarget:
     def _page_id(self, sample: Sample) -> int | None:
         """The page id of a sample's page. None: no page in place is there."""
         offset = sample.address - self._base
-        found = self._places.at(offset) if 0 <= offset < self._image.superblock.size else None
+        if not 0 <= offset < self._image.superblock.size:
+            self.tally.outside += sample.count
+            return None
+        found = self._places.at(offset)
         if found is None:
-            inside = 0 <= offset < self._image.superblock.size
-            self.tally.elsewhere += sample.count if inside else 0
-            self.tally.outside += 0 if inside else sample.count
+            self.tally.elsewhere += sample.count
             return None
         entry, at = found
         self.tally.first_seen.setdefault(found, self.tally.samples)

@@ -27,6 +27,7 @@ from tinyprof.cramfs.reading.directory import Entry
 from tinyprof.cramfs.reading.reader import Image, open_image
 from tinyprof.disk import refuse_inputs
 from tinyprof.errors import TinyprofError, about
+from tinyprof.pages import PAGE_SIZE
 from tinyprof.rootfs.counters import CounterTarget, SampleTally, samples_in
 from tinyprof.rootfs.elf_names import read_names
 from tinyprof.rootfs.indexing import index_image
@@ -194,7 +195,7 @@ def _check(tally: SampleTally, path: Path, base: int) -> None:
 
 
 def _lines(tally: SampleTally) -> Iterable[str]:
-    pages = len({(entry.ino, at >> 12) for entry, at in tally.bytes_seen})
+    pages = len({(entry.ino, at // PAGE_SIZE) for entry, at in tally.bytes_seen})
     files = len({entry.ino for entry, _ in tally.bytes_seen})
     yield (
         f"tinyprof: {counted(tally.samples, 'sample')}: {percent(tally.in_place, tally.samples)} "

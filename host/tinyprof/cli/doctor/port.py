@@ -52,9 +52,8 @@ def is_port(word: str) -> bool:
     """Whether a word names a port: a character device, a socket, a named pipe or a URL."""
     if "://" in word or word.startswith(URL_WORDS):
         return True
-    try:
-        status = os.stat(word)  # noqa: PTH116 - a path of any bytes
-    except (OSError, ValueError):
+    status = _status(word)
+    if status is None:
         return word.startswith("/dev/")
     mode = status.st_mode
     if stat.S_ISCHR(mode) and os.major(status.st_rdev) == MTD_MAJOR:
@@ -106,19 +105,25 @@ def _is_path(port: str) -> bool:
     return "://" not in port and not port.startswith("unix:")
 
 
+def _status(path: str) -> os.stat_result | None:
+    """What a path names; None where it names nothing."""
+    try:
+        return os.stat(path)  # noqa: PTH116 - a path of any bytes
+    except (OSError, ValueError):
+        return None
+
+
 def _is_memory(port: str) -> bool:
     """Whether a path is /dev/null or its like, which every second program has open."""
-    try:
-        status = os.stat(port)  # noqa: PTH116 - a path of any bytes
-    except (OSError, ValueError):
+    status = _status(port)
+    if status is None:
         return False
     return stat.S_ISCHR(status.st_mode) and os.major(status.st_rdev) == MEMORY_MAJOR
 
 
 def _access(port: str) -> Iterator[Check]:
-    try:
-        status = os.stat(port)  # noqa: PTH116 - a path of any bytes
-    except (OSError, ValueError):
+    status = _status(port)
+    if status is None:
         return
     owner, group = _user(status.st_uid), _group(status.st_gid)
     text = f"{stat.filemode(status.st_mode)} {owner} {group}"
