@@ -11,26 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qemu_board.errors import BoardError
-from qemu_board.packages import listed_suites, need
+from qemu_board.packages import apt_in, listed_suites, need, only_from
 
 
 def fetch_sources(names: Sequence[str], folder: Path) -> dict[str, Path]:
     """Fetch and unpack source packages; the folder of each by its name. Raises BoardError."""
     need("apt", "dpkg-dev")
-    for part in ("lists/partial", "archives/partial"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
-    listed = folder / "sources.list"
-    listed.write_text("".join(f"deb-src {line}\n" for line in listed_suites()))
-    apt = [
-        "apt-get",
-        "-q",
-        f"-oDir::Etc::SourceList={listed}",
-        "-oDir::Etc::SourceParts=-",
-        f"-oDir::State::Lists={folder / 'lists'}",
-        f"-oDir::Cache={folder}",
-        "-oAcquire::Retries=3",
-        "-oAPT::Sandbox::User=root",
-    ]
+    apt = [*apt_in(folder), *only_from(folder, (f"deb-src {it}" for it in listed_suites()))]
     _run([*apt, "update"], folder)
     found = {}
     for name in names:

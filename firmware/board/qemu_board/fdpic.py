@@ -8,13 +8,12 @@ Debian's compiler writes FDPIC objects for ARM, and Debian's own linker does not
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 from qemu_board.cache import appearing, cache_root, key_of, locked
-from qemu_board.errors import BoardError
-from qemu_board.packages import download, need
+from qemu_board.packages import download, need, unpack_package
+from qemu_board.tool import output_of
 
 PACKAGE = "binutils-source"
 TARGET = "arm-uclinuxfdpiceabi"
@@ -44,7 +43,7 @@ def _build(folder: Path) -> None:
     with appearing(folder) as filling:
         state = cache_root() / "apt" / architecture
         (package,) = download([PACKAGE], architecture, state, filling)
-        _run(["dpkg-deb", "-x", str(package), "package"], filling)
+        unpack_package(package, filling / "package")
         (archive,) = (filling / "package/usr/src/binutils").glob("binutils-*.tar.*")
         objects = filling / "objects"
         for name in ("source", "objects"):
@@ -60,8 +59,5 @@ def _build(folder: Path) -> None:
 
 
 def _run(command: list[str], folder: Path) -> str:
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if run.returncode:
-        last = "\n".join(run.stderr.splitlines()[-3:])
-        raise BoardError(f"{command[0]} failed while a linker for FDPIC was built: {last}")
-    return run.stdout
+    fault = f"{command[0]} failed while a linker for FDPIC was built"
+    return output_of(command, fault, folder=folder)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,11 @@ class Suite:
     own suites are: `name` says whether with those for security."""
 
     name: str
+
+    @property
+    def line(self) -> str:
+        """Its line in a list of sources."""
+        return f"deb [signed-by={KEYRING}] {self.url} {self.name} main"
 
     @property
     def url(self) -> str:
@@ -75,6 +80,21 @@ def need(*packages: str) -> None:
         )
 
 
+def apt_in(state: Path) -> list[str]:
+    """The begin of an apt command with lists and archives of its own, in this folder."""
+    for part in ("lists", "archives"):
+        (state / part / "partial").mkdir(parents=True, exist_ok=True)
+    own = [f"-oDir::State::Lists={state / 'lists'}", f"-oDir::Cache={state}"]
+    return ["apt-get", "-q", *own, "-oAcquire::Retries=3", "-oAPT::Sandbox::User=root"]
+
+
+def only_from(state: Path, lines: Iterable[str]) -> list[str]:
+    """Words for apt that show it the suites of these lines, and none of the machine's own."""
+    sources = state / "sources.list"
+    sources.write_text("".join(f"{line}\n" for line in lines))
+    return [f"-oDir::Etc::SourceList={sources}", "-oDir::Etc::SourceParts=/dev/null"]
+
+
 def download(
     packages: Sequence[str], architecture: str, state: Path, into: Path, suite: Suite | None = None
 ) -> list[Path]:
@@ -83,18 +103,12 @@ def download(
 
     Returns their files in the order of their names. Raises BoardError with apt's own words.
     """
-    for folder in (state / "lists" / "partial", state / "archives" / "partial", into):
-        folder.mkdir(parents=True, exist_ok=True)
+    into.mkdir(parents=True, exist_ok=True)
     apt = [
-        "apt-get",
-        "-q",
+        *apt_in(state),
         f"-oAPT::Architecture={architecture}",
         f"-oAPT::Architectures={architecture}",
-        f"-oDir::State::Lists={state / 'lists'}",
-        f"-oDir::Cache={state}",
-        "-oAcquire::Retries=3",
-        "-oAPT::Sandbox::User=root",
-        *(_only(suite, state) if suite else ()),
+        *(only_from(state, [suite.line]) if suite else ()),
     ]
     for pause in (*PAUSES, 0):
         # If one of several lists cannot be had, the others may still hold all packages.
@@ -116,13 +130,6 @@ def unpack_package(package: Path, into: Path) -> None:
         f"cannot unpack the package {package.name}",
         "free room on the disk, or fetch it again",
     )
-
-
-def _only(suite: Suite, state: Path) -> list[str]:
-    """Words for apt that show it one suite, and none of the machine's own."""
-    sources = state / "sources.list"
-    sources.write_text(f"deb [signed-by={KEYRING}] {suite.url} {suite.name} main\n")
-    return [f"-oDir::Etc::SourceList={sources}", "-oDir::Etc::SourceParts=/dev/null"]
 
 
 def _run(command: list[str], folder: Path) -> str:

@@ -15,13 +15,18 @@ LAST_LINES = 3
 
 
 def output_of(
-    command: Sequence[str | Path], fault: str, hint: str = "", given: str | None = None
+    command: Sequence[str | Path],
+    fault: str,
+    hint: str = "",
+    given: str | None = None,
+    folder: Path | None = None,
 ) -> str:
-    """Run a program with `given` as its input; what it prints. Raises BoardError, with `fault` and
-    the program's last words, where it fails or is not there."""
+    """Run a program with `given` as its input, in `folder`; what it prints. Raises BoardError,
+    with `fault` and the program's last words, where it fails or is not there."""
     try:
         run = subprocess.run(
             command,
+            cwd=folder,
             input=given,
             capture_output=True,
             text=True,
