@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from tinyprof.capture.index import StoredSizes
-from tinyprof.pages import PAGE_SIZE
+from tinyprof.pages import PAGE_SIZE, page_ranges
 from tinyprof.plan.value import Candidate
 from tinyprof.plan.what_if import candidates_of
 from tinyprof.profile.model import FileUse, PageUse, Profile
@@ -119,7 +119,8 @@ def _names_of(use: FileUse) -> Names:
 
 
 def page_text(row: FileRow, page: int) -> str:
-    """One page in words: its place, its class, the epochs that saw it, and its kinds."""
+    """One page in words: its place, its class, the epochs that saw it, its kinds, and its mapping
+    where the source saw whole mappings."""
     use = row.use.pages.get(page)
     where = f"page {page}, offset {page * PAGE_SIZE:#x}"
     if use is None:
@@ -129,7 +130,21 @@ def page_text(row: FileRow, page: int) -> str:
     return (
         f"{where}: {row.classes[page].value}, in {seen.epochs} of "
         f"{counted(row.epochs, 'epoch')} ({seen.first} to {seen.last}), {names}"
+        + _mapping_text(row.use, page)
         + (f"; {', '.join(map(_cut, symbols))}" if symbols else "")
+    )
+
+
+def _mapping_text(file: FileUse, page: int) -> str:
+    """The mapping of a page that was held the most, and its processes."""
+    around = [it for it in file.mappings if it.page <= page < it.page + it.pages]
+    if not around:
+        return ""
+    most = max(around, key=attrgetter("held"))
+    pages = page_ranges(range(most.page, most.page + most.pages))
+    return (
+        f"; mapping of pages {pages}: {most.held / most.epochs:.1f} processes on average, "
+        f"at most {most.most:,}"
     )
 
 
