@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
+from support.commands import PYTHON
 from tinyprof.capture.compression import (
     BEGINS,
     GOES_ON,
@@ -29,7 +30,7 @@ from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import PACKED_PLACES_BYTES, CaptureWriter
 
 SEED = 20261124
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+RUN = [*PYTHON]
 WITHOUT_ZSTD = [
     sys.executable,
     "-c",

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from support.commands import tinyprof_text
 from support.elf_cases import Shape, link
 from support.stock_target import LONG, SOURCE, StockTarget
 from tinyprof.capture.reader import CaptureReader
@@ -19,7 +19,6 @@ from tinyprof.pages import Fsid, Kind
 from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import Status, Volume
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 EXEC = Kind.EXEC
 
 
@@ -27,7 +26,7 @@ Words = list[str | Path]
 
 
 def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*RUN, *map(str, words)], capture_output=True, text=True, check=False)
+    return tinyprof_text(*words)
 
 
 def flowing(text: str) -> str:

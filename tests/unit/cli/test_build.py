@@ -7,17 +7,17 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from support.commands import PYTHON, tinyprof_text
 from support.elf_cases import Shape, for_riscv, link
 from tinyprof.cramfs.format import SuperFlag
 from tinyprof.cramfs.programs import mapped_parts
 from tinyprof.cramfs.reading.reader import Image, read_image
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "build"]
+RUN = [*PYTHON, "build"]
 LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); "
 
 
@@ -31,7 +31,10 @@ def top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def build(*words: str | Path, run: list[str] = RUN) -> subprocess.CompletedProcess[str]:
+def build(*words: str | Path, run: list[str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Build by the program as it is, or as `run` starts it."""
+    if run is None:
+        return tinyprof_text("build", *words)
     return subprocess.run([*run, *map(str, words)], capture_output=True, text=True, check=False)
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from support.commands import PYTHON, tinyprof_bytes, tinyprof_text
 from tinyprof.cramfs.reading.reader import read_image
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "build"]
+RUN = [*PYTHON, "build"]
 
 
 @pytest.fixture
@@ -27,9 +28,9 @@ def top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def build(top: Path, *words: str | Path, **streams: object) -> subprocess.CompletedProcess[str]:
-    command = [*RUN, *map(str, words), str(top / "root"), str(top / "image")]
     if not streams:
-        streams = {"capture_output": True}
+        return tinyprof_text("build", *words, top / "root", top / "image")
+    command = [*RUN, *map(str, words), str(top / "root"), str(top / "image")]
     return subprocess.run(command, text=True, check=False, **streams)  # type: ignore[call-overload, no-any-return]
 
 
@@ -37,8 +38,7 @@ def build(top: Path, *words: str | Path, **streams: object) -> subprocess.Comple
 def test_an_image_in_its_own_tree_is_refused(top: Path, place: str) -> None:
     (top / "root/dir").mkdir()
     (top / "link").symlink_to("root/dir")
-    command: list[str | Path] = [*RUN, top / "root", top / place]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = tinyprof_text("build", top / "root", top / place)
     assert run.returncode == 1
     assert "name an output outside" in run.stderr
     assert len(run.stderr.splitlines()) == 1
@@ -70,7 +70,7 @@ def test_a_dash_is_standard_output(top: Path) -> None:
     assert run.stdout == (top / "image").read_bytes()
     assert b"standard output: " in run.stderr
     assert not Path("-").exists()
-    run = subprocess.run([*RUN, "--json", top / "root", "-"], capture_output=True, check=False)
+    run = tinyprof_bytes("build", "--json", top / "root", "-")
     assert run.returncode == 2
 
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from support.commands import tinyprof_text
 from support.elf_cases import Shape, link
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.heat.losses import NO_LOSSES
@@ -19,7 +19,6 @@ from tinyprof.profile.tprof import dump_profile
 from tinyprof.rootfs.indexing import page_hashes
 from tinyprof.segments.split import undo
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "build"]
 FSID = "0000000a/1/2/3"
 
 
@@ -37,8 +36,7 @@ def top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def build(top: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command: list[str | Path] = [*RUN, top / "root", top / "image", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return tinyprof_text("build", top / "root", top / "image", *words)
 
 
 def test_the_image_holds_split_files_and_the_folder_does_not(top: Path) -> None:
@@ -97,9 +95,9 @@ def test_the_processes_that_a_mapping_is_weighed_for_are_told(
     assert said in build(top, "--profile", str(profile), "--explain", *words).stdout
     told = json.loads(build(top, "--profile", str(profile), "--json", *words).stdout)
     assert [file["processes"] for file in told["split"]] == [weighed]
-    plan = [*RUN[:-1], "plan", str(top / "root"), "-p", str(profile), *words]
-    assert said in subprocess.run([*plan, "-v"], capture_output=True, text=True, check=True).stdout
-    planned = subprocess.run([*plan, "--json"], capture_output=True, text=True, check=True).stdout
+    plan = ["plan", str(top / "root"), "-p", str(profile), *words]
+    assert said in tinyprof_text(*plan, "-v").stdout
+    planned = tinyprof_text(*plan, "--json").stdout
     assert [file["processes"] for file in json.loads(planned)["files"]] == [weighed]
 
 

@@ -11,17 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from support.commands import PYTHON, tinyprof_bytes
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.cli.commands import capture as commands
 from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import HeldMapping, Mappings
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "capture"]
+RUN = [*PYTHON, "capture"]
 WHOLE = Path(__file__).parents[2] / "vectors/captures/v2.tpcap"
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([*RUN, *words], capture_output=True, check=False)
+    return tinyprof_bytes("capture", *words)
 
 
 @pytest.fixture

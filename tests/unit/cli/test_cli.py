@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from support.commands import PYTHON, tinyprof_text
 from tinyprof.cli import COMMANDS, MODULES
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+RUN = [*PYTHON]
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +23,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*RUN, *map(str, words)], capture_output=True, text=True, check=False)
+    return tinyprof_text(*words)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,19 +12,20 @@ from pathlib import Path
 import click
 import pytest
 
+from support.commands import PYTHON, tinyprof_text
 from tinyprof.cli import COMMANDS, cli
 from tinyprof.cli.commands.record import PORT_FORMS
 from tinyprof.record.sim import RECORDED
 from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import Hello, Message
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+RUN = [*PYTHON]
 README = Path(__file__).parents[3] / "README.md"
 TEXT, NOISE = b"login: \r\nwelcome\r\n", b"\xfe\x81" * 500
 
 
 def run(*words: str | Path, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*RUN, *words], capture_output=True, text=True, check=False, cwd=folder)
+    return tinyprof_text(*words, folder=folder)
 
 
 def line_of(messages: Sequence[Message]) -> bytes:

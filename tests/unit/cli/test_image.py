@@ -7,11 +7,11 @@ import json
 import random
 import struct
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from support.commands import tinyprof_text
 from support.cramfs_cases import Case, File
 from support.elf_cases import Shape, for_riscv, link
 from support.hostile_images import holes_under_many_names
@@ -19,11 +19,9 @@ from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.cramfs.tree import Tree
 from tinyprof.cramfs.writing.writer import WriteOptions, write_image
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "image"]
-
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*RUN, *map(str, words)], capture_output=True, text=True, check=False)
+    return tinyprof_text("image", *words)
 
 
 @pytest.fixture

@@ -7,22 +7,21 @@ import hashlib
 import json
 import random
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from support.commands import tinyprof_text
 from support.elf_cases import for_riscv
 from support.profile_cases import program_head
 from tinyprof.pages import PAGE_SIZE
 from tinyprof.profile.model import LOSSES
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 FSID = "0000000a/1/2/3"
 
 
 def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*RUN, *map(str, words)], capture_output=True, text=True, check=False)
+    return tinyprof_text(*words)
 
 
 @pytest.fixture(scope="module")

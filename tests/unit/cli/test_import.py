@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import threading
 import tracemalloc
 from pathlib import Path
@@ -16,13 +15,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from support.commands import tinyprof_bytes
 from tinyprof.cli import cli
 from tinyprof.cli.commands import importing
 from tinyprof.cramfs.format import ImageError
 from tinyprof.cramfs.reading.reader import Image, open_image
 from tinyprof.plan.ordering.program import read_program
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 BASE = 0x90000000
 TEXT = """
 int used(int x) { return x + 1; }
@@ -32,7 +31,7 @@ int main(void) { return used(-1); }
 
 
 def tinyprof(*words: str | Path, said: bytes = b"") -> subprocess.CompletedProcess[str]:
-    run = subprocess.run([*RUN, *map(str, words)], input=said, capture_output=True, check=False)
+    run = tinyprof_bytes(*words, given=said)
     return subprocess.CompletedProcess(
         run.args, run.returncode, run.stdout.decode(), run.stderr.decode()
     )

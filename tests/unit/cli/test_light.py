@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 import tinyprof as package
+from support.commands import PYTHON
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+RUN = [*PYTHON]
 LIGHT = """
 import sys
 MISSING = {"cobs", "deflate", "msgpack", "serial", "textual", "rich", "zopfli", "elftools",

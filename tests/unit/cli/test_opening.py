@@ -5,20 +5,18 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from support.commands import PYTHON, tinyprof_text
 from support.elf_cases import Shape, link
 from tinyprof.cli.opening import open_profile
 from tinyprof.errors import TinyprofError
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
-
 
 def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*RUN, *map(str, words)], capture_output=True, text=True, check=False)
+    return tinyprof_text(*words)
 
 
 def test_a_profile_and_the_captures_it_is_made_of_report_the_same(
@@ -170,10 +168,10 @@ def test_the_bytes_of_names_do_not_depend_on_the_locale(
     monkeypatch.setenv("PYTHONCOERCECLOCALE", "0")
     monkeypatch.setenv("PYTHONIOENCODING", encoding)
     for command in (["report", str(profile)], ["diff", str(profile), str(capture)]):
-        run = subprocess.run([*RUN, *command], capture_output=True, check=False)
+        run = subprocess.run([*PYTHON, *command], capture_output=True, check=False)
         assert (run.returncode, run.stderr) == (0, b"")
     command = ["export", str(profile), "--format", "axfs-csv"]
-    run = subprocess.run([*RUN, *command], capture_output=True, check=False)
+    run = subprocess.run([*PYTHON, *command], capture_output=True, check=False)
     assert run.stdout == b"./\xc3\xa9\xe6\x97\xa5\xff,12288,1\n"
     assert tinyprof("profile", profile, "-o", again).returncode == 0
     assert again.read_text() == text

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tty
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from support.commands import PYTHON
 from tinyprof.capture.format import Ending
 from tinyprof.capture.index import ImageIndex
 from tinyprof.capture.writer import CaptureWriter
@@ -28,7 +28,7 @@ from tinyprof.wire.frames import FrameDecoder, encode_message
 from tinyprof.wire.messages import EpochEnd, Hello, Mark, Message, Pages
 from tinyprof.wire.source import RESIDENCY, TouchSource
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+RUN = [*PYTHON]
 USED = (0, 3, 5)
 
 

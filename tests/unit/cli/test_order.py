@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from support.commands import tinyprof_text
 from support.dense_program import (
     ARM,
     SECTIONS,
@@ -24,12 +24,12 @@ from support.dense_program import (
     pages_with,
     played_profile,
 )
+from tinyprof.cli import cli
 from tinyprof.cli.commands import plan
 from tinyprof.profile.model import NamedRange
 from tinyprof.rootfs.landmarks import read_symbols
 
 pytestmark = pytest.mark.skipif(not have("gcc", "objcopy", "strip"), reason="needs gcc")
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 SOURCE = make_source(7, functions=240)
 USED = {*SOURCE.steady, *SOURCE.start, "mix"}
 PATH = "/usr/bin/dense"
@@ -41,7 +41,7 @@ LINKERS = {
 
 
 def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*RUN, *map(str, words)], capture_output=True, text=True, check=False)
+    return tinyprof_text(*words)
 
 
 class Bench:
@@ -532,8 +532,8 @@ def test_a_plan_reads_the_symbols_of_no_other_program(
 
     monkeypatch.setattr(plan, "read_symbols", reading)
     tree = renamed(bench, tmp_path, "/bin/a", "/bin/b")
-    words = [str(tree), "-q", "-p", str(tmp_path / "it.tprof"), "--json", *words]
-    run = CliRunner().invoke(plan.command, words, standalone_mode=False)
+    words = ["plan", str(tree), "-q", "-p", str(tmp_path / "it.tprof"), "--json", *words]
+    run = CliRunner().invoke(cli, words, standalone_mode=False)
     assert run.exception is None
     assert read == [(tree / "bin/a").read_bytes()] * reads
 

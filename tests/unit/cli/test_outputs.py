@@ -5,15 +5,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from support.commands import tinyprof_text
 from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import Message
-
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "record"]
 
 
 @pytest.fixture
@@ -24,7 +22,7 @@ def line(tmp_path: Path, story: list[Message]) -> Path:
 
 
 def record(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*RUN, *map(str, words)], capture_output=True, text=True, check=False)
+    return tinyprof_text("record", *words)
 
 
 @pytest.mark.parametrize("name", ["line", "link", "hard link", "capture", "image", "precious"])

@@ -8,18 +8,15 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.commands import tinyprof_text
 from support.elf_cases import Shape, link
 from tinyprof.cli.commands.plan import BYTES
 from tinyprof.profile.model import LOSSES
-
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
-
 
 FSID = "0000000a/1/2/3"
 
@@ -33,7 +30,7 @@ def profile_fields(*files: dict[str, Any], epochs: int = 1) -> dict[str, Any]:
 
 
 def tinyprof(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*RUN, *map(str, words)], capture_output=True, text=True, check=False)
+    return tinyprof_text(*words)
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,12 @@ from time import monotonic
 
 import pytest
 
+from support.commands import PYTHON
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import Begin, Hello, Message, Status
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "record"]
+RUN = [*PYTHON, "record"]
 AS_NOBODY = """
 import os
 from tinyprof.cli import main

@@ -10,7 +10,6 @@ import random
 import resource
 import signal
 import subprocess
-import sys
 import tty
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from support.commands import PYTHON
 from tinyprof.capture.format import Ending
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.tree import Tree
@@ -27,7 +27,7 @@ from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import Hello, Message, Pages
 from tinyprof.wire.sequence import Frame
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+RUN = [*PYTHON]
 SEED = 20261124
 
 

@@ -6,23 +6,21 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from support.commands import tinyprof_text
 from support.silent import Silent
 from tinyprof.capture.format import Ending
 from tinyprof.capture.parts import Roll
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.record.session import Request, open_session
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
-
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*RUN, *words], capture_output=True, text=True, check=False)
+    return tinyprof_text(*words)
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from support.commands import tinyprof_text
 from support.elf_cases import Shape, for_riscv, link
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()", "split"]
 ORDINARY = Shape(pages=6, separate=False, gap=1500)
 
 
@@ -26,7 +25,7 @@ def program(tmp_path: Path) -> Path:
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*RUN, *map(str, words)], capture_output=True, text=True, check=False)
+    return tinyprof_text("split", *words)
 
 
 def test_a_file_is_split_proved_and_put_back(program: Path, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 import tty
 from collections.abc import Callable, Iterator
@@ -20,13 +19,14 @@ from typing import Any
 
 import pytest
 
+from support.commands import PYTHON
 from tinyprof.capture.format import CaptureError, Ending
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.wire.frames import ConsoleText, encode_message
 from tinyprof.wire.messages import Message
 from tinyprof.wire.sequence import Frame
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+RUN = [*PYTHON]
 PATIENCE = 30.0
 FLOOD = b"a line of a kernel that prints and prints\r\n"
 LINES = 20_000

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import msgpack
 import pytest
 
+from support.commands import tinyprof_text
 from support.silent import Silent
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
@@ -22,7 +22,6 @@ from tinyprof.record.recorder import record
 from tinyprof.wire.frames import encode_frame, encode_message
 from tinyprof.wire.messages import Begin, EpochEnd, Hello, Message, Pages, Status
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 CAUSES = {
     "frames": (2, "lost", "frames missing by their numbers"),
     "records": (5, "lost", "records missing by the epochs' ends"),
@@ -55,7 +54,7 @@ def line(hello: Hello, story: list[Message]) -> bytes:
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*RUN, *words], capture_output=True, text=True, check=False)
+    return tinyprof_text(*words)
 
 
 def test_every_cause_is_told_at_the_end_kept_in_the_capture_and_told_again(

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
+from support.commands import PYTHON
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.reader import read_image
 from tinyprof.heat.losses import Losses
@@ -30,7 +30,7 @@ from tinyprof.wire.frames import HostMark
 from unit.tui.conftest import Told, write
 from unit.tui.driving import drive, press
 
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+RUN = [*PYTHON]
 
 
 def test_files_are_listed_the_hottest_first_and_sorted_by_the_next_column(app: LiveApp) -> None:

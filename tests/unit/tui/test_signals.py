@@ -11,7 +11,6 @@ import os
 import pty
 import select
 import signal
-import sys
 import termios
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from time import monotonic
 
 import pytest
 
+from support.commands import PYTHON
 from tinyprof.capture.format import Ending
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cli import Exit
@@ -26,7 +26,7 @@ from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import Hello, Status
 
 PATIENCE = 60.0
-RUN = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+RUN = [*PYTHON]
 LEAVES_THE_VIEW, SHOWS_THE_CURSOR = b"\x1b[?1049l", b"\x1b[?25h"
 
 
