@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The operations of xip.c with the tracer beside them: each touch of a page is
- * told to it. While a volume is recorded every page faults by itself.
+ * Mappings with the tracer beside them: each fault is told to it. While a volume
+ * is recorded every page faults by itself.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -9,16 +9,13 @@
 
 #include "internal.h"
 #include "tinyprof.h"
+#include "traced.h"
 #include "version.h"
 #include "xip.h"
 
 static unsigned int fault_kind(struct vm_fault *vmf)
 {
-	if (vmf->cow_page)
-		return TINYPROF_WRITE;
-	if (vmf->vma->vm_flags & VM_EXEC)
-		return TINYPROF_EXEC;
-	return TINYPROF_READ;
+	return vmf->cow_page ? TINYPROF_WRITE : cramfs_mapped_kind(vmf->vma);
 }
 
 static vm_fault_t traced_fault(struct vm_fault *vmf)
@@ -29,7 +26,6 @@ static vm_fault_t traced_fault(struct vm_fault *vmf)
 	u32 epoch = tinyprof_touch(inode, pgoff, pgoff, kind);
 	vm_fault_t ret;
 
-	cramfs_xip_window(vmf, &first, &last);
 	ret = epoch ? cramfs_xip_fault_alone(vmf) : cramfs_xip_fault(vmf);
 	/* Nothing is mapped, and no lock holds the file and its inode any more. */
 	if (ret & VM_FAULT_RETRY)
@@ -41,10 +37,12 @@ static vm_fault_t traced_fault(struct vm_fault *vmf)
 	 * it was mapped. It would not fault again, so it counts for the new
 	 * epoch too. Neighbours that nobody touched are unmapped again.
 	 */
-	if (!epoch)
+	if (!epoch) {
+		cramfs_xip_window(vmf, &first, &last);
 		unmap_mapping_range(inode->i_mapping,
 				    (loff_t)first << PAGE_SHIFT,
 				    (loff_t)(last - first + 1) << PAGE_SHIFT, 0);
+	}
 	tinyprof_touch(inode, pgoff, pgoff, kind);
 	return ret;
 }
@@ -83,54 +81,53 @@ static int traced_mmap(struct file *file, struct vm_area_struct *vma)
 	return ret;
 }
 
-static void touch_bytes(struct file *file, loff_t from, ssize_t bytes)
-{
-	if (bytes > 0)
-		tinyprof_touch(file_inode(file), from >> PAGE_SHIFT,
-			       (from + bytes - 1) >> PAGE_SHIFT, TINYPROF_FILE);
-}
-
-static ssize_t traced_read_iter(struct kiocb *iocb, struct iov_iter *to)
-{
-	loff_t from = iocb->ki_pos;
-	ssize_t ret = cramfs_xip_read_iter(iocb, to);
-
-	touch_bytes(iocb->ki_filp, from, ret);
-	return ret;
-}
-
-static ssize_t traced_splice_read(struct file *file, loff_t *pos,
-				  struct pipe_inode_info *pipe, size_t size,
-				  unsigned int flags)
-{
-	loff_t from = *pos;
-	ssize_t ret = cramfs_xip_splice_read(file, pos, pipe, size, flags);
-
-	touch_bytes(file, from, ret);
-	return ret;
-}
-
-const struct file_operations cramfs_traced_fops = {
+static const struct file_operations traced_fops = {
 	.llseek		= generic_file_llseek,
-	.read_iter	= traced_read_iter,
-	.splice_read	= traced_splice_read,
+	.read_iter	= cramfs_traced_read_iter,
+	.splice_read	= cramfs_traced_splice_read,
 	.mmap		= traced_mmap,
 };
 
-/*
- * A link that is followed has its target in the page cache, a page for each
- * link. To the tracer that is a read of its only page.
- */
-static const char *traced_get_link(struct dentry *dentry, struct inode *inode,
-				   struct delayed_call *done)
+void tinyprof_inode(struct inode *inode)
 {
-	const char *target = page_get_link(dentry, inode, done);
-
-	if (!IS_ERR_OR_NULL(target))
-		tinyprof_touch(inode, 0, 0, TINYPROF_FILE);
-	return target;
+	inode->i_fop = &traced_fops;
 }
 
-const struct inode_operations cramfs_traced_link_ops = {
-	.get_link	= traced_get_link,
-};
+/*
+ * A fault that was between filemap_fault() and its entry when the file was
+ * unmapped holds the lock of its page until the entry is set. So what is mapped
+ * once that lock was had is mapped no more afterwards.
+ */
+static void unmap_latecomers(struct address_space *mapping)
+{
+	struct folio_batch batch;
+	pgoff_t index = 0;
+	unsigned int n;
+
+	folio_batch_init(&batch);
+	while (filemap_get_folios(mapping, &index, ULONG_MAX, &batch)) {
+		for (n = 0; n < folio_batch_count(&batch); n++) {
+			struct folio *folio = batch.folios[n];
+			bool mapped;
+
+			folio_lock(folio);
+			mapped = folio_mapped(folio);
+			folio_unlock(folio);
+			if (mapped)
+				unmap_mapping_range(mapping, folio_pos(folio),
+						    folio_size(folio), 0);
+		}
+		folio_batch_release(&batch);
+		cond_resched();
+	}
+}
+
+/*
+ * Make every page of the file fault again. Entries that map the flash go too,
+ * and private copies stay: unmap_mapping_range() without even_cows.
+ */
+void tinyprof_see_again(struct inode *inode)
+{
+	unmap_mapping_range(inode->i_mapping, 0, 0, 0);
+	unmap_latecomers(inode->i_mapping);
+}
