@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The best source of a small machine: the kernel's own part, which needs an MMU, or the mappings
- * in /proc.
+ * The best source of a small machine: the kernel's own part, or where the kernel has none, the
+ * mappings in /proc.
  */
 #include <asm/errno.h>
 

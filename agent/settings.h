@@ -11,8 +11,8 @@
  *	TINYPROF_INIT	the real init, /sbin/init
  *	TINYPROF_SOURCE	kernel, events or residency: that source of touches
  *			alone; else the best one that is there (sources.c). In the
- *			program for machines without an MMU: kernel, which needs
- *			one, or mappings (only_maps.c)
+ *			program for machines without an MMU: kernel or mappings
+ *			(only_maps.c)
  *	TINYPROF_RING	KiB of each processor's ring of events, 256
  *
  * A setting that is empty, or no number of 32 bits where one belongs, counts

@@ -35,8 +35,8 @@ class Architecture:
     the console's. `cpus` is the most that it can have. `memory` is the RAM in MiB that QEMU gives
     it where the kernel is told by a word how much of that it may use, else 0. `guest_memory` is
     the RAM in MiB that a guest has where nobody asks for another size. `reset` describes a machine
-    without any boot loader. `mmu`: it has an MMU, which our kernel part needs to map and to
-    record. The faults of the kernel that our patches mend are mended without one, too.
+    without any boot loader. `mmu`: it has an MMU, which our kernel part needs to map page by
+    page. It records without one, too, and mends the kernel's faults.
     """
 
     name: str

@@ -124,7 +124,8 @@ def _kernel_of(source: Archive, stock: bool, machine: Architecture) -> Kernel:
 def _config_files(version: str, machine: Architecture, stock: bool) -> list[Path]:
     names = [*machine.configs, f"kernel-{version}"]
     files = [FIRMWARE / "board/machines" / f"{name}.config" for name in names]
-    files += [LINUX / "tinyprof.config"] if machine.mmu and not stock else []
+    ours = "tinyprof.config" if machine.mmu else "tinyprof-nommu.config"
+    files += [] if stock else [LINUX / ours]
     return [file for file in files if file.exists()]
 
 

@@ -8,15 +8,14 @@
  * reader was not told of yet. A page waits in the queue at most once, so the
  * queue, one word for each page, cannot overflow.
  */
+#include <linux/bitops.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/pagemap.h>
 #include <linux/poll.h>
 #include <linux/random.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
@@ -49,31 +48,21 @@ struct file_ranks {
 };
 
 struct tinyprof_trace {
-	spinlock_t lock;		/* guards all but the identity */
-	struct super_block *sb;
-	u32 crc, edition, blocks, files;
-	u8 name[16];
-
-	bool recording;
-	u32 epoch;
+	spinlock_t lock;		/* guards what touches change */
+	struct super_block *sb;		/* volumes_lock; NULL where none is mounted */
+	struct tinyprof_volume is;	/* as it is told, its numbers as they are now */
 	u32 counts[TINYPROF_KINDS];
-	u32 untraced;
 
 	u32 ranks, max_ranks;
 	u32 ranked_files, max_files;
-	struct file_ranks *ranks_of;	/* by rank, ascending */
-	u8 *state;			/* by rank */
+	struct file_ranks *ranks_of;	/* by rank, ascending; one memory for all three */
 	u32 *queue;			/* ranks, a ring of max_ranks */
-	u32 head, queued;
+	u8 *state;			/* by rank */
+	u32 head;
 };
 
-/*
- * The one reader. Its batch is a copy of what waits: records and marks are taken
- * off their queue only once read() has copied the batch out whole. The lock
- * keeps threads that share the file from mixing batches.
- */
+/* The one reader's copy of what waits. */
 struct tinyprof_reader {
-	struct mutex lock;		/* from a copy to its records' end */
 	struct tinyprof_batch head;
 	u32 records[BATCH_RECORDS];
 };
@@ -87,13 +76,17 @@ static bool tinyprof_on;
 module_param_named(tinyprof, tinyprof_on, bool, 0444);
 MODULE_PARM_DESC(tinyprof, "record from the mount on");
 
+/*
+ * A batch is copied, and its records are taken off their queue, under this lock.
+ * So no command comes between, no volume goes, and threads that share the file
+ * do not mix batches.
+ */
 static DEFINE_MUTEX(volumes_lock);
-static struct tinyprof_trace *volumes[MAX_VOLUMES];
-static struct tinyprof_trace *batched;	/* volumes_lock; whose records a batch has */
+static struct tinyprof_trace volumes[MAX_VOLUMES];
 static struct mark marks[MAX_MARKS];	/* volumes_lock; the oldest first */
 static u32 marks_waiting, marks_read;
 static DECLARE_WAIT_QUEUE_HEAD(records_wait);
-static atomic_t readers = ATOMIC_INIT(0);
+static unsigned long has_reader;	/* bit 0 */
 static u64 boot_id;
 static bool has_device;
 
@@ -106,30 +99,9 @@ static struct tinyprof_trace *trace_of(struct super_block *sb)
 
 static u32 boottime_ms(void)
 {
-	return (u32)ktime_to_ms(ktime_get_boottime());
-}
+	struct timespec64 now = ktime_to_timespec64(ktime_get_boottime());
 
-static void free_tables(struct tinyprof_trace *t)
-{
-	kvfree(t->ranks_of);
-	kvfree(t->state);
-	kvfree(t->queue);
-	t->ranks_of = NULL;
-	t->state = NULL;
-	t->queue = NULL;
-	t->ranks = 0;
-	t->ranked_files = 0;
-}
-
-/* Inodes remember ranks: none of the tables that are gone. */
-static void forget_ranks(struct super_block *sb)
-{
-	struct inode *inode;
-
-	spin_lock(&sb->s_inode_list_lock);
-	list_for_each_entry(inode, &sb->s_inodes, i_sb_list)
-		inode->i_private = NULL;
-	spin_unlock(&sb->s_inode_list_lock);
+	return (u32)now.tv_sec * MSEC_PER_SEC + (u32)now.tv_nsec / NSEC_PER_MSEC;
 }
 
 /*
@@ -138,10 +110,12 @@ static void forget_ranks(struct super_block *sb)
  */
 static void release_tables(struct tinyprof_trace *t)
 {
-	if (t->recording || t->queued || !t->state)
+	if (t->is.flags || t->is.queued)
 		return;
-	forget_ranks(t->sb);
-	free_tables(t);
+	kvfree(t->ranks_of);
+	t->ranks_of = NULL;
+	t->ranks = 0;
+	t->ranked_files = 0;
 }
 
 /* Touching */
@@ -155,38 +129,45 @@ static u32 ranked_pages(const struct tinyprof_trace *t, u32 n)
 }
 
 /*
- * The rank of a file's first page plus one, or 0 where the volume's own count
- * of blocks leaves no room. i_private remembers it; an inode that was evicted
- * and read again finds its old ranks. In a hostile image it may have another
- * size by then, or another inode the same page ids: longer than the ranks are
- * many, it has none.
+ * The place of a file among the ranked ones, or behind them. i_private has what
+ * it was last, which may be of tables that are gone.
  */
-static unsigned long file_rank(struct tinyprof_trace *t, struct inode *inode)
+static u32 find_file(struct tinyprof_trace *t, struct inode *inode)
 {
 	u32 page_id = inode->i_ino >> 2;
-	u32 pages = DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
-	u32 n;
+	u32 n = (unsigned long)inode->i_private;
 
-	if (inode->i_private)
-		return (unsigned long)inode->i_private;
-
+	if (n < t->ranked_files && t->ranks_of[n].page_id == page_id)
+		return n;
 	for (n = 0; n < t->ranked_files; n++)
 		if (t->ranks_of[n].page_id == page_id)
-			goto found;
+			break;
+	inode->i_private = (void *)(unsigned long)n;
+	return n;
+}
 
-	if (n == t->max_files || pages > t->max_ranks - t->ranks)
-		return 0;
-	t->ranks_of[n].first = t->ranks;
-	t->ranks_of[n].page_id = page_id;
-	t->ranks_of[n].processes = 1;
-	t->ranks_of[n].told = 1;
-	t->ranks += pages;
-	t->ranked_files++;
-found:
-	if (pages > ranked_pages(t, n))
-		return 0;
-	inode->i_private = (void *)(unsigned long)(t->ranks_of[n].first + 1);
-	return (unsigned long)inode->i_private;
+/*
+ * A file, ranked if it was not yet. NULL where the volume's own counts leave no
+ * room. In a hostile image two inodes may have the same page ids: the one with
+ * more pages than have ranks has none.
+ */
+static struct file_ranks *rank_file(struct tinyprof_trace *t,
+				    struct inode *inode, u32 pages)
+{
+	u32 n = find_file(t, inode);
+	struct file_ranks *file = &t->ranks_of[n];
+
+	if (n == t->ranked_files) {
+		if (n == t->max_files || pages > t->max_ranks - t->ranks)
+			return NULL;
+		file->first = t->ranks;
+		file->page_id = inode->i_ino >> 2;
+		file->processes = 1;
+		file->told = 1;
+		t->ranks += pages;
+		t->ranked_files++;
+	}
+	return pages > ranked_pages(t, n) ? NULL : file;
 }
 
 /* The rank that waits in the n-th place of the queue. */
@@ -204,7 +185,7 @@ static void touch_page(struct tinyprof_trace *t, u32 rank, unsigned int kind)
 	if (*state & SEEN(kind))
 		return;
 	if (!(*state >> PENDING_SHIFT))
-		*queue_place(t, t->queued++) = rank;
+		*queue_place(t, t->is.queued++) = rank;
 	*state |= SEEN(kind) | PENDING(kind);
 	t->counts[kind]++;
 }
@@ -213,7 +194,7 @@ u32 tinyprof_epoch(struct super_block *sb)
 {
 	struct tinyprof_trace *t = trace_of(sb);
 
-	return t && READ_ONCE(t->recording) ? READ_ONCE(t->epoch) : 0;
+	return t && READ_ONCE(t->is.flags) ? READ_ONCE(t->is.epoch) : 0;
 }
 
 u32 tinyprof_touch(struct inode *inode, pgoff_t first, pgoff_t last,
@@ -221,27 +202,23 @@ u32 tinyprof_touch(struct inode *inode, pgoff_t first, pgoff_t last,
 {
 	pgoff_t pages = DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
 	struct tinyprof_trace *t = trace_of(inode->i_sb);
+	struct file_ranks *file;
+	u32 queued, epoch = 0;
 	bool wake = false;
-	unsigned long rank;
-	u32 epoch;
 
-	if (!t || !READ_ONCE(t->recording))
+	if (!t || !READ_ONCE(t->is.flags))
 		return 0;
 
 	spin_lock(&t->lock);
-	if (!t->recording) {
-		spin_unlock(&t->lock);
-		return 0;
-	}
-	epoch = t->epoch;
-	rank = file_rank(t, inode);
-	if (rank) {
-		wake = !t->queued;
-		for (; first <= last && first < pages; first++)
-			touch_page(t, rank - 1 + first, kind);
-		wake = wake && t->queued;
-	} else {
-		t->untraced++;
+	if (t->is.flags) {
+		epoch = t->is.epoch;
+		queued = t->is.queued;
+		file = rank_file(t, inode, pages);
+		if (!file)
+			t->is.untraced++;
+		for (; file && first <= last && first < pages; first++)
+			touch_page(t, file->first + first, kind);
+		wake = !queued && t->is.queued;
 	}
 	spin_unlock(&t->lock);
 
@@ -296,146 +273,111 @@ static void copy_mark(struct tinyprof_reader *reader)
 			BIT(TINYPROF_KIND_SHIFT + TINYPROF_EXEC) | *at++;
 }
 
+static void take_mark(void)
+{
+	marks_read++;
+	memmove(marks, marks + 1, --marks_waiting * sizeof(marks[0]));
+}
+
 static void copy_records(struct tinyprof_reader *reader,
-			 const struct tinyprof_trace *t, u32 max)
+			 struct tinyprof_trace *t, u32 max)
 {
 	u32 n;
 
-	reader->head.epoch = t->epoch;
+	spin_lock(&t->lock);
+	reader->head.volume = t->is.volume;
+	reader->head.epoch = t->is.epoch;
 	reader->head.ms = boottime_ms();
-	reader->head.count = min(t->queued, max);
+	reader->head.count = min(t->is.queued, max);
 	for (n = 0; n < reader->head.count; n++)
 		reader->records[n] = record_of(t, *queue_place(t, n));
+	spin_unlock(&t->lock);
 }
 
-/* Copy a mark, or up to max records of the first volume that has any. */
-static void fill_batch(struct tinyprof_reader *reader, u32 max)
+/* Take off what was copied. A page of which more was seen since waits again. */
+static void take_records(const struct tinyprof_reader *reader,
+			 struct tinyprof_trace *t)
 {
-	struct tinyprof_trace *t;
-	u32 n;
+	u32 n, rank;
 
-	reader->head.count = 0;
-	mutex_lock(&volumes_lock);
-	if (marks_waiting)
-		copy_mark(reader);
-	for (n = 0; n < MAX_VOLUMES && !reader->head.count; n++) {
-		t = volumes[n];
-		if (!t)
-			continue;
-		batched = t;
-		spin_lock(&t->lock);
-		reader->head.volume = n;
-		copy_records(reader, t, max);
-		spin_unlock(&t->lock);
+	spin_lock(&t->lock);
+	for (n = 0; n < reader->head.count; n++) {
+		rank = *queue_place(t, 0);
+		t->head = t->head + 1 < t->max_ranks ? t->head + 1 : 0;
+		t->is.queued--;
+		t->state[rank] &= ~(reader->records[n] >> TINYPROF_KIND_SHIFT <<
+				    PENDING_SHIFT);
+		if (t->state[rank] >> PENDING_SHIFT)
+			*queue_place(t, t->is.queued++) = rank;
 	}
-	mutex_unlock(&volumes_lock);
+	spin_unlock(&t->lock);
+	release_tables(t);
 }
 
-/* Take one record off. A page of which more was seen meanwhile waits again. */
-static void take_record(struct tinyprof_trace *t, u32 record)
+/* The first volume that has records, or the place behind all volumes. */
+static struct tinyprof_trace *queued_volume(void)
 {
-	u32 rank = *queue_place(t, 0);
-	u8 kinds = record >> TINYPROF_KIND_SHIFT;
+	struct tinyprof_trace *t = volumes;
 
-	t->head = t->head + 1 < t->max_ranks ? t->head + 1 : 0;
-	t->queued--;
-	t->state[rank] &= ~(kinds << PENDING_SHIFT);
-	if (t->state[rank] >> PENDING_SHIFT)
-		*queue_place(t, t->queued++) = rank;
-}
-
-/* Take off what the batch has, unless the volume is gone or the epoch another. */
-static void take_batch(struct tinyprof_reader *reader)
-{
-	struct tinyprof_trace *t;
-	u32 n;
-
-	mutex_lock(&volumes_lock);
-	t = batched;
-	if (reader->head.volume == TINYPROF_MARK) {
-		marks_read++;
-		memmove(marks, marks + 1, --marks_waiting * sizeof(marks[0]));
-	} else if (t && t->epoch == reader->head.epoch) {
-		spin_lock(&t->lock);
-		for (n = 0; n < reader->head.count; n++)
-			take_record(t, reader->records[n]);
-		spin_unlock(&t->lock);
-		release_tables(t);
-	}
-	mutex_unlock(&volumes_lock);
+	while (t < volumes + MAX_VOLUMES && !READ_ONCE(t->is.queued))
+		t++;
+	return t;
 }
 
 static bool records_queued(void)
 {
-	bool any;
-	int n;
-
-	mutex_lock(&volumes_lock);
-	any = marks_waiting;
-	for (n = 0; n < MAX_VOLUMES; n++)
-		any |= volumes[n] && READ_ONCE(volumes[n]->queued);
-	mutex_unlock(&volumes_lock);
-	return any;
+	return READ_ONCE(marks_waiting) ||
+	       queued_volume() < volumes + MAX_VOLUMES;
 }
 
-/* records_queued() may sleep, so it cannot be a wait_event() condition. */
-static int wait_for_records(void)
-{
-	DEFINE_WAIT_FUNC(wait, woken_wake_function);
-	int ret = 0;
-
-	add_wait_queue(&records_wait, &wait);
-	while (!ret && !records_queued()) {
-		if (signal_pending(current))
-			ret = -ERESTARTSYS;
-		else
-			wait_woken(&wait, TASK_INTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT);
-	}
-	remove_wait_queue(&records_wait, &wait);
-	return ret;
-}
-
-static size_t batch_bytes(const struct tinyprof_reader *reader)
-{
-	return sizeof(reader->head) + reader->head.count * sizeof(u32);
-}
-
-/* The size of a batch that was copied out, 0 where nothing waits, or an error. */
+/*
+ * The size of a mark, or of records of one volume, that was copied out and then
+ * taken off. 0 where nothing waits, or an error.
+ */
 static ssize_t read_batch(struct tinyprof_reader *reader, char __user *to,
 			  size_t size)
 {
-	fill_batch(reader, min_t(size_t, BATCH_RECORDS,
-				 (size - sizeof(reader->head)) / sizeof(u32)));
-	if (!reader->head.count)
+	size_t max = (size - sizeof(reader->head)) / sizeof(u32);
+	struct tinyprof_trace *t = queued_volume();
+	size_t bytes;
+
+	reader->head.count = 0;
+	if (marks_waiting)
+		copy_mark(reader);
+	else if (t < volumes + MAX_VOLUMES)
+		copy_records(reader, t, min_t(size_t, BATCH_RECORDS, max));
+	else
 		return 0;
 	/* A mark is never cut. It waits for a buffer that holds it. */
-	if (size < batch_bytes(reader))
+	if (reader->head.count > max)
 		return -EINVAL;
-	size = batch_bytes(reader);
-	if (copy_to_user(to, &reader->head, size))
+	bytes = sizeof(reader->head) + reader->head.count * sizeof(u32);
+	if (copy_to_user(to, reader, bytes))
 		return -EFAULT;
-	take_batch(reader);
-	return size;
+	if (reader->head.volume == TINYPROF_MARK)
+		take_mark();
+	else
+		take_records(reader, t);
+	return bytes;
 }
 
 static ssize_t tinyprof_read(struct file *file, char __user *to, size_t size,
 			     loff_t *pos)
 {
-	struct tinyprof_reader *reader = file->private_data;
 	ssize_t ret;
 
-	if (size < sizeof(reader->head) + sizeof(u32))
+	if (size < sizeof(struct tinyprof_batch) + sizeof(u32))
 		return -EINVAL;
 	for (;;) {
-		if (mutex_lock_interruptible(&reader->lock))
+		if (mutex_lock_interruptible(&volumes_lock))
 			return -ERESTARTSYS;
-		ret = read_batch(reader, to, size);
-		mutex_unlock(&reader->lock);
+		ret = read_batch(file->private_data, to, size);
+		mutex_unlock(&volumes_lock);
 		if (ret)
 			return ret;
 		if (file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
-		ret = wait_for_records();
+		ret = wait_event_interruptible(records_wait, records_queued());
 		if (ret)
 			return ret;
 	}
@@ -469,10 +411,8 @@ static ssize_t tinyprof_write(struct file *file, const char __user *from,
 
 static __poll_t tinyprof_poll(struct file *file, poll_table *wait)
 {
-	struct tinyprof_reader *reader = file->private_data;
-
 	/* Opened to write marks alone, it has nothing to read. */
-	if (!reader)
+	if (!file->private_data)
 		return EPOLLOUT | EPOLLWRNORM;
 	poll_wait(file, &records_wait, wait);
 	return records_queued() ? EPOLLIN | EPOLLRDNORM : 0;
@@ -507,16 +447,12 @@ static u32 count_processes(struct address_space *mapping)
 /* Files are known from their first touch on, so there is memory for each. */
 static void note_processes(struct tinyprof_trace *t, struct inode *inode)
 {
-	u32 count = count_processes(inode->i_mapping);
-	unsigned long rank;
+	u32 n, count = count_processes(inode->i_mapping);
 
 	spin_lock(&t->lock);
-	rank = (unsigned long)inode->i_private;
-	if (rank) {
-		struct file_ranks *file = ranked_file(t, rank - 1);
-
-		file->processes = max_t(u32, file->processes, count);
-	}
+	n = find_file(t, inode);
+	if (n < t->ranked_files && t->ranks_of[n].processes < count)
+		t->ranks_of[n].processes = count;
 	spin_unlock(&t->lock);
 }
 
@@ -545,40 +481,10 @@ static void tell_processes(struct tinyprof_trace *t,
 }
 
 /*
- * A fault that was between filemap_fault() and its entry when the file was
- * unmapped holds the lock of its page until the entry is set. So what is mapped
- * once that lock was had is mapped no more afterwards.
+ * Have every page of the volume that is touched again told again. The processes
+ * that map each file are counted on the way.
  */
-static void unmap_latecomers(struct address_space *mapping)
-{
-	struct folio_batch batch;
-	pgoff_t index = 0;
-	unsigned int n;
-
-	folio_batch_init(&batch);
-	while (filemap_get_folios(mapping, &index, ULONG_MAX, &batch)) {
-		for (n = 0; n < folio_batch_count(&batch); n++) {
-			struct folio *folio = batch.folios[n];
-			bool mapped;
-
-			folio_lock(folio);
-			mapped = folio_mapped(folio);
-			folio_unlock(folio);
-			if (mapped)
-				unmap_mapping_range(mapping, folio_pos(folio),
-						    folio_size(folio), 0);
-		}
-		folio_batch_release(&batch);
-		cond_resched();
-	}
-}
-
-/*
- * Make every page of the volume fault again. Entries that map the flash go
- * too, and private copies stay: unmap_mapping_range() without even_cows. The
- * processes that map each file are counted on the way.
- */
-static void unmap_volume(struct tinyprof_trace *t)
+static void see_all_again(struct tinyprof_trace *t)
 {
 	struct super_block *sb = t->sb;
 	struct inode *inode, *done = NULL;
@@ -597,8 +503,7 @@ static void unmap_volume(struct tinyprof_trace *t)
 
 		if (counts_processes())
 			note_processes(t, inode);
-		unmap_mapping_range(inode->i_mapping, 0, 0, 0);
-		unmap_latecomers(inode->i_mapping);
+		tinyprof_see_again(inode);
 		iput(done);
 		done = inode;
 		cond_resched();
@@ -611,48 +516,46 @@ static void unmap_volume(struct tinyprof_trace *t)
 
 static void forget_epoch(struct tinyprof_trace *t)
 {
-	if (t->state)
-		memset(t->state, 0, t->ranks);
+	memset(t->state, 0, t->ranks);
 	memset(t->counts, 0, sizeof(t->counts));
 	t->head = 0;
-	t->queued = 0;
-	WRITE_ONCE(t->epoch, t->epoch + 1);
+	t->is.queued = 0;
+	WRITE_ONCE(t->is.epoch, t->is.epoch + 1);
 }
 
 /* Memory for every page and file that the volume says it has, kept until it is stopped. */
 static int allocate_tables(struct tinyprof_trace *t)
 {
-	struct cramfs_sb_info *sbi = t->sb->s_fs_info;
+	u64 bytes;
 
-	if (t->state)
+	if (t->ranks_of)
 		return 0;
 	/* Each page has a block pointer and each file an inode in the image. */
-	t->max_ranks = min_t(unsigned long, t->blocks, sbi->size / sizeof(u32));
-	t->max_files = min_t(unsigned long, t->files,
-			     sbi->size / sizeof(struct cramfs_inode));
+	t->max_ranks = min_t(u32, t->is.blocks, t->is.size / sizeof(u32));
+	t->max_files = min_t(u32, t->is.files,
+			     t->is.size / sizeof(struct cramfs_inode));
 	if (!t->max_ranks || !t->max_files)
 		return -EINVAL;
-	t->ranks_of = kvcalloc(t->max_files, sizeof(*t->ranks_of), TABLES_GFP);
-	t->queue = kvcalloc(t->max_ranks, sizeof(*t->queue), TABLES_GFP);
-	t->state = kvzalloc(t->max_ranks, TABLES_GFP);
-	if (t->ranks_of && t->queue && t->state)
-		return 0;
-	free_tables(t);
-	return -ENOMEM;
+	bytes = (u64)t->max_files * sizeof(*t->ranks_of) +
+		(u64)t->max_ranks * (sizeof(*t->queue) + sizeof(*t->state));
+	if (bytes <= INT_MAX)
+		t->ranks_of = kvzalloc(bytes, TABLES_GFP);
+	if (!t->ranks_of)
+		return -ENOMEM;
+	t->queue = (u32 *)(t->ranks_of + t->max_files);
+	t->state = (u8 *)(t->queue + t->max_ranks);
+	return 0;
 }
 
 static int start_recording(struct tinyprof_trace *t)
 {
-	int ret;
+	int ret = allocate_tables(t);
 
-	if (t->recording)
-		return 0;
-	ret = allocate_tables(t);
-	if (ret)
+	if (ret || t->is.flags)
 		return ret;
 	spin_lock(&t->lock);
 	forget_epoch(t);
-	WRITE_ONCE(t->recording, true);
+	WRITE_ONCE(t->is.flags, TINYPROF_RECORDING);
 	spin_unlock(&t->lock);
 	return 0;
 }
@@ -660,7 +563,7 @@ static int start_recording(struct tinyprof_trace *t)
 static void stop_recording(struct tinyprof_trace *t)
 {
 	spin_lock(&t->lock);
-	WRITE_ONCE(t->recording, false);
+	WRITE_ONCE(t->is.flags, 0);
 	spin_unlock(&t->lock);
 	release_tables(t);
 }
@@ -668,108 +571,85 @@ static void stop_recording(struct tinyprof_trace *t)
 static int rearm(struct tinyprof_trace *t, struct tinyprof_epoch *ended)
 {
 	spin_lock(&t->lock);
-	if (t->queued) {
+	if (t->is.queued) {
 		spin_unlock(&t->lock);
 		return -EAGAIN;
 	}
-	ended->epoch = t->epoch;
+	ended->epoch = t->is.epoch;
 	ended->ms = boottime_ms();
 	memcpy(ended->records, t->counts, sizeof(t->counts));
 	forget_epoch(t);
 	spin_unlock(&t->lock);
-	unmap_volume(t);
+	see_all_again(t);
 	return 0;
 }
 
-static void describe(struct tinyprof_trace *t, struct tinyprof_volume *volume)
-{
-	struct cramfs_sb_info *sbi = t->sb->s_fs_info;
+union argument {
+	u32 volume;			/* the first field of all but info */
+	struct tinyprof_info info;
+	struct tinyprof_volume description;
+	struct tinyprof_epoch epoch;
+	struct tinyprof_processes processes;
+};
 
-	spin_lock(&t->lock);
-	volume->flags = t->recording ? TINYPROF_RECORDING : 0;
-	volume->epoch = t->epoch;
-	volume->queued = t->queued;
-	volume->untraced = t->untraced;
-	spin_unlock(&t->lock);
-	volume->crc = t->crc;
-	volume->edition = t->edition;
-	volume->blocks = t->blocks;
-	volume->files = t->files;
-	volume->size = sbi->size;
-	memcpy(volume->name, t->name, sizeof(volume->name));
-}
-
-static int volume_command(struct tinyprof_trace *t, unsigned int cmd, void *arg)
+static int volume_command(struct tinyprof_trace *t, unsigned int cmd,
+			  union argument *arg)
 {
-	int ret = 0;
+	int ret;
 
 	switch (cmd) {
 	case TINYPROF_IOC_VOLUME:
-		describe(t, arg);
+		spin_lock(&t->lock);
+		arg->description = t->is;
+		spin_unlock(&t->lock);
 		return 0;
 	case TINYPROF_IOC_START:
 		ret = start_recording(t);
 		if (!ret)
-			unmap_volume(t);
+			see_all_again(t);
 		return ret;
 	case TINYPROF_IOC_STOP:
 		stop_recording(t);
 		return 0;
 	case TINYPROF_IOC_REARM:
-		return rearm(t, arg);
+		return rearm(t, &arg->epoch);
 	case TINYPROF_IOC_PROCESSES:
 		if (!counts_processes())
-			return -ENOTTY;
-		tell_processes(t, arg);
+			break;
+		tell_processes(t, &arg->processes);
 		return 0;
-	default:
-		return -ENOTTY;
 	}
+	return -ENOTTY;
 }
 
 static long tinyprof_ioctl(struct file *file, unsigned int cmd,
 			   unsigned long user)
 {
-	union {
-		u32 volume;		/* the first field of all but info */
-		struct tinyprof_info info;
-		struct tinyprof_volume description;
-		struct tinyprof_epoch epoch;
-		struct tinyprof_processes processes;
-	} arg = { };
-	struct tinyprof_reader *reader = file->private_data;
 	size_t size = _IOC_SIZE(cmd);
-	struct tinyprof_trace *t;
-	long ret;
+	union argument arg = { };
+	int ret = -ENOENT;
 
 	/* Agents of before 2027 have the letter that is if_tun's. */
 	if (_IOC_TYPE(cmd) == 'T')
 		cmd ^= ('T' ^ TINYPROF_IOC_TYPE) << _IOC_TYPESHIFT;
-	if (_IOC_TYPE(cmd) != TINYPROF_IOC_TYPE || size > sizeof(arg))
+	if (_IOC_TYPE(cmd) != TINYPROF_IOC_TYPE || size < sizeof(arg.volume) ||
+	    size > sizeof(arg))
 		return -ENOTTY;
-	if (!reader)
+	if (!file->private_data)
 		return -EBADF;
+	if (copy_from_user(&arg, (void __user *)user, size))
+		return -EFAULT;
+	if (mutex_lock_interruptible(&volumes_lock))
+		return -ERESTARTSYS;
 	if (cmd == TINYPROF_IOC_INFO) {
 		arg.info.abi = TINYPROF_ABI;
 		arg.info.volumes = MAX_VOLUMES;
 		arg.info.boot_id = boot_id;
-		return copy_to_user((void __user *)user, &arg, size) ? -EFAULT : 0;
+		ret = 0;
+	} else if (arg.volume < MAX_VOLUMES && volumes[arg.volume].sb) {
+		ret = volume_command(&volumes[arg.volume], cmd, &arg);
 	}
-
-	if (size < sizeof(arg.volume))
-		return -ENOTTY;
-	if (copy_from_user(&arg, (void __user *)user, size))
-		return -EFAULT;
-	if (arg.volume >= MAX_VOLUMES)
-		return -ENOENT;
-	/* No command comes between a batch that is copied and its records' end. */
-	if (mutex_lock_interruptible(&reader->lock))
-		return -ERESTARTSYS;
-	mutex_lock(&volumes_lock);
-	t = volumes[arg.volume];
-	ret = t ? volume_command(t, cmd, &arg) : -ENOENT;
 	mutex_unlock(&volumes_lock);
-	mutex_unlock(&reader->lock);
 	if (!ret && _IOC_DIR(cmd) & _IOC_READ &&
 	    copy_to_user((void __user *)user, &arg, size))
 		return -EFAULT;
@@ -778,30 +658,29 @@ static long tinyprof_ioctl(struct file *file, unsigned int cmd,
 
 static int tinyprof_open(struct inode *inode, struct file *file)
 {
-	struct tinyprof_reader *reader;
+	struct tinyprof_reader *reader = NULL;
+	int ret = 0;
 
-	/* misc_open() left its miscdevice here. */
-	file->private_data = NULL;
-	if (!(file->f_mode & FMODE_READ))
-		return 0;
-	if (atomic_cmpxchg(&readers, 0, 1))
-		return -EBUSY;
-	reader = kzalloc(sizeof(*reader), GFP_KERNEL);
-	if (!reader) {
-		atomic_set(&readers, 0);
-		return -ENOMEM;
+	if (file->f_mode & FMODE_READ) {
+		if (test_and_set_bit(0, &has_reader))
+			return -EBUSY;
+		reader = kmalloc(sizeof(*reader), GFP_KERNEL);
+		if (!reader) {
+			clear_bit(0, &has_reader);
+			ret = -ENOMEM;
+		}
 	}
-	mutex_init(&reader->lock);
+	/* misc_open() left its miscdevice here. */
 	file->private_data = reader;
-	return 0;
+	return ret;
 }
 
 static int tinyprof_release(struct inode *inode, struct file *file)
 {
-	if (!(file->f_mode & FMODE_READ))
+	if (!file->private_data)
 		return 0;
 	kfree(file->private_data);
-	atomic_set(&readers, 0);
+	clear_bit(0, &has_reader);
 	return 0;
 }
 
@@ -826,68 +705,52 @@ static struct miscdevice tinyprof_device = {
 
 /* Volumes come and go */
 
-static int add_volume(struct tinyprof_trace *t)
-{
-	int n;
-
-	mutex_lock(&volumes_lock);
-	for (n = 0; n < MAX_VOLUMES; n++)
-		if (!volumes[n]) {
-			volumes[n] = t;
-			break;
-		}
-	mutex_unlock(&volumes_lock);
-	return n < MAX_VOLUMES ? 0 : -ENOSPC;
-}
-
 /* A mount never fails for the tracer's sake: it goes untraced, and says so. */
 void tinyprof_mounted(struct super_block *sb, const struct cramfs_super *super)
 {
 	struct cramfs_sb_info *sbi = sb->s_fs_info;
-	struct tinyprof_trace *t;
+	struct tinyprof_trace *t = volumes;
+	int ret = -ENOSPC;
 
 	if (!(super->flags & CRAMFS_FLAG_FSID_VERSION_2))
 		return;
-	t = kzalloc(sizeof(*t), GFP_KERNEL);
-	if (!t)
-		return;
-	spin_lock_init(&t->lock);
-	t->sb = sb;
-	t->crc = super->fsid.crc;
-	t->edition = super->fsid.edition;
-	t->blocks = super->fsid.blocks;
-	t->files = super->fsid.files;
-	memcpy(t->name, super->name, sizeof(t->name));
-	if (tinyprof_on && start_recording(t))
-		pr_warn("cramfs: tinyprof: cannot record %s\n", sb->s_id);
-	sbi->trace = t;
-	if (add_volume(t)) {
-		pr_warn("cramfs: tinyprof: too many volumes, %s is not traced\n",
-			sb->s_id);
-		sbi->trace = NULL;
-		free_tables(t);
-		kfree(t);
+	mutex_lock(&volumes_lock);
+	while (t < volumes + MAX_VOLUMES && t->sb)
+		t++;
+	if (t < volumes + MAX_VOLUMES) {
+		memset(t, 0, sizeof(*t));
+		spin_lock_init(&t->lock);
+		t->sb = sb;
+		t->is.volume = t - volumes;
+		t->is.crc = super->fsid.crc;
+		t->is.edition = super->fsid.edition;
+		t->is.blocks = super->fsid.blocks;
+		t->is.files = super->fsid.files;
+		t->is.size = sbi->size;
+		memcpy(t->is.name, super->name, sizeof(t->is.name));
+		sbi->trace = t;
+		ret = tinyprof_on ? start_recording(t) : 0;
 	}
+	mutex_unlock(&volumes_lock);
+	if (ret)
+		pr_warn("cramfs: tinyprof: %s is not recorded (%d)\n",
+			sb->s_id, ret);
 }
 
 void tinyprof_unmount(struct super_block *sb)
 {
 	struct cramfs_sb_info *sbi = sb->s_fs_info;
 	struct tinyprof_trace *t = sbi ? sbi->trace : NULL;
-	int n;
 
 	if (!t)
 		return;
 	mutex_lock(&volumes_lock);
-	for (n = 0; n < MAX_VOLUMES; n++)
-		if (volumes[n] == t)
-			volumes[n] = NULL;
-	if (batched == t)
-		batched = NULL;
-	mutex_unlock(&volumes_lock);
 	sbi->trace = NULL;
-	free_tables(t);
-	kfree(t);
+	t->sb = NULL;
+	t->is.flags = 0;
+	t->is.queued = 0;
+	release_tables(t);
+	mutex_unlock(&volumes_lock);
 }
 
 /* Without its device cramfs, and with it the root, is as good as ever. */

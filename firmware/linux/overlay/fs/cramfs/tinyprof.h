@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The entry points of the tracer (tinyprof.c, traced.c). */
+/* The entry points of the tracer (tinyprof.c, traced.c and its two others). */
 #ifndef _CRAMFS_TINYPROF_H
 #define _CRAMFS_TINYPROF_H
 
@@ -9,14 +9,10 @@
 #include <uapi/linux/cramfs_tinyprof.h>
 
 #ifdef CONFIG_CRAMFS_TINYPROF
-extern const struct file_operations cramfs_traced_fops;
 extern const struct inode_operations cramfs_traced_link_ops;
 
 /* Give a regular file the operations that tell the tracer of each touch. */
-static inline void tinyprof_inode(struct inode *inode)
-{
-	inode->i_fop = &cramfs_traced_fops;
-}
+void tinyprof_inode(struct inode *inode);
 
 /* The same for a symbolic link and its page. */
 static inline void tinyprof_link(struct inode *inode)
@@ -37,6 +33,12 @@ void tinyprof_unmount(struct super_block *sb);
  */
 u32 tinyprof_touch(struct inode *inode, pgoff_t first, pgoff_t last,
 		   unsigned int kind);
+
+/*
+ * A new epoch has begun: have the pages of a mapped file that are touched from
+ * now on told, or where no access is seen, all pages that are mapped.
+ */
+void tinyprof_see_again(struct inode *inode);
 
 /* The running epoch, or 0 where the volume is not being recorded. */
 u32 tinyprof_epoch(struct super_block *sb);

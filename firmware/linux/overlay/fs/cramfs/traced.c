@@ -1,87 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The operations of xip.c with the tracer beside them: each touch of a page is
- * told to it. While a volume is recorded every page faults by itself.
+ * Reads and symbolic links with the tracer beside them. What traces mappings is
+ * in traced_mmu.c and traced_nommu.c.
  */
 #include <linux/fs.h>
-#include <linux/mm.h>
-#include <linux/pagemap.h>
+#include <linux/uio.h>
 
 #include "internal.h"
 #include "tinyprof.h"
+#include "traced.h"
 #include "version.h"
 #include "xip.h"
-
-static unsigned int fault_kind(struct vm_fault *vmf)
-{
-	if (vmf->cow_page)
-		return TINYPROF_WRITE;
-	if (vmf->vma->vm_flags & VM_EXEC)
-		return TINYPROF_EXEC;
-	return TINYPROF_READ;
-}
-
-static vm_fault_t traced_fault(struct vm_fault *vmf)
-{
-	struct inode *inode = file_inode(vmf->vma->vm_file);
-	pgoff_t pgoff = vmf->pgoff, first, last;
-	unsigned int kind = fault_kind(vmf);
-	u32 epoch = tinyprof_touch(inode, pgoff, pgoff, kind);
-	vm_fault_t ret;
-
-	cramfs_xip_window(vmf, &first, &last);
-	ret = epoch ? cramfs_xip_fault_alone(vmf) : cramfs_xip_fault(vmf);
-	/* Nothing is mapped, and no lock holds the file and its inode any more. */
-	if (ret & VM_FAULT_RETRY)
-		return ret;
-	if (tinyprof_epoch(inode->i_sb) == epoch)
-		return ret;
-	/*
-	 * A start or a re-arm since the record may have passed this page before
-	 * it was mapped. It would not fault again, so it counts for the new
-	 * epoch too. Neighbours that nobody touched are unmapped again.
-	 */
-	if (!epoch)
-		unmap_mapping_range(inode->i_mapping,
-				    (loff_t)first << PAGE_SHIFT,
-				    (loff_t)(last - first + 1) << PAGE_SHIFT, 0);
-	tinyprof_touch(inode, pgoff, pgoff, kind);
-	return ret;
-}
-
-static vm_fault_t traced_map_pages(struct vm_fault *vmf, pgoff_t first,
-				   pgoff_t last)
-{
-	struct inode *inode = file_inode(vmf->vma->vm_file);
-	vm_fault_t ret;
-
-	if (tinyprof_epoch(inode->i_sb))
-		return 0;
-	ret = cramfs_xip_map_pages(vmf, first, last);
-	/*
-	 * Should a recording have started meanwhile: this may not sleep, so what
-	 * was mapped counts as touched.
-	 */
-	tinyprof_touch(inode, first, last, fault_kind(vmf));
-	return ret;
-}
-
-CRAMFS_MAP_PAGES(traced_map_pages)
-
-static const struct vm_operations_struct traced_vm_ops = {
-	.fault		= traced_fault,
-	.map_pages	= traced_map_pages_op,
-	.access		= cramfs_xip_access,
-};
-
-static int traced_mmap(struct file *file, struct vm_area_struct *vma)
-{
-	int ret = cramfs_xip_mmap(file, vma);
-
-	if (!ret)
-		vma->vm_ops = &traced_vm_ops;
-	return ret;
-}
 
 static void touch_bytes(struct file *file, loff_t from, ssize_t bytes)
 {
@@ -90,7 +19,7 @@ static void touch_bytes(struct file *file, loff_t from, ssize_t bytes)
 			       (from + bytes - 1) >> PAGE_SHIFT, TINYPROF_FILE);
 }
 
-static ssize_t traced_read_iter(struct kiocb *iocb, struct iov_iter *to)
+ssize_t cramfs_traced_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	loff_t from = iocb->ki_pos;
 	ssize_t ret = cramfs_xip_read_iter(iocb, to);
@@ -99,7 +28,7 @@ static ssize_t traced_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	return ret;
 }
 
-static ssize_t traced_splice_read(struct file *file, loff_t *pos,
+ssize_t cramfs_traced_splice_read(struct file *file, loff_t *pos,
 				  struct pipe_inode_info *pipe, size_t size,
 				  unsigned int flags)
 {
@@ -109,13 +38,6 @@ static ssize_t traced_splice_read(struct file *file, loff_t *pos,
 	touch_bytes(file, from, ret);
 	return ret;
 }
-
-const struct file_operations cramfs_traced_fops = {
-	.llseek		= generic_file_llseek,
-	.read_iter	= traced_read_iter,
-	.splice_read	= traced_splice_read,
-	.mmap		= traced_mmap,
-};
 
 /*
  * A link that is followed has its target in the page cache, a page for each

@@ -178,8 +178,9 @@ static int insert_block(pte_t *pte, unsigned long address, void *data)
 }
 
 /*
- * Map all blocks in place around a fault at once. Where a frame's protection
- * is looked up for each entry (PAT), vmf_insert_mixed() has to do it.
+ * Map all blocks in place around a fault at once. vmf_insert_mixed() has to do
+ * it one by one where a frame's protection is looked up for each entry (PAT),
+ * and in a module: not every architecture exports set_pte_at().
  */
 static void map_neighbours(struct vm_fault *vmf)
 {
@@ -187,7 +188,7 @@ static void map_neighbours(struct vm_fault *vmf)
 	pgoff_t first, last;
 
 	cramfs_xip_window(vmf, &first, &last);
-	if (!IS_ENABLED(CONFIG_X86)) {
+	if (!IS_ENABLED(CONFIG_X86) && !IS_MODULE(CONFIG_CRAMFS)) {
 		apply_to_page_range(vma->vm_mm, vma->vm_start +
 				    ((first - vma->vm_pgoff) << PAGE_SHIFT),
 				    (last - first + 1) << PAGE_SHIFT,

@@ -33,6 +33,9 @@ ssize_t cramfs_xip_splice_read(struct file *file, loff_t *pos,
 			       unsigned int flags);
 #else
 static inline void cramfs_xip_inode(struct inode *inode) { }
+
+#define cramfs_xip_read_iter	generic_file_read_iter
+#define cramfs_xip_splice_read	cramfs_splice_read
 #endif
 
 #endif

@@ -31,7 +31,10 @@
 #define TINYPROF_PAGE_ID_MASK		0x07ffffffu
 #define TINYPROF_KIND_SHIFT		28
 
-/* Kinds, as bit numbers. */
+/*
+ * Kinds, as bit numbers. Without an MMU all pages of a mapping count as touched
+ * when it is made, and again in each epoch that it lives on in.
+ */
 #define TINYPROF_EXEC			0	/* mapped for execution */
 #define TINYPROF_READ			1	/* mapped, not for execution */
 #define TINYPROF_WRITE			2	/* private page about to be copied */
