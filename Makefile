@@ -59,7 +59,7 @@ test-all: lint browser kernels-all
 # An hour and a half, and more where `make soak SECONDS=` says so.
 soak: machines
 	@for family in lockdep kasan; do \
-		PYTHONPATH=host:tests $(PY) -m target.stress $$family --seconds $(SECONDS) || exit 1; \
+		PYTHONPATH=host:tests:firmware/board $(PY) -m target.stress $$family --seconds $(SECONDS) || exit 1; \
 	done
 
 # The manual pages, from the help of the commands and from README.
