@@ -122,7 +122,8 @@ def _kernel_of(source: Archive, stock: bool, machine: Architecture) -> Kernel:
 
 
 def _config_files(version: str, machine: Architecture, stock: bool) -> list[Path]:
-    names = [*machine.configs, f"kernel-{version}"]
+    names = [*machine.configs, *(f"{name}-{version}" for name in machine.configs)]
+    names.append(f"kernel-{version}")
     files = [FIRMWARE / "board/machines" / f"{name}.config" for name in names]
     ours = "tinyprof.config" if machine.mmu else "tinyprof-nommu.config"
     files += [] if stock else [LINUX / ours]
