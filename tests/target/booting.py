@@ -30,6 +30,9 @@ TINYPROF = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 TIMEOUT = ("--timeout", "600")
 """Ends a guest that hangs. No guest takes as long, however slow the machine."""
 
+ONE_WAY = ("--one-way",)
+"""Options of a recording whose agent waits for nobody."""
+
 RECORD_FROM_THE_START = "init=/sbin/tinyprof-agent cramfs.tinyprof=1"
 
 
@@ -118,7 +121,12 @@ class Recording:
 def record(
     image: Path, capture: Path, *words: str, options: tuple[str | Path, ...] = ()
 ) -> Recording:
-    """Boot an image and record it over a pty; `words` go to the board, `options` to tinyprof."""
+    """Boot an image and record it over a pty; `words` go to the board, `options` to tinyprof.
+
+    An agent that is answered waits for the recorder while its window is full. The guest's clock
+    runs on, for it counts instructions and leaps over idle time. So its epochs are as long as the
+    recorder is slow: tests that count epochs record with ONE_WAY.
+    """
     command: list[str | Path] = [BOARD, "run", image, *_time(words), *TIMEOUT, "--serial", "pty"]
     command += words
     with subprocess.Popen(

@@ -15,6 +15,7 @@ import pytest
 from target.booting import (
     BOARD,
     KERNELS,
+    ONE_WAY,
     PATTERN,
     TIMEOUT,
     TINYPROF,
@@ -123,7 +124,7 @@ def test_touches_are_told_with_their_kind_in_each_epoch(
 ) -> None:
     image = pattern_image(tmp_path, guest("touches"), [], {"sbin/tinyprof-agent": agent})
     words = ("--version", version, "--stock", "--append", f"{FROM_THE_START} {SHORT}")
-    recording = record(image, tmp_path / "capture.tpcap", *words)
+    recording = record(image, tmp_path / "capture.tpcap", *words, options=ONE_WAY)
     assert recording.code == 0, recording.said
     seen = touches_of(image, recording.capture)
     held_to(touches_told(recording.console), seen, set(Kind))
@@ -138,7 +139,7 @@ def test_touches_are_told_where_processors_set_the_accessed_flag(
     image = native_image(tmp_path, "gcc", "x86_64-linux-gnu-")
     append = f"{FROM_THE_START} {SHORT} TINYPROF_TTY=/dev/ttyS1 {words}"
     board_words = ("--arch", "amd64", "--stock", "--cpus", str(cpus), "--append", append)
-    recording = record(image, tmp_path / "capture.tpcap", *board_words)
+    recording = record(image, tmp_path / "capture.tpcap", *board_words, options=ONE_WAY)
     assert recording.code == 0, recording.said
     assert info_of(recording.capture)["source"]["rearm"] == READ_BACK
     held_to(touches_told(recording.console), touches_of(image, recording.capture), set(Kind))
