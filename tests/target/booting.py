@@ -82,14 +82,6 @@ def board(*words: str | Path) -> str:
     return run.stdout.splitlines()[-1]
 
 
-def build_agent(folder: Path, cross: str) -> Path:
-    """The agent with all sources, built in a folder by the compiler of that prefix."""
-    nolibc = Path(board("source")) / "tools/include/nolibc"
-    words = [f"CROSS_COMPILE={cross}", f"NOLIBC={nolibc}", f"O={folder}"]
-    subprocess.run(["make", "-s", "-C", ROOT / "agent", "target", *words], check=True)
-    return folder / "tinyprof-agent"
-
-
 def _time(words: Sequence[str]) -> tuple[str, ...]:
     """Guest time by instructions, which is for one processor."""
     return () if "--cpus" in words else ("--icount",)

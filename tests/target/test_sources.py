@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from support.agent_program import agent_program
 from target.booting import (
     BOARD,
     KERNELS,
@@ -21,7 +22,6 @@ from target.booting import (
     TINYPROF,
     Demo,
     Recording,
-    build_agent,
     pattern_image,
     record,
 )
@@ -189,7 +189,7 @@ def native_image(
     guest = folder / name
     flags = ["-Wall", "-Wextra", "-Werror", "-O2", "-static"]
     subprocess.run([compiler, *flags, "-o", guest, GUEST / f"{name}.c"], check=True)
-    agent = {"sbin/tinyprof-agent": build_agent(folder, cross)}
+    agent = {"sbin/tinyprof-agent": agent_program(cross)}
     return pattern_image(folder, guest, [], agent, pattern)
 
 
