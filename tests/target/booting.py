@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ import pytest
 from qemu_board.architecture import ARCHITECTURES
 from qemu_board.kernel import kernel_at_hand, versions
 from qemu_board.kernel_source import SUITES, archive_at_hand
+from support.extent import ALL
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.directory import Entry
 from tinyprof.cramfs.reading.reader import read_image
@@ -43,7 +43,7 @@ PATTERN = b"".join(bytes([page + 1]) * PAGE_SIZE for page in range(PAGES))[: -PA
 def built_with(version: str) -> object:
     """A kernel version as a test's parameter, skipped where its source is not installed, or, for
     one that is fetched, its kernels are not in the cache."""
-    if version in SUITES and not os.environ.get("TINYPROF_ALL_KERNELS"):
+    if version in SUITES and not ALL:
         return pytest.param(version, marks=pytest.mark.skip(reason="make test-all boots it"))
     if version in SUITES:
         return pytest.param(version, marks=at_hand(version))
@@ -73,6 +73,13 @@ def at_hand(
 
 
 KERNELS = [built_with(version) for version in versions()]
+
+
+def leave_to_test_all(version: str) -> None:
+    """Skip all kernels but 6.1 in `make test`: for a test that takes long, and of which other
+    tests boot the other kernels."""
+    if version != "6.1" and not ALL:
+        pytest.skip("make test-all boots it")
 
 
 def board(*words: str | Path) -> str:
