@@ -17,6 +17,7 @@ import pytest
 
 from build_systems.buildroot import EXTERNAL, OURS, Answers, Build, inputs_of
 from build_systems.conftest import ROOT, Reference, tree_of
+from build_systems.fewer_packages import with_packages
 from qemu_board.cache import cache_root
 from qemu_board.kernel_source import archive, archive_at_hand, unpack
 from support.remembered import remembered
@@ -204,22 +205,35 @@ def prepared(build: Build, buildroot: Path, reference: Reference, launcher: Path
     return build
 
 
-def run_rule(build: Build, reference: Reference, example: str) -> Path:
-    """Run Buildroot's own rule for rootfs.tinyprof. Returns the image."""
-    build.configure(example)
-    image = build.out / "images/rootfs.tinyprof"
-    build.make(
-        str(image),
-        "ROOTFS_TINYPROF_DEPENDENCIES=",
-        f"BR2_TARGET_ROOTFS_TINYPROF_PROFILE={reference.profile}" if "ship" in example else "X=",
-    )
-    return image
+Rule = Callable[[str], Path]
+
+
+@pytest.fixture
+def run_rule(prepared: Build, ask: Ask, reference: Reference, tmp_path: Path) -> Rule:
+    """Runs Buildroot's own rule for rootfs.tinyprof with an example. Returns the image."""
+
+    def run_rule(example: str) -> Path:
+        packages = ask(example).info
+        small = with_packages(prepared.buildroot, packages, tmp_path / "buildroot")
+        build = Build(small, prepared.out)
+        build.configure(example)
+        image = build.out / "images/rootfs.tinyprof"
+        build.make(
+            str(image),
+            "ROOTFS_TINYPROF_DEPENDENCIES=",
+            f"BR2_TARGET_ROOTFS_TINYPROF_PROFILE={reference.profile}"
+            if "ship" in example
+            else "X=",
+        )
+        return image
+
+    return run_rule
 
 
 def test_the_rule_makes_the_image_of_the_plain_commands(
-    prepared: Build, reference: Reference, tmp_path: Path
+    prepared: Build, run_rule: Rule, reference: Reference, tmp_path: Path
 ) -> None:
-    made = run_rule(prepared, reference, "tinyprof_ship_defconfig")
+    made = run_rule("tinyprof_ship_defconfig")
     device = [it for it in open_image(made).entries if it.kind is EntryKind.CHAR]
     assert [(it.path, it.device) for it in device] == [("/dev/console", 5 << 8 | 1)]
     table = tmp_path / "devices"
@@ -231,18 +245,16 @@ def test_the_rule_makes_the_image_of_the_plain_commands(
     assert "page cache" in made.with_name("rootfs.tinyprof.plan.txt").read_text()
 
 
-def test_without_a_profile_the_rule_makes_the_image_to_record(
-    prepared: Build, reference: Reference
-) -> None:
-    made = open_image(run_rule(prepared, reference, "tinyprof_record_defconfig"))
+def test_without_a_profile_the_rule_makes_the_image_to_record(run_rule: Rule) -> None:
+    made = open_image(run_rule("tinyprof_record_defconfig"))
     assert not any(block.in_place for entry in made.entries for block in made.blocks(entry))
 
 
 def test_a_profile_of_another_root_filesystem_ends_the_rule(
-    prepared: Build, reference: Reference, tmp_path: Path
+    prepared: Build, run_rule: Rule
 ) -> None:
     for path in (prepared.out / "target/usr/lib").rglob("*.so*"):
         if path.is_file() and not path.is_symlink():
             path.write_bytes(b"another program")
     with pytest.raises(AssertionError, match="of the profile's used pages are not found"):
-        run_rule(prepared, reference, "tinyprof_ship_defconfig")
+        run_rule("tinyprof_ship_defconfig")
