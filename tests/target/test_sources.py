@@ -199,19 +199,30 @@ def test_marks_of_the_target_begin_phases(by_events: Recording) -> None:
     assert names[:3] == ["start-up", "steady-state", "idle"]
 
 
-def test_a_ring_that_is_too_small_is_a_loss_that_is_told(demo: Demo, tmp_path: Path) -> None:
-    small = recorded(demo, tmp_path, append="TINYPROF_RING=4")
+Flood = Callable[[int], tuple[Path, Recording]]
+
+
+@pytest.fixture
+def flooded(tmp_path: Path, guest: Callable[[str], Path], agent: Path) -> Flood:
+    """Records a guest that reads a large file at once, with a ring of so many KiB."""
+    others = {"sbin/tinyprof-agent": agent}
+    image = pattern_image(tmp_path, guest("flood"), [], others, bytes(FLOOD) + b"end")
+
+    def flooded(ring: int) -> tuple[Path, Recording]:
+        words = (*STOCK[:1], "--append", f"{FROM_THE_START} {SHORT} TINYPROF_RING={ring}")
+        return image, record(image, tmp_path / "capture.tpcap", *words)
+
+    return flooded
+
+
+def test_a_ring_that_is_too_small_is_a_loss_that_is_told(flooded: Flood) -> None:
+    _, small = flooded(4)
     assert small.code == 3, small.said
     assert "dropped" in small.said
 
 
-def test_every_event_is_recorded_or_told_as_lost(
-    tmp_path: Path, guest: Callable[[str], Path], agent: Path
-) -> None:
-    others = {"sbin/tinyprof-agent": agent}
-    image = pattern_image(tmp_path, guest("flood"), [], others, bytes(FLOOD) + b"end")
-    words = (*STOCK[:1], "--append", f"{FROM_THE_START} {SHORT} TINYPROF_RING=32")
-    recording = record(image, tmp_path / "capture.tpcap", *words)
+def test_every_event_is_recorded_or_told_as_lost(flooded: Flood) -> None:
+    image, recording = flooded(32)
     told = re.search(r"^flood (\d+)", recording.console, re.MULTILINE)
     assert told, recording.console[-2000:]
     assert recording.code == 3, recording.said
@@ -225,7 +236,7 @@ def test_every_event_is_recorded_or_told_as_lost(
 
 def test_residency_tells_most_pages_without_any_event(demo: Demo, tmp_path: Path) -> None:
     ours = pages(open_profile([demo.folder / "boot.tprof"]))
-    resident = recorded(demo, tmp_path, append="TINYPROF_SOURCE=residency")
+    resident = recorded(demo, tmp_path, append="TINYPROF_SOURCE=residency WORKLOAD_ROUNDS=2")
     theirs = pages(open_profile([resident.capture]))
     found = len(ours.keys() & theirs.keys())
     print(f"{found} of {len(ours)} pages found, {len(theirs.keys() - ours.keys())} others")
