@@ -49,10 +49,11 @@ compare: venv
 		firmware/board/compare build/compare/$$recipe --recipe $$recipe --tinyprof $(VENV)/bin/tinyprof || exit 1; \
 	done
 
+# Results of deterministic checks whose inputs are the same as last time are taken from the cache.
 test: lint browser kernels
 	$(PYTEST)
 
-# The target tests on the kernels of other suites, too. Twice as long.
+# The target tests on all kernels, drills with all their rounds, and nothing from the cache. Twice as long.
 test-all: lint browser kernels-all
 	TINYPROF_ALL_KERNELS=1 $(PYTEST)
 

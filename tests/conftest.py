@@ -24,7 +24,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TESTS = Path(__file__).parent
-LONGEST_FIRST = ("target", "line", "agent", "unit")
+LONGEST_FIRST = ("target", "build_systems", "line", "agent", "unit")
 """Folders by how long their tests take, so that no worker begins a long test last."""
 
 FUZZ = ("test_fuzz", "test_mutated")

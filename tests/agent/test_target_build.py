@@ -15,7 +15,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from line.target import Line
-from target.booting import board
+from support.agent_program import agent_program
 from tinyprof.wire.messages import Hello
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,22 +35,17 @@ class Machine:
 
     arch: str
     prefix: str
-    mode: tuple[str, ...] = ()
+    mode: str = ""
     runner: tuple[str, ...] = ()
 
 
 MACHINES = {
-    "thumb": Machine("armv7l", "arm-linux-gnueabihf-", (), ("qemu-arm",)),
-    "arm": Machine("armv7l", "arm-linux-gnueabihf-", ("MODE=-marm",), ("qemu-arm",)),
-    "arm64": Machine("aarch64", "aarch64-linux-gnu-", (), ("qemu-aarch64",)),
-    "riscv64": Machine("riscv64", "riscv64-linux-gnu-", (), ("qemu-riscv64",)),
+    "thumb": Machine("armv7l", "arm-linux-gnueabihf-", "", ("qemu-arm",)),
+    "arm": Machine("armv7l", "arm-linux-gnueabihf-", "-marm", ("qemu-arm",)),
+    "arm64": Machine("aarch64", "aarch64-linux-gnu-", "", ("qemu-aarch64",)),
+    "riscv64": Machine("riscv64", "riscv64-linux-gnu-", "", ("qemu-riscv64",)),
     "x86_64": Machine("x86_64", "x86_64-linux-gnu-"),
 }
-
-
-@pytest.fixture(scope="session")
-def nolibc() -> Path:
-    return Path(board("source")) / "tools/include/nolibc"
 
 
 @pytest.fixture(params=MACHINES)
@@ -61,23 +56,8 @@ def machine(request: pytest.FixtureRequest) -> Machine:
     return machine
 
 
-def build(machine: Machine, nolibc: Path, out: Path, sources: str) -> Path:
-    target = [
-        "target",
-        f"CROSS_COMPILE={machine.prefix}",
-        f"NOLIBC={nolibc}",
-        f"O={out}",
-        f"SOURCES={sources}",
-        *machine.mode,
-    ]
-    subprocess.run(["make", "-s", "-C", str(ROOT / "agent"), *target], check=True)
-    return out / "tinyprof-agent"
-
-
-def test_with_one_source_it_is_one_segment_that_is_never_written(
-    machine: Machine, nolibc: Path, tmp_path: Path
-) -> None:
-    with build(machine, nolibc, tmp_path, "kernel").open("rb") as file:
+def test_with_one_source_it_is_one_segment_that_is_never_written(machine: Machine) -> None:
+    with agent_program(machine.prefix, "kernel", machine.mode).open("rb") as file:
         segments = [(s["p_type"], s["p_flags"]) for s in ELFFile(file).iter_segments()]
     read_execute, read_write = 5, 6
     loaded = [
@@ -88,11 +68,11 @@ def test_with_one_source_it_is_one_segment_that_is_never_written(
 
 
 @pytest.mark.parametrize("sources", SIZE_MAX)
-def test_the_whole_file_is_small_in_thumb(sources: str, nolibc: Path, tmp_path: Path) -> None:
+def test_the_whole_file_is_small_in_thumb(sources: str) -> None:
     machine = MACHINES["thumb"]
     if not shutil.which(f"{machine.prefix}gcc"):
         pytest.skip(f"no {machine.prefix}gcc")
-    assert build(machine, nolibc, tmp_path, sources).stat().st_size <= SIZE_MAX[sources]
+    assert agent_program(machine.prefix, sources).stat().st_size <= SIZE_MAX[sources]
 
 
 def test_the_program_without_an_mmu_is_small_and_takes_little_memory(tmp_path: Path) -> None:
@@ -108,12 +88,12 @@ def test_the_program_without_an_mmu_is_small_and_takes_little_memory(tmp_path: P
     assert bss_end - data + stack <= FLAT_MEMORY_MAX
 
 
-def test_it_says_hello_without_a_tracer(machine: Machine, nolibc: Path, tmp_path: Path) -> None:
+def test_it_says_hello_without_a_tracer(machine: Machine) -> None:
     if machine.runner and not shutil.which(machine.runner[0]):
         pytest.skip(f"no {machine.runner[0]}")
     if not machine.runner and os.uname().machine != machine.arch:
         pytest.skip(f"not {machine.arch}")
-    program = build(machine, nolibc, tmp_path, "all")
+    program = agent_program(machine.prefix, mode=machine.mode)
     line = Line()
     # Another source would record this machine.
     settings = {"TINYPROF_TTY": line.path, "TINYPROF_SOURCE": "kernel"}

@@ -3,24 +3,28 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from build_systems.buildroot import EXTERNAL, OURS, Answers, Build, inputs_of
 from build_systems.conftest import ROOT, Reference, tree_of
+from build_systems.fewer_packages import with_packages
 from qemu_board.cache import cache_root
+from qemu_board.kernel_source import archive, archive_at_hand, unpack
+from support.remembered import remembered
 from tinyprof.cramfs.format import EntryKind
 from tinyprof.cramfs.reading.reader import open_image
 
-EXTERNAL = ROOT / "firmware/buildroot"
 EXAMPLES = sorted(path.name for path in (EXTERNAL / "configs").iterdir())
-OURS = sorted(path for path in EXTERNAL.rglob("*") if path.is_file())
 DEVICES = "/dev/console c 622 0 0 5 1 - - -\n"
 
 
@@ -29,76 +33,54 @@ def buildroot() -> Path:
     return tree_of("TINYPROF_BUILDROOT", "buildroot", "package/pkg-generic.mk")
 
 
-class Build:
-    """An output folder of Buildroot with our tree."""
-
-    def __init__(self, buildroot: Path, out: Path) -> None:
-        self.buildroot, self.out = buildroot, out
-
-    def make(self, *words: str) -> str:
-        """The output of `make`. Fails where it failed, or Kconfig warned of anything."""
-        tree, out = ("-C", str(self.buildroot)), f"O={self.out}"
-        command = ["make", "-s", *tree, f"BR2_EXTERNAL={EXTERNAL}", out]
-        plain = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        done = subprocess.run(
-            [*command, *words], capture_output=True, text=True, check=False, env=plain
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        assert not re.search("(?i)warning", done.stdout + done.stderr), done.stderr
-        return done.stdout
-
-    def configure(self, example: str, *more: str) -> None:
-        """Take an example configuration, with more lines behind it."""
-        config = self.out / "in"
-        config.write_text("\n".join([(EXTERNAL / "configs" / example).read_text(), *more, ""]))
-        self.make("defconfig", f"BR2_DEFCONFIG={config}")
-
-    def variables(self, pattern: str) -> dict[str, str]:
-        """The variables whose names match, expanded."""
-        found = re.findall(r"^([A-Z0-9_]+)=(.*)$", self.make("printvars", f"VARS={pattern}"), re.M)
-        return dict(found)
-
-
 @pytest.fixture
 def build(buildroot: Path, tmp_path: Path) -> Build:
     (tmp_path / "out").mkdir()
     return Build(buildroot, tmp_path / "out")
 
 
+@pytest.fixture(scope="session")
+def inputs(buildroot: Path) -> tuple[str, ...]:
+    return inputs_of(buildroot)
+
+
+Ask = Callable[..., Answers]
+
+
+@pytest.fixture
+def ask(build: Build, inputs: tuple[str, ...]) -> Ask:
+    """Asks Buildroot all questions about an example with more lines behind it."""
+    return functools.partial(build.answers, inputs)
+
+
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_an_example_says_all_it_needs_and_no_more(build: Build, example: str) -> None:
-    build.make(example)
-    before = (build.out / ".config").read_text()
-    build.make("olddefconfig")
-    assert (build.out / ".config").read_text() == before
-    saved = build.out / "saved"
-    build.make("savedefconfig", f"BR2_DEFCONFIG={saved}")
-    assert saved.read_text() == (EXTERNAL / "configs" / example).read_text()
+def test_an_example_says_all_it_needs_and_no_more(
+    build: Build, inputs: tuple[str, ...], example: str
+) -> None:
+    texts = build.saved(inputs, example)
+    assert texts["again"] == texts["config"]
+    assert texts["saved"] == (EXTERNAL / "configs" / example).read_text()
 
 
-def test_the_image_needs_the_host_program_and_the_agent_the_kernel(build: Build) -> None:
-    build.configure("tinyprof_record_defconfig")
-    assert set(build.make("rootfs-tinyprof-show-depends").split()) == {
-        "host-tinyprof",
-        "rootfs-common",
-    }
-    assert "linux" in build.make("tinyprof-agent-show-depends").split()
-    needed = build.make("host-tinyprof-show-recursive-depends").split()
-    assert {"host-tinyprof-click", "host-python3", "host-python-hatchling"} <= set(needed)
+def test_the_image_needs_the_host_program_and_the_agent_the_kernel(ask: Ask) -> None:
+    depends = ask("tinyprof_record_defconfig").depends
+    assert set(depends["rootfs-tinyprof-show-depends"]) == {"host-tinyprof", "rootfs-common"}
+    assert "linux" in depends["tinyprof-agent-show-depends"]
+    needed = set(depends["host-tinyprof-show-recursive-depends"])
+    assert {"host-tinyprof-click", "host-python3", "host-python-hatchling"} <= needed
 
 
-def test_buildroot_knows_all_packages_of_ours(build: Build) -> None:
-    build.configure("tinyprof_record_defconfig", "BR2_LINUX_KERNEL_EXT_TINYPROF_KERNEL=y")
-    known = json.loads(build.make("show-info"))
+def test_buildroot_knows_all_packages_of_ours(ask: Ask) -> None:
+    said = ask("tinyprof_record_defconfig", "BR2_LINUX_KERNEL_EXT_TINYPROF_KERNEL=y")
     assert {
         "host-tinyprof",
         "host-tinyprof-click",
         "tinyprof-agent",
         "tinyprof-kernel",
         "rootfs-tinyprof",
-    } <= known.keys()
-    assert known["linux"]["dependencies"].count("tinyprof-kernel") <= 1
-    assert "tinyprof-kernel" in build.make("linux-show-depends").split()
+    } <= said.info.keys()
+    assert said.info["linux"]["dependencies"].count("tinyprof-kernel") <= 1
+    assert "tinyprof-kernel" in said.depends["linux-show-depends"]
 
 
 @pytest.mark.parametrize(
@@ -111,10 +93,9 @@ def test_buildroot_knows_all_packages_of_ours(build: Build) -> None:
     ids=["stock", "patched", "kernel part chosen"],
 )
 def test_the_kernel_model_follows_the_configuration(
-    build: Build, lines: list[str], kernel: str, split: str
+    ask: Ask, lines: list[str], kernel: str, split: str
 ) -> None:
-    build.configure("tinyprof_ship_defconfig", *lines)
-    found = build.variables("ROOTFS_TINYPROF_%")
+    found = ask("tinyprof_ship_defconfig", *lines).variables
     assert (found["ROOTFS_TINYPROF_KERNEL"], found.get("ROOTFS_TINYPROF_SPLIT", "")) == (
         kernel,
         split,
@@ -123,18 +104,20 @@ def test_the_kernel_model_follows_the_configuration(
 
 
 @pytest.mark.parametrize(
-    ("line", "options"),
+    ("lines", "options"),
     [
-        ("", ["PERF_EVENTS", "PROC_PAGE_MONITOR", "DEBUG_FS"]),
-        ("BR2_PACKAGE_TINYPROF_AGENT_KERNEL=y", ["CRAMFS_TINYPROF", "CRAMFS_XIP_FAULT"]),
+        ([], ["PERF_EVENTS", "PROC_PAGE_MONITOR", "DEBUG_FS"]),
+        (["BR2_PACKAGE_TINYPROF_AGENT_KERNEL=y"], ["CRAMFS_TINYPROF", "CRAMFS_XIP_FAULT"]),
     ],
     ids=["perf events", "kernel part"],
 )
 def test_the_recording_variant_sets_the_options_of_its_kernel(
-    build: Build, line: str, options: list[str]
+    ask: Ask, lines: list[str], options: list[str]
 ) -> None:
-    build.configure("tinyprof_record_defconfig", line)
-    fixups = build.make("printvars", "VARS=PACKAGES_LINUX_CONFIG_FIXUPS")
+    _, _, fixups = ask("tinyprof_record_defconfig", *lines).printed.partition(
+        "PACKAGES_LINUX_CONFIG_FIXUPS="
+    )
+    fixups, _, _ = fixups.partition("\nROOTFS_")
     assert all(f"'CONFIG_{option}=y'" in fixups for option in options)
 
 
@@ -161,23 +144,32 @@ def test_buildroots_checker_has_nothing_to_say(buildroot: Path) -> None:
 NEW_FILE = r"^--- /dev/null\n\+\+\+ b/(.+)$"
 
 
+def unpacked(*names: str) -> dict[str, str]:
+    """Files of Linux 6.1 as Debian's package has them, which takes long to unpack."""
+    package = archive("6.1")
+
+    def make() -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            unpack(package, Path(folder), *names)
+            return json.dumps({name: (Path(folder) / name).read_text() for name in names})
+
+    texts: dict[str, str] = json.loads(remembered((package.package_version, *names), [], make))
+    return texts
+
+
 def test_the_kernel_part_is_applied_to_the_kernel_by_its_version(
-    build: Build, buildroot: Path
+    build: Build, ask: Ask, buildroot: Path
 ) -> None:
-    # The board's own tree may be patched already.
-    sources = Path("/usr/src/linux-source-6.1.tar.xz")
-    if not sources.exists():
+    if not archive_at_hand("6.1"):
         pytest.skip("no linux-source-6.1")
-    build.configure("tinyprof_record_defconfig", "BR2_LINUX_KERNEL_EXT_TINYPROF_KERNEL=y")
-    found = build.variables("TINYPROF_KERNEL_% LINUX_DIR")
+    found = ask("tinyprof_record_defconfig", "BR2_LINUX_KERNEL_EXT_TINYPROF_KERNEL=y").variables
     linux = Path(found["LINUX_DIR"])
     patches = sorted((ROOT / "firmware/linux/series/6.1").glob("*.patch"))
     named = {name for it in patches for name in re.findall("^--- a/(.+)$", it.read_text(), re.M)}
     made = {name for it in patches for name in re.findall(NEW_FILE, it.read_text(), re.M)}
-    members = [f"linux-source-6.1/{name}" for name in ("Makefile", *sorted(named - made))]
-    linux.mkdir(parents=True, exist_ok=True)
-    unpack: list[str | Path] = ["tar", "-x", "--strip-components=1", "-C", linux, "-f", sources]
-    subprocess.run([*unpack, *members], check=True)
+    for name, text in unpacked("Makefile", *sorted(named - made)).items():
+        (linux / name).parent.mkdir(parents=True, exist_ok=True)
+        (linux / name).write_text(text)
     shutil.copytree(ROOT / "firmware/linux", found["TINYPROF_KERNEL_DIR"])
     (build.out / "host/bin").mkdir(parents=True, exist_ok=True)
     (build.out / "host/bin/tar").symlink_to("/usr/bin/tar")
@@ -213,22 +205,35 @@ def prepared(build: Build, buildroot: Path, reference: Reference, launcher: Path
     return build
 
 
-def run_rule(build: Build, reference: Reference, example: str) -> Path:
-    """Run Buildroot's own rule for rootfs.tinyprof. Returns the image."""
-    build.configure(example)
-    image = build.out / "images/rootfs.tinyprof"
-    build.make(
-        str(image),
-        "ROOTFS_TINYPROF_DEPENDENCIES=",
-        f"BR2_TARGET_ROOTFS_TINYPROF_PROFILE={reference.profile}" if "ship" in example else "X=",
-    )
-    return image
+Rule = Callable[[str], Path]
+
+
+@pytest.fixture
+def run_rule(prepared: Build, ask: Ask, reference: Reference, tmp_path: Path) -> Rule:
+    """Runs Buildroot's own rule for rootfs.tinyprof with an example. Returns the image."""
+
+    def run_rule(example: str) -> Path:
+        packages = ask(example).info
+        small = with_packages(prepared.buildroot, packages, tmp_path / "buildroot")
+        build = Build(small, prepared.out)
+        build.configure(example)
+        image = build.out / "images/rootfs.tinyprof"
+        build.make(
+            str(image),
+            "ROOTFS_TINYPROF_DEPENDENCIES=",
+            f"BR2_TARGET_ROOTFS_TINYPROF_PROFILE={reference.profile}"
+            if "ship" in example
+            else "X=",
+        )
+        return image
+
+    return run_rule
 
 
 def test_the_rule_makes_the_image_of_the_plain_commands(
-    prepared: Build, reference: Reference, tmp_path: Path
+    prepared: Build, run_rule: Rule, reference: Reference, tmp_path: Path
 ) -> None:
-    made = run_rule(prepared, reference, "tinyprof_ship_defconfig")
+    made = run_rule("tinyprof_ship_defconfig")
     device = [it for it in open_image(made).entries if it.kind is EntryKind.CHAR]
     assert [(it.path, it.device) for it in device] == [("/dev/console", 5 << 8 | 1)]
     table = tmp_path / "devices"
@@ -240,18 +245,16 @@ def test_the_rule_makes_the_image_of_the_plain_commands(
     assert "page cache" in made.with_name("rootfs.tinyprof.plan.txt").read_text()
 
 
-def test_without_a_profile_the_rule_makes_the_image_to_record(
-    prepared: Build, reference: Reference
-) -> None:
-    made = open_image(run_rule(prepared, reference, "tinyprof_record_defconfig"))
+def test_without_a_profile_the_rule_makes_the_image_to_record(run_rule: Rule) -> None:
+    made = open_image(run_rule("tinyprof_record_defconfig"))
     assert not any(block.in_place for entry in made.entries for block in made.blocks(entry))
 
 
 def test_a_profile_of_another_root_filesystem_ends_the_rule(
-    prepared: Build, reference: Reference, tmp_path: Path
+    prepared: Build, run_rule: Rule
 ) -> None:
     for path in (prepared.out / "target/usr/lib").rglob("*.so*"):
         if path.is_file() and not path.is_symlink():
             path.write_bytes(b"another program")
     with pytest.raises(AssertionError, match="of the profile's used pages are not found"):
-        run_rule(prepared, reference, "tinyprof_ship_defconfig")
+        run_rule("tinyprof_ship_defconfig")

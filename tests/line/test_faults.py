@@ -13,6 +13,7 @@ import pytest
 from line.cable import BadCable
 from line.kernel import Record, Volume
 from line.target import Target
+from support.extent import ALL
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import CaptureWriter
 from tinyprof.errors import TinyprofError
@@ -27,7 +28,7 @@ from tinyprof.wire.ports.serial_device import SerialSettings
 from tinyprof.wire.sequence import Frame
 
 SEED = 20261124
-RECORDS = 200_000
+RECORDS = 200_000 if ALL else 100_000
 BURST = 10_000
 PULLS = 10
 

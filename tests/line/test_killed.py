@@ -13,6 +13,7 @@ from time import monotonic
 
 import pytest
 
+from support.extent import ALL
 from support.silent import Silent
 from tinyprof.capture.compression import LinePacker
 from tinyprof.capture.reader import CaptureReader
@@ -26,8 +27,7 @@ from tinyprof.wire.ports.opening import DescriptorLink
 from tinyprof.wire.sequence import Frame
 
 SEED = 20261124
-KILLS = 300
-PACKED_KILLS = 100
+KILLS, PACKED_KILLS = (300, 100) if ALL else (100, 40)
 FRAMES_MAX = 400
 
 
@@ -88,7 +88,9 @@ def page(number: int) -> Pages:
     )
 
 
-@pytest.mark.parametrize(("packed", "kills"), [(False, KILLS), (True, PACKED_KILLS)])
+@pytest.mark.parametrize(
+    ("packed", "kills"), [(False, KILLS), (True, PACKED_KILLS)], ids=["plain", "packed"]
+)
 def test_whatever_was_acknowledged_is_in_the_capture(
     tmp_path: Path, packed: bool, kills: int
 ) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ import pytest
 from qemu_board.architecture import ARCHITECTURES
 from qemu_board.kernel import kernel_at_hand, versions
 from qemu_board.kernel_source import SUITES, archive_at_hand
+from support.extent import ALL
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.directory import Entry
 from tinyprof.cramfs.reading.reader import read_image
@@ -30,6 +30,9 @@ TINYPROF = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
 TIMEOUT = ("--timeout", "600")
 """Ends a guest that hangs. No guest takes as long, however slow the machine."""
 
+ONE_WAY = ("--one-way",)
+"""Options of a recording whose agent waits for nobody."""
+
 RECORD_FROM_THE_START = "init=/sbin/tinyprof-agent cramfs.tinyprof=1"
 
 
@@ -40,7 +43,7 @@ PATTERN = b"".join(bytes([page + 1]) * PAGE_SIZE for page in range(PAGES))[: -PA
 def built_with(version: str) -> object:
     """A kernel version as a test's parameter, skipped where its source is not installed, or, for
     one that is fetched, its kernels are not in the cache."""
-    if version in SUITES and not os.environ.get("TINYPROF_ALL_KERNELS"):
+    if version in SUITES and not ALL:
         return pytest.param(version, marks=pytest.mark.skip(reason="make test-all boots it"))
     if version in SUITES:
         return pytest.param(version, marks=at_hand(version))
@@ -72,19 +75,18 @@ def at_hand(
 KERNELS = [built_with(version) for version in versions()]
 
 
+def leave_to_test_all(version: str) -> None:
+    """Skip all kernels but 6.1 in `make test`: for a test that takes long, and of which other
+    tests boot the other kernels."""
+    if version != "6.1" and not ALL:
+        pytest.skip("make test-all boots it")
+
+
 def board(*words: str | Path) -> str:
     """Run a board command that must succeed; its last line on stdout."""
     run = subprocess.run([BOARD, *words], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return run.stdout.splitlines()[-1]
-
-
-def build_agent(folder: Path, cross: str) -> Path:
-    """The agent with all sources, built in a folder by the compiler of that prefix."""
-    nolibc = Path(board("source")) / "tools/include/nolibc"
-    words = [f"CROSS_COMPILE={cross}", f"NOLIBC={nolibc}", f"O={folder}"]
-    subprocess.run(["make", "-s", "-C", ROOT / "agent", "target", *words], check=True)
-    return folder / "tinyprof-agent"
 
 
 def _time(words: Sequence[str]) -> tuple[str, ...]:
@@ -118,7 +120,12 @@ class Recording:
 def record(
     image: Path, capture: Path, *words: str, options: tuple[str | Path, ...] = ()
 ) -> Recording:
-    """Boot an image and record it over a pty; `words` go to the board, `options` to tinyprof."""
+    """Boot an image and record it over a pty; `words` go to the board, `options` to tinyprof.
+
+    An agent that is answered waits for the recorder while its window is full. The guest's clock
+    runs on, for it counts instructions and leaps over idle time. So its epochs are as long as the
+    recorder is slow: tests that count epochs record with ONE_WAY.
+    """
     command: list[str | Path] = [BOARD, "run", image, *_time(words), *TIMEOUT, "--serial", "pty"]
     command += words
     with subprocess.Popen(

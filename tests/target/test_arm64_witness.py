@@ -7,8 +7,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from support.agent_program import agent_program
 from support.debian_files import unpacked
-from target.booting import BOARD, TIMEOUT, TINYPROF, build_agent
+from target.booting import BOARD, TIMEOUT, TINYPROF
 from target.test_architectures import CROSS_GCC
 from target.witness import build_witness, missed_and_wrong, touched_pages
 from tinyprof.cli.opening import open_profile
@@ -41,8 +42,7 @@ def root_of(folder: Path) -> Path:
         (top / name).mkdir(exist_ok=True)
     (top / "bin/sh").symlink_to("busybox")
     (top / "sbin/init").write_text(INIT)
-    agent = build_agent(folder, CROSS_GCC.removesuffix("gcc"))
-    shutil.copy(agent, top / AGENT[1:])
+    shutil.copy(agent_program(CROSS_GCC.removesuffix("gcc")), top / AGENT[1:])
     for name in ("sbin/init", AGENT[1:]):
         (top / name).chmod(0o755)
     return top

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from qemu_board import machine
+from qemu_board.kernel import kernel
+from qemu_board.line import NoLine
 from target.booting import BOARD, board, pattern_image
 
 
@@ -99,4 +102,24 @@ def test_a_guest_that_does_not_end_is_stopped_with_124(
     ended = run("run", pattern_image(tmp_path, guest("waits"), []), "--timeout", "3")
     assert ended.returncode == 124
     assert "still running after 3 s" in ended.stderr
-    assert "waiting" in ended.stdout
+
+
+def test_the_words_of_a_guest_whose_time_is_up_are_passed_on(
+    tmp_path: Path,
+    guest: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    """The time is up once the guest has said its word, however slow this machine is."""
+    said = bytearray()
+
+    def clock() -> float:
+        said.extend(capfdbinary.readouterr().out)
+        return 3.0 if b"waiting" in said else 0.0
+
+    image = pattern_image(tmp_path, guest("waits"), [])
+    monkeypatch.setattr("qemu_board.machine.time.monotonic", clock)
+    settings = machine.Settings(timeout=3.0)
+    code = machine.run(image, kernel("6.1", stock=False), NoLine(), settings)
+    assert code == machine.TIMED_OUT
+    assert b"waiting" in said

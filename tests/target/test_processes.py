@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from target.booting import KERNELS, RECORD_FROM_THE_START, Demo, record
+from target.booting import KERNELS, RECORD_FROM_THE_START, Demo, leave_to_test_all, record
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.profile.resolve import make_profile
 
@@ -20,8 +20,9 @@ def test_a_profile_knows_how_many_processes_map_each_file(
     demo: Demo, tmp_path: Path, version: str
 ) -> None:
     """Ten more wait at the end: lua, sqlite3 and sh in turn, so that there are 4, 3 and 3."""
+    leave_to_test_all(version)
     image = demo.folder / "all-compressed.cramfs"
-    words = f"{RECORD_FROM_THE_START} WORKLOAD_PROCESSES=10"
+    words = f"{RECORD_FROM_THE_START} WORKLOAD_PROCESSES=10 WORKLOAD_ROUNDS=1"
     recording = record(
         image,
         tmp_path / "capture",

@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 
+from support.agent_program import agent_program
 from target.booting import (
     BOARD,
     KERNELS,
+    ONE_WAY,
     PATTERN,
     TIMEOUT,
     TINYPROF,
     Demo,
     Recording,
-    build_agent,
     pattern_image,
     record,
 )
@@ -123,7 +124,7 @@ def test_touches_are_told_with_their_kind_in_each_epoch(
 ) -> None:
     image = pattern_image(tmp_path, guest("touches"), [], {"sbin/tinyprof-agent": agent})
     words = ("--version", version, "--stock", "--append", f"{FROM_THE_START} {SHORT}")
-    recording = record(image, tmp_path / "capture.tpcap", *words)
+    recording = record(image, tmp_path / "capture.tpcap", *words, options=ONE_WAY)
     assert recording.code == 0, recording.said
     seen = touches_of(image, recording.capture)
     held_to(touches_told(recording.console), seen, set(Kind))
@@ -138,7 +139,7 @@ def test_touches_are_told_where_processors_set_the_accessed_flag(
     image = native_image(tmp_path, "gcc", "x86_64-linux-gnu-")
     append = f"{FROM_THE_START} {SHORT} TINYPROF_TTY=/dev/ttyS1 {words}"
     board_words = ("--arch", "amd64", "--stock", "--cpus", str(cpus), "--append", append)
-    recording = record(image, tmp_path / "capture.tpcap", *board_words)
+    recording = record(image, tmp_path / "capture.tpcap", *board_words, options=ONE_WAY)
     assert recording.code == 0, recording.said
     assert info_of(recording.capture)["source"]["rearm"] == READ_BACK
     held_to(touches_told(recording.console), touches_of(image, recording.capture), set(Kind))
@@ -188,7 +189,7 @@ def native_image(
     guest = folder / name
     flags = ["-Wall", "-Wextra", "-Werror", "-O2", "-static"]
     subprocess.run([compiler, *flags, "-o", guest, GUEST / f"{name}.c"], check=True)
-    agent = {"sbin/tinyprof-agent": build_agent(folder, cross)}
+    agent = {"sbin/tinyprof-agent": agent_program(cross)}
     return pattern_image(folder, guest, [], agent, pattern)
 
 
@@ -198,19 +199,30 @@ def test_marks_of_the_target_begin_phases(by_events: Recording) -> None:
     assert names[:3] == ["start-up", "steady-state", "idle"]
 
 
-def test_a_ring_that_is_too_small_is_a_loss_that_is_told(demo: Demo, tmp_path: Path) -> None:
-    small = recorded(demo, tmp_path, append="TINYPROF_RING=4")
+Flood = Callable[[int], tuple[Path, Recording]]
+
+
+@pytest.fixture
+def flooded(tmp_path: Path, guest: Callable[[str], Path], agent: Path) -> Flood:
+    """Records a guest that reads a large file at once, with a ring of so many KiB."""
+    others = {"sbin/tinyprof-agent": agent}
+    image = pattern_image(tmp_path, guest("flood"), [], others, bytes(FLOOD) + b"end")
+
+    def flooded(ring: int) -> tuple[Path, Recording]:
+        words = (*STOCK[:1], "--append", f"{FROM_THE_START} {SHORT} TINYPROF_RING={ring}")
+        return image, record(image, tmp_path / "capture.tpcap", *words)
+
+    return flooded
+
+
+def test_a_ring_that_is_too_small_is_a_loss_that_is_told(flooded: Flood) -> None:
+    _, small = flooded(4)
     assert small.code == 3, small.said
     assert "dropped" in small.said
 
 
-def test_every_event_is_recorded_or_told_as_lost(
-    tmp_path: Path, guest: Callable[[str], Path], agent: Path
-) -> None:
-    others = {"sbin/tinyprof-agent": agent}
-    image = pattern_image(tmp_path, guest("flood"), [], others, bytes(FLOOD) + b"end")
-    words = (*STOCK[:1], "--append", f"{FROM_THE_START} {SHORT} TINYPROF_RING=32")
-    recording = record(image, tmp_path / "capture.tpcap", *words)
+def test_every_event_is_recorded_or_told_as_lost(flooded: Flood) -> None:
+    image, recording = flooded(32)
     told = re.search(r"^flood (\d+)", recording.console, re.MULTILINE)
     assert told, recording.console[-2000:]
     assert recording.code == 3, recording.said
@@ -224,7 +236,7 @@ def test_every_event_is_recorded_or_told_as_lost(
 
 def test_residency_tells_most_pages_without_any_event(demo: Demo, tmp_path: Path) -> None:
     ours = pages(open_profile([demo.folder / "boot.tprof"]))
-    resident = recorded(demo, tmp_path, append="TINYPROF_SOURCE=residency")
+    resident = recorded(demo, tmp_path, append="TINYPROF_SOURCE=residency WORKLOAD_ROUNDS=2")
     theirs = pages(open_profile([resident.capture]))
     found = len(ours.keys() & theirs.keys())
     print(f"{found} of {len(ours)} pages found, {len(theirs.keys() - ours.keys())} others")

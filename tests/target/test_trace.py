@@ -12,6 +12,7 @@ import pytest
 
 from target.booting import (
     KERNELS,
+    ONE_WAY,
     PAGES,
     RECORD_FROM_THE_START,
     Recording,
@@ -68,7 +69,8 @@ def recorded(
     image = pattern_image(folder, guest("touches"), in_place, {"sbin/tinyprof-agent": agent})
     words = f"{RECORD_FROM_THE_START} {EPOCH_SHORTER_THAN_A_ROUND}"
     board_words = ("--version", version, "--append", words)
-    return image, record(image, folder / "capture", *board_words, options=("--image", image))
+    options = ("--image", image, *ONE_WAY)
+    return image, record(image, folder / "capture", *board_words, options=options)
 
 
 def test_nothing_is_lost(recorded: tuple[Path, Recording]) -> None:

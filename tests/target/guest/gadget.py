@@ -7,6 +7,7 @@ Prints one line "result JSON" on the console, for test_gadget.py.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import errno
 import fcntl
@@ -16,18 +17,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tinyprof.capture.reader import CaptureReader
-from tinyprof.wire.messages import EpochEnd, Pages
-from tinyprof.wire.sequence import Frame
-
-REPLUGS = 20
-EPOCHS = 60
-"""Each has some 4,000 records."""
+REPLUGS, EPOCHS = (int(os.environ[name]) for name in ("REPLUGS", "EPOCHS"))
 GADGET = Path("/sys/kernel/config/usb_gadget/board")
 UDC = "dummy_udc.0"
 SERIAL_FOLDER = Path("/dev/serial")
@@ -60,7 +55,7 @@ def make_gadget() -> None:
 
 
 def ports() -> list[Path]:
-    return sorted(Path("/dev").glob("ttyACM*"))
+    return sorted(path for path in Path("/dev").iterdir() if path.name.startswith("ttyACM"))
 
 
 def await_until(true: Any, what: str) -> None:
@@ -151,41 +146,9 @@ def refused() -> str:
     return errno.errorcode.get(int(run.stdout or 0), "opened")
 
 
-def told(capture: Path) -> dict[str, Any]:
-    """What a capture holds: pages by volume and epoch, and each epoch's own count."""
-    pages: Counter[int] = Counter()
-    twice, wrong, epochs, total, before = 0, [], 0, 0, 0
-    seen: set[tuple[int, int]] = set()
-    with capture.open("rb") as file:
-        for event in CaptureReader(file).events():
-            message = event.message if isinstance(event, Frame) else None
-            if isinstance(message, Pages):
-                pages[message.epoch] += len(message.page_ids)
-                touches = set(zip(message.page_ids, message.kinds, strict=True))
-                twice += len(touches & seen) + len(message.page_ids) - len(touches)
-                seen |= touches
-            elif isinstance(message, EpochEnd):
-                epochs += 1
-                seen = set()
-                total += pages[message.epoch]
-                if before and (
-                    sum(message.records) != pages[message.epoch]
-                    or message.total != (before + sum(message.records)) % (1 << 32)
-                ):
-                    wrong.append((message.epoch, pages[message.epoch], message.records))
-                before = message.total or 0
-    command = [*TINYPROF, "capture", "info", "--json", str(capture)]
-    info = subprocess.run(command, capture_output=True, text=True, check=False)
-    causes = json.loads(info.stdout)
-    return {
-        "records": total,
-        "epochs": epochs,
-        "twice": twice,
-        "wrong": wrong,
-        "lossless": causes["lossless"],
-        "gaps": len(causes["gaps"]),
-        "causes": causes["causes"],
-    }
+def packed(capture: Path) -> str:
+    """A capture as text for the console: its bytes are looked through on a faster machine."""
+    return base64.b64encode(zlib.compress(capture.read_bytes(), 1)).decode()
 
 
 def pull_the_cable(capture: Path, recorder: subprocess.Popen[str]) -> int:
@@ -239,7 +202,9 @@ def main() -> None:
     result["said again"] = again.communicate()[1][-600:]
     result["second code"] = again.returncode
     result["ports"] = sorted(names.seen)
-    result["first"], result["second"] = told(first), told(second)
+    result["first"], result["second"] = packed(first), packed(second)
+    # The line is long: a message of the kernel may not stand in it.
+    Path("/proc/sys/kernel/printk").write_text("1")
     print("result", json.dumps(result), flush=True)
 
 

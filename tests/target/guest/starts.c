@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TIMES	1000
+#define TIMES	250
 #define WARM	5
 
 static void start(void)

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""Results of deterministic checks, kept in the cache for as long as their inputs are the same.
+
+1. A result is named after all of its inputs: words, the versions of tools among them, and the
+   contents of files, the test's own module among them.
+2. A check that fails raises an error. Nothing is kept of it.
+3. `make test-all` (TINYPROF_ALL_KERNELS=1) does every check anew.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from qemu_board.cache import cache_root, key_of
+
+
+def remembered(words: Iterable[str], files: Iterable[Path], make: Callable[[], str]) -> str:
+    """The text that `make` returns for these inputs, made once for all processes."""
+    folder = cache_root() / "checks"
+    folder.mkdir(exist_ok=True)
+    kept = folder / key_of(words, files)
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if kept.exists() and not os.environ.get("TINYPROF_ALL_KERNELS"):
+            return kept.read_text()
+        text = make()
+        new = kept.with_suffix(".new")
+        new.write_text(text)
+        new.replace(kept)
+    return text
+
+
+def passes(words: Iterable[str], files: Iterable[Path], check: Callable[[], None]) -> None:
+    """Do a check, unless it passed before with the same inputs."""
+
+    def make() -> str:
+        check()
+        return ""
+
+    remembered(words, files, make)

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""Checks of other tests are done once for the same inputs, and anew for any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.remembered import passes, remembered
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("TINYPROF_ALL_KERNELS", raising=False)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.write_text("first")
+    return path
+
+
+def never() -> str:
+    raise AssertionError("made again")
+
+
+def test_the_same_inputs_give_the_kept_text(file: Path) -> None:
+    assert remembered(["one"], [file], lambda: "made") == "made"
+    assert remembered(["one"], [file], never) == "made"
+
+
+def test_another_word_or_another_content_is_made_anew(file: Path) -> None:
+    remembered(["one"], [file], lambda: "made")
+    assert remembered(["two"], [file], lambda: "of another word") == "of another word"
+    file.write_text("second")
+    assert remembered(["one"], [file], lambda: "of another file") == "of another file"
+
+
+def test_a_check_that_fails_is_done_again(file: Path) -> None:
+    done = []
+
+    def fails() -> None:
+        done.append("once more")
+        raise AssertionError
+
+    for _ in range(2):
+        with pytest.raises(AssertionError):
+            passes(["one"], [file], fails)
+    assert len(done) == 2
+
+
+def test_make_test_all_does_every_check_anew(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remembered(["one"], [file], lambda: "made")
+    monkeypatch.setenv("TINYPROF_ALL_KERNELS", "1")
+    assert remembered(["one"], [file], lambda: "made anew") == "made anew"
