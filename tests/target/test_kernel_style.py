@@ -13,7 +13,7 @@ from target.booting import KERNELS, ROOT, board
 
 LINUX = ROOT / "firmware/linux"
 SOURCES = sorted(path for path in (LINUX / "overlay").rglob("*.[ch]"))
-PATCHES = sorted((LINUX / "series").rglob("*.patch"))
+PATCHES = sorted([*LINUX.glob("series/*/*.patch"), *LINUX.glob("proposals/*.patch")])
 MAINTAINED = "FILE_PATH_CHANGES"
 """checkpatch asks whether MAINTAINERS needs an entry for new files. fs/cramfs/ has one."""
 
