@@ -132,7 +132,7 @@ kernels-all: kernels
 		{ $(BOARD) kernel --version $$version && $(BOARD) kernel --version $$version --stock; } >/dev/null || exit 1; \
 	done
 	@for version in 6.12 7.2; do $(BOARD) kernel --version $$version --arch arm64 >/dev/null || exit 1; done
-	@$(BOARD) kernel --arch riscv64 >/dev/null
+	@for arch in riscv64 armhf-proposed; do $(BOARD) kernel --arch $$arch >/dev/null || exit 1; done
 
 # Before any test waits for them.
 kernels: later-kernels machines
