@@ -272,14 +272,21 @@ class _Tree:
         return ["make", f"-j{jobs}", *where, *target, *words]
 
 
+def wanted_options(files: list[Path]) -> list[str]:
+    """The lines "CONFIG_NAME=VALUE" of all files. Where any file says "# CONFIG_NAME is not set",
+    the version has no such option, and the line of another file does not count."""
+    lines = [line for file in files for line in file.read_text().splitlines()]
+    unset = {line.split()[1] for line in lines if re.fullmatch(r"# CONFIG_\w+ is not set", line)}
+    return [
+        line
+        for line in lines
+        if line.startswith("CONFIG_") and line.partition("=")[0] not in unset
+    ]
+
+
 def _configure(tree: _Tree, wanted: list[Path]) -> None:
     tree.objects.mkdir(exist_ok=True)
-    lines = [
-        line
-        for file in wanted
-        for line in file.read_text().splitlines()
-        if line.startswith("CONFIG_")
-    ]
+    lines = wanted_options(wanted)
     (tree.objects / "wanted.config").write_text("\n".join(lines) + "\n")
     command = tree.make(f"KCONFIG_ALLCONFIG={tree.objects / 'wanted.config'}", "allnoconfig")
     run = subprocess.run(command, capture_output=True, text=True, check=False)
