@@ -20,7 +20,7 @@ LINUX = ROOT / "firmware/linux"
 SERIES = LINUX / "make-series"
 UNPACKING = ROOT / "firmware/board/qemu_board/kernel_source.py"
 SOURCES = sorted(path for path in (LINUX / "overlay").rglob("*.[ch]"))
-PATCHES = sorted((LINUX / "series").rglob("*.patch"))
+PATCHES = sorted([*LINUX.glob("series/*/*.patch"), *LINUX.glob("proposals/*.patch")])
 MAINTAINED = "FILE_PATH_CHANGES"
 """checkpatch asks whether MAINTAINERS needs an entry for new files. fs/cramfs/ has one."""
 

@@ -37,6 +37,7 @@ class Architecture:
     the RAM in MiB that a guest has where nobody asks for another size. `reset` describes a machine
     without any boot loader. `mmu`: it has an MMU, which our kernel part needs to map page by
     page. It records without one, too, and mends the kernel's faults.
+    `proposed`: its kernel has what is proposed upstream in place of our tracer.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Architecture:
     guest_memory: int = 64
     reset: Reset | None = None
     mmu: bool = True
+    proposed: bool = False
 
     @property
     def compiler(self) -> str:
@@ -88,6 +90,9 @@ ARMHF_SQUASHFS = replace(
     ARMHF, name="armhf-squashfs", objects="build-squashfs", configs=("kernel", "kernel-squashfs")
 )
 """The reference board with a kernel that can have a squashfs as its root."""
+
+ARMHF_PROPOSED = replace(ARMHF, name="armhf-proposed", objects="build-proposed", proposed=True)
+"""The reference board with a kernel that has two tracepoints in place of our tracer."""
 
 ARM64 = Architecture(
     name="arm64",
@@ -199,6 +204,7 @@ ARCHITECTURES = {
     for machine in (
         ARMHF,
         ARMHF_SQUASHFS,
+        ARMHF_PROPOSED,
         ARM64,
         ARM64_LOCKDEP,
         ARM64_KASAN,

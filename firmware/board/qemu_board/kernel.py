@@ -49,6 +49,9 @@ TOOLS = (
 TOUCHED = "touched"
 """A file beside a source tree: the names of the files that patches made or changed in it."""
 
+TRACER = "0006-cramfs-record-which-pages-are-touched.patch"
+"""The patch of a series that what is proposed upstream stands for."""
+
 MENDED = "mended"
 """A file of a series: the patches that a later release of its kernel has itself."""
 
@@ -109,7 +112,7 @@ def _kernel_of(source: Archive, stock: bool, machine: Architecture) -> Kernel:
     inputs = [*_config_files(version, machine, stock)]
     inputs += [_board_dts(version, machine)] if machine.device_tree else []
     inputs += [_reset_source(machine.reset)] if machine.reset else []
-    inputs += [] if stock else patches_for(source)
+    inputs += [] if stock else patches_for(source, proposed=machine.proposed)
     words = [
         f"{package_of(version)} {source.package_version}",
         f"gcc {version_of(machine.compiler)}",
@@ -125,8 +128,9 @@ def _config_files(version: str, machine: Architecture, stock: bool) -> list[Path
     names = [*machine.configs, *(f"{name}-{version}" for name in machine.configs)]
     names.append(f"kernel-{version}")
     files = [FIRMWARE / "board/machines" / f"{name}.config" for name in names]
-    ours = "tinyprof.config" if machine.mmu else "tinyprof-nommu.config"
-    files += [] if stock else [LINUX / ours]
+    ours = LINUX / "proposals" if machine.proposed else LINUX
+    part = "tinyprof.config" if machine.mmu else "tinyprof-nommu.config"
+    files += [] if stock else [ours / part]
     return [file for file in files if file.exists()]
 
 
@@ -141,16 +145,21 @@ def _reset_source(reset: Reset) -> Path:
     return FIRMWARE / "board/machines" / f"{reset.source}.S"
 
 
-def patches_for(source: Archive) -> list[Path]:
+def patches_for(source: Archive, *, proposed: bool = False) -> list[Path]:
     """The series as it is shipped: what is tested is what is applied elsewhere. A patch that the
-    kernel's release has already is left out."""
+    kernel's release has already is left out. With `proposed` what is proposed upstream comes in
+    place of the tracer."""
     series = LINUX / "series" / source.version
     mended = mended_from(series)
-    return [
+    patches = [
         patch
         for patch in sorted(series.glob("*.patch"))
         if patch.name not in mended or source.release < mended[patch.name]
     ]
+    if not proposed:
+        return patches
+    proposals = sorted((LINUX / "proposals").glob("*.patch"))
+    return [patch for patch in patches if patch.name != TRACER] + proposals
 
 
 def mended_from(series: Path) -> dict[str, tuple[int, ...]]:
@@ -168,7 +177,7 @@ def _build(package: Archive, wanted: Kernel, *, stock: bool) -> None:
     source = source_tree(version)
     _take_anew(package, source)
     if not stock:
-        _apply(package, source)
+        _apply(package, source, patches_for(package, proposed=machine.proposed))
     tree = _Tree(source, source.parent / machine.objects, machine)
     _configure(tree, _config_files(version, machine, stock))
     _compile(tree, f"kernel {version} ({machine.name}, {'stock' if stock else 'patched'})")
@@ -230,8 +239,7 @@ def check_hunks(patch: Path) -> None:
         raise BoardError(f"{patch.name}: its last hunk is {old or new} lines short")
 
 
-def _apply(package: Archive, source: Path) -> None:
-    patches = patches_for(package)
+def _apply(package: Archive, source: Path, patches: list[Path]) -> None:
     (source.parent / TOUCHED).write_text("\n".join(touched_by(patches)))
     for patch in patches:
         check_hunks(patch)
@@ -266,14 +274,21 @@ class _Tree:
         return ["make", f"-j{jobs}", *where, *target, *words]
 
 
+def wanted_options(files: list[Path]) -> list[str]:
+    """The lines "CONFIG_NAME=VALUE" of all files. Where any file says "# CONFIG_NAME is not set",
+    the version has no such option, and the line of another file does not count."""
+    lines = [line for file in files for line in file.read_text().splitlines()]
+    unset = {line.split()[1] for line in lines if re.fullmatch(r"# CONFIG_\w+ is not set", line)}
+    return [
+        line
+        for line in lines
+        if line.startswith("CONFIG_") and line.partition("=")[0] not in unset
+    ]
+
+
 def _configure(tree: _Tree, wanted: list[Path]) -> None:
     tree.objects.mkdir(exist_ok=True)
-    lines = [
-        line
-        for file in wanted
-        for line in file.read_text().splitlines()
-        if line.startswith("CONFIG_")
-    ]
+    lines = wanted_options(wanted)
     (tree.objects / "wanted.config").write_text("\n".join(lines) + "\n")
     command = tree.make(f"KCONFIG_ALLCONFIG={tree.objects / 'wanted.config'}", "allnoconfig")
     run = subprocess.run(command, capture_output=True, text=True, check=False)

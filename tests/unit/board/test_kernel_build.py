@@ -10,7 +10,7 @@ import pytest
 
 from qemu_board.architecture import ARMHF
 from qemu_board.errors import BoardError
-from qemu_board.kernel import _device_tree, _Tree
+from qemu_board.kernel import _device_tree, _Tree, wanted_options
 
 FAILS = "#!/bin/sh\necho 'syntax error' >&2\nexit 1\n"
 WORKS = "#!/bin/sh\ncat\n"
@@ -28,3 +28,10 @@ def test_a_device_tree_that_does_not_compile_is_told(
     tree = _Tree(tmp_path, tmp_path, ARMHF)
     with pytest.raises(BoardError, match=r"the device tree ours\.dts .*: syntax error"):
         _device_tree(tree, tmp_path / "ours.dts", tmp_path / "ours.dtb")
+
+
+def test_an_option_that_a_version_does_not_have_is_not_wanted(tmp_path: Path) -> None:
+    every, version = tmp_path / "kernel.config", tmp_path / "kernel-7.3.config"
+    every.write_text("# Words.\nCONFIG_ONE=y\nCONFIG_ON=y\n")
+    version.write_text("# CONFIG_ON is not set\nCONFIG_OTHER=12\n")
+    assert wanted_options([every, version]) == ["CONFIG_ONE=y", "CONFIG_OTHER=12"]

@@ -10,10 +10,19 @@ from typing import Any
 import pytest
 
 from qemu_board.errors import BoardError
-from qemu_board.kernel import LINUX, check_hunks, mended_from, patches_for, versions
+from qemu_board.kernel import (
+    LINUX,
+    TRACER,
+    check_hunks,
+    mended_from,
+    patches_for,
+    versions,
+)
 from qemu_board.kernel_source import Archive
 
 MENDED = "0004-mm-refuse-a-remote-copy-of-a-pfn-mapping.patch"
+
+PROPOSALS = sorted((LINUX / "proposals").glob("*.patch"))
 
 RECIPE = LINUX.parent / "meta-tinyprof/recipes-kernel/linux/linux-tinyprof.inc"
 
@@ -33,7 +42,7 @@ GOOD = """Subject: words
 
 
 def test_our_patches_are_whole() -> None:
-    patches = list((LINUX / "series").rglob("*.patch"))
+    patches = [*(LINUX / "series").rglob("*.patch"), *PROPOSALS]
     assert patches
     for patch in patches:
         check_hunks(patch)
@@ -79,6 +88,14 @@ def test_a_patch_that_a_release_has_itself_is_left_out(
     assert source.release == release
     names = {patch.name for patch in (LINUX / "series/6.12").glob("*.patch")}
     assert names - {patch.name for patch in patches_for(source)} == left_out
+
+
+def test_what_is_proposed_comes_in_place_of_the_tracer() -> None:
+    source = Archive("6.1", Path("/none"), "6.1.192-1")
+    shipped, proposed = patches_for(source), patches_for(source, proposed=True)
+    assert [patch for patch in shipped if patch not in proposed] == [LINUX / "series/6.1" / TRACER]
+    assert [patch for patch in proposed if patch not in shipped] == PROPOSALS
+    assert PROPOSALS
 
 
 class Variables(dict[str, str]):
