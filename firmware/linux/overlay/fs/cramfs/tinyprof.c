@@ -16,6 +16,7 @@
 #include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/random.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
@@ -399,7 +400,8 @@ static ssize_t tinyprof_write(struct file *file, const char __user *from,
 	if (!*mark.text)
 		return -EINVAL;
 
-	mutex_lock(&volumes_lock);
+	if (mutex_lock_interruptible(&volumes_lock))
+		return -ERESTARTSYS;
 	if (marks_waiting < MAX_MARKS) {
 		marks[marks_waiting++] = mark;
 		ret = size;
@@ -746,8 +748,10 @@ void tinyprof_unmount(struct super_block *sb)
 		return;
 	mutex_lock(&volumes_lock);
 	sbi->trace = NULL;
-	t->sb = NULL;
 	t->is.flags = 0;
+	/* traced_get_link() of a walk under RCU may have found the trace before. */
+	synchronize_rcu();
+	t->sb = NULL;
 	t->is.queued = 0;
 	release_tables(t);
 	mutex_unlock(&volumes_lock);

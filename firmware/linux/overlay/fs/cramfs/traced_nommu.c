@@ -9,7 +9,8 @@
  *    address in flash in vain. That is a touch of kind read: whether the copy
  *    may be executed is not known there. The kernel_read() that makes it adds
  *    kind file, and a process that shares a copy adds nothing. From the next
- *    re-arm on the pages are of the kind of the mapping.
+ *    re-arm on the pages are of the kind of the mapping. A task that is traced
+ *    by a debugger never shares, so do_mmap() does not ask, and kind file is all.
  * 3. One that may be written is a copy of its process's own. It would be one
  *    wherever its pages are stored, so the read that made it is all there is.
  *
