@@ -153,7 +153,9 @@ def unpacked(*names: str) -> dict[str, str]:
             unpack(package, Path(folder), *names)
             return json.dumps({name: (Path(folder) / name).read_text() for name in names})
 
-    texts: dict[str, str] = json.loads(remembered((package.package_version, *names), [], make))
+    texts: dict[str, str] = json.loads(
+        remembered(("unpacked", package.package_version, *names), [Path(__file__)], make)
+    )
     return texts
 
 

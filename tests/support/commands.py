@@ -9,12 +9,14 @@ streams, missing modules) start Python instead.
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.forkserver
 import os
 import pkgutil
 import subprocess
 import sys
 import tempfile
 from contextlib import chdir
+from functools import cache
 from pathlib import Path
 
 import tinyprof
@@ -34,10 +36,24 @@ def _all_modules() -> list[str]:
 STARTS.set_forkserver_preload(["pytest", *_all_modules()])
 
 
+@cache
+def _start_server() -> None:
+    """Start the process that forks. Its locale is UTF-8: in another one a command starts Python
+    again by the words that started the process, which are the server's."""
+    before = os.environ.get("PYTHONUTF8")
+    os.environ["PYTHONUTF8"] = "1"
+    multiprocessing.forkserver.ensure_running()
+    if before is None:
+        del os.environ["PYTHONUTF8"]
+    else:
+        os.environ["PYTHONUTF8"] = before
+
+
 def tinyprof_bytes(
     *words: str | os.PathLike[str], given: bytes = b"", folder: Path | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a command in a folder, with `given` on its standard input."""
+    _start_server()
     command = ["tinyprof", *(os.fspath(word) for word in words)]
     with tempfile.TemporaryDirectory() as streams:
         stdin, stdout, stderr = (Path(streams, name) for name in ("stdin", "stdout", "stderr"))

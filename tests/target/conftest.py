@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from target.booting import Demo, board
-from target.kept_demo import demo_into
+from target.booting import ROOT, Demo, board
 
 GUEST = Path(__file__).with_name("guest")
 
@@ -54,8 +53,7 @@ def agent() -> Path:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """The whole loop, run once for all tests that look at one of its sides, on any worker (see
-    kept_demo.py)."""
+    """The whole loop, run once for all tests that look at one of its sides, on any worker."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     folder, printed = shared / "demo", shared / "demo.printed"
@@ -70,4 +68,9 @@ def _run_demo(shared: Path, folder: Path) -> str:
     program = shared / "tinyprof"
     program.write_text(f"#!{sys.executable}\nfrom tinyprof.cli import main\nmain()\n")
     program.chmod(0o755)
-    return demo_into(folder, program)
+    command: list[str | Path] = [ROOT / "firmware/board/demo", folder, "--tinyprof", program]
+    run = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout
+    return run.stdout

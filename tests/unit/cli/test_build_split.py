@@ -96,9 +96,10 @@ def test_the_processes_that_a_mapping_is_weighed_for_are_told(
     told = json.loads(build(top, "--profile", str(profile), "--json", *words).stdout)
     assert [file["processes"] for file in told["split"]] == [weighed]
     plan = ["plan", str(top / "root"), "-p", str(profile), *words]
-    assert said in tinyprof_text(*plan, "-v").stdout
-    planned = tinyprof_text(*plan, "--json").stdout
-    assert [file["processes"] for file in json.loads(planned)["files"]] == [weighed]
+    told, planned = tinyprof_text(*plan, "-v"), tinyprof_text(*plan, "--json")
+    assert (told.returncode, planned.returncode) == (0, 0)
+    assert said in told.stdout
+    assert [file["processes"] for file in json.loads(planned.stdout)["files"]] == [weighed]
 
 
 @pytest.mark.parametrize(

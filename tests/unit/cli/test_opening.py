@@ -173,7 +173,7 @@ def test_the_bytes_of_names_do_not_depend_on_the_locale(
     command = ["export", str(profile), "--format", "axfs-csv"]
     run = subprocess.run([*PYTHON, *command], capture_output=True, check=False)
     assert run.stdout == b"./\xc3\xa9\xe6\x97\xa5\xff,12288,1\n"
-    assert tinyprof("profile", profile, "-o", again).returncode == 0
+    assert subprocess.run([*PYTHON, "profile", profile, "-o", again], check=False).returncode == 0
     assert again.read_text() == text
 
 
