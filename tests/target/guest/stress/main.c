@@ -107,7 +107,7 @@ static long from_environment(const char *name, long otherwise)
 	return value ? atol(value) : otherwise;
 }
 
-static void write_to(const char *path, const char *text)
+void write_to(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY);
 

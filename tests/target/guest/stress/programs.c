@@ -143,7 +143,13 @@ void op_trace(struct worker *worker)
 	unmap(&mapping);
 }
 
-/* A core dump with all mappings in it, for which swallow() of main.c is started. */
+/* What a dump has: private and shared mappings of files, and ELF headers. */
+#define FILES_FILTER	"0x1c"
+
+/*
+ * A core dump with all mappings of files in it, for which swallow() of main.c is
+ * started. Anonymous memory is mostly holes, which go through the pipe as zeros.
+ */
 void op_dump(struct worker *worker)
 {
 	struct rlimit no_limit = { RLIM_INFINITY, RLIM_INFINITY };
@@ -152,6 +158,7 @@ void op_dump(struct worker *worker)
 
 	if (!child) {
 		setrlimit(RLIMIT_CORE, &no_limit);
+		write_to("/proc/self/coredump_filter", FILES_FILTER);
 		check_mapping("dump", &mapping);
 		abort();
 	}

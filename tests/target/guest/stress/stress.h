@@ -110,6 +110,7 @@ uint32_t pick(struct worker *worker, uint32_t below);
 struct worker new_worker(const char *who, struct volume *volume);
 void begin(struct worker *worker, enum counted what);
 void wait_for(int pid, const char *what);
+void write_to(const char *path, const char *text);
 
 /* operations.c */
 struct mapping map_some(struct worker *worker, int access, int flags);

@@ -68,15 +68,6 @@ void mount_volumes(const char *device, const char *place, uint32_t first_id)
 	worker.beat->who = NULL;
 }
 
-static void write_to(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
-		usleep(1000);
-	close(fd);
-}
-
 void drop_caches(void)
 {
 	static const char *const what[] = { "1", "2", "3" };
