@@ -19,7 +19,8 @@ MACHINES := arm64 riscv64 amd64 armv7m
 WORKERS := $(shell echo $$(( $$(nproc) + 2 )))
 PYTEST   = $(PY) -m pytest -n $(WORKERS) --dist worksteal
 
-# How long, in seconds of the guest, a soak stresses each kernel that checks itself.
+# The version of the kernels that check themselves, and how long, in seconds of the guest, a soak stresses each.
+SOAKED  := 6.1
 SECONDS := 1800
 
 .PHONY: check demo demo-order demo-nommu compare test test-all soak bench dist lint style packages browser later-kernels machines \
@@ -60,7 +61,7 @@ test-all: lint browser kernels-all
 # An hour and a half, and more where `make soak SECONDS=` says so.
 soak: venv machines
 	@for family in lockdep kasan; do \
-		PYTHONPATH=host:tests:firmware/board $(PY) -m target.stress $$family --seconds $(SECONDS) || exit 1; \
+		PYTHONPATH=host:tests:firmware/board $(PY) -m target.stress $$family --version $(SOAKED) --seconds $(SECONDS) || exit 1; \
 	done
 
 # The manual pages, from the help of the commands and from README.
