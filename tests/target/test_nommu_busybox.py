@@ -36,6 +36,8 @@ SAID = [
     "subshell 0",
     "after 10",
     "false",
+    "usage 1",
+    "trapped",
     "second line",
     "link sh -> /bin/busybox",
     "shells 2",

@@ -22,6 +22,10 @@ esac
 (sum=0; say subshell $sum)
 say after $sum
 false || say false
+# The shell calls this applet as a function, which comes back by longjmp().
+mkdir 2>/dev/null || say usage $?
+trap 'say trapped' USR1
+kill -USR1 $$
 cat <<END | grep second
 shell: first line
 shell: second line
