@@ -10,32 +10,41 @@ a second recording shows them, and the smallest memory with which the workload i
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "firmware/board")]
 
 from demos.steps import clear  # noqa: E402
+from qemu_board.busybox import busybox  # noqa: E402
 from qemu_board.errors import BoardError  # noqa: E402
 from qemu_board.fdpic import linker  # noqa: E402
 from target.booting import BOARD, TINYPROF, record  # noqa: E402
 from target.nommu import ARCH, memory, root_of, shown_mappings  # noqa: E402
 
+T = TypeVar("T")
+
 STOCK = (*ARCH, "--stock")
 RECORDED = "init=/sbin/tinyprof-agent TINYPROF_TTY=/dev/ttyMPS1"
 BUDGETS = ("16K", "48K", "64K")
-MOST_KIB, ENOUGH_KIB, STEP_KIB = 4096, 2304, 32
+MOST_KIB, ENOUGH_KIB, STEP_KIB = 4096, 3072, 32
 """KiB of memory of a boot, of one that is always done, and of the steps in which the smallest
 memory is sought."""
 
 TIMEOUT = "60"
 """Seconds after which a boot counts as not done. One that is done takes two."""
 
-DONE = "truth: end /sbin/init"
+LAST = "truth: end /sbin/init"
+"""The line of a guest that came to its end."""
+
+DONE = re.compile(r"truth: end (\S+)|jobs: (done|the daemon lives, (?=\d))")
+"""Lines of a program that came to its end, or to that of a part of its work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +75,18 @@ def boot(image: Path, kib: int) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
-def smallest_memory(image: Path) -> int:
-    """The KiB down to which the workload is done. With less it may be done again, by chance: a
+def done(console: str) -> list[str]:
+    """The work that was done: a name for each process, or part of its work."""
+    return sorted("".join(names) for names in DONE.findall(console))
+
+
+def smallest_memory(image: Path, all_done: list[str]) -> int:
+    """The KiB down to which all of the work is done. With less it may be done again, by chance: a
     copy needs memory in one piece."""
     kib = ENOUGH_KIB
-    while DONE in boot(image, kib):
+    while done(boot(image, kib)) == all_done:
         kib -= STEP_KIB
+    assert kib < ENOUGH_KIB, "the work is not done with ENOUGH_KIB"
     return kib + STEP_KIB
 
 
@@ -108,23 +123,29 @@ def mean_copies(profile: dict[str, Any], in_place: set[str]) -> float:
 def row_of(name: str, image: Path, predicted: int, in_place: set[str]) -> Row:
     """Boot an image, to look at its copies and to find the smallest memory."""
     console = boot(image, MOST_KIB)
-    assert DONE in console, console[-400:]
+    assert LAST in console, console[-400:]
     shown = {it.path for it in shown_mappings(console) if it.in_flash}
     assert shown <= in_place
     booted = mean_copies(recorded(image), in_place)
     copies = memory(console)["MmapCopy"]
     size = image.stat().st_size
-    return Row(name, size, predicted / 1024, booted, copies, smallest_memory(image))
+    smallest = smallest_memory(image, done(console))
+    return Row(name, size, predicted / 1024, booted, copies, smallest)
+
+
+def or_none(build: Callable[[], T], name: str) -> T | None:
+    """The result of a build; None, and a line that says so, where it cannot be had."""
+    try:
+        return build()
+    except BoardError as error:
+        print(f"without {name}: {error}", file=sys.stderr)
+        return None
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
     clear(folder)
-    try:
-        root = root_of(folder, linker())
-    except BoardError as error:
-        print(f"without FDPIC: {error}", file=sys.stderr)
-        root = root_of(folder)
+    root = root_of(folder, or_none(linker, "FDPIC"), or_none(busybox, "busybox"))
     plain = folder / "plain.image"
     tinyprof("build", root, plain, "-q", "--kernel", "nommu")
     recorded(plain)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from qemu_board.busybox import Busybox
 from qemu_board.fdpic import EMULATION
 from qemu_board.flat import flat_program
 from target import booting
@@ -75,9 +76,9 @@ def fdpic_guest(folder: Path, linker: Path, name: str, words: int = 0) -> bytes:
     return linked.read_bytes()
 
 
-def root_of(folder: Path, linker: Path | None = None) -> Path:
+def root_of(folder: Path, linker: Path | None = None, busybox: Busybox | None = None) -> Path:
     """The root filesystem: the guest's programs, and the agent. Without a linker for them there
-    are no FDPIC programs, and the guest goes on without them."""
+    are no FDPIC programs, and without busybox no jobs for it. The guest goes on without them."""
     top = folder / "root"
     for name in ("dev", "proc", "sbin", "bin", "lib"):
         (top / name).mkdir(parents=True)
@@ -90,6 +91,9 @@ def root_of(folder: Path, linker: Path | None = None) -> Path:
         found["lib/libguest.so"] = fdpic_guest(folder, linker, "library")
         for name, words in FDPIC_PROGRAMS.items():
             found[f"bin/{name}"] = fdpic_guest(folder, linker, name, words)
+    if busybox:
+        busybox.install(top)
+        found["bin/jobs"] = (GUEST / "jobs.sh").read_bytes()
     for path, data in found.items():
         (top / path).write_bytes(data)
         (top / path).chmod(0o755)

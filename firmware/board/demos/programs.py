@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from demos.sources import fetch_sources
 from qemu_board.cache import appearing, cache_root, key_of, locked
 from qemu_board.errors import BoardError
 from qemu_board.packages import download, need, unpack_package, version_of
+from qemu_board.sources import fetch_sources
 
 CROSS = "arm-linux-gnueabihf-"
 CC = f"{CROSS}gcc"
