@@ -7,10 +7,10 @@ BOARD := firmware/board/board
 
 # What the tests need beside the packages that the board names (firmware/board/board packages).
 PACKAGES := python3 python3-venv gcc libc6-dev make util-linux-extra p7zip-full clang-tidy tmux locales qemu-user lld \
-	poppler-utils fakeroot
+	poppler-utils fakeroot dpkg-dev
 
 # What the programs of demo-order are built with, beside a compiler for the board.
-ORDER_PACKAGES := dpkg-dev tcl pkg-config
+ORDER_PACKAGES := tcl pkg-config
 
 # Machines whose stock kernels the tests boot beside the reference.
 MACHINES := arm64 riscv64 amd64 armv7m
