@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def _build(folder: Path, library: Library) -> None:
         elf = (filling / "busybox.elf").read_bytes()
         (filling / "busybox").write_bytes(flat_program(elf, STACK))
         (source / "busybox.links").rename(filling / "links")
-        _run(["rm", "-r", "work"], filling)
+        shutil.rmtree(work)
 
 
 def _configure(source: Path) -> None:

@@ -14,6 +14,7 @@ the format bFLT are compiled and linked with out.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -120,7 +121,7 @@ def _build(folder: Path) -> None:
         ]
         jobs = f"-j{len(os.sched_getaffinity(0))}"
         _run(["make", jobs, *lists, "install-headers", "lib/libc.a"], source)
-        _run(["mkdir", "lib"], filling)
+        (filling / "lib").mkdir()
         (source / "lib/libc.a").rename(filling / "lib/libc.a")
         for name in HEADERS:
             (filling / "include" / name).symlink_to(
@@ -130,7 +131,7 @@ def _build(folder: Path) -> None:
             made = filling / f"{own.name}.o"
             strict = ("-Wall", "-Wextra", "-Werror")
             _run([*Library(filling).compiler, *strict, "-c", "-o", str(made), str(own)], filling)
-        _run(["rm", "-r", "work"], filling)
+        shutil.rmtree(work)
 
 
 def _run(command: list[str], folder: Path) -> None:
