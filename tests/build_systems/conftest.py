@@ -18,9 +18,10 @@ import pytest
 
 from qemu_board.cache import cache_root
 from qemu_board.rootfs import rootfs
+from support.commands import PYTHON
 
 ROOT = Path(__file__).resolve().parents[2]
-TINYPROF = (sys.executable, "-c", "from tinyprof.cli import main; main()")
+TINYPROF = PYTHON
 
 
 @dataclass(frozen=True)

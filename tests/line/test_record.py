@@ -9,7 +9,6 @@ import random
 import select
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ import pytest
 
 from line.kernel import PATIENCE, Record, Volume
 from line.target import Line, Target
+from support.commands import PYTHON
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.pages import Kind
 from tinyprof.wire.messages import EpochEnd, Hello, Message, Pages
@@ -33,7 +33,7 @@ STALLED_BURSTS = 5
 """Of 10,000 records, some 4 bytes each: more than the agent, the line and both ptys could hold
 together."""
 
-RECORD = [sys.executable, "-c", "from tinyprof.cli import main; main()", "record"]
+RECORD = [*PYTHON, "record"]
 
 
 class NullModem:

@@ -22,7 +22,7 @@ from pathlib import Path
 import tinyprof
 
 PYTHON = (sys.executable, "-c", "from tinyprof.cli import main; main()")
-"""How Python starts the program, for tests of just that."""
+"""How Python starts the program."""
 
 STARTS = multiprocessing.get_context("forkserver")
 
@@ -32,14 +32,12 @@ def _all_modules() -> list[str]:
     return [module.name for module in found if not module.name.endswith("__main__")]
 
 
-# Where pytest is the main module, each process imports it.
-STARTS.set_forkserver_preload(["pytest", *_all_modules()])
-
-
 @cache
 def _start_server() -> None:
     """Start the process that forks. Its locale is UTF-8: in another one a command starts Python
     again by the words that started the process, which are the server's."""
+    # Where pytest is the main module, each process imports it.
+    STARTS.set_forkserver_preload(["pytest", *_all_modules()])
     before = os.environ.get("PYTHONUTF8")
     os.environ["PYTHONUTF8"] = "1"
     multiprocessing.forkserver.ensure_running()

@@ -9,22 +9,21 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from qemu_board.cache import cache_root, key_of
+from qemu_board.cache import cache_root, key_of, locked
+from support.extent import ALL
 
 
 def remembered(words: Iterable[str], files: Iterable[Path], make: Callable[[], str]) -> str:
     """The text that `make` returns for these inputs, made once for all processes."""
     folder = cache_root() / "checks"
     folder.mkdir(exist_ok=True)
-    kept = folder / key_of(words, files)
-    with kept.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if kept.exists() and not os.environ.get("TINYPROF_ALL_KERNELS"):
+    key = key_of(words, files)
+    kept = folder / key
+    with locked(f"checks/{key}"):
+        if kept.exists() and not ALL:
             return kept.read_text()
         text = make()
         new = kept.with_suffix(".new")

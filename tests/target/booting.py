@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from qemu_board.architecture import ARCHITECTURES
 from qemu_board.kernel import kernel_at_hand, versions
 from qemu_board.kernel_source import SUITES, archive_at_hand
+from support.commands import PYTHON
 from support.extent import ALL
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.directory import Entry
@@ -26,7 +26,7 @@ from tinyprof.wire.sequence import Frame
 
 ROOT = Path(__file__).resolve().parents[2]
 BOARD = ROOT / "firmware/board/board"
-TINYPROF = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+TINYPROF = [*PYTHON]
 TIMEOUT = ("--timeout", "600")
 """Ends a guest that hangs. No guest takes as long, however slow the machine."""
 

@@ -13,7 +13,7 @@ from support.remembered import passes, remembered
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("TINYPROF_ALL_KERNELS", raising=False)
+    monkeypatch.setattr("support.remembered.ALL", False)
 
 
 @pytest.fixture
@@ -54,5 +54,5 @@ def test_a_check_that_fails_is_done_again(file: Path) -> None:
 
 def test_make_test_all_does_every_check_anew(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     remembered(["one"], [file], lambda: "made")
-    monkeypatch.setenv("TINYPROF_ALL_KERNELS", "1")
+    monkeypatch.setattr("support.remembered.ALL", True)
     assert remembered(["one"], [file], lambda: "made anew") == "made anew"

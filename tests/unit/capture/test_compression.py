@@ -30,7 +30,6 @@ from tinyprof.capture.reader import CaptureReader
 from tinyprof.capture.writer import PACKED_PLACES_BYTES, CaptureWriter
 
 SEED = 20261124
-RUN = [*PYTHON]
 WITHOUT_ZSTD = [
     sys.executable,
     "-c",
@@ -154,10 +153,10 @@ def test_a_packed_recording_is_the_same_in_less(tmp_path: Path) -> None:
         ("parts", ["--zstd", "--roll", "17k"]),
     ):
         capture = tmp_path / f"{name}.tpcap"
-        command = [*RUN, "record", "sim:", "-o", str(capture), "--speed", "0", *words]
+        command = [*PYTHON, "record", "sim:", "-o", str(capture), "--speed", "0", *words]
         assert subprocess.run(command, capture_output=True, check=False).returncode == 0
         captures = sorted(map(str, tmp_path.glob(f"{name}*.tpcap")))
-        command = [*RUN, "profile", *captures, "-o", str(tmp_path / name)]
+        command = [*PYTHON, "profile", *captures, "-o", str(tmp_path / name)]
         assert subprocess.run(command, capture_output=True, check=False).returncode == 0
         profiles.append((tmp_path / name).read_bytes())
     assert profiles[0] == profiles[1] == profiles[2]

@@ -14,8 +14,6 @@ import pytest
 from support.commands import PYTHON, tinyprof_text
 from tinyprof.cli import COMMANDS, MODULES
 
-RUN = [*PYTHON]
-
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +117,7 @@ def completed(*words: str, folder: Path) -> list[str]:
         "COMP_CWORD": str(len(words)),
     }
     run = subprocess.run(
-        RUN, capture_output=True, text=True, check=False, env=environment, cwd=folder
+        PYTHON, capture_output=True, text=True, check=False, env=environment, cwd=folder
     )
     return run.stdout.split()
 

@@ -19,7 +19,6 @@ from tinyprof.record.sim import RECORDED
 from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import Hello, Message
 
-RUN = [*PYTHON]
 README = Path(__file__).parents[3] / "README.md"
 TEXT, NOISE = b"login: \r\nwelcome\r\n", b"\xfe\x81" * 500
 
@@ -60,7 +59,7 @@ def test_a_group_without_a_command_prints_its_help_and_nothing_has_failed(
 
 def test_help_that_cannot_be_written_has_failed() -> None:
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(RUN, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(PYTHON, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
 
@@ -98,7 +97,7 @@ def works(command: str, folder: Path, image: Path | None = None) -> bool:
     if image:
         command = command.replace("--image IMAGE", f"--image '{image}'")
     command = command.replace("tinyprof view", "tinyprof report")
-    words = " ".join(f"'{word}'" for word in RUN)
+    words = " ".join(f"'{word}'" for word in PYTHON)
     script = f'tinyprof() {{ {words} "$@"; }}; {command}'
     done = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, check=False)
     return done.returncode == 0

@@ -16,7 +16,6 @@ import pytest
 import tinyprof as package
 from support.commands import PYTHON
 
-RUN = [*PYTHON]
 LIGHT = """
 import sys
 MISSING = {"cobs", "deflate", "msgpack", "serial", "textual", "rich", "zopfli", "elftools",
@@ -35,7 +34,7 @@ USED = [0, 1, 5, 6, 7]
 
 
 def tinyprof(*words: str | Path, light: bool = True) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", LIGHT] if light else RUN
+    command = [sys.executable, "-c", LIGHT] if light else PYTHON
     return subprocess.run(
         [*command, *map(str, words)], capture_output=True, text=True, check=False
     )

@@ -28,7 +28,6 @@ from tinyprof.wire.frames import FrameDecoder, encode_message
 from tinyprof.wire.messages import EpochEnd, Hello, Mark, Message, Pages
 from tinyprof.wire.source import RESIDENCY, TouchSource
 
-RUN = [*PYTHON]
 USED = (0, 3, 5)
 
 
@@ -62,7 +61,7 @@ def port(tmp_path: Path, hello: Hello, program_ids: list[int], index: ImageIndex
 
 def optimize(*words: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*RUN, "optimize", *words], capture_output=True, text=True, check=False, timeout=100
+        [*PYTHON, "optimize", *words], capture_output=True, text=True, check=False, timeout=100
     )
 
 
@@ -92,7 +91,7 @@ def test_a_budget_is_kept_and_the_table_is_on_stdout(
     assert ended.stdout.splitlines()[0] == "| | before | after | change |"
     assert "$ tinyprof build" in ended.stderr
     plain = tmp_path / "plain"
-    subprocess.run([*RUN, "build", rootfs, plain], check=True, capture_output=True)
+    subprocess.run([*PYTHON, "build", rootfs, plain], check=True, capture_output=True)
     assert image.stat().st_size <= plain.stat().st_size + 2 * PAGE_SIZE
 
 
@@ -104,7 +103,7 @@ def test_a_pty_ends_the_recording_when_its_other_side_closes(
     line = b"".join(encode_message(it, seq) for seq, it in enumerate(day(hello, program_ids)))
     capture = tmp_path / "out.tpcap"
     words = ["--port", os.ttyname(slave), "--flashed", str(image_file)]
-    command = [*RUN, "optimize", str(rootfs), str(tmp_path / "out.cramfs"), *words]
+    command = [*PYTHON, "optimize", str(rootfs), str(tmp_path / "out.cramfs"), *words]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
         assert os.read(master, 1) == b"\0"
         os.write(master, line)

@@ -27,7 +27,6 @@ from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import Hello, Message, Pages
 from tinyprof.wire.sequence import Frame
 
-RUN = [*PYTHON]
 SEED = 20261124
 
 
@@ -47,7 +46,7 @@ class Record:
     def __init__(self, folder: Path, line: bytes, *words: str | Path, **how: Any) -> None:
         (folder / "line").write_bytes(line)
         self.capture = folder / "capture"
-        command = [*RUN, "record", folder / "line", "-o", self.capture, "--json", *words]
+        command = [*PYTHON, "record", folder / "line", "-o", self.capture, "--json", *words]
         run = subprocess.run(command, capture_output=True, text=True, check=False, **how)
         self.code, self.said = run.returncode, run.stderr
         self.summary = json.loads(run.stdout)
@@ -159,7 +158,7 @@ def test_another_image_is_exit_1_and_the_recording_is_kept(
     assert str(hello.volumes[0].fsid) in it.said
     assert read(it.capture)[1] == story
     words: list[str | Path] = [
-        *RUN,
+        *PYTHON,
         "profile",
         it.capture,
         "--image",
@@ -217,7 +216,7 @@ def test_a_target_cannot_reach_the_terminal_with_its_name(
     # On a terminal, because click strips such sequences everywhere else.
     with Path(pty[1]).open("wb", buffering=0) as terminal:
         command: list[str | Path] = [
-            *RUN,
+            *PYTHON,
             "record",
             tmp_path / "line",
             "-o",
@@ -268,7 +267,7 @@ def started(tmp_path: Path, pty: tuple[int, str]) -> Iterator[Started]:
     running: list[subprocess.Popen[str]] = []
 
     def start(*words: str) -> subprocess.Popen[str]:
-        command = [*RUN, "record", pty[1], "-o", str(tmp_path / "capture"), *words]
+        command = [*PYTHON, "record", pty[1], "-o", str(tmp_path / "capture"), *words]
         running.append(
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         )
@@ -324,7 +323,7 @@ def test_a_port_that_is_not_there_yet_is_waited_for(
     tmp_path: Path, pty: tuple[int, str], story: list[Message]
 ) -> None:
     port = tmp_path / "port"
-    command = [*RUN, "record", str(port), "-o", str(tmp_path / "capture"), "--wait", "--json"]
+    command = [*PYTHON, "record", str(port), "-o", str(tmp_path / "capture"), "--wait", "--json"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -351,7 +350,16 @@ def test_a_file_is_recorded_once_and_is_not_waited_for(
 
 
 def test_a_simulated_target_is_recorded_with_its_index(tmp_path: Path) -> None:
-    command = [*RUN, "record", "sim:", "-o", str(tmp_path / "capture"), "--speed", "0", "--json"]
+    command = [
+        *PYTHON,
+        "record",
+        "sim:",
+        "-o",
+        str(tmp_path / "capture"),
+        "--speed",
+        "0",
+        "--json",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     summary = json.loads(done.stdout)
     assert done.returncode == 0
@@ -360,5 +368,5 @@ def test_a_simulated_target_is_recorded_with_its_index(tmp_path: Path) -> None:
 
 
 def test_noise_is_for_a_simulated_target_only(tmp_path: Path) -> None:
-    command = [*RUN, "record", "port", "-o", str(tmp_path / "capture"), "--noise"]
+    command = [*PYTHON, "record", "port", "-o", str(tmp_path / "capture"), "--noise"]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 2

@@ -26,7 +26,6 @@ from tinyprof.wire.frames import ConsoleText, encode_message
 from tinyprof.wire.messages import Message
 from tinyprof.wire.sequence import Frame
 
-RUN = [*PYTHON]
 PATIENCE = 30.0
 FLOOD = b"a line of a kernel that prints and prints\r\n"
 LINES = 20_000
@@ -62,7 +61,7 @@ def started() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     running: list[subprocess.Popen[bytes]] = []
 
     def start(*words: str | Path, **streams: Any) -> subprocess.Popen[bytes]:
-        running.append(subprocess.Popen([*RUN, *map(str, words)], **streams))
+        running.append(subprocess.Popen([*PYTHON, *map(str, words)], **streams))
         return running[-1]
 
     yield start
@@ -167,7 +166,7 @@ def test_a_console_pipe_that_is_read_gets_every_byte(tmp_path: Path, story: list
     reader = threading.Thread(target=lambda: got.append(fifo.read_bytes()))
     reader.start()
     words = ["record", tmp_path / "line", "-o", tmp_path / "capture", "--console", fifo]
-    done = subprocess.run([*RUN, *map(str, words)], capture_output=True, check=False)
+    done = subprocess.run([*PYTHON, *map(str, words)], capture_output=True, check=False)
     reader.join(PATIENCE)
     assert (done.returncode, got) == (0, [FLOOD * 100])
 
@@ -185,7 +184,7 @@ def test_closed_streams_change_no_recording(
             os.close(number)
 
     done = subprocess.run(
-        [*RUN, *map(str, words)], capture_output=True, text=True, check=False, preexec_fn=close
+        [*PYTHON, *map(str, words)], capture_output=True, text=True, check=False, preexec_fn=close
     )
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
     reader, _ = events_of(tmp_path / "capture")
@@ -205,7 +204,7 @@ def test_a_closed_stream_that_is_needed_is_named(
 ) -> None:
     (tmp_path / "line").write_bytes(b"")
     done = subprocess.run(
-        [*RUN, "record", *words, "-o", "capture"],
+        [*PYTHON, "record", *words, "-o", "capture"],
         stderr=subprocess.PIPE,
         text=True,
         check=False,
@@ -226,7 +225,11 @@ def test_a_view_with_closed_streams_says_that_it_has_no_terminal(
             os.close(number)
 
     done = subprocess.run(
-        [*RUN, "view", str(capture)], capture_output=True, text=True, check=False, preexec_fn=close
+        [*PYTHON, "view", str(capture)],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=close,
     )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
@@ -274,11 +277,22 @@ def test_a_recording_is_said_to_end_by_what_ended_it(tmp_path: Path, story: list
     (tmp_path / "line").write_bytes(line)
     for words, said in (([], "the port closed"), (["--epochs", "1"], "the number of --epochs")):
         capture = tmp_path / f"{len(words)}.tpcap"
-        command = [*RUN, "record", str(tmp_path / "line"), "-o", str(capture), "--no-tui", *words]
+        command = [
+            *PYTHON,
+            "record",
+            str(tmp_path / "line"),
+            "-o",
+            str(capture),
+            "--no-tui",
+            *words,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert f"the recording ended: {said}" in done.stderr, done.stderr
         shown = subprocess.run(
-            [*RUN, "capture", "check", str(capture)], capture_output=True, text=True, check=False
+            [*PYTHON, "capture", "check", str(capture)],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert said in shown.stderr
 
@@ -289,7 +303,7 @@ def test_a_target_that_falls_silent_is_said_and_kept(
     hello = replace(story[0])
     words = ["record", pty[1], "-o", tmp_path / "capture", "--json", "--duration", "7s"]
     with subprocess.Popen(
-        [*RUN, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*PYTHON, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert os.read(pty[0], 1) == b"\0"
         line = [hello, *story[1:]]
@@ -316,7 +330,7 @@ def test_a_target_that_repeats_loses_nothing_while_nobody_reads(
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE) == 0
     done = subprocess.run(
-        [*RUN, "capture", "info", str(capture), "--json"], capture_output=True, check=True
+        [*PYTHON, "capture", "info", str(capture), "--json"], capture_output=True, check=True
     )
     facts = json.loads(done.stdout)
     assert (facts["lossless"], facts["repeats"], facts["records"]) == (True, True, 3291)

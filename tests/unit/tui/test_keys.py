@@ -30,8 +30,6 @@ from tinyprof.wire.frames import HostMark
 from unit.tui.conftest import Told, write
 from unit.tui.driving import drive, press
 
-RUN = [*PYTHON]
-
 
 def test_files_are_listed_the_hottest_first_and_sorted_by_the_next_column(app: LiveApp) -> None:
     async def act(pilot: Pilot[None]) -> None:
@@ -151,7 +149,8 @@ def test_the_story_ends_in_an_image_with_the_chosen_pages_in_place(
     assert 0 < chosen < 88
     words = ["build", rootfs, tmp_path / "image", "--plan", capture.with_suffix(".plan")]
     assert (
-        subprocess.run([*RUN, *map(str, words)], check=False, capture_output=True).returncode == 0
+        subprocess.run([*PYTHON, *map(str, words)], check=False, capture_output=True).returncode
+        == 0
     )
     image = read_image((tmp_path / "image").read_bytes())
     in_place = {

@@ -26,7 +26,6 @@ from tinyprof.wire.frames import encode_message
 from tinyprof.wire.messages import Hello, Status
 
 PATIENCE = 60.0
-RUN = [*PYTHON]
 LEAVES_THE_VIEW, SHOWS_THE_CURSOR = b"\x1b[?1049l", b"\x1b[?25h"
 
 
@@ -48,7 +47,7 @@ class Terminal:
         if self.child == 0:
             os.environ["TERM"] = term
             termios.tcsetwinsize(0, (24, 100))
-            os.execv(RUN[0], [*RUN[:2], before + RUN[2], *map(str, words)])
+            os.execv(PYTHON[0], [*PYTHON[:2], before + PYTHON[2], *map(str, words)])
         self.before = termios.tcgetattr(self.master)
 
     def until(self, wanted: bytes) -> None:

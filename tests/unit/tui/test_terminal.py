@@ -8,13 +8,13 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from support.commands import PYTHON
 from tinyprof.capture.format import Ending
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.reader import read_image
@@ -69,7 +69,7 @@ def test_a_recording_is_seen_filtered_planned_and_left_with_a_whole_capture(
 ) -> None:
     image, capture = tmp_path / "image", tmp_path / "it.tpcap"
     image.write_bytes(write_image(Tree.from_directory(rootfs), {}, WriteOptions()).image)
-    run = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+    run = [*PYTHON]
     command: list[str | Path] = [*run, "record", target[1], "-o", capture, "--image", image]
     terminal = Terminal(tmp_path, command, (100, 30))
     try:
@@ -116,7 +116,7 @@ def test_the_story_from_a_simulated_target_to_an_image(
     tmp_path: Path, rootfs: Path, capture: Path
 ) -> None:
     again = tmp_path / "again.tpcap"
-    run = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+    run = [*PYTHON]
     words: list[str | Path] = [f"sim:{capture}", "--speed", "0", "--rootfs", rootfs, "-o", again]
     terminal = Terminal(tmp_path, [*run, "record", *words], (100, 30))
     try:
@@ -154,7 +154,7 @@ def test_the_story_from_a_simulated_target_to_an_image(
 def test_a_board_with_one_port_is_logged_into_while_it_is_recorded(
     tmp_path: Path, hello: Hello, target: tuple[int, str]
 ) -> None:
-    run = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+    run = [*PYTHON]
     words: list[str | Path] = ["record", target[1], "-o", tmp_path / "it.tpcap"]
     terminal = Terminal(tmp_path, [*run, *words], (100, 30))
     try:

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
 import pytest
 from serial.tools.list_ports_common import ListPortInfo
 
+from support.commands import PYTHON
 from support.doctor import Doctor
 from tinyprof.cli.doctor.installation import installation_checks
 from tinyprof.cli.doctor.verdict import Check, State
@@ -50,7 +50,7 @@ def test_ports_are_listed_with_what_they_are() -> None:
 
 
 def test_text_has_a_line_a_check_and_a_summary_on_stderr() -> None:
-    command = [sys.executable, "-c", "from tinyprof.cli import main; main()", "doctor", "/nowhere"]
+    command = [*PYTHON, "doctor", "/nowhere"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stdout == "/nowhere\n[no] input: No such file or directory\n"
