@@ -17,12 +17,21 @@ static int is_slow(uint32_t what)
 	return what == OP_huge || what == OP_dump;
 }
 
+/* Each once, so that a short run on a slow machine has them all, and then any. */
+static uint32_t choose(struct worker *worker)
+{
+	uint32_t what = atomic_fetch_add(&shared->begun, 1);
+
+	if (what < OPERATIONS_END)
+		return what;
+	what = pick(worker, OPERATIONS_END);
+	return is_slow(what) && pick(worker, 8) ? OP_touch : what;
+}
+
 void operate(struct worker *worker)
 {
-	uint32_t what = pick(worker, OPERATIONS_END);
+	uint32_t what = choose(worker);
 
-	if (is_slow(what) && pick(worker, 8))
-		what = OP_touch;
 	begin(worker, (enum counted)what);
 	operations[what](worker);
 }

@@ -66,6 +66,7 @@ struct shared {
 	atomic_int stop;
 	atomic_ulong wrong, counts[COUNTED_END], spent[COUNTED_END];
 	atomic_int workers;
+	atomic_uint begun;		/* operations, by all workers */
 	struct beat beats[WORKERS_MAX];
 	/* The epoch in which touches of the witness count for sure, or 0. */
 	atomic_uint epoch;
