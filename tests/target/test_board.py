@@ -43,6 +43,7 @@ def test_kernels_come_from_the_cache_and_differ_by_our_patch() -> None:
     ("words", "said"),
     [
         (["run", "/none-such"], "/none-such: No such file"),
+        (["run", "/dev/zero"], "/dev/zero is no regular file"),
         (["run", "/dev/null", "--serial", "carrier-pigeon"], "write pty or unix:PATH"),
         (["rootfs", "/dev"], "not an empty folder"),
         (

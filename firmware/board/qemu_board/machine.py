@@ -2,7 +2,7 @@
 """A run of the board: an image in flash and a kernel in, the guest's console out, its agent's line
 served.
 
-QEMU speaks to this process over a socket of its own, and this process to whoever listens: what the
+QEMU speaks to this process over pipes of its own, and this process to whoever listens: what the
 agent said before anybody listened waits here, so that a recording may start at any time and still
 holds the first byte.
 """
@@ -13,7 +13,7 @@ import os
 import selectors
 import shlex
 import shutil
-import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -27,6 +27,7 @@ from qemu_board.errors import BoardError
 from qemu_board.kernel import Kernel
 from qemu_board.line import Line, NoLine
 from qemu_board.packages import need
+from qemu_board.uart import Uart, available
 
 SEED_PLACE = b"random bytes of each run go here"
 MEMORY_PLACE = b"mem size"
@@ -45,6 +46,8 @@ TOTAL_SIZE, STRINGS_AT, STRUCTURE_SIZE = 4, 12, 36
 TIMED_OUT = 124
 PANIC = b"Kernel panic - not syncing"
 CHUNK = 1 << 16
+"""Bytes that were typed, at most, and not taken by the guest yet."""
+
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 30.0
 """How long a listener may take to fetch the next bytes after the guest has ended. A busy machine
@@ -77,32 +80,34 @@ def run(image: Path, kernel: Kernel, line: Line, settings: Settings) -> int:
     need(*machine.qemu_packages)
     with tempfile.TemporaryDirectory(prefix="tinyprof-board-") as folder:
         flash = _flash(image, Path(folder), machine.flash_bytes)
-        listener = _listen(Path(folder) / "agent") if not isinstance(line, NoLine) else None
+        uart = None if isinstance(line, NoLine) else Uart(Path(folder))
         device_tree = Path(folder) / "board.dtb" if kernel.device_tree else None
         if kernel.device_tree and device_tree:
             completed = _completed(kernel.device_tree.read_bytes(), machine, settings)
             device_tree.write_bytes(completed)
-        command = _command(kernel, device_tree, flash, listener, settings)
+        command = _command(kernel, device_tree, flash, uart, settings)
         # QEMU complains of sound that nobody wants: its words are shown where it fails.
         words = Path(folder) / "qemu.said"
         with words.open("wb") as said:
             qemu = subprocess.Popen(command, stdin=_stdin(), stdout=subprocess.PIPE, stderr=said)
         try:
-            uart = _accept(listener, qemu) if listener else None
             return _attend(qemu, uart, line, settings.timeout)
         except _QemuFailed as failed:
             raise BoardError(f"{failed}: {words.read_text(errors='replace').strip()}") from None
         finally:
             qemu.kill()
             qemu.wait()
-            if listener:
-                listener.close()
+            if uart:
+                uart.close()
 
 
 def _flash(image: Path, folder: Path, capacity: int) -> Path:
     """One bank of NOR flash: QEMU wants a drive of just its size."""
     try:
-        size = image.stat().st_size
+        facts = image.stat()
+        size = facts.st_size
+        if not stat.S_ISREG(facts.st_mode):
+            raise BoardError(f"{image} is no regular file", "name an image")
         if size > capacity:
             raise BoardError(f"{image} has {size} bytes", f"the board's flash holds {capacity}")
         flash = folder / "flash"
@@ -170,11 +175,11 @@ def _command(
     kernel: Kernel,
     device_tree: Path | None,
     flash: Path,
-    listener: socket.socket | None,
+    uart: Uart | None,
     settings: Settings,
 ) -> list[str]:
     machine = kernel.machine
-    agent = f"socket,id=agent,path={listener.getsockname()}" if listener else "null,id=agent"
+    agent = f"pipe,id=agent,path={uart.path}" if uart else "null,id=agent"
     return [
         machine.qemu,
         *(*machine.machine, "-m", f"{machine.memory << 10 or settings.mem}K"),
@@ -194,24 +199,6 @@ def _stdin() -> int | None:
     return None if sys.stdin and sys.stdin.isatty() else subprocess.DEVNULL
 
 
-def _listen(path: Path) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(path))
-    listener.listen(1)
-    return listener
-
-
-def _accept(listener: socket.socket, qemu: subprocess.Popen[bytes]) -> socket.socket:
-    """QEMU connects before it starts the guest, or ends with a message of its own."""
-    listener.settimeout(0.1)
-    while qemu.poll() is None:
-        try:
-            return listener.accept()[0]
-        except TimeoutError:
-            continue
-    raise _QemuFailed(f"QEMU did not start, exit code {qemu.returncode}")
-
-
 class _Console:
     """The guest's console on our stdout, watched for the one thing that a script must not miss."""
 
@@ -226,9 +213,7 @@ class _Console:
         self.panicked |= PANIC in self._tail
 
 
-def _attend(
-    qemu: subprocess.Popen[bytes], uart: socket.socket | None, line: Line, timeout: float
-) -> int:
+def _attend(qemu: subprocess.Popen[bytes], uart: Uart | None, line: Line, timeout: float) -> int:
     """Move bytes until QEMU has ended and all it said has been passed on, or the time is up."""
     assert qemu.stdout
     said = qemu.stdout.fileno()
@@ -237,21 +222,23 @@ def _attend(
     takers: dict[int, Callable[[bytes], None]] = {said: console.show}
     typed = bytearray()
     if uart:
-        uart.setblocking(False)
-        takers[uart.fileno()] = line.send
+        takers[uart.said] = line.send
     while said in takers and not console.panicked:
         if time.monotonic() >= deadline:
             return TIMED_OUT
         for fd in _ready(
             takers, line, min(POLL_SECONDS, line.patience, deadline - time.monotonic())
         ):
-            if data := _read(fd):
+            if data := available(fd):
                 takers[fd](data)
             else:
                 del takers[fd]
-        if uart and len(typed) < CHUNK:
-            typed += line.pump()
-            del typed[: _written(uart, typed)]
+        if uart:
+            if len(typed) < CHUNK:
+                typed += line.pump()
+            uart.type(typed)
+    if uart:
+        line.send(uart.rest())
     line.drain(GRACE_SECONDS)
     if console.panicked:
         raise BoardError("the guest's kernel panicked", "its last words are above")
@@ -267,18 +254,3 @@ def _ready(takers: Iterable[int], line: Line, seconds: float) -> list[int]:
             selector.register(fd, selectors.EVENT_READ)
         line.register(selector)
         return [key.fd for key, _ in selector.select(max(0.0, seconds)) if key.fd in takers]
-
-
-def _read(fd: int) -> bytes:
-    try:
-        return os.read(fd, CHUNK)
-    except ConnectionResetError:
-        return b""
-
-
-def _written(uart: socket.socket, data: bytearray) -> int:
-    """A guest that does not listen to its line must not stop the run."""
-    try:
-        return uart.send(data) if data else 0
-    except (BlockingIOError, BrokenPipeError, ConnectionResetError):
-        return 0
