@@ -19,6 +19,9 @@ MACHINES := arm64 riscv64 amd64 armv7m
 WORKERS := $(shell echo $$(( $$(nproc) + 2 )))
 PYTEST   = $(PY) -m pytest -n $(WORKERS) --dist worksteal
 
+# The tests start the program, the board and Python's own modules some thousand times: let each be compiled once.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The version of the kernels that check themselves, and how long, in seconds of the guest, a soak stresses each.
 SOAKED  := 6.1
 SECONDS := 1800
