@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What all tests share: the cases of property tests, and the order in which tests run.
+"""What all tests share: the cases of property tests, the order in which tests run, and what a
+failure makes forgotten.
 
 Property tests try the same cases each time, so that a failure tells of the change.
 TINYPROF_EXPLORE=1 lets them look for new ones.
@@ -9,10 +10,13 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from support.remembered import forget
 
 settings.register_profile("the same cases", derandomize=True, database=None, deadline=None)
 settings.register_profile("new cases", deadline=None)
@@ -38,6 +42,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     takes over from the ends of others' parts when it is done.
     """
     items.sort(key=_rank)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails may have failed by a result that was kept."""
+    report = yield
+    if report.failed:
+        forget()
+    return report
 
 
 def _rank(item: pytest.Item) -> tuple[bool, int, bool]:

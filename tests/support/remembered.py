@@ -4,16 +4,26 @@
 1. A result is named after all of its inputs: words, the versions of tools among them, and the
    contents of files, the test's own module among them.
 2. A check that fails raises an error. Nothing is kept of it.
-3. `make test-all` (TINYPROF_ALL_KERNELS=1) does every check anew.
+3. A test that fails has all checks that its process took part in done again (forget()).
+4. A result that nobody asked for in KEPT_DAYS goes.
+5. `make test-all` (TINYPROF_ALL_KERNELS=1) does every check anew.
 """
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from qemu_board.cache import cache_root, key_of, locked
 from support.extent import ALL
+
+KEPT_DAYS = 30
+SECONDS_A_DAY = 86_400
+
+_taken: list[Path] = []
+"""The results that this process asked for."""
 
 
 def remembered(words: Iterable[str], files: Iterable[Path], make: Callable[[], str]) -> str:
@@ -22,14 +32,30 @@ def remembered(words: Iterable[str], files: Iterable[Path], make: Callable[[], s
     folder.mkdir(exist_ok=True)
     key = key_of(words, files)
     kept = folder / key
+    _taken.append(kept)
     with locked(f"checks/{key}"):
         if kept.exists() and not ALL:
+            os.utime(kept)
             return kept.read_text()
         text = make()
         new = kept.with_suffix(".new")
         new.write_text(text)
         new.replace(kept)
+    _drop_old(folder)
     return text
+
+
+def forget() -> None:
+    """Have all checks done again whose results this process asked for."""
+    while _taken:
+        _taken.pop().unlink(missing_ok=True)
+
+
+def _drop_old(folder: Path) -> None:
+    oldest = time.time() - KEPT_DAYS * SECONDS_A_DAY
+    for path in folder.iterdir():
+        if path.suffix != ".lock" and path.stat().st_mtime < oldest:
+            path.unlink(missing_ok=True)
 
 
 def passes(words: Iterable[str], files: Iterable[Path], check: Callable[[], None]) -> None:

@@ -13,8 +13,10 @@ import pytest
 from qemu_board.architecture import ARCHITECTURES
 from qemu_board.kernel import kernel_at_hand, versions
 from qemu_board.kernel_source import SUITES, archive_at_hand
+from qemu_board.packages import version_of
 from support.commands import PYTHON
 from support.extent import ALL
+from support.remembered import remembered
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.directory import Entry
 from tinyprof.cramfs.reading.reader import read_image
@@ -26,6 +28,7 @@ from tinyprof.wire.sequence import Frame
 
 ROOT = Path(__file__).resolve().parents[2]
 BOARD = ROOT / "firmware/board/board"
+BOARD_SOURCES = sorted([BOARD, *(ROOT / "firmware/board/qemu_board").glob("*.py")])
 TINYPROF = [*PYTHON]
 TIMEOUT = ("--timeout", "600")
 """Ends a guest that hangs. No guest takes as long, however slow the machine."""
@@ -94,8 +97,31 @@ def _time(words: Sequence[str]) -> tuple[str, ...]:
     return () if "--cpus" in words else ("--icount",)
 
 
+def _word_after(words: Sequence[str], option: str, otherwise: str) -> str:
+    """What an option of the board is given."""
+    return words[words.index(option) + 1] if option in words else otherwise
+
+
 def boot(image: Path, *words: str) -> str:
-    """Boot until the guest reboots; what it printed on its console."""
+    """Boot until the guest reboots; what it printed on its console.
+
+    Where time is counted by instructions, the same image does the same on the same kernel. The
+    console of such a boot is kept (support/remembered.py).
+    """
+    machine = ARCHITECTURES[_word_after(words, "--arch", "armhf")]
+    version = _word_after(words, "--version", "6.1")
+    kernel = kernel_at_hand(version, stock="--stock" in words, machine=machine)
+    if not kernel or not _time(words):
+        return _booted(image, *words)
+    qemu = (f"{name} {version_of(name)}" for name in machine.qemu_packages)
+    return remembered(
+        ["boot", kernel.image.parent.name, *qemu, *words],
+        [image, *BOARD_SOURCES],
+        lambda: _booted(image, *words),
+    )
+
+
+def _booted(image: Path, *words: str) -> str:
     run = subprocess.run(
         [BOARD, "run", image, *_time(words), *TIMEOUT, *words],
         capture_output=True,

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 
-from support.remembered import passes, remembered
+from support.remembered import KEPT_DAYS, SECONDS_A_DAY, forget, passes, remembered
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +52,26 @@ def test_a_check_that_fails_is_done_again(file: Path) -> None:
         with pytest.raises(AssertionError):
             passes(["one"], [file], fails)
     assert len(done) == 2
+
+
+def test_a_test_that_fails_has_its_checks_done_again(file: Path) -> None:
+    remembered(["one"], [file], lambda: "made")
+    forget()
+    assert remembered(["one"], [file], lambda: "made anew") == "made anew"
+
+
+def test_a_result_that_nobody_asks_for_goes(file: Path, tmp_path: Path) -> None:
+    remembered(["one"], [file], lambda: "made")
+    (kept,) = (it for it in (tmp_path / "cache/tinyprof/checks").iterdir() if not it.suffix)
+    long_ago = time.time() - (KEPT_DAYS + 1) * SECONDS_A_DAY
+    os.utime(kept, (long_ago, long_ago))
+    # Whoever asks for it keeps it.
+    assert remembered(["one"], [file], never) == "made"
+    remembered(["two"], [file], lambda: "another")
+    assert kept.exists()
+    os.utime(kept, (long_ago, long_ago))
+    remembered(["three"], [file], lambda: "a third one")
+    assert not kept.exists()
 
 
 def test_make_test_all_does_every_check_anew(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
