@@ -12,15 +12,18 @@ import contextlib
 import errno
 import fcntl
 import json
+import multiprocessing
 import os
-import subprocess
 import sys
 import threading
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+# Before any fork: importing it takes ten seconds here.
+import tinyprof.cli.commands.record
 
 REPLUGS, EPOCHS = (int(os.environ[name]) for name in ("REPLUGS", "EPOCHS"))
 GADGET = Path("/sys/kernel/config/usb_gadget/board")
@@ -28,7 +31,7 @@ UDC = "dummy_udc.0"
 SERIAL_FOLDER = Path("/dev/serial")
 BY_ID = SERIAL_FOLDER / "by-id/usb-tinyprof_board_0001-if00"
 BY_PATH = SERIAL_FOLDER / "by-path/platform-dummy_hcd.0-usb-0:1:1.0"
-TINYPROF = [sys.executable, "-c", "from tinyprof.cli import main; main()"]
+FORK = multiprocessing.get_context("fork")
 NOBODY = 65534
 TTY_GROUP = 20
 GROWTH = 4096
@@ -105,18 +108,40 @@ def unplug() -> None:
     await_until(lambda: not BY_ID.is_symlink(), "the port stays")
 
 
-def as_somebody(group: int) -> list[str]:
-    """Words before a command: it runs as a user who may read every file, since the interpreter
-    may lie in somebody's home, and do no more."""
-    rights = [f"--{kind}-caps=+dac_read_search" for kind in ("inh", "ambient")]
-    return ["setpriv", f"--reuid={NOBODY}", f"--regid={group}", "--clear-groups", *rights]
+class Child:
+    """A fork of this process, with the rights of a user of a group if there is one."""
+
+    def __init__(self, work: Callable[[], None], group: int | None = None) -> None:
+        self._said = Path(f"/run/said-{time.monotonic_ns()}")
+        self._said.touch()
+        self._process = FORK.Process(target=self._be, args=(work, group))
+        self._process.start()
+
+    def _be(self, work: Callable[[], None], group: int | None) -> None:
+        sys.stderr = self._said.open("w", buffering=1)
+        os.dup2(sys.stderr.fileno(), 2)
+        if group is not None:
+            os.setgroups([])
+            os.setgid(group)
+            os.setuid(NOBODY)
+        work()
+
+    @property
+    def ended(self) -> bool:
+        return not self._process.is_alive()
+
+    def result(self) -> tuple[str, int | None]:
+        """The words on stderr and the exit code, once it has ended."""
+        self._process.join()
+        return self._said.read_text(), self._process.exitcode
 
 
-def record(
-    port: str, capture: Path, *options: str, words: Sequence[str] = ()
-) -> subprocess.Popen[str]:
-    command = [*words, *TINYPROF, "record", port, "-o", str(capture), *options]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+def record(port: str, capture: Path, *options: str, group: int | None = None) -> Child:
+    def run() -> None:
+        sys.argv = ["tinyprof", "record", port, "-o", str(capture), *options]
+        tinyprof.cli.main()
+
+    return Child(run, group)
 
 
 def size(path: Path) -> int:
@@ -136,14 +161,15 @@ def probe_as_a_modem() -> int:
 
 def refused() -> str:
     """The error that a user's program meets who opens the port while it is recorded."""
-    child = (
-        "import os, sys\n"
-        "try: os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY)\n"
-        "except OSError as error: print(error.errno)\n"
-    )
-    command = [*as_somebody(TTY_GROUP), sys.executable, "-c", child, str(BY_ID)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    return errno.errorcode.get(int(run.stdout or 0), "opened")
+
+    def open_it() -> None:
+        try:
+            os.open(BY_ID, os.O_RDWR | os.O_NOCTTY)
+        except OSError as error:
+            sys.exit(error.errno)
+
+    _, code = Child(open_it, TTY_GROUP).result()
+    return errno.errorcode.get(code or 0, "opened")
 
 
 def packed(capture: Path) -> str:
@@ -151,16 +177,16 @@ def packed(capture: Path) -> str:
     return base64.b64encode(zlib.compress(capture.read_bytes(), 1)).decode()
 
 
-def pull_the_cable(capture: Path, recorder: subprocess.Popen[str]) -> int:
+def pull_the_cable(capture: Path, recorder: Child) -> int:
     """How often it was pulled while the recording went on."""
     done = 0
     while done < REPLUGS:
         before = size(capture)
         await_until(
-            lambda before=before: size(capture) > before + GROWTH or recorder.poll() is not None,
+            lambda before=before: size(capture) > before + GROWTH or recorder.ended,
             "the capture does not grow",
         )
-        if recorder.poll() is not None:
+        if recorder.ended:
             break
         held = None
         if done % 5 == 4:
@@ -184,8 +210,8 @@ def main() -> None:
     theirs = Path("/run/theirs")
     theirs.mkdir()
     os.chown(theirs, NOBODY, NOBODY)
-    stranger = record(str(ports()[0]), theirs / "no.tpcap", words=as_somebody(NOBODY))
-    result["stranger"] = [stranger.communicate()[1], stranger.returncode]
+    stranger = record(str(ports()[0]), theirs / "no.tpcap", group=NOBODY)
+    result["stranger"] = stranger.result()
     ports()[0].chmod(0o660)
 
     first = Path("/run/first.tpcap")
@@ -193,14 +219,14 @@ def main() -> None:
     await_until(lambda: size(first) > GROWTH, "nothing is recorded")
     result["beside it"] = refused()
     result["replugs"] = pull_the_cable(first, recorder)
-    result["said"] = recorder.communicate()[1][-600:]
-    result["code"] = recorder.returncode
+    said, result["code"] = recorder.result()
+    result["said"] = said[-600:]
 
     result["answered to a modem's questions"] = probe_as_a_modem()
     second = Path("/run/second.tpcap")
     again = record(str(BY_PATH), second, "--epochs", "3", "--no-tui")
-    result["said again"] = again.communicate()[1][-600:]
-    result["second code"] = again.returncode
+    said, result["second code"] = again.result()
+    result["said again"] = said[-600:]
     result["ports"] = sorted(names.seen)
     result["first"], result["second"] = packed(first), packed(second)
     print("result", json.dumps(result), flush=True)
