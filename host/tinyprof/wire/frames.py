@@ -53,6 +53,7 @@ STRETCH_MAX = 4096
 stays bounded."""
 
 _SHOWN_CONTROLS = {ord(c): None for c in "\a\b\t\n\v\f\r\x1b"}
+_SHOWN_BYTES = bytes((*_SHOWN_CONTROLS, *range(0x20, 0x7F)))
 _TYPE_LIMIT = 1 << 32
 
 
@@ -196,8 +197,7 @@ def is_text(stretch: bytes) -> bool:
 def mostly_text(stretch: bytes) -> bool:
     """Whether nine tenths of a long stretch are printable. Such a stretch may be cut inside a
     character."""
-    shown = sum(c in b"\a\b\t\n\v\f\r\x1b" or 0x20 <= c < 0x7F for c in stretch)
-    return is_text(stretch) or shown * 10 >= len(stretch) * 9
+    return is_text(stretch) or len(stretch.translate(None, _SHOWN_BYTES)) * 10 <= len(stretch)
 
 
 def _checked_body(stretch: bytes) -> bytes | None:
