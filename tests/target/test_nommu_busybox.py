@@ -13,7 +13,7 @@ import pytest
 
 from qemu_board.busybox import Busybox, busybox
 from qemu_board.errors import BoardError
-from target.booting import board, boot, record
+from target.booting import BOARD, board, boot, record
 from target.nommu import ARCH, GUEST, VERSIONS, at_hand, image_of, memory, shown_mappings
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.programs import program_pages
@@ -69,6 +69,17 @@ def root(program: Busybox, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (top / name).write_bytes(data)
         (top / name).chmod(0o755)
     return top
+
+
+def test_the_board_puts_it_into_a_root_filesystem_once(program: Busybox, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    assert board("busybox", root) == str(root / "bin/busybox")
+    assert (root / "bin/busybox").read_bytes() == program.program
+    assert (root / "bin/sh").readlink() == Path("/bin/busybox")
+    again = subprocess.run([BOARD, "busybox", root], capture_output=True, text=True, check=False)
+    (line,) = again.stderr.splitlines()
+    assert again.returncode == 1
+    assert line == f"board: {root}/bin/busybox: File exists"
 
 
 FUNCTION = re.compile(r"[0-9a-f]+ <(\S+)>:")

@@ -4,6 +4,7 @@ with musl and whose text can stay in flash."""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -40,13 +41,16 @@ class Busybox:
     links: tuple[str, ...]
 
     def install(self, root: Path) -> None:
-        """Put it into a root filesystem, as /bin/busybox with its links."""
-        path = root / "bin/busybox"
+        """Put it into a root filesystem, as /bin/busybox with its links. Raises FileExistsError
+        before it writes anything if one of these names is taken."""
+        path, *links = (root / name.removeprefix("/") for name in ("bin/busybox", *self.links))
+        for name in (path, *links):
+            if os.path.lexists(name):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(name))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.program)
         path.chmod(0o755)
-        for name in self.links:
-            link = root / name.removeprefix("/")
+        for link in links:
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to("/bin/busybox")
 
