@@ -68,8 +68,11 @@ async def live_view() -> str:
     """The view of the finished recording, on the hottest file's map."""
     app = LiveApp(Still(), lambda path, data: None)
     async with app.run_test(size=SIZE) as pilot:
-        await app.workers.wait_for_complete()
         await pilot.pause()
+        # What a worker found may start another one.
+        while not all(worker.is_finished for worker in app.workers):
+            await app.workers.wait_for_complete()
+            await pilot.pause()
         picture = app.export_screenshot(title="tinyprof")
     # Textual names its styles by a hash that differs from one run to the next.
     return re.sub(r"terminal-\d+", "terminal", picture)

@@ -40,22 +40,14 @@ class Line:
         self.link = DescriptorLink(os.dup(self.host), self.path, writable=True)
         self.arrived = b""
         self.events: list[Event] = []
+        self.records: list[tuple[int, int, int, Kind]] = []
+        """(volume, epoch, page id, kind) in the order of their arrival."""
         self._decoder = FrameDecoder()
         self._seq = 0
 
     @property
     def messages(self) -> list[Message]:
         return [event.message for event in self.events if isinstance(event, Frame)]
-
-    @property
-    def records(self) -> list[tuple[int, int, int, Kind]]:
-        """(volume, epoch, page id, kind) in the order of their arrival."""
-        return [
-            (pages.volume, pages.epoch, page_id, Kind(kind))
-            for pages in self.messages
-            if isinstance(pages, Pages)
-            for page_id, kind in zip(pages.page_ids, pages.kinds, strict=True)
-        ]
 
     def of(self, kind: type[M]) -> list[M]:
         return [message for message in self.messages if isinstance(message, kind)]
@@ -84,14 +76,23 @@ class Line:
         data = self.link.read(patience)
         if data:
             self.arrived += data
-            self.events += self._decoder.feed(data)
+            self._note(self._decoder.feed(data))
         return bool(data)
 
     def finish(self) -> None:
         """Take what is left of a line that has ended."""
         while self.take(0):
             pass
-        self.events += self._decoder.finish()
+        self._note(self._decoder.finish())
+
+    def _note(self, events: list[Event]) -> None:
+        self.events += events
+        for event in events:
+            if isinstance(event, Frame) and isinstance(pages := event.message, Pages):
+                self.records += (
+                    (pages.volume, pages.epoch, page_id, Kind(kind))
+                    for page_id, kind in zip(pages.page_ids, pages.kinds, strict=True)
+                )
 
     def hang_up(self) -> None:
         """Make the target's end vanish, with whatever the host has not read."""

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.notifications import Notification
 
 from support.elf_cases import Shape, link
 from tinyprof.capture.format import Ending, Meta
@@ -40,6 +41,12 @@ CONSOLE = (
 )
 """Long enough to be taken for text with bytes in it that are none."""
 EPOCHS = 8
+
+
+@pytest.fixture(autouse=True)
+def lasting_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short message goes after seconds, and on a busy machine before anybody looks."""
+    monkeypatch.setattr(Notification, "time_left", property(lambda it: 3600.0))
 
 
 @pytest.fixture

@@ -13,6 +13,14 @@ from tinyprof.tui.app import LiveApp
 Act = Callable[[Pilot[None]], Awaitable[None]]
 
 
+async def settled(pilot: Pilot[None]) -> None:
+    """Wait until nothing is left to do. What a worker found may start another one."""
+    await pilot.pause()
+    while not all(worker.is_finished for worker in pilot.app.workers):
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+
+
 def drive(app: LiveApp, act: Act, size: tuple[int, int] = (100, 40)) -> None:
     async def run() -> None:
         async with app.run_test(size=size) as pilot:

@@ -18,7 +18,7 @@ from tinyprof.rootfs.contents import Contents, Reader
 from tinyprof.rootfs.elf_names import Names
 from tinyprof.tui.app import LiveApp
 from unit.tui.conftest import Told, write
-from unit.tui.driving import press
+from unit.tui.driving import press, settled
 
 COMMANDS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\udc80-\udcff]")
 
@@ -31,8 +31,7 @@ def text_of(app: LiveApp, *keys: str, size: tuple[int, int]) -> str:
             await pilot.pause()
             await pilot.press(*keys)
             await pilot.pause()
-            await app.workers.wait_for_complete()
-            await pilot.pause()
+            await settled(pilot)
             return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
     return asyncio.run(run())

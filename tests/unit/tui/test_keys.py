@@ -28,7 +28,7 @@ from tinyprof.tui.panes.what_if import WhatIfPane
 from tinyprof.tui.top.header import StatusHeader
 from tinyprof.wire.frames import HostMark
 from unit.tui.conftest import Told, write
-from unit.tui.driving import drive, press
+from unit.tui.driving import drive, press, settled
 
 
 def test_files_are_listed_the_hottest_first_and_sorted_by_the_next_column(app: LiveApp) -> None:
@@ -266,8 +266,7 @@ def test_the_past_is_shown_epoch_by_epoch_while_the_recording_goes_on(
             return "".join(app.query_one(StatusHeader).render_line(y).text for y in range(3))
 
         async def looked_back() -> None:
-            await app.workers.wait_for_complete()
-            await pilot.pause()
+            await settled(pilot)
 
         await pilot.press("left_square_bracket", "left_square_bracket")
         await looked_back()
@@ -404,13 +403,11 @@ def test_the_timeline_scrubs_through_the_recording(app: LiveApp) -> None:
     async def act(pilot: Pilot[None]) -> None:
         pane = app.query_one(TimelinePane)
         await pilot.press("5", "left", "left")
-        await app.workers.wait_for_complete()
-        await pilot.pause()
+        await settled(pilot)
         assert (app.past.epoch, pane.cursor) == (6, 5)
         assert "epoch 6: 88 pages" in pane.render_line(0).text
         await pilot.press("home")
-        await app.workers.wait_for_complete()
-        await pilot.pause()
+        await settled(pilot)
         assert "88 new" in pane.render_line(0).text
         await pilot.press("end")
         await pilot.pause()

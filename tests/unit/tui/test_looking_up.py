@@ -19,7 +19,7 @@ from tinyprof.tui.behind.lookups import CurveArrived, NamesArrived
 from tinyprof.tui.panes.heat_map import HeatMap
 from tinyprof.tui.panes.what_if import WhatIfPane
 from unit.tui.conftest import Told, all_news, write
-from unit.tui.driving import drive
+from unit.tui.driving import drive, settled
 
 
 def caption_of(app: LiveApp) -> str:
@@ -35,8 +35,7 @@ def program_app(tmp_path: Path, capture_of_program: Path) -> LiveApp:
 async def read_to_the_end(app: LiveApp, pilot: Pilot[None]) -> None:
     while not app._over:
         await pilot.pause(0.01)
-    await app.workers.wait_for_complete()
-    await pilot.pause()
+    await settled(pilot)
 
 
 def test_the_cell_under_the_cursor_has_section_and_function_names(program_app: LiveApp) -> None:

@@ -18,6 +18,7 @@ from tinyprof.heat.losses import Losses
 from tinyprof.live.news import News
 from tinyprof.tui.app import LiveApp
 from unit.tui.conftest import Told, write
+from unit.tui.driving import settled
 
 Compare = Callable[..., bool]
 PANES = {
@@ -42,10 +43,9 @@ MOMENTS = {
 }
 
 
-async def settled(pilot: Pilot[None]) -> None:
-    """A cursor that blinks would be another picture every time, and a message that fades, too."""
-    await pilot.app.workers.wait_for_complete()
-    await pilot.pause()
+async def still(pilot: Pilot[None]) -> None:
+    """A cursor that blinks would be another picture every time."""
+    await settled(pilot)
     for field in pilot.app.screen.query("Input"):
         field.cursor_blink = False  # type: ignore[attr-defined]
     await pilot.pause()
@@ -66,7 +66,7 @@ def test_a_pane_looks_as_it_did(
     news: News, capture: Path, snap_compare: Compare, pane: str, size: str
 ) -> None:
     app = LiveApp(Told([news], capture), write)
-    assert snap_compare(app, press=PANES[pane], terminal_size=SIZES[size], run_before=settled)
+    assert snap_compare(app, press=PANES[pane], terminal_size=SIZES[size], run_before=still)
 
 
 @pytest.mark.usefixtures("colours")
@@ -75,7 +75,7 @@ def test_a_moment_looks_as_it_did(live_app: LiveApp, snap_compare: Compare, mome
     async def act(pilot: Pilot[None]) -> None:
         for key in MOMENTS[moment]:
             await pilot.press(key)
-            await settled(pilot)
+            await still(pilot)
 
     assert snap_compare(live_app, terminal_size=(80, 24), run_before=act)
 
@@ -91,4 +91,4 @@ def test_a_line_in_trouble_looks_as_it_did(
         news.snapshot, losses=losses, counts_by_cause=counts, away=True, unfinished=1
     )
     app = LiveApp(Told([News(troubled)], capture, live=True), write)
-    assert snap_compare(app, terminal_size=SIZES[size], run_before=settled)
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=still)

@@ -22,7 +22,7 @@ from tinyprof.tui.panes.console import ConsolePane, bytes_of
 from tinyprof.tui.top.header import StatusHeader
 from unit.tui.conftest import Told, write
 from unit.tui.driving import drive
-from unit.tui.test_screens import SIZES, settled
+from unit.tui.test_screens import SIZES, still
 
 SILENT = LineState("/dev/ttyACM0", 115_200, seconds=12.0)
 TEXT = replace(SILENT, received=400, text=390)
@@ -180,4 +180,4 @@ def test_a_line_without_an_agent_looks_as_it_did(
     console = ("U-Boot 2026.01", "Starting kernel ...") if state == "text" else ()
     feed = waiting(capture, TEXT if state == "text" else SILENT, *console)
     app = LiveApp(feed, write)
-    assert snap_compare(app, terminal_size=SIZES[size], run_before=settled)
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=still)
