@@ -28,12 +28,6 @@ def show(name: str, value: float | str, unit: str) -> None:
     print(f"{name} {value} {unit}", flush=True)
 
 
-def agent() -> None:
-    """The program that a target gets."""
-    program = Path(run(BOARD, "agent").strip())
-    show("agent", program.stat().st_size, "bytes")
-
-
 def boot(rootfs: Path) -> None:
     """The reference boot over the wire: what a record costs, everything included."""
     image, capture = FOLDER / "plain.cramfs", FOLDER / "boot.tpcap"
@@ -89,11 +83,11 @@ def main() -> None:
     rootfs = FOLDER / "rootfs"
     shutil.rmtree(rootfs, ignore_errors=True)
     run(BOARD, "rootfs", rootfs)
-    agent()
     boot(rootfs)
     demo = FOLDER / "demo"
     run(ROOT / "firmware/board/demo", demo, "--tinyprof", TINYPROF)
     scripts: list[tuple[str, list[str | Path]]] = [
+        ("sizes.py", [FOLDER / "sizes"]),
         ("decoder.py", []),
         ("recording.py", []),
         ("tui.py", []),

@@ -184,6 +184,10 @@ def _build(package: Archive, wanted: Kernel, *, stock: bool) -> None:
     with appearing(wanted.image.parent) as filling:
         shutil.copy(tree.objects / "arch" / machine.linux / "boot" / machine.image, filling)
         shutil.copy(tree.objects / ".config", filling / "config")
+        # What our part takes is measured on them.
+        (filling / "cramfs").mkdir()
+        for path in (tree.objects / "fs/cramfs").glob("*.o"):
+            shutil.copy(path, filling / "cramfs")
         if wanted.device_tree:
             _device_tree(tree, _board_dts(version, machine), filling / wanted.device_tree.name)
         if machine.reset and wanted.reset:
