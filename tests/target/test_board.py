@@ -90,6 +90,16 @@ def test_missing_packages_are_named_with_the_command_that_installs_them(tmp_path
     )
 
 
+def test_the_same_seed_is_the_same_boot_to_the_byte(
+    tmp_path: Path, guest: Callable[[str], Path]
+) -> None:
+    image = pattern_image(tmp_path, guest("random"), [])
+    first, again, other = (run("run", image, "--icount", "--seed", seed) for seed in "778")
+    assert "random" in first.stdout
+    assert first.stdout == again.stdout
+    assert first.stdout != other.stdout
+
+
 def test_what_is_no_cramfs_panics_and_is_told(tmp_path: Path) -> None:
     (tmp_path / "image").write_bytes(b"no cramfs" * 1000)
     ended = run("run", tmp_path / "image", "--icount")

@@ -64,11 +64,12 @@ class NoLine:
     def send(self, data: bytes) -> None:
         """Keep bytes for the listener."""
 
-    def pump(self) -> bytes:
-        """Hand on what can be handed on; return what the listener sent to the target."""
+    def pump(self, *, listens: bool) -> bytes:
+        """Hand on what can be handed on; return what the listener sent to the target, if the
+        target `listens`."""
         return b""
 
-    def register(self, selector: selectors.BaseSelector) -> None:
+    def register(self, selector: selectors.BaseSelector, *, listens: bool) -> None:
         """Name the events after which pump() has something to do."""
 
     @property
@@ -104,9 +105,9 @@ class _Kept:
             except OSError:
                 self._gone()
 
-    def pump(self) -> bytes:
+    def pump(self, *, listens: bool) -> bytes:
         self._push()
-        if self._fd < 0:
+        if self._fd < 0 or not listens:
             return b""
         try:
             data = os.read(self._fd, CHUNK)
@@ -122,10 +123,11 @@ class _Kept:
     def patience(self) -> float:
         return SLICE_SECONDS if self._unsent and not self._pace.allowed() else float("inf")
 
-    def register(self, selector: selectors.BaseSelector) -> None:
-        if self._fd >= 0:
-            write = selectors.EVENT_WRITE if self._unsent and self._pace.allowed() else 0
-            selector.register(self._fd, selectors.EVENT_READ | write)
+    def register(self, selector: selectors.BaseSelector, *, listens: bool) -> None:
+        events = selectors.EVENT_READ if listens else 0
+        events |= selectors.EVENT_WRITE if self._unsent and self._pace.allowed() else 0
+        if self._fd >= 0 and events:
+            selector.register(self._fd, events)
 
     def _gone(self) -> None:
         raise NotImplementedError
@@ -171,8 +173,9 @@ class PtyLine(_Kept):
         # A pty has no event for "the other side has read".
         return PTY_SECONDS if self._unsent else float("inf")
 
-    def register(self, selector: selectors.BaseSelector) -> None:
-        selector.register(self._fd, selectors.EVENT_READ)
+    def register(self, selector: selectors.BaseSelector, *, listens: bool) -> None:
+        if listens:
+            selector.register(self._fd, selectors.EVENT_READ)
 
     def drain(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -206,7 +209,7 @@ class SocketLine(_Kept):
         self._listener.listen(1)
         self._listener.setblocking(False)
 
-    def pump(self) -> bytes:
+    def pump(self, *, listens: bool) -> bytes:
         if self._fd < 0:
             try:
                 client = self._listener.accept()[0]
@@ -214,12 +217,12 @@ class SocketLine(_Kept):
                 return b""
             client.setblocking(False)
             self._fd = client.detach()
-        return super().pump()
+        return super().pump(listens=listens)
 
-    def register(self, selector: selectors.BaseSelector) -> None:
+    def register(self, selector: selectors.BaseSelector, *, listens: bool) -> None:
         if self._fd < 0:
             selector.register(self._listener, selectors.EVENT_READ)
-        super().register(selector)
+        super().register(selector, listens=listens)
 
     def _gone(self) -> None:
         os.close(self._fd)

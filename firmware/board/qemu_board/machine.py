@@ -10,6 +10,7 @@ holds the first byte.
 from __future__ import annotations
 
 import os
+import random
 import selectors
 import shlex
 import shutil
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,8 +47,8 @@ TOTAL_SIZE, STRINGS_AT, STRUCTURE_SIZE = 4, 12, 36
 
 TIMED_OUT = 124
 PANIC = b"Kernel panic - not syncing"
-CHUNK = 1 << 16
-"""Bytes that were typed, at most, and not taken by the guest yet."""
+TYPED_MAX = 1 << 16
+"""Bytes. While as many wait for the guest, no more are taken from the listener."""
 
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 30.0
@@ -57,7 +59,8 @@ may take seconds until it has started a listener."""
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How to run: RAM in KiB, words for the kernel's command line, host seconds at most (0: no
-    limit), processors, words for QEMU."""
+    limit), processors, words for QEMU, and the seed of all that is random (None: another one each
+    time)."""
 
     mem: int = 64 << 10
     append: str = ""
@@ -65,6 +68,7 @@ class Settings:
     icount: bool = False
     cpus: int = 1
     qemu: str = ""
+    seed: int | None = None
 
 
 class _QemuFailed(Exception):
@@ -78,9 +82,12 @@ def run(image: Path, kernel: Kernel, line: Line, settings: Settings) -> int:
     """
     machine = kernel.machine
     need(*machine.qemu_packages)
-    with tempfile.TemporaryDirectory(prefix="tinyprof-board-") as folder:
+    with ExitStack() as ends:
+        folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="tinyprof-board-"))
         flash = _flash(image, Path(folder), machine.flash_bytes)
-        uart = None if isinstance(line, NoLine) else Uart(Path(folder))
+        uart = None
+        if not isinstance(line, NoLine):
+            uart = ends.enter_context(closing(Uart(Path(folder))))
         device_tree = Path(folder) / "board.dtb" if kernel.device_tree else None
         if kernel.device_tree and device_tree:
             completed = _completed(kernel.device_tree.read_bytes(), machine, settings)
@@ -97,8 +104,6 @@ def run(image: Path, kernel: Kernel, line: Line, settings: Settings) -> int:
         finally:
             qemu.kill()
             qemu.wait()
-            if uart:
-                uart.close()
 
 
 def _flash(image: Path, folder: Path, capacity: int) -> Path:
@@ -126,11 +131,15 @@ def _completed(device_tree: bytes, machine: Architecture, settings: Settings) ->
             "the device tree has no place for a random seed", "see firmware/board/machines"
         )
     size = (settings.mem << 10).to_bytes(len(MEMORY_PLACE), "big")
-    filled = device_tree.replace(SEED_PLACE, os.urandom(len(SEED_PLACE)))
+    filled = device_tree.replace(SEED_PLACE, _random_bytes(len(SEED_PLACE), settings.seed))
     filled = filled.replace(MEMORY_PLACE, size)
     if WORDS_PLACE not in filled:
         return filled
     return _with_words(filled, _kernel_words(machine, settings))
+
+
+def _random_bytes(size: int, seed: int | None) -> bytes:
+    return os.urandom(size) if seed is None else random.Random(seed).randbytes(size)
 
 
 def _with_words(device_tree: bytes, words: str) -> bytes:
@@ -189,6 +198,7 @@ def _command(
         *(word.format(flash) for word in machine.flash),
         *("-chardev", "stdio,id=console,signal=on", "-serial", "chardev:console"),
         *(("-chardev", agent, "-serial", "chardev:agent") if machine.agent_uart else ()),
+        *(("-seed", str(settings.seed)) if settings.seed is not None else ()),
         *(("-icount", "shift=3,sleep=off") if settings.icount else ()),
         *shlex.split(settings.qemu),
     ]
@@ -226,16 +236,14 @@ def _attend(qemu: subprocess.Popen[bytes], uart: Uart | None, line: Line, timeou
     while said in takers and not console.panicked:
         if time.monotonic() >= deadline:
             return TIMED_OUT
-        for fd in _ready(
-            takers, line, min(POLL_SECONDS, line.patience, deadline - time.monotonic())
-        ):
+        seconds = min(POLL_SECONDS, line.patience, deadline - time.monotonic())
+        for fd in _ready(takers, line, seconds, listens=len(typed) < TYPED_MAX):
             if data := available(fd):
                 takers[fd](data)
             else:
                 del takers[fd]
         if uart:
-            if len(typed) < CHUNK:
-                typed += line.pump()
+            typed += line.pump(listens=len(typed) < TYPED_MAX)
             uart.type(typed)
     if uart:
         line.send(uart.rest())
@@ -247,10 +255,10 @@ def _attend(qemu: subprocess.Popen[bytes], uart: Uart | None, line: Line, timeou
     return 0
 
 
-def _ready(takers: Iterable[int], line: Line, seconds: float) -> list[int]:
+def _ready(takers: Iterable[int], line: Line, seconds: float, *, listens: bool) -> list[int]:
     """The descriptors of QEMU that have data. Returns early when the line can go on."""
     with selectors.DefaultSelector() as selector:
         for fd in takers:
             selector.register(fd, selectors.EVENT_READ)
-        line.register(selector)
+        line.register(selector, listens=listens)
         return [key.fd for key, _ in selector.select(max(0.0, seconds)) if key.fd in takers]

@@ -9,12 +9,14 @@ import os
 from pathlib import Path
 
 CHUNK = 1 << 16
+"""Bytes that are read at once, at most."""
+
 UART_BYTES = 1 << 20
-"""Of a pipe, and the most that an ordinary user may ask for (/proc/sys/fs/pipe-max-size)."""
+"""Bytes that a pipe holds. An ordinary user may ask for no more (/proc/sys/fs/pipe-max-size)."""
 
 
 def available(fd: int) -> bytes:
-    """Some of what can be read now. Nothing at the end, and where a pipe is empty."""
+    """Some of what can be read now: nothing where the other side is gone, or says nothing."""
     try:
         return os.read(fd, CHUNK)
     except BlockingIOError:
@@ -26,17 +28,18 @@ class Uart:
 
     A UART that cannot hand on its byte has the guest wait, whose clock may run on. A guest that
     reboots then loses what its driver still holds. QEMU writes byte by byte, and of such writes a
-    socket takes some 280 before its reader has to come. A pipe takes UART_BYTES.
+    socket takes some 280 before its reader has to come. A pipe takes UART_BYTES, or 65,536 bytes
+    where the user has too many pipes already (/proc/sys/fs/pipe-user-pages-soft).
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "agent"
         for end in ("in", "out"):
             os.mkfifo(f"{self.path}.{end}")
-        # For both directions each: QEMU comes later, and goes first.
+        # A pipe has an end only for one who opens it for one direction: QEMU opens it later than
+        # we do, and closes it earlier.
         self._typed = os.open(f"{self.path}.in", os.O_RDWR | os.O_NONBLOCK)
         self.said = os.open(f"{self.path}.out", os.O_RDWR | os.O_NONBLOCK)
-        # A user who has many pipes gets no larger ones.
         with contextlib.suppress(PermissionError):
             fcntl.fcntl(self.said, fcntl.F_SETPIPE_SZ, UART_BYTES)
 
