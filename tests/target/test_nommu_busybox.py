@@ -82,6 +82,24 @@ def test_the_board_puts_it_into_a_root_filesystem_once(program: Busybox, tmp_pat
     assert line == f"board: {root}/bin/busybox: File exists"
 
 
+def test_it_is_put_nowhere_else(program: Busybox, tmp_path: Path) -> None:
+    (tmp_path / "host").mkdir()
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/bin").symlink_to(tmp_path / "host")
+    with pytest.raises(BoardError, match="leads out of"):
+        program.install(tmp_path / "root")
+    assert not any((tmp_path / "host").iterdir())
+
+
+def test_nothing_is_put_where_a_file_stands_in_place_of_a_folder(
+    program: Busybox, tmp_path: Path
+) -> None:
+    (tmp_path / "sbin").touch()
+    with pytest.raises(BoardError, match="sbin is no folder"):
+        program.install(tmp_path)
+    assert [it.name for it in tmp_path.iterdir()] == ["sbin"]
+
+
 FUNCTION = re.compile(r"[0-9a-f]+ <(\S+)>:")
 CHANGES_R10 = re.compile(
     r"(?!str|stm|push|cmp|cmn|tst|teq)\S+\s+sl\b"

@@ -41,18 +41,28 @@ class Busybox:
     links: tuple[str, ...]
 
     def install(self, root: Path) -> None:
-        """Put it into a root filesystem, as /bin/busybox with its links. Raises FileExistsError
-        before it writes anything if one of these names is taken."""
+        """Put it into a root filesystem, as /bin/busybox with its links. Raises BoardError before
+        it writes anything if one of these names is taken or leads out of the root."""
         path, *links = (root / name.removeprefix("/") for name in ("bin/busybox", *self.links))
         for name in (path, *links):
-            if os.path.lexists(name):
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(name))
+            _must_be_free(root, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.program)
         path.chmod(0o755)
         for link in links:
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to("/bin/busybox")
+
+
+def _must_be_free(root: Path, name: Path) -> None:
+    if os.path.lexists(name):
+        raise BoardError(f"{name}: {os.strerror(errno.EEXIST)}")
+    for folder in name.relative_to(root).parents:
+        place = root / folder
+        if os.path.lexists(place) and not place.is_dir():
+            raise BoardError(f"{place} is no folder")
+        if not place.resolve().is_relative_to(root.resolve()):
+            raise BoardError(f"{place} leads out of {root}")
 
 
 def busybox() -> Busybox:
