@@ -4,13 +4,14 @@
 1. A result is named after all of its inputs: words, the versions of tools among them, and the
    contents of files, the test's own module among them.
 2. A check that fails raises an error. Nothing is kept of it.
-3. A test that fails has all checks that its process took part in done again (forget()).
+3. Where a test fails, all results are forgotten that its process asked for (forget()).
 4. A result that nobody asked for in KEPT_DAYS goes.
 5. `make test-all` (TINYPROF_ALL_KERNELS=1) does every check anew.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -34,9 +35,11 @@ def remembered(words: Iterable[str], files: Iterable[Path], make: Callable[[], s
     kept = folder / key
     _taken.append(kept)
     with locked(f"checks/{key}"):
-        if kept.exists() and not ALL:
-            os.utime(kept)
-            return kept.read_text()
+        # Another process may forget it at any moment.
+        with contextlib.suppress(FileNotFoundError):
+            if not ALL:
+                os.utime(kept)
+                return kept.read_text()
         text = make()
         new = kept.with_suffix(".new")
         new.write_text(text)
@@ -54,8 +57,9 @@ def forget() -> None:
 def _drop_old(folder: Path) -> None:
     oldest = time.time() - KEPT_DAYS * SECONDS_A_DAY
     for path in folder.iterdir():
-        if path.suffix != ".lock" and path.stat().st_mtime < oldest:
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < oldest:
+                path.unlink()
 
 
 def passes(words: Iterable[str], files: Iterable[Path], check: Callable[[], None]) -> None:

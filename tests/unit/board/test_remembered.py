@@ -16,6 +16,7 @@ from support.remembered import KEPT_DAYS, SECONDS_A_DAY, forget, passes, remembe
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("support.remembered.ALL", False)
+    monkeypatch.setattr("support.remembered._taken", [])
 
 
 @pytest.fixture
