@@ -140,7 +140,7 @@ kernels-all: kernels
 	done
 	@for version in 6.12 7.2; do $(BOARD) kernel --version $$version --arch arm64 >/dev/null || exit 1; done
 	@for arch in riscv64 armhf-proposed; do $(BOARD) kernel --arch $$arch >/dev/null || exit 1; done
-	@$(BOARD) kernel --arch arm64-kasan --stock >/dev/null
+	@$(BOARD) kernel --arch arm64-kasan --stock >/dev/null && $(BOARD) kernel --arch arm64-kasan >/dev/null
 
 # Before any test waits for them.
 kernels: later-kernels machines

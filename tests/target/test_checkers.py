@@ -88,9 +88,10 @@ def core_dumped(folder: Path, part: float, *words: str) -> tuple[int, int]:
 
 
 @CHECKED["kasan"]
-def test_a_core_dump_holds_the_pages_in_place(tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", [1, 1 / 2])
+def test_a_core_dump_holds_the_pages_in_place(tmp_path: Path, part: float) -> None:
     """The ELF header, and data that nobody wrote."""
-    pages, zeroed = core_dumped(tmp_path, 1)
+    pages, zeroed = core_dumped(tmp_path, part)
     assert pages >= 1 + DATA_PAGES
     assert zeroed == 0
 

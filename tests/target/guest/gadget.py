@@ -114,7 +114,7 @@ class Child:
     def __init__(self, work: Callable[[], None], group: int | None = None) -> None:
         self._said = Path(f"/run/said-{time.monotonic_ns()}")
         self._said.touch()
-        self._process = FORK.Process(target=self._be, args=(work, group))
+        self._process = FORK.Process(target=self._be, args=(work, group), daemon=True)
         self._process.start()
 
     def _be(self, work: Callable[[], None], group: int | None) -> None:
