@@ -53,6 +53,8 @@ struct tinyprof_trace {
 	struct super_block *sb;		/* volumes_lock; NULL where none is mounted */
 	struct tinyprof_volume is;	/* as it is told, its numbers as they are now */
 	u32 counts[TINYPROF_KINDS];
+	u32 faults;			/* told in this epoch, and not mapped yet */
+	u32 late_faults;		/* the same of former epochs */
 
 	u32 ranks, max_ranks;
 	u32 ranked_files, max_files;
@@ -198,8 +200,8 @@ u32 tinyprof_epoch(struct super_block *sb)
 	return t && READ_ONCE(t->is.flags) ? READ_ONCE(t->is.epoch) : 0;
 }
 
-u32 tinyprof_touch(struct inode *inode, pgoff_t first, pgoff_t last,
-		   unsigned int kind)
+static u32 touch(struct inode *inode, pgoff_t first, pgoff_t last,
+		 unsigned int kind, unsigned int faults)
 {
 	pgoff_t pages = DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
 	struct tinyprof_trace *t = trace_of(inode->i_sb);
@@ -214,6 +216,7 @@ u32 tinyprof_touch(struct inode *inode, pgoff_t first, pgoff_t last,
 	if (t->is.flags) {
 		epoch = t->is.epoch;
 		queued = t->is.queued;
+		t->faults += faults;
 		file = rank_file(t, inode, pages);
 		if (!file)
 			t->is.untraced++;
@@ -227,6 +230,40 @@ u32 tinyprof_touch(struct inode *inode, pgoff_t first, pgoff_t last,
 		wake_up_interruptible(&records_wait);
 	return epoch;
 }
+
+u32 tinyprof_touch(struct inode *inode, pgoff_t first, pgoff_t last,
+		   unsigned int kind)
+{
+	return touch(inode, first, last, kind, 0);
+}
+
+#ifdef CONFIG_MMU
+u32 tinyprof_begin_fault(struct inode *inode, pgoff_t pgoff, unsigned int kind)
+{
+	return touch(inode, pgoff, pgoff, kind, 1);
+}
+
+u32 tinyprof_end_fault(struct inode *inode, pgoff_t pgoff, unsigned int kind,
+		       u32 epoch)
+{
+	struct tinyprof_trace *t = trace_of(inode->i_sb);
+	bool late;
+
+	spin_lock(&t->lock);
+	late = t->is.epoch != epoch;
+	if (!late)
+		t->faults--;
+	spin_unlock(&t->lock);
+	if (!late)
+		return epoch;
+
+	epoch = tinyprof_touch(inode, pgoff, pgoff, kind);
+	spin_lock(&t->lock);
+	t->late_faults--;
+	spin_unlock(&t->lock);
+	return epoch;
+}
+#endif
 
 /* Reading */
 
@@ -520,6 +557,8 @@ static void forget_epoch(struct tinyprof_trace *t)
 {
 	memset(t->state, 0, t->ranks);
 	memset(t->counts, 0, sizeof(t->counts));
+	t->late_faults += t->faults;
+	t->faults = 0;
 	t->head = 0;
 	t->is.queued = 0;
 	WRITE_ONCE(t->is.epoch, t->is.epoch + 1);
@@ -573,7 +612,7 @@ static void stop_recording(struct tinyprof_trace *t)
 static int rearm(struct tinyprof_trace *t, struct tinyprof_epoch *ended)
 {
 	spin_lock(&t->lock);
-	if (t->is.queued) {
+	if (t->is.queued || t->late_faults) {
 		spin_unlock(&t->lock);
 		return -EAGAIN;
 	}

@@ -35,6 +35,15 @@ u32 tinyprof_touch(struct inode *inode, pgoff_t first, pgoff_t last,
 		   unsigned int kind);
 
 /*
+ * The same for the page of a fault, before it is mapped in place, and after: if
+ * a new epoch began meanwhile, the page is told for that one, which ends no
+ * sooner. The end is for a fault whose begin was not 0.
+ */
+u32 tinyprof_begin_fault(struct inode *inode, pgoff_t pgoff, unsigned int kind);
+u32 tinyprof_end_fault(struct inode *inode, pgoff_t pgoff, unsigned int kind,
+		       u32 epoch);
+
+/*
  * A new epoch has begun: have the pages of a mapped file that are touched from
  * now on told, or where no access is seen, all pages that are mapped.
  */

@@ -18,32 +18,57 @@ static unsigned int fault_kind(struct vm_fault *vmf)
 	return vmf->cow_page ? TINYPROF_WRITE : cramfs_mapped_kind(vmf->vma);
 }
 
-static vm_fault_t traced_fault(struct vm_fault *vmf)
+/*
+ * While nothing is recorded a page is mapped with its neighbours. A start
+ * meanwhile may have passed these entries before they were set. They would not
+ * fault again, so they go, and the page itself is told.
+ */
+static vm_fault_t untraced_fault(struct vm_fault *vmf)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	pgoff_t pgoff = vmf->pgoff, first, last;
 	unsigned int kind = fault_kind(vmf);
-	u32 epoch = tinyprof_touch(inode, pgoff, pgoff, kind);
+	vm_fault_t ret = cramfs_xip_fault(vmf);
+
+	/* Nothing is mapped, and no lock holds the file and its inode any more. */
+	if ((ret & VM_FAULT_RETRY) || !tinyprof_epoch(inode->i_sb))
+		return ret;
+	cramfs_xip_window(vmf, &first, &last);
+	unmap_mapping_range(inode->i_mapping, (loff_t)first << PAGE_SHIFT,
+			    (loff_t)(last - first + 1) << PAGE_SHIFT, 0);
+	tinyprof_touch(inode, pgoff, pgoff, kind);
+	return ret;
+}
+
+/*
+ * A page is told before it is mapped. A re-arm between the two may pass it by:
+ * it counts for the new epoch too, since it would not fault again.
+ *
+ * 1. A page in place is mapped here. The epoch that a re-arm began meanwhile
+ *    does not end before the page was told for it.
+ * 2. A page of the page cache is locked here, and mapped before it is unlocked.
+ *    It is told again before it is mapped, and unmap_latecomers() waits for the
+ *    lock.
+ */
+static vm_fault_t traced_fault(struct vm_fault *vmf)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	pgoff_t pgoff = vmf->pgoff;
+	unsigned int kind = fault_kind(vmf);
+	u32 epoch = tinyprof_begin_fault(inode, pgoff, kind);
 	vm_fault_t ret;
 
-	ret = epoch ? cramfs_xip_fault_alone(vmf) : cramfs_xip_fault(vmf);
-	/* Nothing is mapped, and no lock holds the file and its inode any more. */
+	if (!epoch)
+		return untraced_fault(vmf);
+	ret = cramfs_xip_map(vmf);
+	epoch = tinyprof_end_fault(inode, pgoff, kind, epoch);
+	if (ret)
+		return ret;
+	ret = cramfs_xip_cache(vmf);
 	if (ret & VM_FAULT_RETRY)
 		return ret;
-	if (tinyprof_epoch(inode->i_sb) == epoch)
-		return ret;
-	/*
-	 * A start or a re-arm since the record may have passed this page before
-	 * it was mapped. It would not fault again, so it counts for the new
-	 * epoch too. Neighbours that nobody touched are unmapped again.
-	 */
-	if (!epoch) {
-		cramfs_xip_window(vmf, &first, &last);
-		unmap_mapping_range(inode->i_mapping,
-				    (loff_t)first << PAGE_SHIFT,
-				    (loff_t)(last - first + 1) << PAGE_SHIFT, 0);
-	}
-	tinyprof_touch(inode, pgoff, pgoff, kind);
+	if (tinyprof_epoch(inode->i_sb) != epoch)
+		tinyprof_touch(inode, pgoff, pgoff, kind);
 	return ret;
 }
 

@@ -240,35 +240,36 @@ static vm_fault_t copy_block(struct vm_fault *vmf)
 	return VM_FAULT_LOCKED;
 }
 
-/* Map one page, and its neighbours in place too. */
-static vm_fault_t map_or_cache(struct vm_fault *vmf, bool neighbours)
+/* No other mapping may hold frames without a struct page. */
+static bool maps_in_place(struct vm_fault *vmf)
 {
-	vm_fault_t ret;
+	return vmf->vma->vm_flags & VM_MIXEDMAP && !vmf->cow_page;
+}
 
-	if (vmf->cow_page)
-		return copy_block(vmf);
-	/* No other mapping may hold frames without a struct page. */
-	if (!(vmf->vma->vm_flags & VM_MIXEDMAP))
-		return filemap_fault(vmf);
-
+vm_fault_t cramfs_xip_map(struct vm_fault *vmf)
+{
+	if (!maps_in_place(vmf))
+		return 0;
 	if (allocate_page_table(vmf))
 		return VM_FAULT_OOM;
-	ret = map_block(vmf->vma, vmf->pgoff);
-	if (ret & VM_FAULT_ERROR)
-		return ret;
-	if (neighbours)
-		map_neighbours(vmf);
-	return ret ? ret : filemap_fault(vmf);
+	return map_block(vmf->vma, vmf->pgoff);
 }
 
-vm_fault_t cramfs_xip_fault_alone(struct vm_fault *vmf)
+vm_fault_t cramfs_xip_cache(struct vm_fault *vmf)
 {
-	return map_or_cache(vmf, false);
+	return vmf->cow_page ? copy_block(vmf) : filemap_fault(vmf);
 }
 
+/* Map one page, and its neighbours in place too. */
 vm_fault_t cramfs_xip_fault(struct vm_fault *vmf)
 {
-	return map_or_cache(vmf, true);
+	vm_fault_t ret = cramfs_xip_map(vmf);
+
+	if (ret & VM_FAULT_ERROR)
+		return ret;
+	if (maps_in_place(vmf))
+		map_neighbours(vmf);
+	return ret ? ret : cramfs_xip_cache(vmf);
 }
 
 /*

@@ -16,11 +16,14 @@ static inline void cramfs_xip_inode(struct inode *inode)
 }
 
 /*
- * The operations themselves, for whoever wraps them. A fault maps its page
- * alone, or the neighbours within its window along with it.
+ * The operations themselves, for whoever wraps them. A fault maps its page and
+ * the neighbours within its window. Its two parts map the page alone: where it
+ * is in place and not to be copied (0: it is not), and through the page cache
+ * or as a copy.
  */
-vm_fault_t cramfs_xip_fault_alone(struct vm_fault *vmf);
 vm_fault_t cramfs_xip_fault(struct vm_fault *vmf);
+vm_fault_t cramfs_xip_map(struct vm_fault *vmf);
+vm_fault_t cramfs_xip_cache(struct vm_fault *vmf);
 vm_fault_t cramfs_xip_map_pages(struct vm_fault *vmf, pgoff_t first,
 				pgoff_t last);
 void cramfs_xip_window(struct vm_fault *vmf, pgoff_t *first, pgoff_t *last);

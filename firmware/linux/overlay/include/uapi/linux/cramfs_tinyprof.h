@@ -110,7 +110,10 @@ struct tinyprof_processes {
 #define TINYPROF_IOC_VOLUME	_IOWR(TINYPROF_IOC_TYPE, 0xc1, struct tinyprof_volume)
 #define TINYPROF_IOC_START	_IOW(TINYPROF_IOC_TYPE, 0xc2, __u32)
 #define TINYPROF_IOC_STOP	_IOW(TINYPROF_IOC_TYPE, 0xc3, __u32)
-/* End the epoch and re-arm. EAGAIN while the volume's queue is not empty. */
+/*
+ * End the epoch and re-arm. EAGAIN while the volume's queue is not empty, or a
+ * fault of a former epoch has not told its page for this one.
+ */
 #define TINYPROF_IOC_REARM	_IOWR(TINYPROF_IOC_TYPE, 0xc4, struct tinyprof_epoch)
 /* ENOTTY where the kernel does not count processes. */
 #define TINYPROF_IOC_PROCESSES	_IOWR(TINYPROF_IOC_TYPE, 0xc5, struct tinyprof_processes)
