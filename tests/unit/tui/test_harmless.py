@@ -30,7 +30,6 @@ def text_of(app: LiveApp, *keys: str, size: tuple[int, int]) -> str:
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
             await pilot.press(*keys)
-            await pilot.pause()
             await settled(pilot)
             return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 

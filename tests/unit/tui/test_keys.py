@@ -265,21 +265,18 @@ def test_the_past_is_shown_epoch_by_epoch_while_the_recording_goes_on(
         def header() -> str:
             return "".join(app.query_one(StatusHeader).render_line(y).text for y in range(3))
 
-        async def looked_back() -> None:
-            await settled(pilot)
-
         await pilot.press("left_square_bracket", "left_square_bracket")
-        await looked_back()
+        await settled(pilot)
         assert "as of epoch 6" in header()
         assert "epoch 6 ·" in header()
         feed.post(replace(news, over=False))
         await pilot.pause()
         assert "epoch 6 ·" in header()
         await pilot.press("left_curly_bracket")
-        await looked_back()
+        await settled(pilot)
         assert "epoch 5 ·" in header()
         await pilot.press("left_curly_bracket")
-        await looked_back()
+        await settled(pilot)
         assert "epoch 1 ·" in header()
         assert "/usr/bin/once" in app.query_one(FileList).paths
         await pilot.press("backspace")
