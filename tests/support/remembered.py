@@ -29,9 +29,13 @@ _taken: list[Path] = []
 
 def remembered(words: Iterable[str], files: Iterable[Path], make: Callable[[], str]) -> str:
     """The text that `make` returns for these inputs, made once for all processes."""
+    return kept_under(key_of(words, files), make)
+
+
+def kept_under(key: str, make: Callable[[], str]) -> str:
+    """The same for a key that stands for all inputs."""
     folder = cache_root() / "checks"
     folder.mkdir(exist_ok=True)
-    key = key_of(words, files)
     kept = folder / key
     _taken.append(kept)
     with locked(f"checks/{key}"):

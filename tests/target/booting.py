@@ -15,10 +15,11 @@ from qemu_board.architecture import ARCHITECTURES
 from qemu_board.cache import key_of
 from qemu_board.kernel import kernel_at_hand, versions
 from qemu_board.kernel_source import SUITES, archive_at_hand
+from qemu_board.machine import SEED_MAX
 from qemu_board.packages import version_of
 from support.commands import PYTHON
 from support.extent import ALL
-from support.remembered import remembered
+from support.remembered import kept_under
 from tinyprof.capture.reader import CaptureReader
 from tinyprof.cramfs.reading.directory import Entry
 from tinyprof.cramfs.reading.reader import read_image
@@ -30,9 +31,6 @@ from tinyprof.wire.sequence import Frame
 
 ROOT = Path(__file__).resolve().parents[2]
 BOARD = ROOT / "firmware/board/board"
-SEEDS = 1 << 31
-"""Number of seeds that QEMU takes."""
-
 BOARD_SOURCES = sorted([BOARD, *(ROOT / "firmware/board/qemu_board").glob("*.py")])
 TINYPROF = [*PYTHON]
 TIMEOUT = ("--timeout", "600")
@@ -124,10 +122,10 @@ def boot(image: Path, *words: str) -> str:
     qemu = (f"{name} {version_of(name)}" for name in machine.qemu_packages)
     parts = (kernel.image, kernel.device_tree, kernel.reset)
     inputs = [image, Path(__file__), *BOARD_SOURCES, *(part for part in parts if part)]
-    names = ["boot", *qemu, *_time(words), *words]
-    seed = str(int(key_of(names, inputs), 16) % SEEDS)
+    key = key_of(["boot", *qemu, *_time(words), *words], inputs)
+    seed = str(int(key, 16) % (SEED_MAX + 1))
     print(f"seed {seed}")
-    return remembered(names, inputs, lambda: _booted(image, "--seed", seed, *words))
+    return kept_under(key, lambda: _booted(image, "--seed", seed, *words))
 
 
 def _booted(image: Path, *words: str) -> str:

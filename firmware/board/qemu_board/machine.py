@@ -47,6 +47,9 @@ TOTAL_SIZE, STRINGS_AT, STRUCTURE_SIZE = 4, 12, 36
 
 TIMED_OUT = 124
 PANIC = b"Kernel panic - not syncing"
+SEED_MAX = (1 << 31) - 1
+"""The largest seed of a run."""
+
 TYPED_MAX = 1 << 16
 """Bytes. While as many wait for the guest, no more are taken from the listener."""
 
